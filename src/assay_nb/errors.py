@@ -1,0 +1,217 @@
+"""Every error a user can meet, drawn as a tree.
+
+    AssayError
+    ├── WrongUsage                what was typed cannot be carried out (exit status 2)
+    │   └── KeyPasted             a cell or a command line holds something shaped like a key
+    ├── WorkspaceNotFound
+    ├── PermissionDenied          the role does not allow it
+    ├── ProviderKeyMissing        the workspace has no key for this provider
+    ├── DemoExhausted             the seven demo calls are used up
+    ├── EndpointRefused           the destination is not one that this key may be sent to
+    ├── StoreUnavailable          the database is locked, full, read-only, or damaged
+    ├── VaultSealed               keys are stored, but the master key that opens them is not here
+    ├── VaultIntegrityError       a stored key was moved, edited or damaged; one text for every cause
+    ├── BelowThreshold            --fail-under: the work was done, and the result is under the bar
+    ├── CallStopped               the person stopped it
+    └── ProviderError             the provider refused or failed (status, request id, retry-after)
+        ├── ProviderAuthError     401, 403, or the provider's own word for a bad key
+        ├── RateLimited           429
+        ├── ProviderUnavailable   5xx, no connection, time-out, or a stream that was cut
+        └── BadReply              an answer came, and it is not what was asked for
+
+An error is one sentence on what happened, then `hint`: the next step. Python, `--json` and the gateway
+carry the same three fields: `code`, `message`, `hint`. None ever holds a key, a part of one, or a
+provider's own error text, since providers quote keys in theirs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class AssayError(Exception):
+    """What happened, in one sentence, and what to do next.
+
+    In a notebook it prints as one line without a traceback, and the cell still fails: IPython asks an
+    exception for `_render_traceback_` before it draws its own, and nbclient, papermill and nbconvert
+    see an ordinary error output.
+    """
+
+    code: ClassVar[str] = "assay_error"
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}" if self.hint else self.message
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return `code`, `message` and `hint`, as the gateway and `--json` carry them."""
+        return {"code": self.code, "message": self.message, "hint": self.hint}
+
+
+class WrongUsage(AssayError):
+    """What was typed cannot be carried out; nothing was sent or changed."""
+
+    code = "wrong_usage"
+    exit_status = 2
+
+
+class KeyPasted(WrongUsage):
+    """A cell, a line or an argument holds something shaped like a provider key."""
+
+    code = "key_pasted"
+
+
+class WorkspaceNotFound(AssayError):
+    """There is no such workspace, or none that this person is a member of (the two read the same)."""
+
+    code = "workspace_not_found"
+
+
+class PermissionDenied(AssayError):
+    """The role in this workspace does not allow it."""
+
+    code = "permission_denied"
+
+
+class ProviderKeyMissing(AssayError):
+    """The workspace has no key for the provider that was asked for."""
+
+    code = "provider_key_missing"
+
+
+class DemoExhausted(AssayError):
+    """The person's demo calls are used up."""
+
+    code = "demo_exhausted"
+
+
+class EndpointRefused(AssayError):
+    """The destination is not the one bound to the key, or is one that keys are never sent to."""
+
+    code = "endpoint_refused"
+
+
+class StoreUnavailable(AssayError):
+    """The database cannot be read or written now; what it held before is unchanged."""
+
+    code = "store_unavailable"
+
+
+class VaultSealed(AssayError):
+    """Keys are stored, but the master key that opens them cannot be had. No new one is made."""
+
+    code = "vault_sealed"
+
+
+class VaultIntegrityError(AssayError):
+    """A stored key does not open. Moved, edited, rolled back and damaged rows all read the same."""
+
+    code = "vault_integrity"
+
+
+class BelowThreshold(AssayError):
+    """The result is there, and under the bar that the caller set."""
+
+    code = "below_threshold"
+
+
+class CallStopped(AssayError):
+    """The person stopped the call; the connection to the provider was closed at once."""
+
+    code = "call_stopped"
+
+
+class ProviderError(AssayError):
+    """The provider refused or failed.
+
+    Attributes:
+        provider: The provider's id, such as `"anthropic"`.
+        status: The HTTP status, or None when no response came.
+        request_id: The provider's id of the request, for its support.
+        retry_after: Seconds to wait, where the provider said so.
+    """
+
+    code = "provider_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        provider: str | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.provider = provider
+        self.status = status
+        self.request_id = request_id
+        self.retry_after = retry_after
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            **super().to_dict(),
+            "provider": self.provider,
+            "status": self.status,
+            "request_id": self.request_id,
+            "retry_after": self.retry_after,
+        }
+
+
+class ProviderAuthError(ProviderError):
+    """The provider does not accept the key, or the key may not do this."""
+
+    code = "provider_auth"
+
+
+class RateLimited(ProviderError):
+    """The provider's limit on this account is reached."""
+
+    code = "rate_limited"
+
+
+class ProviderUnavailable(ProviderError):
+    """No usable response: 5xx, no connection, a time-out, or a stream that was cut."""
+
+    code = "provider_unavailable"
+
+
+class BadReply(ProviderError):
+    """The model answered, and the answer is refused, cut short, or not what was asked for."""
+
+    code = "bad_reply"
+
+
+def error_from_dict(fields: dict[str, Any]) -> AssayError:
+    """Return the error that `to_dict` described, as the kernel meets what the gateway raised.
+
+    An unknown code gives a plain `AssayError` with the same message.
+    """
+    kind = _BY_CODE.get(str(fields.get("code")), AssayError)
+    message, hint = str(fields.get("message") or "The call failed."), fields.get("hint")
+    if issubclass(kind, ProviderError):
+        return kind(
+            message,
+            hint=hint,
+            provider=fields.get("provider"),
+            status=fields.get("status"),
+            request_id=fields.get("request_id"),
+            retry_after=fields.get("retry_after"),
+        )
+    return kind(message, hint=hint)
+
+
+def _tree(kind: type[AssayError]) -> list[type[AssayError]]:
+    return [kind, *(leaf for child in kind.__subclasses__() for leaf in _tree(child))]
+
+
+_BY_CODE: dict[str, type[AssayError]] = {kind.code: kind for kind in _tree(AssayError)}

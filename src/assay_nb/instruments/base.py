@@ -1,0 +1,97 @@
+"""What an instrument is: text in, requests out, replies in, a verified result out. No I/O.
+
+An instrument's work is written as a *script*: a generator that yields the `Request` it wants
+answered, is sent the `Reply`, and returns its result. A repair round is one more `yield`. The engine
+drives it over the network; a test drives it with a list of replies. Nothing in this room can reach
+a provider, a key or a disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+
+from assay_nb.messages import Reply, Request, Usage
+from assay_nb.render.bundle import bundle, plain
+from assay_nb.render.document import Document
+
+ResultT = TypeVar("ResultT", bound="Result")
+Script: TypeAlias = Generator[Request, Reply, ResultT]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where a result came from; the engine fills it in.
+
+    Attributes:
+        workspace: The workspace's name.
+        provider: The provider's id.
+        model: The model that answered, as the provider names it.
+        usage: Tokens over all rounds.
+        cost: Estimated US dollars, or None when it cannot be known.
+        seconds: Wall time.
+        requests: Model requests made, repairs included.
+        request_ids: The provider's ids of them.
+        funding: `"workspace"`, or `"demo call 3 of 7"`.
+        practice: True when the practice provider answered, which is no model.
+        stopped: True when the person interrupted, so the result is what had come by then.
+    """
+
+    workspace: str = ""
+    provider: str = ""
+    model: str = ""
+    usage: Usage = Usage()
+    cost: float | None = None
+    seconds: float | None = None
+    requests: int = 0
+    request_ids: tuple[str, ...] = ()
+    funding: str = "workspace"
+    practice: bool = False
+    stopped: bool = False
+
+
+class Result(Protocol):
+    """What every instrument returns: plain data that can show itself.
+
+    `schema` names the JSON form, such as `"assay.critique.v1"`; `from_dict(to_dict())` gives an equal
+    result, which is how a result crosses from the gateway to a kernel.
+    """
+
+    schema: ClassVar[str]
+
+    @property
+    def provenance(self) -> Provenance: ...
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+    def to_document(self) -> Document: ...
+
+    def with_provenance(self: ResultT, provenance: Provenance) -> ResultT: ...
+
+
+class Shown:
+    """Mix-in that shows a result wherever Python looks: notebook, terminal, file."""
+
+    schema: ClassVar[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def to_document(self) -> Document:
+        raise NotImplementedError
+
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        return bundle(self.to_document(), self.to_dict())
+
+    def __repr__(self) -> str:
+        return plain(self.to_document())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the caller set, by the instrument's own option names; each instrument checks its own."""
+
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])

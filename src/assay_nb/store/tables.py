@@ -1,0 +1,192 @@
+"""The tables, as one list to read. Alembic's migrations create them; a test compares the two.
+
+Ids are 16 random bytes (uuid4), made in code: a row's id is part of what its key is sealed to, so it
+must exist before the row does. Times are UTC, whole seconds since 1970. Text that people type
+(workspace names) is stored as typed.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+Big = BigInteger().with_variant(Integer(), "sqlite")
+"""64 bits everywhere; SQLite's STRICT tables know only INTEGER, which is that."""
+
+vault = Table(
+    "vault",
+    metadata,
+    Column("vault_id", LargeBinary, primary_key=True),
+    Column("epoch", Big, nullable=False),
+    Column("created_at", Big, nullable=False),
+    sqlite_strict=True,
+)
+
+master_keys = Table(
+    "master_keys",
+    metadata,
+    Column("mk_id", LargeBinary, primary_key=True),
+    Column("check_value", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("retired_at", Big),
+    CheckConstraint("state IN ('active', 'retired')", name="master_key_state"),
+    sqlite_strict=True,
+)
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("workspace_id", LargeBinary, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("personal_of", Text, unique=True),
+    Column("hub_group", Text, unique=True),
+    Column("model", Text),
+    Column("created_at", Big, nullable=False),
+    Column("deleted_at", Big),
+    CheckConstraint("kind IN ('personal', 'team')", name="workspace_kind"),
+    CheckConstraint("(kind = 'personal') = (personal_of IS NOT NULL)", name="personal_has_a_person"),
+    sqlite_strict=True,
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("workspace_id", LargeBinary, ForeignKey("workspaces.workspace_id"), nullable=False),
+    Column("user", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("added_at", Big, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "user"),
+    CheckConstraint("role IN ('owner', 'admin', 'member')", name="member_role"),
+    CheckConstraint("source IN ('hand', 'group')", name="member_source"),
+    sqlite_strict=True,
+)
+
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("user", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("user", "name"),
+    sqlite_strict=True,
+)
+
+data_keys = Table(
+    "data_keys",
+    metadata,
+    Column("dek_id", LargeBinary, primary_key=True),
+    Column("workspace_id", LargeBinary, nullable=False),
+    Column("generation", Big, nullable=False),
+    Column("mk_id", LargeBinary, ForeignKey("master_keys.mk_id"), nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("created_at", Big, nullable=False),
+    UniqueConstraint("workspace_id", "generation"),
+    sqlite_strict=True,
+)
+
+provider_keys = Table(
+    "provider_keys",
+    metadata,
+    Column("row_id", LargeBinary, primary_key=True),
+    Column("workspace_id", LargeBinary, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("placement", Text, nullable=False),
+    Column("dek_id", LargeBinary, ForeignKey("data_keys.dek_id"), nullable=False),
+    Column("row_version", Big, nullable=False),
+    Column("last4", Text, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("verified", Text, nullable=False),
+    Column("added_by", Text, nullable=False),
+    Column("added_at", Big, nullable=False),
+    UniqueConstraint("workspace_id", "provider", "mode"),
+    CheckConstraint("provider IN ('anthropic', 'openai', 'google')", name="known_provider"),
+    CheckConstraint("mode IN ('byok', 'demo')", name="key_mode"),
+    CheckConstraint("verified IN ('yes', 'no')", name="key_verified"),
+    sqlite_strict=True,
+)
+
+manifests = Table(
+    "manifests",
+    metadata,
+    Column("workspace_id", LargeBinary, primary_key=True),
+    Column("mk_id", LargeBinary, ForeignKey("master_keys.mk_id"), nullable=False),
+    Column("epoch", Big, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("user", Text, primary_key=True),
+    Column("granted", Big, nullable=False),
+    Column("spent", Big, nullable=False),
+    CheckConstraint("spent >= 0 AND spent <= granted", name="never_over"),
+    sqlite_strict=True,
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("reservation_id", LargeBinary, primary_key=True),
+    Column("user", Text, ForeignKey("budgets.user"), nullable=False),
+    Column("idempotency_key", Text, unique=True),
+    Column("state", Text, nullable=False),
+    Column("made_at", Big, nullable=False),
+    CheckConstraint("state IN ('reserved', 'spent', 'returned')", name="reservation_state"),
+    sqlite_strict=True,
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("call_id", LargeBinary, primary_key=True),
+    Column("workspace_id", LargeBinary, nullable=False, index=True),
+    Column("user", Text, nullable=False),
+    Column("at", Big, nullable=False),
+    Column("instrument", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("funding", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("input_tokens", Big),
+    Column("output_tokens", Big),
+    Column("cost_micros", Big),
+    Column("milliseconds", Big),
+    CheckConstraint("funding IN ('workspace', 'demo')", name="call_funding"),
+    sqlite_strict=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("sequence", Big, primary_key=True, autoincrement=False),
+    Column("at", Big, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("workspace_id", LargeBinary),
+    Column("subject", Text),
+    Column("mk_id", LargeBinary),
+    Column("mac", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
