@@ -1,23 +1,23 @@
 """What an instrument is: text in, requests out, replies in, a verified result out. No I/O.
 
-An instrument's work is written as a *script*: a generator that yields the `Request` it wants
-answered, is sent the `Reply`, and returns its result. A repair round is one more `yield`. The engine
-drives it over the network; a test drives it with a list of replies. Nothing in this room can reach
-a provider, a key or a disk.
+An instrument's work is written as a *script*: a generator that yields the `Request`s it wants
+answered, is sent their `Reply`s in the same order, and returns its result. A repair round is one more
+`yield`; requests in one tuple may be answered at the same time. The engine drives it over the network,
+a test drives it with a list of replies. Nothing in this room can reach a provider, a key or a disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from assay_nb.messages import Reply, Request, Usage
 from assay_nb.render.bundle import bundle, plain
 from assay_nb.render.document import Document
 
 ResultT = TypeVar("ResultT", bound="Result")
-Script: TypeAlias = Generator[Request, Reply, ResultT]
+Script: TypeAlias = Generator[tuple[Request, ...], tuple[Reply, ...], ResultT]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,21 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the caller set, by the instrument's own option names; each instrument checks its own."""
+class Instrument(Generic[ResultT]):
+    """One instrument, as the engine knows it.
 
-    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    Attributes:
+        name: As in `%%critique`.
+        start: Begins the script for a prompt and the options that the caller set. Raises `WrongUsage`
+            at once, before anything is sent, where they cannot be carried out.
+        preview: Reads as much as it can of an unfinished reply, leniently: what is shown while it
+            streams, and what is kept when the person stops it. None when nothing can be shown yet.
+        read: Turns `to_dict()` back into the result.
+        demo: Whether the operator's demo budget may pay for it.
+    """
+
+    name: str
+    start: Callable[[str, Mapping[str, Any]], Script[ResultT]]
+    preview: Callable[[str, str], ResultT | None]
+    read: Callable[[Mapping[str, Any]], ResultT]
+    demo: bool = False
