@@ -1,0 +1,52 @@
+"""A result as a MIME bundle: every form of it, so that each viewer shows the best one it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from assay_nb.render.document import Document
+from assay_nb.render.html import render_html
+from assay_nb.render.markdown import render_markdown
+from assay_nb.render.text import render_text
+
+
+def bundle(
+    document: Document, data: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Return the MIME bundle of a result, and the metadata that is saved beside it.
+
+    Args:
+        document: What is shown.
+        data: The result's JSON form. Its `schema` (`"assay.critique.v1"`) names the vendor type
+            under which it is saved (`"application/vnd.assay.critique.v1+json"`).
+    """
+    forms = {
+        "text/plain": render_text(document),
+        "text/markdown": render_markdown(document),
+        "text/html": render_html(document),
+        vendor_type(str(data["schema"])): dict(data),
+    }
+    return forms, {"assay_nb": _origin(data)}
+
+
+def plain(document: Document) -> str:
+    """Return the document as text for a terminal or a `repr`."""
+    return render_text(document)
+
+
+def vendor_type(schema: str) -> str:
+    """Return the MIME type that a schema's JSON form is saved under."""
+    return f"application/vnd.{schema}+json"
+
+
+def _origin(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a reader of the notebook file may want to know: who answered, at what size."""
+    places: list[Any] = [data.get("provenance"), data.get("target"), data]
+    found: dict[str, Any] = {}
+    for name in ("provider", "model", "usage", "prompt_sha256"):
+        for place in places:
+            if isinstance(place, Mapping) and place.get(name):
+                found[name] = place[name]
+                break
+    return found
