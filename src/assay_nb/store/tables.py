@@ -59,7 +59,9 @@ workspaces = Table(
     Column("created_at", Big, nullable=False),
     Column("deleted_at", Big),
     CheckConstraint("kind IN ('personal', 'team')", name="workspace_kind"),
-    CheckConstraint("(kind = 'personal') = (personal_of IS NOT NULL)", name="personal_has_a_person"),
+    CheckConstraint(
+        "(kind = 'personal') = (personal_of IS NOT NULL)", name="personal_has_a_person"
+    ),
     sqlite_strict=True,
 )
 
@@ -121,7 +123,7 @@ provider_keys = Table(
     UniqueConstraint("workspace_id", "provider", "mode"),
     CheckConstraint("provider IN ('anthropic', 'openai', 'google')", name="known_provider"),
     CheckConstraint("mode IN ('byok', 'demo')", name="key_mode"),
-    CheckConstraint("verified IN ('yes', 'no')", name="key_verified"),
+    CheckConstraint("verified IN ('yes', 'no', 'doubted')", name="key_verified"),
     sqlite_strict=True,
 )
 
