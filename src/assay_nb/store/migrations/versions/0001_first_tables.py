@@ -174,7 +174,7 @@ def upgrade() -> None:
         sa.Column("added_at", BIG, nullable=False),
         sa.CheckConstraint("mode IN ('byok', 'demo')", name="key_mode"),
         sa.CheckConstraint("provider IN ('anthropic', 'openai', 'google')", name="known_provider"),
-        sa.CheckConstraint("verified IN ('yes', 'no')", name="key_verified"),
+        sa.CheckConstraint("verified IN ('yes', 'no', 'doubted')", name="key_verified"),
         sa.ForeignKeyConstraint(["dek_id"], ["data_keys.dek_id"]),
         sa.PrimaryKeyConstraint("row_id"),
         sa.UniqueConstraint("workspace_id", "provider", "mode"),
