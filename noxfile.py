@@ -1,0 +1,95 @@
+"""The project's checks one by one: `nox -l` lists them, `nox -s lint` runs one.
+
+`python3 run.py test` runs the same commands without nox.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nox
+
+sys.path.insert(0, str(Path(__file__).parent))
+from run import CHECKS, PYTEST
+
+nox.options.sessions = ["lint", "types", "imports", "tests", "notebooks", "wheel"]
+nox.options.reuse_existing_virtualenvs = True
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    wanted = [line for group in groups for line in nox.project.dependency_groups(PROJECT, group)]
+    session.install("--editable", ".", *wanted)
+
+
+def run_check(session: nox.Session, name: str, *arguments: str) -> None:
+    for command in CHECKS[name]:
+        session.run(*command, *arguments)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: rules and format."""
+    install(session, "lint")
+    run_check(session, "lint")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Pyright, strict on the source."""
+    install(session, "test", "lint")
+    run_check(session, "types")
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Import-linter: every room on its floor."""
+    install(session, "lint")
+    run_check(session, "imports")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Pytest on each Python; further arguments go to it: `nox -s tests-3.13 -- tests/vault -x`."""
+    install(session, "test")
+    run_check(session, "tests", *session.posargs)
+
+
+@nox.session
+def attacks(session: nox.Session) -> None:
+    """The numbered attacks alone."""
+    install(session, "test")
+    session.run(*PYTEST, "tests/attacks", *session.posargs)
+
+
+@nox.session
+def notebooks(session: nox.Session) -> None:
+    """Execute the notebooks and compare what they show."""
+    install(session, "test")
+    home = session.create_tmp()
+    for command in CHECKS["notebooks"]:
+        session.run(*command, env={"HOME": home, "ASSAY_HOME": f"{home}/vault"})
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the sdist, the wheel from it, and start the installed command."""
+    session.run("python", "run.py", "test", "--only", "wheel", "--no-system-tools", external=True)
+
+
+@nox.session
+def lab(session: nox.Session) -> None:
+    """The tests in a real browser; they need Chromium."""
+    install(session, "test")
+    session.run(*PYTEST, "tests/lab", *session.posargs)
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Print the measured ratios; `-- NAME` runs one of the benchmarks."""
+    install(session, "test")
+    names = session.posargs or sorted(path.stem for path in Path("benchmarks").glob("bench_*.py"))
+    for name in names:
+        session.run("python", f"benchmarks/{name}.py")

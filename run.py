@@ -1,0 +1,395 @@
+#!/usr/bin/env python3
+"""From a fresh clone to a running assay_nb, with nothing but Python.
+
+    python3 run.py try      install into .venv, then run `assay-nb try`: no key, no provider
+    python3 run.py test     install what the tests need as well, then run every check
+
+Only the standard library is used here. Packages come from the index that pip is set up for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+OLDEST = (3, 10)
+STAMP = "made-by-run.json"
+PIP = "pip>=25.1"  # the first that reads dependency groups
+OFFLINE = ("Retrying (Retry(", "name resolution", "Network is unreachable", "ProxyError")
+
+SYSTEM_TOOLS = {  # a program that some tests need: the Debian package that has it
+    "chromium": "chromium",
+    "dbus-run-session": "dbus",
+    "gnome-keyring-daemon": "gnome-keyring",
+    "pg_ctl": "postgresql",
+}
+
+PYTEST = ("python", "-m", "pytest", "--quiet", "--durations=10")
+PARALLEL = (*PYTEST, "-n", "2", "--dist", "loadgroup")
+
+CHECKS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "lint": (("ruff", "check"), ("ruff", "format", "--check")),
+    "types": (("pyright",),),
+    "imports": (("lint-imports",),),
+    "tests": (PARALLEL,),
+    "notebooks": ((*PYTEST, "-o", "addopts=", "-o", "filterwarnings=", "--nbval", "notebooks"),),
+    "wheel": (),  # more than a command: see check_wheel
+}
+"""What `run.py test` does, in order: programs of the environment with their arguments."""
+
+QUICK = (*PARALLEL, "-m", "not slow", "--ignore=tests/lab", "--ignore=tests/hub")
+
+
+class Trouble(Exception):
+    """Something only the person at the keyboard can settle. Its text is all that they see."""
+
+
+def main() -> int:
+    """Do what the command line asks, and return the exit status."""
+    options, rest = parse_arguments()
+    try:
+        python = find_python(options.python)
+        directory = ROOT / (f".venv-{version_of(python)}" if options.python else ".venv")
+        if options.command == "try":
+            prepare(directory, python, groups=())
+            return run(directory, ("assay-nb", "try", *rest))
+        return run_tests(directory, python, options)
+    except Trouble as trouble:
+        print(f"run.py: {trouble}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def parse_arguments() -> tuple[argparse.Namespace, list[str]]:
+    """Read the command line. What `try` does not know goes on to `assay-nb try`."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--python", metavar="PROGRAM", help="use this interpreter, in an environment of its own"
+    )
+    parser = argparse.ArgumentParser(prog="run.py", description="Set up assay_nb and run it.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser(
+        "try", parents=[shared], help="run `assay-nb try`; further options go to it"
+    )
+    test = commands.add_parser("test", parents=[shared], help="run every check")
+    test.add_argument("--quick", action="store_true", help="only the tests that need no more")
+    test.add_argument("--only", action="append", choices=CHECKS, help="only this check; repeatable")
+    test.add_argument(
+        "--no-system-tools", action="store_true", help="leave missing programs missing"
+    )
+    options, rest = parser.parse_known_args()
+    if rest and options.command != "try":
+        parser.error(f"unknown: {' '.join(rest)}")
+    return options, rest
+
+
+# --- checks -----------------------------------------------------------------------------------------
+
+
+def run_tests(directory: Path, python: str, options: argparse.Namespace) -> int:
+    """Run every check, also after one has failed, and end with a line on each."""
+    if not (options.quick or options.no_system_tools):
+        install_system_tools()
+    prepare(directory, python, groups=("test",) if options.quick else ("test", "lint"))
+    results = []
+    for name in ["quick"] if options.quick else options.only or CHECKS:
+        print(f"\n=== {name} ===", flush=True)
+        start = time.monotonic()
+        passed = check(name, directory, python)
+        results.append((name, passed, time.monotonic() - start))
+    print()
+    for name, passed, seconds in results:
+        print(f"{name:<10} {'ok' if passed else 'FAILED':<6} {seconds:6.0f} s")
+    return 0 if all(passed for _, passed, _ in results) else 1
+
+
+def check(name: str, directory: Path, python: str) -> bool:
+    """Run one check, and say whether it passed."""
+    if name == "wheel":
+        return check_wheel(directory, python)
+    if name == "notebooks":
+        return check_notebooks(directory)
+    commands = (QUICK,) if name == "quick" else CHECKS[name]
+    statuses = [run(directory, command) for command in commands]
+    return not any(statuses)
+
+
+def check_notebooks(directory: Path) -> bool:
+    """Execute the notebooks, with a home and a vault that nobody else uses."""
+    if not any((ROOT / "notebooks").glob("*.ipynb")):
+        print("There are none.")
+        return True
+    with tempfile.TemporaryDirectory(prefix="assay-home-") as home:
+        places = {"HOME": home, "ASSAY_HOME": f"{home}/vault"}
+        (command,) = CHECKS["notebooks"]
+        return run(directory, command, **places) == 0
+
+
+def check_wheel(directory: Path, python: str) -> bool:
+    """Build the sdist, the wheel from that, and start the installed command far from the source."""
+    with tempfile.TemporaryDirectory(prefix="assay-wheel-") as scratch:
+        build = ("python", "-m", "build", "--no-isolation", "--outdir", scratch)
+        if run(directory, build) != 0:
+            return False
+        (wheel,) = Path(scratch).glob("*.whl")
+        fresh = Path(scratch, "fresh")
+        make_environment(fresh, python)
+        pip_install(fresh, str(wheel))
+        return run(fresh, ("assay-nb", "--version"), cwd=scratch) == 0
+
+
+# --- the environment --------------------------------------------------------------------------------
+
+
+def prepare(directory: Path, python: str, groups: tuple[str, ...]) -> None:
+    """Make `directory` an environment with assay_nb in it, unless it already is one.
+
+    The package is installed in place, so that only a change of Python or of pyproject.toml needs
+    another round.
+    """
+    wanted = {
+        "python": version_of(python),
+        "pyproject": hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest(),
+    }
+    stamp = directory / STAMP
+    found = read_stamp(directory)
+    if found.get("python") != wanted["python"]:
+        make_environment(directory, python)
+        found = {}
+    missing = set(groups) - set(found.get("groups", ()))
+    if missing or found.get("pyproject") != wanted["pyproject"]:
+        print(f"Installing assay_nb into {directory.name}: a minute or two …", flush=True)
+        groups = tuple(sorted({*groups, *found.get("groups", ())}))
+        asked = [word for group in groups for word in ("--group", f"{ROOT}/pyproject.toml:{group}")]
+        pip_install(directory, "--upgrade", PIP)
+        pip_install(directory, "--editable", str(ROOT), *asked)
+        stamp.write_text(json.dumps({**wanted, "groups": groups}))
+
+
+def read_stamp(directory: Path) -> dict[str, str]:
+    """Return what the environment was made from; `{}` when there is none yet."""
+    stamp = directory / STAMP
+    if directory.exists() and not stamp.exists():
+        raise Trouble(
+            f"{directory} was not made by run.py, so it is left alone. "
+            "Move it away, then run the same command again."
+        )
+    try:
+        return json.loads(stamp.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def make_environment(directory: Path, python: str) -> None:
+    """Make a virtual environment that has pip, whichever parts of Python are installed.
+
+    Debian and Ubuntu ship `venv` without what puts pip into it, and forbid installing beside the
+    system's packages. Each way here leaves the system as it is, but for the last.
+    """
+    for way in (venv_with_pip, venv_and_another_pip, virtualenv_package, venv_from_apt):
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        (directory / STAMP).write_text("{}")
+        if way(directory, python):
+            return
+    shutil.rmtree(directory, ignore_errors=True)
+    raise Trouble(
+        f"{python} cannot make a virtual environment. Install what it lacks "
+        "(Debian, Ubuntu: `apt-get install python3-venv`) or choose another with --python."
+    )
+
+
+def venv_with_pip(directory: Path, python: str) -> bool:
+    """Python's own way, where it is whole."""
+    return succeeds(python, "-m", "venv", str(directory))
+
+
+def venv_and_another_pip(directory: Path, python: str) -> bool:
+    """An environment without pip, filled by a pip from outside (22.3 or later)."""
+    if not succeeds(python, "-m", "venv", "--without-pip", str(directory)):
+        return False
+    inside = str(program(directory, "python"))
+    return any(pip_works(*pip, "--python", inside, "install", PIP) for pip in pips(python))
+
+
+def virtualenv_package(directory: Path, python: str) -> bool:
+    """The virtualenv package, fetched to a folder of its own and thrown away after use."""
+    with tempfile.TemporaryDirectory(prefix="assay-virtualenv-") as scratch:
+        start = f"import sys, runpy; sys.path.insert(0, {scratch!r}); sys.argv[0] = 'virtualenv'; "
+        start += "runpy.run_module('virtualenv', run_name='__main__')"
+        return any(
+            pip_works(*pip, "install", "--target", scratch, "virtualenv")
+            and succeeds(python, "-c", start, str(directory))
+            for pip in pips(python)
+        )
+
+
+def venv_from_apt(directory: Path, python: str) -> bool:
+    """Debian's package for the missing part, where this user may install packages."""
+    package = f"python{version_of(python).rpartition('.')[0]}-venv"
+    return apt_install(package) and venv_with_pip(directory, python)
+
+
+def pips(python: str) -> list[tuple[str, ...]]:
+    """Return the ways to call a pip that is already on this machine."""
+    candidates = ((python, "-m", "pip"), (sys.executable, "-m", "pip"), ("pip3",), ("pip",))
+    return [pip for pip in dict.fromkeys(candidates) if succeeds(*pip, "--version")]
+
+
+def pip_install(directory: Path, *what: str) -> None:
+    """Install into an environment; the error, if any, is one line and a reason."""
+    log = pip_output(str(program(directory, "python")), "-m", "pip", "install", *what)
+    if log is not None:
+        raise Trouble(f"pip could not install what is needed. Its last words:\n{log[-2000:]}")
+
+
+def pip_works(*command: str) -> bool:
+    """Run a pip for one of the ways above, and say whether it did its work."""
+    return pip_output(*command) is None
+
+
+def pip_output(*command: str) -> str | None:
+    """Run a pip; return None when it did its work, otherwise what it said.
+
+    Raises:
+        Trouble: If it failed for want of a network, since no other way would fare better.
+    """
+    done = subprocess.run(
+        command,
+        env={**surroundings(), "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode == 0:
+        return None
+    if any(sign in done.stdout for sign in OFFLINE):
+        raise Trouble(
+            "the package index cannot be reached. Check the network (or pip's proxy settings), "
+            "then run the same command again."
+        )
+    return done.stdout
+
+
+# --- the system -------------------------------------------------------------------------------------
+
+
+def find_python(asked: str | None) -> str:
+    """Return an interpreter that is new enough: the one asked for, this one, or one on the PATH."""
+    if asked is not None:
+        if not is_new_enough(asked):
+            raise Trouble(f"{asked} is no Python {OLDEST[0]}.{OLDEST[1]} or later.")
+        return asked
+    names = (f"python3.{minor}" for minor in (13, 12, 11, 10))
+    for candidate in (sys.executable, *names):
+        if is_new_enough(candidate):
+            return candidate
+    raise Trouble(
+        f"Python {OLDEST[0]}.{OLDEST[1]} or later is needed, and this is {sys.version.split()[0]}."
+    )
+
+
+def is_new_enough(python: str) -> bool:
+    """Say whether `python` starts and is a version that assay_nb supports."""
+    return succeeds(python, "-c", f"import sys; sys.exit(sys.version_info < {OLDEST})")
+
+
+def version_of(python: str) -> str:
+    """Return an interpreter's version, such as `3.11.7`."""
+    script = "import platform; print(platform.python_version())"
+    return subprocess.run(
+        [python, "-c", script], env=surroundings(), check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
+
+
+def install_system_tools() -> None:
+    """Install the programs that some tests need, where that is possible and they are missing.
+
+    Without them those tests are skipped with a reason, or fail when CI is set.
+    """
+    missing = sorted({SYSTEM_TOOLS[name] for name in SYSTEM_TOOLS if not has_tool(name)})
+    if missing and not apt_install(*missing):
+        print(f"Not installed, so some tests cannot run: {', '.join(missing)}.", flush=True)
+
+
+def has_tool(name: str) -> bool:
+    """Say whether a program is there; Debian keeps PostgreSQL's off the PATH."""
+    return bool(shutil.which(name) or any(Path("/usr/lib/postgresql").glob(f"*/bin/{name}")))
+
+
+def apt_install(*packages: str) -> bool:
+    """Install Debian packages if this user may do so without being asked for a password."""
+    prefix = apt_prefix()
+    if prefix is None:
+        return False
+    print(f"Installing with apt-get: {', '.join(packages)} …", flush=True)
+    install = ("apt-get", "install", "--yes", "--no-install-recommends", *packages)
+    return succeeds(*prefix, "apt-get", "update") and succeeds(*prefix, *install)
+
+
+def apt_prefix() -> tuple[str, ...] | None:
+    """Return what to put before `apt-get`, or None where it cannot be used."""
+    if shutil.which("apt-get") is None:
+        return None
+    quiet = ("env", "DEBIAN_FRONTEND=noninteractive")
+    if os.geteuid() == 0:
+        return quiet
+    return ("sudo", "-n", *quiet) if succeeds("sudo", "-n", "true") else None
+
+
+def program(directory: Path, name: str) -> Path:
+    """Return the path of one of the environment's programs."""
+    programs = directory / ("Scripts" if os.name == "nt" else "bin")
+    found = shutil.which(name, path=str(programs))
+    if found is None:
+        raise Trouble(
+            f"{directory.name} has no {name!r}. Delete it and run the same command again."
+        )
+    return Path(found)
+
+
+def run(directory: Path, command: tuple[str, ...], cwd: str | None = None, **variables: str) -> int:
+    """Run a program of the environment as a person in that environment would."""
+    path = program(directory, command[0])
+    variables["VIRTUAL_ENV"] = str(directory)
+    variables["PATH"] = os.pathsep.join((str(path.parent), os.environ.get("PATH", os.defpath)))
+    return subprocess.call(
+        [str(path), *command[1:]], cwd=cwd or ROOT, env={**surroundings(), **variables}
+    )
+
+
+def succeeds(*command: str) -> bool:
+    """Run a command quietly, and say whether it did its work."""
+    try:
+        done = subprocess.run(
+            command,
+            env=surroundings(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+def surroundings() -> dict[str, str]:
+    """The environment for what we start: no leftovers of the Python that runs this file."""
+    unwanted = {"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"}
+    return {name: value for name, value in os.environ.items() if name not in unwanted}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
