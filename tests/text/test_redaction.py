@@ -1,0 +1,151 @@
+"""What is shaped like a credential, what only looks long, and what redaction leaves of it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import random
+import string
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay_nb.text.redaction import KINDS, find_keys, looks_like_key, redact
+from tests.canaries import find_canary, make_canary
+
+_RANDOM = random.Random(20)
+
+
+def chars(count: int, alphabet: str = string.ascii_letters + string.digits) -> str:
+    return "".join(_RANDOM.choice(alphabet) for _ in range(count - 1)) + "7"
+
+
+# Put together here, so that no file of the project holds what a secret scanner would report.
+SAMPLES = {
+    "anthropic": "sk-" + "ant-api03-" + chars(93) + "AA",
+    "anthropic-admin": "sk-" + "ant-admin01-" + chars(93) + "AA",
+    "anthropic-oauth": "sk-" + "ant-oat01-" + chars(60),
+    "anthropic-other": "sk-" + "ant-" + chars(40),
+    "openai": "sk-" + "proj-" + chars(60),
+    "openai-admin": "sk-" + "admin-" + chars(60),
+    "openrouter": "sk-" + "or-v1-" + chars(64, "0123456789abcdef"),
+    "openai-legacy": "sk-" + chars(20) + "T3Blbk" + "FJ" + chars(20),
+    "google": "AI" + "za" + chars(35),
+    "google-auth": "A" + "Q." + chars(40),
+    "google-oauth": "ya" + "29." + chars(40),
+    "google-client": "GOC" + "SPX-" + chars(28),
+    "aws": "AK" + "IA" + chars(16, "ABCDEFGH234567"),
+    "github": "gh" + "p_" + chars(36),
+    "gitlab": "glp" + "at-" + chars(20),
+    "hugging-face": "h" + "f_" + chars(34),
+    "slack": "xo" + "xb-" + "12345678901-" + chars(24),
+    "stripe": "sk" + "_live_" + chars(24),
+    "groq": "gs" + "k_" + chars(52),
+    "xai": "xa" + "i-" + chars(80),
+    "perplexity": "pp" + "lx-" + chars(48),
+    "pypi": "py" + "pi-AgEI" + chars(60),
+    "npm": "np" + "m_" + chars(36),
+    "private-key": "-----BEGIN RSA PRIVATE"
+    " KEY-----\n" + chars(64) + "\n-----END RSA PRIVATE" + " KEY-----",
+    "web-token": "ey" + "J" + chars(30) + "." + chars(60) + "." + chars(40),
+    "bearer": chars(40),
+    "assigned": chars(32),
+}
+CONTEXT = {"bearer": "Authorization: Bearer {}", "assigned": "DB_PASSWORD = '{}'"}
+
+
+def test_every_kind_has_a_sample() -> None:
+    assert set(SAMPLES) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_key_is_found_where_it_stands(kind: str) -> None:
+    text = "Before " + CONTEXT.get(kind, "{}").format(SAMPLES[kind]) + ", after"
+
+    [shape] = find_keys(text)
+
+    assert shape.kind == kind
+    assert text[shape.start : shape.end] == SAMPLES[kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_redacted_text_keeps_everything_but_the_key(kind: str) -> None:
+    text = "Before " + CONTEXT.get(kind, "{}").format(SAMPLES[kind]) + ", after"
+
+    clean = redact(text)
+
+    assert clean == text.replace(SAMPLES[kind], f"[redacted: {KINDS[kind].label}]")
+    assert redact(clean) == clean
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "openai", "google"])
+def test_no_form_of_a_providers_key_is_left(provider: str) -> None:
+    key = make_canary(provider)
+    text = f'curl -H "x-api-key: {key}" https://example.org/?key={key}\n{{"key":"{key}"}}'
+
+    assert find_canary(text, key)
+    assert find_canary(redact(text), key) == []
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "openai", "google"])
+def test_providers_key_names_its_provider(provider: str) -> None:
+    shape = looks_like_key(make_canary(provider))
+
+    assert shape is not None
+    assert shape.provider == provider
+
+
+def test_shape_does_not_hold_the_key() -> None:
+    key = make_canary("anthropic")
+
+    assert find_canary(repr(find_keys(f"use {key}")), key) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        hashlib.sha256(b"x").hexdigest(),
+        "sha512:" + hashlib.sha512(b"x").hexdigest(),
+        str(uuid.UUID(int=2**100 + 12345)),
+        "data:image/png;base64," + base64.b64encode(_RANDOM.randbytes(60_000)).decode(),
+        base64.urlsafe_b64encode(_RANDOM.randbytes(60_000)).decode(),
+        "the task-0123456789abcdef0123456789 is done",
+        "sk-learn-pipelines-for-text-classification",
+        "sk-admin-interface-design-guide",
+        "risk-assessment-for-projects-of-2026",
+        "sk-ant-...",
+        "sk-ant-api03-" + "x" * 40,
+        "sk-proj-" + "*" * 30,
+        "AKIA" + "IOSFODNN7" + "EXAMPLE",
+        "API_KEY=your_api_key_goes_right_here",
+        "OPENAI_API_KEY={{api_key}}",
+        "api_key = os.environ['MY_SERVICE_API_KEY_2']",
+        "token = get_token_from_the_vault_v2(user)",
+        "max_tokens: 4096, temperature: 0",
+        "Bearer authentication-is-required-here",
+        "https://example.org/a/very/long/path/with/many-parts-2026/index.html",
+        "the secret: antidisestablishmentarianism",
+        "",
+    ],
+)
+def test_long_word_that_is_no_key_stays_silent(text: str) -> None:
+    assert find_keys(text) == []
+    assert redact(text) == text
+    assert looks_like_key(text) is None
+
+
+@given(st.text(max_size=200))
+def test_shapes_are_ordered_and_within_the_text(text: str) -> None:
+    position = 0
+    for shape in find_keys(text):
+        assert position <= shape.start < shape.end <= len(text)
+        position = shape.end
+
+
+@given(st.text(alphabet="sk-antproj AIzaQ.=:'\n", max_size=40), st.text(max_size=20))
+def test_key_between_any_two_words_is_redacted(before: str, after: str) -> None:
+    key = make_canary("anthropic")
+
+    assert find_canary(redact(f"{before} {key} {after}"), key) == []
