@@ -42,11 +42,11 @@ def vendor_type(schema: str) -> str:
 
 def _origin(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a reader of the notebook file may want to know: who answered, at what size."""
-    places: list[Any] = [data.get("provenance"), data.get("target"), data]
+    places: list[Mapping[str, Any]] = [data.get("provenance") or {}, data.get("target") or {}, data]
     found: dict[str, Any] = {}
     for name in ("provider", "model", "usage", "prompt_sha256"):
         for place in places:
-            if isinstance(place, Mapping) and place.get(name):
+            if place.get(name):
                 found[name] = place[name]
                 break
     return found

@@ -1,10 +1,357 @@
-"""A document as plain text, for terminals and files."""
+"""A document as plain text: what a terminal, a log and `print` show."""
 
 from __future__ import annotations
 
-from assay_nb.render.document import Document
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from assay_nb.render import figures
+from assay_nb.render.characters import TAB, columns, show_hidden, wrap
+from assay_nb.render.document import (
+    Annotated,
+    Badge,
+    Block,
+    Callout,
+    Code,
+    Details,
+    Diff,
+    Document,
+    FinePrint,
+    Heading,
+    Hunk,
+    Inline,
+    Interval,
+    Intervals,
+    Item,
+    Items,
+    Meter,
+    Paragraph,
+    Scorecard,
+    Strong,
+    Table,
+    Tone,
+    Verbatim,
+)
+
+_BOLD, _DIM = "1", "2"
+_TONES: dict[Tone, str] = {"neutral": "0", "good": "32", "info": "36", "warning": "33", "bad": "31"}
+_NARROWEST = 24
 
 
 def render_text(document: Document, *, width: int = 88, color: bool = False) -> str:
-    """Return the document as text of at most `width` columns."""
-    return "\n\n".join(str(block) for block in document.blocks)
+    """Return the document as text of at most `width` columns.
+
+    Foreign text cannot drive the terminal: control, hidden and reordering characters are shown by
+    their numbers. With `color` the text is the same, with ANSI colours around parts of it.
+    """
+    return "\n".join(_Writer(max(width, _NARROWEST), color).blocks(document.blocks))
+
+
+def escape(text: str) -> str:
+    """Return foreign text as one line that does nothing to a terminal."""
+    return show_hidden(text).replace("\n", " ").replace("\t", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Text in one style."""
+
+    text: str
+    style: str = ""
+
+
+class _Writer:
+    """Draws blocks at a width; `indented` makes a narrower one."""
+
+    def __init__(self, width: int, color: bool) -> None:
+        self._width = width
+        self._color = color
+
+    def blocks(self, blocks: Sequence[Block]) -> Iterator[str]:
+        for index, block in enumerate(blocks):
+            if index:
+                yield ""
+            yield from self._block(block)
+
+    def _block(self, block: Block) -> Iterator[str]:
+        match block:
+            case Heading(text, level):
+                yield from self._heading(escape(text), level)
+            case Paragraph(content):
+                yield from self._flow(_runs(content))
+            case Callout(tone, content):
+                yield from self._callout(tone, content)
+            case Verbatim(text):
+                yield from _indent(self._verbatim(text))
+            case Scorecard(rows):
+                yield from self._scorecard(rows)
+            case Annotated():
+                yield from _indent(self._narrower(2)._annotated(block))
+            case Items(items):
+                yield from _spaced(self._item(item) for item in items)
+            case Diff(hunks):
+                yield from _spaced(self._hunk(hunk) for hunk in hunks)
+            case Table(heads, rows):
+                yield from self._table(heads, rows)
+            case Intervals():
+                yield from self._intervals(block)
+            case Details(summary, inner):
+                yield self._paint(f"▾ {escape(summary)}", _BOLD)
+                yield from _indent(self._narrower(2).blocks(inner))
+            case FinePrint(content):
+                yield from self._flow(_runs(content), style=_DIM)
+
+    # Lines -------------------------------------------------------------------------------------
+
+    def _heading(self, text: str, level: int) -> Iterator[str]:
+        for start, end in wrap(text, self._width):
+            yield self._paint(text[start:end], _BOLD)
+        if level == 1:
+            yield self._paint("─" * min(self._width, columns(text)), _DIM)
+
+    def _callout(self, tone: Tone, content: Sequence[Inline]) -> Iterator[str]:
+        bar = self._paint("┃", _TONES[tone])
+        runs = [_Run(f"{figures.SIGNS[tone]} ", _TONES[tone]), *_runs(content)]
+        for line in self._narrower(2)._flow(runs):
+            yield f"{bar} {line}"
+
+    def _verbatim(self, text: str) -> Iterator[str]:
+        yield from show_hidden(text).removesuffix("\n").split("\n")
+
+    def _item(self, item: Item) -> Iterator[str]:
+        head = _head(item.label, item.badges)
+        yield from self._flow([*head, *_runs(item.title, _BOLD)], hang=4)
+        for line in item.lines:
+            yield from _indent(self._narrower(4)._flow(_runs(line)), 4)
+
+    # Scores and numbers ------------------------------------------------------------------------
+
+    def _scorecard(self, rows: Sequence[Meter]) -> Iterator[str]:
+        labels = [escape(row.label) for row in rows]
+        scores = [figures.score(row) for row in rows]
+        label_width = min(max(map(columns, labels), default=0), self._width // 3)
+        score_width = max(map(len, scores), default=0)
+        for row, label, score in zip(rows, labels, scores, strict=True):
+            drawn = self._paint(figures.bar(row), _score_style(row))
+            head = f"{_fit(label, label_width)}  {drawn}  {score:<{score_width}}"
+            yield from self._beside(head, label_width + score_width + 14, escape(row.note))
+
+    def _beside(self, head: str, taken: int, note: str) -> Iterator[str]:
+        """Yield a head of `taken` columns with its note at its right, or below where it is narrow."""
+        room = self._width - taken - 2
+        if not note:
+            yield head.rstrip()
+        elif room >= _NARROWEST:
+            for index, (start, end) in enumerate(wrap(note, room)):
+                lead = head if index == 0 else " " * taken
+                yield f"{lead}  {self._paint(note[start:end], _DIM)}"
+        else:
+            yield head.rstrip()
+            yield from _indent(self._narrower(2)._flow([_Run(note, _DIM)]))
+
+    def _intervals(self, block: Intervals) -> Iterator[str]:
+        axis = figures.scale(block)
+        labels = [escape(row.label) for row in block.rows]
+        label_width = min(max(map(columns, labels), default=0), self._width // 3)
+        cells = min(33, max(9, self._width - label_width - 30))
+        for row, label in zip(block.rows, labels, strict=True):
+            yield self._interval(row, block, _fit(label, label_width), cells)
+        legend = _legend(block, axis)
+        if legend:
+            yield from _indent(self._narrower(2)._flow([_Run(legend, _DIM)]))
+
+    def _interval(self, row: Interval, block: Intervals, label: str, cells: int) -> str:
+        axis = figures.scale(block)
+        drawn = self._paint(figures.strip(row, block, axis, cells), _TONES[row.tone])
+        sign = "" if row.tone == "neutral" else f" {figures.SIGNS[row.tone]}"
+        return f"{label}  {drawn}  {figures.estimate(row, axis)}{sign}"
+
+    def _table(self, heads: Sequence[str], rows: Sequence[Sequence[Inline]]) -> Iterator[str]:
+        cells = [[_plain(cell) for cell in row] for row in rows]
+        widths = _column_widths([[escape(head) for head in heads], *cells], self._width)
+        yield from self._row([escape(head) for head in heads], widths, _BOLD)
+        yield self._paint("  ".join("─" * width for width in widths), _DIM)
+        for row in cells:
+            yield from self._row(row, widths, "")
+
+    def _row(self, cells: Sequence[str], widths: Sequence[int], style: str) -> Iterator[str]:
+        wrapped = [
+            [cell[start:end] for start, end in wrap(cell, width)]
+            for cell, width in zip(cells, widths, strict=False)
+        ]
+        for index in range(max(map(len, wrapped), default=0)):
+            line = "  ".join(
+                _fit(part[index] if index < len(part) else "", width)
+                for part, width in zip(wrapped, widths, strict=False)
+            )
+            yield self._paint(line.rstrip(), style)
+
+    # Prompts -----------------------------------------------------------------------------------
+
+    def _annotated(self, annotated: Annotated) -> Iterator[str]:
+        """Yield the rows of the text, with the marks of each row underlined below it."""
+        text, stretches = figures.shown(annotated)
+        rows = list(wrap(text.removesuffix("\n"), self._width))
+        keep = figures.near(rows, stretches, context=2) if stretches else [True] * len(rows)
+        marked = _by_row(rows, stretches)
+        for wanted, group in groupby(range(len(rows)), key=keep.__getitem__):
+            indices = list(group)
+            if not wanted and len(indices) > 1:
+                yield self._paint(f"⋮ {len(indices)} lines without a mark", _DIM)
+                continue
+            for index in indices:
+                start, end = rows[index]
+                yield text[start:end].replace("\t", TAB)
+                yield from self._underlines(text, start, end, marked.get(index, []))
+
+    def _underlines(
+        self, text: str, start: int, end: int, stretches: Sequence[figures.Stretch]
+    ) -> Iterator[str]:
+        """Yield lines of carets. Marks that would touch each other stand on lines of their own."""
+        lanes: list[list[tuple[int, str, Tone]]] = []
+        ends: list[int] = []
+        for stretch in stretches:
+            first, last = max(stretch.start, start), min(stretch.end, end)
+            left = columns(text[start:first])
+            drawn = "^" * max(1, columns(text[first:last]))
+            if stretch.end <= end:
+                drawn += f" [{escape(stretch.label)}]"
+            lane = next((i for i, taken in enumerate(ends) if taken < left), len(lanes))
+            if lane == len(lanes):
+                lanes.append([])
+                ends.append(0)
+            lanes[lane].append((left, drawn, stretch.tone))
+            ends[lane] = left + columns(drawn)
+        for lane in lanes:
+            yield self._lane(lane)
+
+    def _lane(self, lane: Sequence[tuple[int, str, Tone]]) -> str:
+        line, used = "", 0
+        for left, drawn, tone in lane:
+            line += " " * (left - used) + self._paint(drawn, _TONES[tone])
+            used = left + columns(drawn)
+        return line
+
+    def _hunk(self, hunk: Hunk) -> Iterator[str]:
+        where = [] if hunk.line is None else [_Run(f"line {hunk.line}", _DIM)]
+        head = _head(hunk.label, hunk.badges, *where)
+        yield from self._flow([*head, *_runs(hunk.note)], hang=4)
+        runs: list[_Run] = []
+        for piece in figures.trimmed(hunk):
+            shown = figures.changed(piece).replace("\t", TAB)
+            if piece.op == "deleted":
+                runs.append(_Run(f"[-{shown}-]", _TONES["bad"]))
+            elif piece.op == "inserted":
+                runs.append(_Run(f"{{+{shown}+}}", _TONES["good"]))
+            else:
+                runs.append(_Run(shown))
+        yield from _indent(self._narrower(4)._flow(runs), 4)
+
+    # Flow and paint ----------------------------------------------------------------------------
+
+    def _flow(self, runs: Sequence[_Run], *, hang: int = 0, style: str = "") -> Iterator[str]:
+        """Yield the runs as wrapped lines; lines after the first are indented by `hang`."""
+        text = "".join(run.text for run in runs).rstrip()
+        for index, (start, end) in enumerate(wrap(text, self._width - hang)):
+            yield " " * (hang if index else 0) + self._cut(runs, start, end, style)
+
+    def _cut(self, runs: Sequence[_Run], start: int, end: int, style: str) -> str:
+        """Return the characters from `start` to `end` of the joined runs, each in its style."""
+        parts: list[str] = []
+        position = 0
+        for run in runs:
+            part = run.text[max(0, start - position) : max(0, end - position)]
+            parts.append(self._paint(part, run.style or style))
+            position += len(run.text)
+        return "".join(parts)
+
+    def _paint(self, text: str, style: str) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if self._color and style and text else text
+
+    def _narrower(self, by: int) -> _Writer:
+        return _Writer(max(self._width - by, _NARROWEST - 4), self._color)
+
+
+def _runs(content: Iterable[Inline], style: str = "") -> list[_Run]:
+    return [_run(part, style) for part in content]
+
+
+def _run(part: Inline, style: str) -> _Run:
+    match part:
+        case Strong(text):
+            return _Run(escape(text), _BOLD)
+        case Code(text):
+            return _Run(f"`{escape(text)}`", _TONES["info"])
+        case Badge(text, tone):
+            return _Run(figures.signed_word(escape(text), tone), _TONES[tone])
+        case str():
+            return _Run("\n".join(map(escape, part.split("\n"))), style)
+
+
+def _plain(cell: Inline) -> str:
+    return _run(cell, "").text
+
+
+def _head(label: str, badges: Sequence[Badge], *more: _Run) -> list[_Run]:
+    """Return what stands before a title: `[1] ▲ major · line 3 — `."""
+    parts = [*_runs(badges), *more]
+    runs = [_Run(f"[{escape(label)}] ", _BOLD)]
+    for index, part in enumerate(parts):
+        runs += [part, _Run(" — " if index == len(parts) - 1 else " · ", _DIM)]
+    return runs
+
+
+def _score_style(row: Meter) -> str:
+    return _DIM if row.value is None else _TONES["info"]
+
+
+def _legend(block: Intervals, axis: figures.Scale) -> str:
+    parts = [escape(block.axis)] if block.axis else []
+    parts.append("│ zero")
+    if block.margin:
+        parts.append(
+            f"┊ margin {figures.signed(-block.margin, axis)} to {figures.signed(block.margin, axis)}"
+        )
+    return " · ".join(parts)
+
+
+def _by_row(
+    rows: Sequence[tuple[int, int]], stretches: Sequence[figures.Stretch]
+) -> dict[int, list[figures.Stretch]]:
+    found: dict[int, list[figures.Stretch]] = {}
+    for stretch in sorted(stretches, key=lambda stretch: (stretch.start, stretch.end)):
+        for index in figures.rows_of(rows, stretch):
+            found.setdefault(index, []).append(stretch)
+    return found
+
+
+def _column_widths(rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Return column widths that fit: narrow columns keep theirs, wide ones share what is left."""
+    natural = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    room = width - 2 * (len(natural) - 1)
+    widths = list(natural)
+    for rank, index in enumerate(sorted(range(len(natural)), key=natural.__getitem__)):
+        fair = max(4, room // (len(natural) - rank))
+        widths[index] = max(1, min(natural[index], fair))
+        room -= widths[index]
+    return widths
+
+
+def _fit(text: str, width: int) -> str:
+    """Return the text in exactly `width` columns."""
+    if columns(text) > width:
+        _, end = next(wrap(text, max(1, width - 1)))
+        text = f"{text[:end]}…"
+    return text + " " * (width - columns(text))
+
+
+def _indent(lines: Iterable[str], by: int = 2) -> Iterator[str]:
+    return (f"{' ' * by}{line}" if line else line for line in lines)
+
+
+def _spaced(groups: Iterable[Iterable[str]]) -> Iterator[str]:
+    for index, group in enumerate(groups):
+        if index:
+            yield ""
+        yield from group

@@ -1,0 +1,103 @@
+"""Characters that hide, reorder or take two columns: made visible, and measured.
+
+Prompts and replies are foreign text. A right-to-left override can make a line read as its opposite, a
+terminal sequence can rewrite the screen, a tag character can carry orders that nobody sees. All forms
+of a document show such characters by their number, so that what is read is what is there.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+_HIDDEN = re.compile(
+    "\r(?=\n)"
+    "|[\x00-\x08\x0b-\x1f\x7f-\x9f]"  # controls, escape among them; not tab and line feed
+    "|[\xad\u034f\u115f\u1160\u180e\u200b\u2028\u2029\u2060-\u2065\u3164\ufeff\uffa0]"  # nothing to see
+    "|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # direction
+    "|[\u206a-\u206f\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"  # deprecated, not characters, half a pair
+    "|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+"  # tags, save those of a flag
+    "|(?<![\u3400-\u9fff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]+"  # variants of no ideograph
+)
+_NOT_ONE_COLUMN = re.compile(
+    "[\t\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0900-\u0dff\u0e31-\u0e4e"
+    "\u1100-\u115f\u1ab0-\u1aff\u1dc0-\u1dff\u200b-\u200f\u20d0-\u20ff\u231a-\u27ff\u2b00-\u2bff"
+    "\u2e80-\ua4cf\ua900-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe00-\ufe6f\uff01-\uff60\uffe0-\uffe6"
+    "\U00010a00-\U000fffff]"
+)
+TAB = "    "
+
+
+def show_hidden(text: str) -> str:
+    """Return the text with every hidden or reordering character as its number: `⟨U+202E⟩`.
+
+    Line feeds and tabs stay, a carriage return before a line feed is dropped, and the joiners that
+    emoji and many scripts need are left alone.
+    """
+    return _HIDDEN.sub(_numbers, text)
+
+
+def _numbers(match: re.Match[str]) -> str:
+    if match[0] == "\r" and match.string[match.end() : match.end() + 1] == "\n":
+        return ""
+    return "".join(f"⟨U+{ord(character):04X}⟩" for character in match[0])
+
+
+def columns(text: str) -> int:
+    """Return how many terminal columns the text takes on one line."""
+    if _NOT_ONE_COLUMN.search(text) is None:
+        return len(text)
+    return sum(map(_column_count, text))
+
+
+def _column_count(character: str) -> int:
+    if character == "\t":
+        return len(TAB)
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def wrap(text: str, width: int) -> Iterator[tuple[int, int]]:
+    """Yield the rows of a text as `(start, end)`: none wider than `width`, broken at spaces.
+
+    Spaces at a break and line feeds belong to no row; every other character belongs to exactly one. A
+    word wider than a row is cut. A text that is empty has one empty row.
+    """
+    start = 0
+    for line in text.split("\n"):
+        yield from _wrap_line(text, start, start + len(line), width)
+        start += len(line) + 1
+
+
+def _wrap_line(text: str, start: int, end: int, width: int) -> Iterator[tuple[int, int]]:
+    measured = _NOT_ONE_COLUMN.search(text, start, end) is not None
+    while True:
+        limit = _reach(text, start, end, width) if measured else start + width
+        if limit >= end:
+            yield start, end
+            return
+        space = text.rfind(" ", start + 1, limit + 1)
+        stop = space if space > start and not text[start:space].isspace() else limit
+        yield start, start + len(text[start:stop].rstrip(" "))
+        start = stop + _leading_spaces(text, stop, end)
+        if start == end:
+            return
+
+
+def _leading_spaces(text: str, start: int, end: int) -> int:
+    position = start
+    while position < end and text[position] == " ":
+        position += 1
+    return position - start
+
+
+def _reach(text: str, start: int, end: int, width: int) -> int:
+    """Return how far a row of `width` columns gets; at least one character."""
+    used = 0
+    for position in range(start, end):
+        used += _column_count(text[position])
+        if used > width and position > start:
+            return position
+    return end
