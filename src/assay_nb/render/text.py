@@ -157,9 +157,8 @@ class _Writer:
         cells = min(33, max(9, self._width - label_width - 30))
         for row, label in zip(block.rows, labels, strict=True):
             yield self._interval(row, block, _fit(label, label_width), cells)
-        legend = _legend(block, axis)
-        if legend:
-            yield from _indent(self._narrower(2)._flow([_Run(legend, _DIM)]))
+        legend = escape(figures.legend(block, axis))
+        yield from _indent(self._narrower(2)._flow([_Run(legend, _DIM)]))
 
     def _interval(self, row: Interval, block: Intervals, label: str, cells: int) -> str:
         axis = figures.scale(block)
@@ -304,16 +303,6 @@ def _head(label: str, badges: Sequence[Badge], *more: _Run) -> list[_Run]:
 
 def _score_style(row: Meter) -> str:
     return _DIM if row.value is None else _TONES["info"]
-
-
-def _legend(block: Intervals, axis: figures.Scale) -> str:
-    parts = [escape(block.axis)] if block.axis else []
-    parts.append("│ zero")
-    if block.margin:
-        parts.append(
-            f"┊ margin {figures.signed(-block.margin, axis)} to {figures.signed(block.margin, axis)}"
-        )
-    return " · ".join(parts)
 
 
 def _by_row(
