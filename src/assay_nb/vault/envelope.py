@@ -1,0 +1,149 @@
+"""One sealed message: its bytes, and the only code that makes or opens them.
+
+    offset  length
+         0       4   magic: "ANB1"
+         4       1   suite: 1
+         5      16   id of the key that sealed it
+        21      32   salt
+        53      12   nonce
+        65      32   commitment
+        97  n + 16   AES-256-GCM ciphertext and tag, for n bytes of plaintext (1 to 4096)
+
+Every message has a key of its own:
+
+    HKDF-SHA512(key, salt, "assay_nb/v1/row" ‖ suite ‖ SHA-256(associated data)) → 32 bytes + 32 bytes
+
+The first half encrypts this one message, so the bound on random nonces under one key is never near.
+The second half is the commitment, stored in the clear and compared before anything is decrypted. GCM
+alone does not tie a ciphertext to one key: one can be made that opens under two. This does, and it
+ties it to its associated data as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from enum import Enum
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from assay_nb.vault.secret import SecretBuffer, SecretBytes
+
+MAX_PLAINTEXT = 4096
+
+_MAGIC = b"ANB1"
+_SUITE = b"\x01"
+_TAG = 16
+_ID = slice(5, 21)
+_SALT = slice(21, 53)
+_NONCE = slice(53, 65)
+_COMMITMENT = slice(65, 97)
+_HEADER = 97
+_LABEL = b"assay_nb/v1/row"
+_HAS_INTO = hasattr(AESGCM, "decrypt_into")  # cryptography 47 and later
+
+
+class Cause(str, Enum):
+    """Why a message did not open. For the audit only: who asked learns that it did not, no more."""
+
+    MALFORMED = "malformed"
+    OTHER_KEY = "other-key"
+    COMMITMENT = "commitment"
+    TAG = "tag"
+
+
+class CannotOpen(Exception):
+    """The message does not open. The text is blank; the cause is for the audit."""
+
+    def __init__(self, cause: Cause) -> None:
+        super().__init__()
+        self.cause = cause
+
+
+class SealingKey:
+    """Seals messages and opens what it sealed, given the same associated data."""
+
+    __slots__ = ("_secret", "key_id")
+
+    def __init__(self, key_id: bytes, secret: SecretBytes) -> None:
+        if len(key_id) != 16 or len(secret) != 32:
+            raise ValueError("A sealing key is 32 bytes, its id 16.")
+        self.key_id = key_id
+        self._secret = secret
+
+    def seal(self, plaintext: SecretBytes, associated_data: bytes) -> bytes:
+        """Return an envelope that opens under this key and this associated data only."""
+        _check_bound(associated_data)
+        if not 1 <= len(plaintext) <= MAX_PLAINTEXT:
+            raise ValueError(f"A sealed message holds 1 to {MAX_PLAINTEXT} bytes.")
+        salt, nonce = os.urandom(32), os.urandom(12)
+        with self._derive(salt, associated_data) as derived:
+            encryption_key, commitment = _split(derived)
+            sealed = AESGCM(encryption_key).encrypt(nonce, plaintext.reveal(), associated_data)
+            return b"".join((_MAGIC, _SUITE, self.key_id, salt, nonce, commitment, sealed))
+
+    def open(self, envelope: bytes, associated_data: bytes) -> SecretBytes:
+        """Return what was sealed.
+
+        Raises:
+            CannotOpen: If the envelope, the key or the associated data is not the one it was sealed with.
+        """
+        _check_bound(associated_data)
+        self._check_header(envelope)
+        with self._derive(envelope[_SALT], associated_data) as derived:
+            encryption_key, commitment = _split(derived)
+            if not hmac.compare_digest(envelope[_COMMITMENT], commitment):
+                raise CannotOpen(Cause.COMMITMENT)
+            return _decrypt(encryption_key, envelope, associated_data)
+
+    def _check_header(self, envelope: bytes) -> None:
+        length = len(envelope) - _HEADER - _TAG
+        if not (1 <= length <= MAX_PLAINTEXT and envelope.startswith(_MAGIC + _SUITE)):
+            raise CannotOpen(Cause.MALFORMED)
+        if not hmac.compare_digest(envelope[_ID], self.key_id):
+            raise CannotOpen(Cause.OTHER_KEY)
+
+    def _derive(self, salt: bytes, associated_data: bytes) -> SecretBytes:
+        info = _LABEL + _SUITE + hashlib.sha256(associated_data).digest()
+        return derive(self._secret, info, salt=salt, length=64)
+
+
+def derive(
+    secret: SecretBytes, info: bytes, *, salt: bytes | None = None, length: int
+) -> SecretBytes:
+    """Derive key material with HKDF-SHA512. Each purpose has an `info` of its own."""
+    kdf = HKDF(algorithm=_SHA512, length=length, salt=salt, info=info)
+    if not _HAS_INTO:
+        return SecretBytes(kdf.derive(secret.reveal()))
+    buffer = SecretBuffer(length)
+    kdf.derive_into(secret.reveal(), buffer)
+    return SecretBytes.take(buffer)
+
+
+def _decrypt(key: memoryview, envelope: bytes, associated_data: bytes) -> SecretBytes:
+    sealed = memoryview(envelope)[_HEADER:]
+    try:
+        if not _HAS_INTO:
+            return SecretBytes(AESGCM(key).decrypt(envelope[_NONCE], sealed, associated_data))
+        buffer = SecretBuffer(len(sealed) - _TAG)
+        AESGCM(key).decrypt_into(envelope[_NONCE], sealed, associated_data, buffer)
+        return SecretBytes.take(buffer)
+    except InvalidTag:
+        raise CannotOpen(Cause.TAG) from None
+
+
+def _split(derived: SecretBytes) -> tuple[memoryview, memoryview]:
+    return derived.reveal()[:32], derived.reveal()[32:]
+
+
+def _check_bound(associated_data: bytes) -> None:
+    # cryptography takes None and b"" for "no associated data"; here nothing is sealed to nothing.
+    if not associated_data:
+        raise ValueError("A message is sealed to what it belongs to; this one belongs to nothing.")
+
+
+_SHA512 = SHA512()
