@@ -1,0 +1,147 @@
+"""The house keeps its own rules: floors, names, prose, and what loading costs."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import assay_nb
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
+PROSE = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "changes").glob("*.md")]
+)
+
+PUBLIC = {
+    "AssayError", "BadReply", "BelowThreshold", "CallStopped", "Critique", "DemoExhausted",
+    "EndpointRefused", "Improvement", "KeyPasted", "LintReport", "PermissionDenied",
+    "ProviderAuthError", "ProviderError", "ProviderKeyMissing", "ProviderUnavailable",
+    "RateLimited", "Rewrite", "StoreUnavailable", "VaultIntegrityError", "VaultSealed",
+    "WorkspaceNotFound", "WrongUsage", "__version__", "acritique", "aimprove", "arewrite",
+    "critique", "improve", "lint", "load_ipython_extension", "rewrite", "unload_ipython_extension",
+}  # fmt: skip
+
+HEAVY = {
+    "IPython", "aiohttp", "alembic", "anthropic", "anyio", "cryptography", "google.genai", "httpx2",
+    "ipywidgets", "keyring", "openai", "pydantic", "scipy", "sqlalchemy",
+}  # fmt: skip
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _hits(paths: list[Path], pattern: str) -> dict[str, list[str]]:
+    """Return what the pattern finds, by file; files where it finds nothing are left out."""
+    found = {
+        _name(path): re.findall(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)
+        for path in paths
+    }
+    return {name: hits for name, hits in found.items() if hits}
+
+
+def _fresh(script: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60
+    )
+    return done.stdout
+
+
+def test_every_import_runs_downwards() -> None:
+    cli = pytest.importorskip("importlinter.cli", reason="import-linter is in the group `lint`")
+
+    assert cli.lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
+
+
+def test_the_public_names_are_these() -> None:
+    assert set(assay_nb.__all__) == PUBLIC
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_a_public_name_can_be_had(name: str) -> None:
+    assert getattr(assay_nb, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="critiqe"):
+        assay_nb.critiqe  # noqa: B018 - reading it is the act under test
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    loaded = _fresh("import sys, json, assay_nb; print(json.dumps(sorted(sys.modules)))")
+
+    assert HEAVY.isdisjoint(json.loads(loaded))
+
+
+def test_every_module_says_what_it_is() -> None:
+    texts = {path: path.read_text(encoding="utf-8").strip() for path in SOURCES}
+
+    assert [
+        _name(path) for path, text in texts.items() if text and not text.startswith(('"""', 'r"""'))
+    ] == []
+
+
+def test_every_exception_to_a_rule_has_its_reason_beside_it() -> None:
+    bare = r"#\s*(?:type:\s*ignore|pyright:\s*ignore|noqa)(?:\[[^]]*\]|:\s*[A-Z0-9, ]+)?\s*$"
+
+    assert _hits(SOURCES, bare) == {}
+
+
+def test_no_file_knows_the_machine_it_was_written_on() -> None:
+    others = [path for path in [*SOURCES, *TESTS, *PROSE] if path != Path(__file__)]
+
+    assert _hits(others, r"/work/|/tmp/venv|/root/|\.\./shared") == {}
+
+
+def test_every_test_is_named_after_a_fact() -> None:
+    empty = r"^\s*(?:async )?def (test_(?:basic|simple|works|ok|it|\d+)\w*)"
+
+    assert _hits(TESTS, empty) == {}
+
+
+def test_every_attack_is_numbered() -> None:
+    attacks = [path for path in TESTS if path.parent.name == "attacks"]
+
+    assert _hits(attacks, r"^(?:async )?def (test_(?!a\d{3}_)\w+)") == {}
+
+
+def test_every_attack_tells_what_happens() -> None:
+    attacks = [path for path in TESTS if path.parent.name == "attacks"]
+    untold = r'^(?:async )?def (test_\w+)\([^"]*?:\n    (?!"""[^"]*→)'
+
+    assert _hits(attacks, untold) == {}
+
+
+def test_every_link_within_the_project_leads_somewhere() -> None:
+    links = {
+        path: re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", path.read_text(encoding="utf-8"))
+        for path in PROSE
+    }
+
+    dead = [
+        (_name(path), to) for path in PROSE for to in links[path] if not (path.parent / to).exists()
+    ]
+
+    assert dead == []
+
+
+def test_every_page_is_reached_from_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"}
+
+    assert [page for page in sorted(pages) if f"({page})" not in index] == []
+
+
+def test_every_change_fragment_says_what_kind_it_is() -> None:
+    kinds = re.compile(r"[\w-]+\.(?:added|changed|fixed|removed|security)\.md")
+    names = [path.name for path in (ROOT / "changes").glob("*") if path.name != "README.md"]
+
+    assert [name for name in names if not kinds.fullmatch(name)] == []
