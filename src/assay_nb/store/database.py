@@ -23,6 +23,8 @@ from assay_nb.store import migrations
 from assay_nb.store.failures import our_errors
 from assay_nb.store.files import prepare_file
 
+__all__ = ["Connection", "Database"]
+
 _WRITE = "assay_write"
 _SERIAL_LOCK = 0x61737361795F6E62  # "assay_nb" as 64 bits: our advisory lock in a shared PostgreSQL
 _PRAGMAS = (
@@ -169,6 +171,8 @@ class Database:
             # Another process may have been first; only what is seen inside this transaction counts.
             if migrations.find_state(connection) != "current":
                 migrations.upgrade(connection)
+        # The tables go to the main file now: a vault is not to stand on its log alone.
+        self.scrub()
 
     def _truncate_log(self) -> bool:
         busy, _, _ = self._run_outside_transactions("PRAGMA wal_checkpoint(TRUNCATE)")[0]

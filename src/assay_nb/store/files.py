@@ -36,15 +36,13 @@ def prepare_file(path: Path, *, create: bool = True) -> bool:
     Raises:
         StoreUnavailable: If the place is not private, not ours, or not on a local disk.
     """
-    if not path.parent.is_dir():
-        if not create:
-            raise StoreUnavailable(f"There is no database at {path}.")
-        _make_directory(path.parent)
-    _check_local(path.parent)
-    _check_private(path.parent, path.parent.stat(), 0o700)
-    created = _make_file(path) if create else False
-    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
-        _check_file(path.with_name(name), required=name == path.name)
+    try:
+        created = _prepare(path, create=create)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{error.filename or path} cannot be used: {error.strerror}.",
+            hint="Set ASSAY_HOME to a directory that you may write to.",
+        ) from None
     return created
 
 
@@ -91,15 +89,26 @@ def _check_local(directory: Path) -> None:
         )
 
 
+def _prepare(path: Path, *, create: bool) -> bool:
+    if create:
+        _make_directory(path.parent)
+    elif not path.exists():
+        raise StoreUnavailable(f"There is no database at {path}.")
+    _check_local(path.parent)
+    _check_private(path.parent, path.parent.stat(), 0o700)
+    created = _make_file(path) if create else False
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        _check_file(path.with_name(path.name + suffix))
+    return created
+
+
 def _make_directory(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=0o700)
-        path.chmod(0o700)  # the umask may have taken more than it should
     except FileExistsError:
-        return  # another process was first
-    except OSError as error:
-        raise _cannot_make(path, error) from None
+        return
+    path.chmod(0o700)  # the umask may have taken more than it should
 
 
 def _make_file(path: Path) -> bool:
@@ -108,29 +117,17 @@ def _make_file(path: Path) -> bool:
         descriptor = os.open(path, flags, 0o600)
     except FileExistsError:
         return False
-    except OSError as error:
-        raise _cannot_make(path, error) from None
     # Closing any descriptor of a file drops this process's locks on it. Nobody can hold one yet.
     os.close(descriptor)
+    path.chmod(0o600)
     return True
 
 
-def _cannot_make(path: Path, error: OSError) -> StoreUnavailable:
-    return StoreUnavailable(
-        f"{path} cannot be made: {error.strerror}.",
-        hint="Set ASSAY_HOME to a directory that you may write to.",
-    )
-
-
-def _check_file(path: Path, *, required: bool) -> None:
+def _check_file(path: Path) -> None:
     try:
         found = path.lstat()
     except FileNotFoundError:
-        if required:
-            raise StoreUnavailable(f"There is no database at {path}.") from None
         return  # SQLite makes and removes its side files as it likes
-    except OSError as error:
-        raise StoreUnavailable(f"{path} cannot be looked at: {error.strerror}.") from None
     if not stat.S_ISREG(found.st_mode):
         raise StoreUnavailable(
             f"{path} is not a plain file, so it is not opened.",

@@ -1,0 +1,28 @@
+"""Statements that SQLite and PostgreSQL both know, and SQLAlchemy spells differently for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def insert_if_absent(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
+    """Insert a row unless one with the same key, or another unique value, is there; say whether it was."""
+    statement = _insert(connection, table).values(values).on_conflict_do_nothing()
+    return connection.execute(statement).rowcount == 1
+
+
+def insert_or_update(
+    connection: Connection, table: Table, key: dict[str, Any], values: dict[str, Any]
+) -> None:
+    """Insert a row, or set `values` on the one that has this primary key."""
+    statement = _insert(connection, table).values({**key, **values})
+    connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values))
+
+
+def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)

@@ -1,0 +1,59 @@
+"""The log of calls: who, when, which instrument and model, how many tokens. Never content."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from assay_nb.store import call_rows as rows
+from assay_nb.store.call_rows import CallRecord, Funding
+from assay_nb.store.database import Database
+
+
+class CallLog:
+    """The calls that were made, for the members of their workspace to see."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(
+        self,
+        *,
+        workspace_id: bytes,
+        user: str,
+        instrument: str,
+        provider: str,
+        model: str,
+        funding: Funding,
+        status: str,
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        cost_micros: int | None = None,
+        milliseconds: int | None = None,
+    ) -> CallRecord:
+        """Note a call that has ended, and return what was noted."""
+        now = time.time_ns()
+        record = CallRecord(
+            # The time first, so that the newest calls are found by their key, in their order.
+            call_id=now.to_bytes(8, "big") + os.urandom(8),
+            workspace_id=workspace_id,
+            user=user,
+            at=now // 1_000_000_000,
+            instrument=instrument,
+            provider=provider,
+            model=model,
+            funding=funding,
+            status=status,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cost_micros=cost_micros,
+            milliseconds=milliseconds,
+        )
+        with self._database.write(serial=False) as connection:
+            rows.insert_call(connection, record)
+        return record
+
+    def recent(self, workspace_id: bytes, limit: int = 20) -> tuple[CallRecord, ...]:
+        """Return a workspace's latest calls, newest first."""
+        with self._database.read() as connection:
+            return rows.list_calls(connection, workspace_id, max(0, limit))

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from assay_nb.errors import StoreUnavailable
+from assay_nb.store import migrations
+from assay_nb.store.database import Database
+from assay_nb.store.tables import metadata
+
+
+def test_migrated_tables_are_those_of_the_list(any_database: Database):
+    with any_database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+        assert compare_metadata(context, metadata) == []
+
+
+def test_comparison_notices_a_difference(any_database: Database):
+    with any_database.write() as connection:
+        connection.execute(text("ALTER TABLE calls ADD COLUMN surprise TEXT"))
+
+    with any_database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) != []
+
+
+def test_every_table_is_strict_and_checked_as_in_the_list(database: Database):
+    """Autogenerate looks at neither, so the tables are compared as SQLite wrote them down."""
+    with database.read() as connection:
+        strict = dict(
+            connection.execute(text("SELECT name, strict FROM pragma_table_list")).tuples().all()
+        )
+        sql = dict(connection.execute(text("SELECT name, sql FROM sqlite_master")).tuples().all())
+
+    for table in metadata.sorted_tables:
+        assert strict[table.name] == 1
+        checks = [c for c in table.constraints if type(c).__name__ == "CheckConstraint"]
+        assert sql[table.name].count("CHECK") == len(checks)
+
+
+def test_head_is_the_newest_revision():
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+
+    assert ScriptDirectory.from_config(config).get_current_head() == migrations.HEAD
+
+
+def test_database_of_a_newer_release_is_left_alone_to_the_byte(vault_file: Path):
+    Database.open(vault_file).close()
+    with closing(sqlite3.connect(vault_file)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("CREATE TABLE from_the_future (x)")
+    before = hashlib.sha256(vault_file.read_bytes()).digest()
+
+    with pytest.raises(StoreUnavailable, match="made by a newer assay_nb"):
+        Database.open(vault_file)
+
+    assert hashlib.sha256(vault_file.read_bytes()).digest() == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM alembic_version",
+        "DROP TABLE alembic_version",
+        "INSERT INTO alembic_version VALUES ('0000')",
+        "DROP TABLE members",
+    ],
+)
+def test_half_written_migration_is_said_and_left_alone(vault_file: Path, damage: str):
+    Database.open(vault_file).close()
+    with closing(sqlite3.connect(vault_file)) as connection, connection:
+        connection.execute(damage)
+    before = vault_file.read_bytes()
+
+    with pytest.raises(StoreUnavailable, match="does not have the tables it should"):
+        Database.open(vault_file)
+
+    assert vault_file.read_bytes() == before
+
+
+def test_another_programs_database_is_left_alone(vault_file: Path):
+    vault_file.parent.mkdir(mode=0o700)
+    vault_file.touch(mode=0o600)
+    with closing(sqlite3.connect(vault_file)) as connection, connection:
+        connection.execute("CREATE TABLE history (line TEXT)")
+
+    with pytest.raises(StoreUnavailable, match="another program's"):
+        Database.open(vault_file)
+
+
+def test_failed_migration_leaves_an_empty_database(
+    vault_file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    real = migrations.upgrade
+
+    def fail_at_the_end(connection: object) -> None:
+        real(connection)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(migrations, "upgrade", fail_at_the_end)
+    with pytest.raises(KeyboardInterrupt):
+        Database.open(vault_file)
+    monkeypatch.undo()
+
+    with closing(sqlite3.connect(vault_file)) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    Database.open(vault_file).close()
+
+
+def test_percent_sign_in_the_directory_of_the_package_is_no_interpolation(tmp_path: Path):
+    """Alembic's configuration expands `%(here)s`, and a home directory may be called `100%`."""
+    home = tmp_path / "100%(x)s"
+
+    Database.open(home / "vault.db").close()
+
+    assert (home / "vault.db").exists()
