@@ -1,0 +1,153 @@
+"""`assay-nb` in a terminal.
+
+Exit status: 0 done, 1 failed, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from assay_nb import commands
+from assay_nb.commands import Adder, Desk, Outcome
+from assay_nb.commands.parser import HelpWanted
+from assay_nb.commands.registry import add_json
+from assay_nb.engine.session import Session, current_session
+from assay_nb.errors import AssayError, WrongUsage
+from assay_nb.render.bundle import plain
+
+_KEY_LIMIT = 65_536
+_DESCRIPTION = "Prompts, keys and workspaces of assay_nb. Alone, it shows where you stand."
+
+
+class TerminalDesk:
+    """The person at the terminal, or the pipe in their place."""
+
+    def read_key(self, prompt: str) -> bytearray:
+        if not sys.stdin.isatty():
+            return bytearray(sys.stdin.buffer.read(_KEY_LIMIT))
+        return bytearray(getpass.getpass(prompt).encode())
+
+    def confirm(self, question: str) -> bool:
+        if not sys.stdin.isatty():
+            return False
+        return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+
+    def say(self, line: str) -> None:
+        if sys.stdin.isatty():
+            print(line, file=sys.stderr)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in words
+    try:
+        outcome = _run(words)
+    except HelpWanted as page:
+        print(page.message, end="")
+        return 0
+    except AssayError as error:
+        _complain(error, as_json)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("assay-nb: stopped.", file=sys.stderr)
+        return 130
+    with suppress(BrokenPipeError):
+        print(
+            json.dumps(outcome.data, indent=2, ensure_ascii=False)
+            if as_json
+            else plain(outcome.document)
+        )
+    return outcome.exit_status
+
+
+def _run(words: list[str]) -> Outcome:
+    parser, add = commands.build_parser("assay-nb", _DESCRIPTION)
+    parser.add_argument("--version", action="store_true", help="print the version")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    _add_own(add)
+    args = parser.parse_words(words)
+    if args.version:
+        return _version()
+    session = current_session()
+    try:
+        return commands.run(session, args, TerminalDesk())
+    finally:
+        session.close()
+
+
+def _add_own(add: Adder) -> None:
+    lint = add_json(add("lint", "check prompts in files against fixed rules, offline", _lint))
+    lint.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="a text file that is one prompt; - reads standard input",
+    )
+    lint.add_argument("-m", "--model", metavar="PROVIDER/MODEL", help="the model it is meant for")
+    lint.add_argument("--strict", action="store_true", help="warnings fail too")
+    trying = add(
+        "try", "see it work: no key, no network, a practice provider in place of a model", _try
+    )
+    trying.add_argument(
+        "--lab", action="store_true", help="open the quickstart notebook in JupyterLab"
+    )
+
+
+def _complain(error: AssayError, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"error": error.to_dict()}, ensure_ascii=False), file=sys.stderr)
+        return
+    print(f"assay-nb: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"  {error.hint}", file=sys.stderr)
+
+
+def _version() -> Outcome:
+    from assay_nb import __version__
+    from assay_nb.render.document import Document, Paragraph
+
+    return Outcome(Document([Paragraph([f"assay-nb {__version__}"])]), {"version": __version__})
+
+
+def _lint(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    from assay_nb.api import lint
+    from assay_nb.render.document import Block, Document, Heading
+
+    blocks: list[Block] = []
+    data: list[dict[str, object]] = []
+    failed = False
+    for name in args.files:
+        report = lint(_read_prompt(name), model=args.model)
+        levels = {finding.level for finding in report.findings}
+        failed |= "error" in levels or (args.strict and "warning" in levels)
+        blocks += [Heading(name, 2), *report.to_document().blocks]
+        data.append({"file": name, **report.to_dict()})
+    return Outcome(Document(blocks), data, exit_status=int(failed))
+
+
+def _read_prompt(name: str) -> str:
+    try:
+        return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise WrongUsage(
+            f"{name} is not UTF-8 text.", hint="A prompt file holds one prompt, as text."
+        ) from None
+    except OSError as exc:
+        raise WrongUsage(f"{name} cannot be read: {exc.strerror}.") from exc
+
+
+def _try(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    from assay_nb.practice.tour import tour
+
+    return tour(session, lab=args.lab, say=print)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

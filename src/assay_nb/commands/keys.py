@@ -1,0 +1,209 @@
+"""`keys list | set | test | remove`, and the operator's `platform-key`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import cast
+
+from assay_nb import config
+from assay_nb.commands.outcome import Desk, Outcome
+from assay_nb.commands.parser import Parser
+from assay_nb.commands.registry import Adder, add_json, add_workspace
+from assay_nb.engine.control import KeyCheck, KeyFacts, Setup
+from assay_nb.engine.session import Session
+from assay_nb.errors import WrongUsage
+from assay_nb.messages import PROVIDERS, ProviderId
+from assay_nb.render.document import Badge, Callout, Code, Document, Inline, Table, Tone
+
+_STATES: dict[str, tuple[str, Tone]] = {
+    "ready": ("ready", "good"),
+    "unreadable": ("cannot be opened", "bad"),
+    "sealed": ("sealed", "warning"),
+    "missing": ("none", "neutral"),
+}
+
+
+def add_keys(add: Adder) -> None:
+    """Add `keys` and what stands below it."""
+    keys = add("keys", "the workspace's provider keys", None)
+    add_json(add_workspace(keys("list", "what is stored: never the keys themselves", list_keys)))
+    _arguments(
+        keys("set", "store a key, after testing it with the provider's free listing call", set_key)
+    )
+    test = add_json(
+        add_workspace(keys("test", "ask the provider whether a stored key works (free)", test_key))
+    )
+    _add_provider(test)
+    remove = add_json(
+        add_workspace(
+            keys("remove", "forget a key; only revoking at the provider ends it", remove_key)
+        )
+    )
+    _add_provider(remove)
+
+
+def add_platform_key(add: Adder) -> None:
+    """Add `platform-key`, with which an operator funds the demo calls."""
+    platform = add("platform-key", "operator: the key that pays for demo calls", None)
+    for name, text, run in (
+        ("set", "store it", set_platform_key),
+        ("remove", "forget it; the demo ends", remove_platform_key),
+    ):
+        _add_provider(platform(name, text, run))
+
+
+def list_keys(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Show every provider, with the state of its key from a real decrypt check."""
+    facts = session.portal.call(session.control.keys, args.workspace)
+    return Outcome(Document([keys_table(facts)]), [fact.to_dict() for fact in facts])
+
+
+def set_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Take a key from standard input, a hidden prompt, or once from an environment variable."""
+    provider = cast("ProviderId", args.provider)
+    setup = session.control.setup(provider)
+    key = _take_key(args, desk, setup)
+
+    async def save() -> KeyCheck:
+        return await session.control.set_key(
+            args.workspace, provider, key, endpoint=args.endpoint, check=not args.unverified
+        )
+
+    try:
+        check = session.portal.call(save)
+    finally:
+        key[:] = bytes(len(key))
+    lines: list[Inline] = [f"The {setup.name} key is stored. ", _said(check)]
+    blocks = [Callout("good" if check.outcome == "accepted" else "warning", lines)]
+    if args.from_env:
+        unset = f"unset {args.from_env}"
+        blocks.append(
+            Callout(
+                "info", ["The variable is still set in your shell: ", Code(unset), " forgets it."]
+            )
+        )
+    return Outcome(Document(blocks), check.to_dict())
+
+
+def test_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Open a stored key and ask the provider for its list of models."""
+    check = session.portal.call(
+        session.control.test_key, args.workspace, cast("ProviderId", args.provider)
+    )
+    tone: Tone = "good" if check.outcome == "accepted" else "warning"
+    done = 0 if check.outcome != "unchecked" else 1
+    return Outcome(Document([Callout(tone, [_said(check)])]), check.to_dict(), exit_status=done)
+
+
+def remove_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Delete the row and scrub the file, and say what that does not do."""
+    removal = session.portal.call(
+        session.control.remove_key, args.workspace, cast("ProviderId", args.provider)
+    )
+    setup = session.control.setup(removal.provider)
+    lines: list[Inline] = [
+        f"The {setup.name} key is removed. Backups may still hold it, sealed: only revoking it at ",
+        Code(removal.revoke_url),
+        " ends it.",
+    ]
+    blocks = [Callout("info", lines)]
+    if not removal.scrubbed:
+        waiting = "Another process holds the database open, so its sealed bytes stay in the log file until it lets go."
+        blocks.append(Callout("warning", [waiting]))
+    return Outcome(Document(blocks), removal.to_dict())
+
+
+def set_platform_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Store the operator's key for demo calls."""
+    provider = cast("ProviderId", args.provider)
+    key = desk.read_key(f"Platform key for {provider}: ")
+    try:
+        session.portal.call(session.control.set_platform_key, provider, key)
+    finally:
+        key[:] = bytes(len(key))
+    return Outcome(
+        Document([Callout("good", ["The platform key is stored."])]), {"provider": provider}
+    )
+
+
+def remove_platform_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Forget the operator's key."""
+    session.portal.call(session.control.remove_platform_key, cast("ProviderId", args.provider))
+    return Outcome(
+        Document([Callout("info", ["The platform key is removed."])]), {"provider": args.provider}
+    )
+
+
+def keys_table(facts: list[KeyFacts]) -> Table:
+    """Return the table of key states that `keys list` and `status` share."""
+    rows: list[list[Inline]] = []
+    for fact in facts:
+        word, tone = _STATES[fact.state]
+        ends = f"…{fact.last4}" if fact.last4 else ""
+        tested = "" if fact.state == "missing" else "yes" if fact.verified else "no"
+        rows.append(
+            [
+                Code(fact.provider),
+                Badge(word, tone),
+                ends,
+                tested,
+                fact.added_by,
+                fact.added_at,
+                fact.endpoint,
+            ]
+        )
+    return Table(["provider", "key", "ends in", "tested", "added by", "added", "endpoint"], rows)
+
+
+def setup_lines(setup: Setup) -> list[str]:
+    """Return how to get a key, as the lines that `keys set` shows before it asks."""
+    lines = [
+        f"{setup.name}: get a key at {setup.key_url}",
+        f"It looks like {setup.looks_like}. {setup.cost}",
+    ]
+    return [*lines, setup.note] if setup.note else lines
+
+
+def _arguments(parser: Parser) -> None:
+    add_json(add_workspace(parser))
+    _add_provider(parser)
+    parser.add_argument(
+        "--endpoint", metavar="URL", help="the SDK's base URL, for a compatible server"
+    )
+    parser.add_argument(
+        "--from-env", metavar="NAME", help="take the key over from this environment variable, once"
+    )
+    parser.add_argument(
+        "--unverified", action="store_true", help="store it without asking the provider"
+    )
+
+
+def _add_provider(parser: Parser) -> None:
+    parser.add_argument(
+        "provider", choices=PROVIDERS, metavar="PROVIDER", help=", ".join(PROVIDERS)
+    )
+
+
+def _take_key(args: Namespace, desk: Desk, setup: Setup) -> bytearray:
+    if args.from_env:
+        value = config.take_variable(args.from_env)
+        if value is None:
+            raise WrongUsage(
+                f"The environment variable {args.from_env} is not set here.",
+                hint="A kernel has the environment it was started with: set it there, or leave --from-env out.",
+            )
+        return bytearray(value)
+    for line in setup_lines(setup):
+        desk.say(line)
+    return desk.read_key(f"{setup.name} key (hidden): ")
+
+
+def _said(check: KeyCheck) -> str:
+    match check.outcome:
+        case "accepted":
+            listed = f", which lists {check.models} models" if check.models else ""
+            return f"The provider accepts it{listed}."
+        case "limited":
+            return "The provider knows it, but it may not list models, so it counts as untested."
+        case _:
+            return check.detail or "It was not tested."

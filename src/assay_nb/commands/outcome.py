@@ -1,0 +1,56 @@
+"""What a command gives back, and what it may ask of the face that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from assay_nb.render.bundle import bundle, plain
+from assay_nb.render.document import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A command's result: a document for people, data for programs.
+
+    Attributes:
+        document: What is shown.
+        data: What `--json` prints.
+        exit_status: 0 done, 1 failed.
+    """
+
+    document: Document
+    data: Any
+    exit_status: int = 0
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
+        return bundle(self.document, {"schema": "assay.outcome.v1"})
+
+    def __repr__(self) -> str:
+        return plain(self.document)
+
+
+class Desk(Protocol):
+    """The person at the other side, as far as a command may turn to them."""
+
+    def read_key(self, prompt: str) -> bytearray:
+        """Return a key from a hidden prompt, or from standard input when that is no terminal.
+
+        Raises:
+            WrongUsage: Where nobody can be asked.
+        """
+        ...
+
+    def confirm(self, question: str) -> bool:
+        """Ask yes or no; False where nobody can be asked."""
+        ...
+
+    def say(self, line: str) -> None:
+        """Show a line while the command works."""
+        ...
+
+
+def join(words: Sequence[str], last: str = "and") -> str:
+    """Return words as a list in a sentence."""
+    return " ".join([", ".join(words[:-1]), last, words[-1]]) if len(words) > 1 else "".join(words)

@@ -1,0 +1,130 @@
+"""One argument parser for magics and commands, with the manners both need.
+
+argparse leaves the process on a mistake (`SystemExit` ends a notebook cell oddly), names the kernel's
+launcher as the program, and says only that a flag is unknown. Here a mistake is a `WrongUsage` with
+the nearest flag in it, and `--help` works everywhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import shlex
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+from assay_nb.errors import AssayError, KeyPasted, WrongUsage
+from assay_nb.text.redaction import find_keys
+
+
+class HelpWanted(AssayError):
+    """Not a failure: `-h` was given, and `message` is the page to show."""
+
+    code = "help"
+    exit_status = 0
+
+
+class _ShowHelp(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
+        raise HelpWanted(parser.format_help())
+
+
+class Parser(argparse.ArgumentParser):
+    """An `ArgumentParser` that raises `WrongUsage` and never prints or exits."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(*args, **{**kwargs, "add_help": False, "allow_abbrev": False})
+        self.add_argument("-h", "--help", action=_ShowHelp, nargs=0, help="show this page")
+
+    def parse_line(self, line: str) -> argparse.Namespace:
+        """Parse a magic's line, split as a shell would."""
+        try:
+            words = shlex.split(line)
+        except ValueError:
+            raise WrongUsage(
+                "A quotation mark in this line is never closed.",
+                hint=f"{self.prog} -h shows how it is used.",
+            ) from None
+        return self.parse_words(words)
+
+    def parse_words(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parse words, refusing anything shaped like a key before it is looked at any further."""
+        refuse_keys(words)
+        namespace, extra = self.parse_known_args(list(words))
+        if extra:
+            self._refuse_unknown(extra[0], namespace)
+        return namespace
+
+    def error(self, message: str) -> NoReturn:
+        raise WrongUsage(
+            f"{self.prog}: {_sentence(message)}", hint=f"`{self.prog} -h` shows how it is used."
+        )
+
+    def _refuse_unknown(self, word: str, namespace: argparse.Namespace) -> NoReturn:
+        parser = getattr(namespace, "parser", self)
+        if not word.startswith("-"):
+            raise WrongUsage(
+                f"{parser.prog} does not know what to do with '{word}'.",
+                hint=f"`{parser.prog} -h` shows how it is used.",
+            )
+        flag = word.split("=", 1)[0]
+        near = nearest(flag, parser.flags())
+        raise WrongUsage(
+            f"{parser.prog} has no option {flag}.",
+            hint=f"Did you mean {near}?" if near else f"`{parser.prog} -h` lists its options.",
+        )
+
+    def flags(self) -> list[str]:
+        """Return every option string, long forms first."""
+        strings = [flag for action in self._actions for flag in action.option_strings]
+        return sorted(strings, key=lambda flag: (not flag.startswith("--"), flag))
+
+    def action_of(self, flag: str) -> argparse.Action | None:
+        """Return what an option string stands for."""
+        return next((action for action in self._actions if flag in action.option_strings), None)
+
+    def positionals(self) -> list[argparse.Action]:
+        """Return the arguments that have no option string."""
+        return [action for action in self._actions if not action.option_strings]
+
+    def children(self) -> dict[str, Parser]:
+        """Return the sub-commands' parsers by name."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):  # pyright: ignore[reportPrivateUsage] - argparse offers no other way to walk it
+                return dict(action.choices)
+        return {}
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that was probably meant."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
+def refuse_keys(words: Iterable[str]) -> None:
+    """Refuse text that holds something shaped like a provider key.
+
+    Raises:
+        KeyPasted: Without a part of the key in it, and saying that it is in the history now.
+    """
+    for word in words:
+        for shape in find_keys(word):
+            raise key_pasted(shape.provider, "This line holds")
+
+
+def key_pasted(provider: str | None, where: str) -> KeyPasted:
+    """Return the error for a key that was typed where keys do not belong."""
+    name = {"anthropic": "an Anthropic", "openai": "an OpenAI", "google": "a Google"}.get(
+        provider or "", "a provider"
+    )
+    add = f"`%assay keys set {provider}`" if provider else "`%assay keys set PROVIDER`"
+    return KeyPasted(
+        f"{where} something shaped like {name} key, so nothing was sent.",
+        hint=f"It is in the history now: revoke it at the provider, then add the new one with {add}.",
+    )
+
+
+def _sentence(message: str) -> str:
+    message = message.strip()
+    return message if message.endswith(".") else f"{message}."

@@ -1,0 +1,202 @@
+"""Where one stands: status, model, models, budget, calls, doctor."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from assay_nb.commands.keys import keys_table
+from assay_nb.commands.outcome import Desk, Outcome
+from assay_nb.commands.registry import Adder, add_json, add_workspace
+from assay_nb.engine.control import Finding, ModelFacts
+from assay_nb.engine.session import Session
+from assay_nb.render.document import (
+    Badge,
+    Block,
+    Callout,
+    Code,
+    Document,
+    FinePrint,
+    Inline,
+    Item,
+    Items,
+    Paragraph,
+    Strong,
+    Table,
+    Tone,
+)
+
+_LEVELS: dict[str, tuple[str, Tone]] = {
+    "ok": ("ok", "good"),
+    "info": ("note", "info"),
+    "warning": ("warning", "warning"),
+    "problem": ("problem", "bad"),
+}
+
+
+def add_status(add: Adder) -> None:
+    """Add what tells and sets where one stands."""
+    add_json(add("status", "workspace, model, keys and vault at a glance", status))
+    model_parser = add_json(add_workspace(add("model", "show or set the workspace's model", model)))
+    model_parser.add_argument("model", metavar="PROVIDER/MODEL", nargs="?")
+    model_parser.add_argument(
+        "--reset", action="store_true", help="go back to the provider's default"
+    )
+    models_parser = add_json(
+        add_workspace(add("models", "models with context window and price", models))
+    )
+    models_parser.add_argument(
+        "--ask", action="store_true", help="ask the providers for their lists (free)"
+    )
+    add_json(add("budget", "your demo calls", budget))
+    calls_parser = add_json(
+        add_workspace(add("calls", "the log of calls: who, when, what; never content", calls))
+    )
+    calls_parser.add_argument(
+        "-n", "--limit", type=int, default=20, metavar="N", help="how many (20)"
+    )
+    add_json(add("doctor", "look for the usual troubles and say what to do", doctor))
+
+
+def status(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Show workspace, model, keys and vault."""
+    standing = session.portal.call(session.control.standing)
+    where = standing.workspace
+    line: list[Inline] = ["Workspace ", Strong(where.name), f" ({where.kind}, {where.role})"]
+    line += [", model ", Code(standing.model)] if standing.model else [", no model yet"]
+    blocks: list[Block] = [Paragraph([*line, "."]), keys_table(list(standing.keys))]
+    if all(key.state == "missing" for key in standing.keys):
+        start = [
+            "No key yet. Google is the fastest start: ",
+            Code("assay-nb keys set google"),
+            ". Without one, ",
+            Code("assay-nb try"),
+            " shows everything on the practice provider.",
+        ]
+        blocks.append(Callout("info", start))
+    if standing.vault == "sealed":
+        blocks.append(
+            Callout(
+                "bad",
+                [
+                    "The vault is sealed: its master key is not here. ",
+                    Code("assay-nb doctor"),
+                    " says more.",
+                ],
+            )
+        )
+    if standing.budget.granted:
+        blocks.append(
+            Paragraph([f"Demo calls left: {standing.budget.left} of {standing.budget.granted}."])
+        )
+    place = f"{standing.mode} · vault {standing.vault}: {standing.vault_place} · master key: {standing.master_key_place}"
+    blocks.append(FinePrint([f"assay_nb {standing.version} · {place}"]))
+    return Outcome(Document(blocks), standing.to_dict())
+
+
+def model(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Show the workspace's model, or set it."""
+    control = session.control
+    if args.model or args.reset:
+        now = session.portal.call(control.set_model, args.workspace, args.model)
+    else:
+        now = session.portal.call(control.model, args.workspace)
+    shown: list[Inline] = (
+        ["Model: ", Code(now), "."]
+        if now
+        else ["No model chosen: the first provider with a key gives its default."]
+    )
+    return Outcome(Document([Paragraph(shown)]), {"model": now})
+
+
+def models(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """List models; any other name that the provider accepts works too."""
+
+    async def ask() -> list[ModelFacts]:
+        return await session.control.models(args.workspace, ask=args.ask)
+
+    facts = session.portal.call(ask)
+    rows: list[list[Inline]] = [
+        [
+            Code(f"{f.provider}/{f.name}"),
+            _count(f.context),
+            _price(f.input_price),
+            _price(f.output_price),
+            f.retires or "",
+            f.note,
+        ]
+        for f in facts
+    ]
+    table = Table(["model", "context", "$ / M in", "$ / M out", "retires", ""], rows)
+    return Outcome(
+        Document(
+            [
+                table,
+                FinePrint(
+                    ["Any model name that the provider accepts works. Prices are estimates."]
+                ),
+            ]
+        ),
+        [f.to_dict() for f in facts],
+    )
+
+
+def budget(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Show the demo calls that are left."""
+    facts = session.portal.call(session.control.budget)
+    text = (
+        f"Demo calls left: {facts.left} of {facts.granted}."
+        if facts.granted
+        else "There are no demo calls here: calls use the workspace's own key."
+    )
+    return Outcome(Document([Paragraph([text])]), facts.to_dict())
+
+
+def calls(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """List the latest calls of the workspace."""
+    facts = session.portal.call(session.control.calls, args.workspace, args.limit)
+    rows: list[list[Inline]] = [
+        [
+            f.at,
+            f.user,
+            f.instrument,
+            Code(f"{f.provider}/{f.model}"),
+            f.status,
+            _count(f.input_tokens),
+            _count(f.output_tokens),
+            "" if f.cost is None else f"≈ ${f.cost:.4f}",
+        ]
+        for f in facts
+    ]
+    table = Table(["when (UTC)", "who", "what", "model", "status", "in", "out", "cost"], rows)
+    return Outcome(
+        Document([table] if rows else [Paragraph(["No calls yet."])]), [f.to_dict() for f in facts]
+    )
+
+
+def doctor(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Look for the usual troubles."""
+    findings = session.portal.call(session.control.doctor)
+    failed = any(finding.level == "problem" for finding in findings)
+    return Outcome(
+        Document([Items([_item(f) for f in findings])]),
+        [f.to_dict() for f in findings],
+        exit_status=int(failed),
+    )
+
+
+def _item(finding: Finding) -> Item:
+    word, tone = _LEVELS[finding.level]
+    return Item(
+        finding.subject,
+        [finding.text],
+        badges=[Badge(word, tone)],
+        lines=[[finding.hint]] if finding.hint else [],
+    )
+
+
+def _count(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
+
+
+def _price(dollars: float | None) -> str:
+    return "" if dollars is None else f"{dollars:g}"

@@ -1,0 +1,184 @@
+"""`workspace …` and `member …`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from assay_nb.commands.outcome import Desk, Outcome
+from assay_nb.commands.registry import Adder, add_json, add_workspace
+from assay_nb.engine.control import MemberFacts, WorkspaceFacts
+from assay_nb.engine.session import Session
+from assay_nb.errors import WrongUsage
+from assay_nb.render.document import (
+    Badge,
+    Callout,
+    Code,
+    Document,
+    Inline,
+    Paragraph,
+    Strong,
+    Table,
+)
+
+_ROLES = ("owner", "admin", "member")
+
+
+def add_workspaces(add: Adder) -> None:
+    """Add `workspace` and what stands below it."""
+    workspace = add(
+        "workspace", "whose keys calls use: list, use, create, show, rename, delete, leave", None
+    )
+    add_json(workspace("list", "the workspaces you are a member of", list_workspaces))
+    for name, text, run in (
+        ("use", "work in this workspace, here and by default", use),
+        ("create", "make a workspace, with you as its owner", create),
+        ("leave", "stop being a member", leave),
+    ):
+        add_json(workspace(name, text, run)).add_argument("name", metavar="NAME")
+    show_parser = add_json(workspace("show", "one workspace", show))
+    show_parser.add_argument("name", metavar="NAME", nargs="?")
+    rename_parser = add_json(
+        workspace("rename", "give it another name; its keys stay as they are", rename)
+    )
+    rename_parser.add_argument("name", metavar="NAME")
+    rename_parser.add_argument("new_name", metavar="NEW")
+    delete_parser = add_json(
+        workspace("delete", "delete it, with its keys, for all members", delete)
+    )
+    delete_parser.add_argument("name", metavar="NAME")
+    delete_parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def add_members(add: Adder) -> None:
+    """Add `member` and what stands below it."""
+    member = add("member", "who is in a workspace: list, add, remove, role", None)
+    add_json(add_workspace(member("list", "the members and their roles", list_members)))
+    adding = add_workspace(member("add", "make somebody a member", add_member))
+    adding.add_argument("user", metavar="USER")
+    adding.add_argument("--role", choices=_ROLES, default="member")
+    removing = add_workspace(member("remove", "end a membership", remove_member))
+    removing.add_argument("user", metavar="USER")
+    role = add_workspace(member("role", "change a member's role", set_role))
+    role.add_argument("user", metavar="USER")
+    role.add_argument("role", metavar="ROLE", choices=_ROLES)
+
+
+def list_workspaces(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Show the workspaces, the active one marked."""
+    facts = session.portal.call(session.control.workspaces)
+    rows: list[list[Inline]] = [
+        [
+            Strong(fact.name) if fact.active else fact.name,
+            "active" if fact.active else "",
+            fact.kind,
+            fact.role,
+            fact.model or "",
+        ]
+        for fact in facts
+    ]
+    table = Table(["workspace", "", "kind", "your role", "model"], rows)
+    return Outcome(Document([table]), [fact.to_dict() for fact in facts])
+
+
+def use(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Select a workspace for this process, and store it as the default."""
+    return _shown("Working in", session.portal.call(session.control.use_workspace, args.name))
+
+
+def create(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Make a workspace."""
+    fact = session.portal.call(session.control.create_workspace, args.name)
+    blocks = [
+        Callout(
+            "good",
+            [
+                "Workspace ",
+                Strong(fact.name),
+                " is made. It has no keys yet: ",
+                Code(f"keys set PROVIDER -w {fact.name}"),
+                " adds one.",
+            ],
+        )
+    ]
+    return Outcome(Document(blocks), fact.to_dict())
+
+
+def show(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Show one workspace with its members."""
+    fact = session.portal.call(session.control.show_workspace, args.name)
+    members = session.portal.call(session.control.members, fact.id)
+    outcome = _shown("Workspace", fact)
+    blocks = [*outcome.document.blocks, _members_table(members)]
+    return Outcome(Document(blocks), {**fact.to_dict(), "members": [m.to_dict() for m in members]})
+
+
+def rename(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Rename a workspace."""
+    return _shown(
+        "It is now", session.portal.call(session.control.rename_workspace, args.name, args.new_name)
+    )
+
+
+def delete(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Delete a workspace, after asking."""
+    if not args.yes and not desk.confirm(
+        f"Delete workspace '{args.name}' and its keys, for all members?"
+    ):
+        raise WrongUsage(
+            f"Workspace '{args.name}' was not deleted.",
+            hint="Add --yes to delete without being asked.",
+        )
+    session.portal.call(session.control.delete_workspace, args.name)
+    text = f"Workspace '{args.name}' is deleted. Its keys are usable no more; only revoking them at the provider ends them."
+    return Outcome(Document([Callout("info", [text])]), {"deleted": args.name})
+
+
+def leave(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Leave a workspace."""
+    session.portal.call(session.control.leave_workspace, args.name)
+    return Outcome(
+        Document([Callout("info", [f"You are no longer a member of '{args.name}'."])]),
+        {"left": args.name},
+    )
+
+
+def list_members(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Show who is in the workspace."""
+    members = session.portal.call(session.control.members, args.workspace)
+    return Outcome(Document([_members_table(members)]), [member.to_dict() for member in members])
+
+
+def add_member(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Add somebody."""
+    session.portal.call(session.control.add_member, args.workspace, args.user, args.role)
+    return _done(f"{args.user} is now {args.role}.", {"user": args.user, "role": args.role})
+
+
+def remove_member(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """End a membership."""
+    session.portal.call(session.control.remove_member, args.workspace, args.user)
+    return _done(f"{args.user} is no longer a member.", {"removed": args.user})
+
+
+def set_role(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Change a role."""
+    session.portal.call(session.control.set_role, args.workspace, args.user, args.role)
+    return _done(f"{args.user} is now {args.role}.", {"user": args.user, "role": args.role})
+
+
+def _done(text: str, data: dict[str, str]) -> Outcome:
+    return Outcome(Document([Callout("good", [text])]), data)
+
+
+def _shown(lead: str, fact: WorkspaceFacts) -> Outcome:
+    line: list[Inline] = [f"{lead} ", Strong(fact.name), " ", Badge(fact.kind), f" as {fact.role}"]
+    if fact.model:
+        line += [", model ", Code(fact.model)]
+    return Outcome(Document([Paragraph([*line, "."])]), fact.to_dict())
+
+
+def _members_table(members: list[MemberFacts]) -> Table:
+    rows: list[list[Inline]] = [
+        [m.user, m.role, "hub group" if m.source == "group" else "by hand"] for m in members
+    ]
+    return Table(["member", "role", "added"], rows)

@@ -1,0 +1,90 @@
+"""What stands behind a local engine: the vault, the workspaces, the logs and the way out.
+
+Opened lazily and once per process. Looking at workspaces needs no master key; only a stored key does.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from assay_nb.config import Config
+from assay_nb.providers.origins import Policy, SoloPolicy
+
+if TYPE_CHECKING:
+    from assay_nb.providers.transport import Egress
+    from assay_nb.store.database import Database
+    from assay_nb.vault.keystores.base import KeyStore
+    from assay_nb.vault.vault import Vault
+    from assay_nb.workspaces.budget import DemoBudget
+    from assay_nb.workspaces.calls import CallLog
+    from assay_nb.workspaces.membership import Workspaces
+
+PLATFORM = bytes(16)
+"""The id that the operator's platform keys are sealed under. No workspace can have it: ids are random."""
+
+_DATABASE = "vault.sqlite"
+
+
+@dataclass
+class Backing:
+    """The parts that `LocalEngine` and `LocalControl` share.
+
+    Attributes:
+        config: Where things are.
+        say: Shows one line, where a person must know of something before it is done.
+        policy: Which destinations a key may be bound to.
+    """
+
+    config: Config
+    say: Callable[[str], None]
+    policy: Policy = field(default_factory=SoloPolicy)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @cached_property
+    def database(self) -> Database:
+        from assay_nb.store.database import Database
+
+        with self._lock:
+            return Database.open(self.config.database_url or self.config.home / _DATABASE)
+
+    @cached_property
+    def keystore(self) -> KeyStore:
+        from assay_nb.vault.keystores.choose import choose_keystore
+
+        return choose_keystore(self.config, say=self.say)
+
+    @cached_property
+    def vault(self) -> Vault:
+        from assay_nb.vault.vault import Vault
+
+        with self._lock:
+            return Vault.open(self.database, self.keystore)
+
+    @cached_property
+    def workspaces(self) -> Workspaces:
+        from assay_nb.workspaces.membership import Workspaces
+
+        return Workspaces(self.database)
+
+    @cached_property
+    def budget(self) -> DemoBudget:
+        from assay_nb.workspaces.budget import DemoBudget
+
+        return DemoBudget(self.database)
+
+    @cached_property
+    def calls(self) -> CallLog:
+        from assay_nb.workspaces.calls import CallLog
+
+        return CallLog(self.database)
+
+    @cached_property
+    def egress(self) -> Egress:
+        from assay_nb.providers.transport import Egress
+
+        config = self.config
+        return Egress(proxy=config.https_proxy, no_proxy=config.no_proxy, ca_file=config.ca_file)

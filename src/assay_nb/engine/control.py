@@ -1,0 +1,243 @@
+"""Everything about keys, members, workspaces, models and budget that is not a call: the second seam.
+
+`LocalControl` works on the vault in this process, `RemoteControl` asks a gateway; commands, magics and
+panels know only this protocol. What it returns is plain data, ready for JSON, and holds no key:
+a key goes in through `set_key` and never comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
+
+from assay_nb.messages import ProviderId
+
+Mode = Literal["solo", "hub"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Base of what control returns."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceFacts(Facts):
+    """A workspace, as one of its members sees it."""
+
+    id: str
+    name: str
+    kind: Literal["personal", "team"]
+    role: str
+    model: str | None
+    active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberFacts(Facts):
+    """A member of a workspace."""
+
+    user: str
+    role: str
+    source: Literal["hand", "group"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFacts(Facts):
+    """What may be known of a stored key: everything but the key.
+
+    Attributes:
+        state: From a real decrypt check. `"missing"` when the workspace has none for the provider.
+        verified: Whether the provider's listing call has accepted it.
+        last4: The last four characters, or `""` for a short key.
+    """
+
+    provider: ProviderId
+    state: Literal["ready", "unreadable", "sealed", "missing"]
+    verified: bool = False
+    last4: str = ""
+    endpoint: str = ""
+    added_by: str = ""
+    added_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyCheck(Facts):
+    """What came of testing a key with the provider's free listing call.
+
+    Attributes:
+        outcome: `"accepted"`; `"limited"` when the key works but may not list models (saved,
+            unverified); `"unchecked"` when the provider could not be reached.
+    """
+
+    provider: ProviderId
+    outcome: Literal["accepted", "limited", "unchecked"]
+    models: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal(Facts):
+    """What came of removing a key.
+
+    Attributes:
+        scrubbed: Whether the old sealed bytes are gone from the database's files as well. False when
+            another process held them open; the next removal or `doctor` tries again.
+        revoke_url: Where to revoke it at the provider, which alone ends a key.
+    """
+
+    provider: ProviderId
+    scrubbed: bool
+    revoke_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts(Facts):
+    """A model of the table that ships with the package, or of the provider's own list."""
+
+    name: str
+    provider: ProviderId
+    context: int | None = None
+    max_output: int | None = None
+    input_price: float | None = None
+    output_price: float | None = None
+    retires: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetFacts(Facts):
+    """The person's demo calls; both are 0 where the operator has stored no platform key."""
+
+    granted: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFacts(Facts):
+    """One line of the calls log: who, when, what, how many tokens. Never content."""
+
+    at: str
+    user: str
+    instrument: str
+    provider: str
+    model: str
+    funding: str
+    status: str
+    input_tokens: int | None
+    output_tokens: int | None
+    cost: float | None
+    milliseconds: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing(Facts):
+    """Where one stands: what `%assay` alone shows."""
+
+    mode: Mode
+    version: str
+    user: str
+    vault: Literal["empty", "open", "sealed"]
+    vault_place: str
+    master_key_place: str
+    workspace: WorkspaceFacts
+    keys: Sequence[KeyFacts]
+    model: str | None
+    budget: BudgetFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasterFacts(Facts):
+    """A master key, by its id; never its value."""
+
+    id: str
+    state: Literal["active", "retired", "orphan", "missing"]
+    created_at: str
+    data_keys: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding(Facts):
+    """One line of `doctor`: what was looked at, how it is, and what to do."""
+
+    level: Literal["ok", "info", "warning", "problem"]
+    subject: str
+    text: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup(Facts):
+    """How to get started with a provider."""
+
+    provider: ProviderId
+    name: str
+    key_url: str
+    revoke_url: str
+    looks_like: str
+    cost: str
+    note: str = ""
+
+
+class Control(Protocol):
+    """Keys, members, workspaces, models and budget, in either mode.
+
+    A `workspace` argument is a name or an id; None is the active one. Every method raises
+    `WorkspaceNotFound` for one the caller is not a member of, and `PermissionDenied` where the role
+    does not allow the act.
+
+    Attributes:
+        selected: The workspace that this process (a kernel, say) works in, by id; None follows the
+            person's stored default.
+    """
+
+    mode: Mode
+    selected: str | None
+
+    async def standing(self) -> Standing: ...
+
+    async def workspaces(self) -> list[WorkspaceFacts]: ...
+    async def use_workspace(self, name: str) -> WorkspaceFacts: ...
+    async def create_workspace(self, name: str) -> WorkspaceFacts: ...
+    async def show_workspace(self, name: str | None) -> WorkspaceFacts: ...
+    async def rename_workspace(self, name: str, new_name: str) -> WorkspaceFacts: ...
+    async def delete_workspace(self, name: str) -> None: ...
+    async def leave_workspace(self, name: str) -> None: ...
+
+    async def members(self, workspace: str | None) -> list[MemberFacts]: ...
+    async def add_member(self, workspace: str | None, user: str, role: str) -> None: ...
+    async def remove_member(self, workspace: str | None, user: str) -> None: ...
+    async def set_role(self, workspace: str | None, user: str, role: str) -> None: ...
+
+    async def keys(self, workspace: str | None) -> list[KeyFacts]: ...
+    async def set_key(
+        self,
+        workspace: str | None,
+        provider: ProviderId,
+        key: bytearray,
+        *,
+        endpoint: str | None,
+        check: bool,
+    ) -> KeyCheck: ...
+    async def test_key(self, workspace: str | None, provider: ProviderId) -> KeyCheck: ...
+    async def remove_key(self, workspace: str | None, provider: ProviderId) -> Removal: ...
+
+    async def model(self, workspace: str | None) -> str | None: ...
+    async def set_model(self, workspace: str | None, model: str | None) -> str | None: ...
+    async def models(self, workspace: str | None, *, ask: bool) -> list[ModelFacts]: ...
+
+    async def budget(self) -> BudgetFacts: ...
+    async def calls(self, workspace: str | None, limit: int) -> list[CallFacts]: ...
+
+    async def master_status(self) -> list[MasterFacts]: ...
+    async def rotate_master(self) -> MasterFacts: ...
+    async def purge_master(self, older_than_days: int) -> list[MasterFacts]: ...
+    async def set_platform_key(self, provider: ProviderId, key: bytearray) -> None: ...
+    async def remove_platform_key(self, provider: ProviderId) -> None: ...
+
+    async def doctor(self) -> list[Finding]: ...
+    def setup(self, provider: ProviderId) -> Setup: ...
+    def known_models(self) -> list[str]: ...

@@ -1,0 +1,342 @@
+"""The engine that opens the key and calls the provider in this process.
+
+Solo mode runs it in the kernel, hub mode in the gateway. It is where rooms meet that do not know each
+other: the vault opens the key, the provider puts it on one request, the instrument reads the reply,
+the log keeps who and when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from anyio import CancelScope
+from anyio.to_thread import run_sync
+
+from assay_nb.config import LOCAL_USER, Config
+from assay_nb.engine.backing import PLATFORM, Backing
+from assay_nb.engine.call import Call
+from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, Waiting
+from assay_nb.errors import AssayError, DemoExhausted, ProviderError, ProviderKeyMissing, WrongUsage
+from assay_nb.instruments.base import Instrument, Provenance, Result, Script
+from assay_nb.messages import (
+    PROVIDERS,
+    Destination,
+    ProviderId,
+    Reply,
+    Request,
+    Stopped,
+    TextDelta,
+    Usage,
+    UsageReport,
+)
+from assay_nb.providers import catalog, setup
+from assay_nb.providers.origins import is_official
+
+if TYPE_CHECKING:
+    from assay_nb.engine.local_control import LocalControl
+    from assay_nb.providers.base import Credential
+    from assay_nb.workspaces.budget import Reservation
+    from assay_nb.workspaces.membership import Workspace
+
+
+def open_solo(config: Config, say: Callable[[str], None]) -> tuple[LocalEngine, LocalControl]:
+    """Return the engine and the control of one person's vault. Nothing is opened yet."""
+    from assay_nb.engine.local_control import LocalControl
+
+    backing = Backing(config, say)
+    return LocalEngine(backing, LOCAL_USER), LocalControl(backing, LOCAL_USER)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a call will do, decided before anything is sent.
+
+    Attributes:
+        workspace: Whose call it is.
+        provider: Who is called.
+        model: Which model.
+        destination: Where, as bound to the key.
+        mode: Which of the workspace's keys: its own, or the operator's for the demo.
+        reservation: The demo call that pays for it, if one does.
+        funding: The same, in words.
+    """
+
+    workspace: Workspace
+    provider: ProviderId
+    model: str
+    destination: Destination
+    mode: str = "byok"
+    reservation: Reservation | None = None
+    funding: str = "workspace"
+
+    @property
+    def practice(self) -> bool:
+        return is_practice(self.destination)
+
+
+class LocalEngine:
+    """Runs calls for one person, with the keys of the workspaces they are a member of."""
+
+    def __init__(self, backing: Backing, user: str) -> None:
+        self._backing = backing
+        self._user = user
+
+    async def run(self, call: Call) -> AsyncIterator[Event]:
+        """Run a call; see `Engine`.
+
+        The work is done by a task of its own that is cancelled when the iterator is closed, since a
+        stream that is merely abandoned stays open at some providers, and is paid for.
+        """
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
+        task = asyncio.create_task(self._work(call, events.put_nowait))
+        task.add_done_callback(lambda _: events.put_nowait(None))
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+            await task
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _work(self, call: Call, emit: Callable[[Event], None]) -> None:
+        instrument = _instrument(call.instrument)
+        script = instrument.start(call.prompt, call.options)
+        plan = await run_sync(self._plan, call, instrument)
+        emit(
+            Started(
+                workspace=plan.workspace.name,
+                provider=plan.provider,
+                model=plan.model,
+                funding=plan.funding,
+                practice=plan.practice,
+            )
+        )
+        account = _Account(plan)
+        try:
+            result = await self._drive(script, plan, account, emit)
+        except BaseException as error:
+            await self._close(plan, call, account, error)
+            raise
+        await self._close(plan, call, account, None)
+        emit(Finished(result.with_provenance(account.provenance())))
+
+    async def _drive(
+        self, script: Script[Any], plan: Plan, account: _Account, emit: Callable[[Event], None]
+    ) -> Result:
+        """Answer what the script asks until it returns its result."""
+        try:
+            requests = next(script)
+            while True:
+                asked = [
+                    self._ask(request, lane, plan, account, emit)
+                    for lane, request in enumerate(requests)
+                ]
+                replies = await asyncio.gather(*asked) if len(asked) > 1 else [await asked[0]]
+                requests = script.send(tuple(replies))
+                account.rounds += 1
+                emit(NextRound(account.rounds))
+        except StopIteration as done:
+            return done.value
+
+    async def _ask(
+        self,
+        request: Request,
+        lane: int,
+        plan: Plan,
+        account: _Account,
+        emit: Callable[[Event], None],
+    ) -> Reply:
+        from assay_nb.providers.registry import get_provider
+        from assay_nb.providers.retry import with_retries
+
+        provider = await run_sync(get_provider, plan.provider, self._backing.egress)
+        credential = self._credential(plan)
+        account.requests += 1
+        text: list[str] = []
+        usage, stopped = Usage(), Stopped("incomplete")
+        stream = with_retries(
+            lambda: provider.stream(request, model=plan.model, credential=credential),
+            on_wait=lambda seconds, attempt: emit(Waiting(seconds, attempt)),
+        )
+        async for event in stream:
+            match event:
+                case TextDelta(part):
+                    text.append(part)
+                    emit(Delta(part, lane))
+                case UsageReport(report):
+                    usage = report
+                case Stopped():
+                    stopped = event
+        account.add(usage, stopped)
+        return Reply("".join(text), stopped.reason, usage, stopped.model, stopped.request_id)
+
+    def _plan(self, call: Call, instrument: Instrument[Any]) -> Plan:
+        """Decide whose key pays, which model answers and where: all that can fail before sending."""
+        workspaces = self._backing.workspaces
+        if call.workspace:
+            workspace = workspaces.get(self._user, call.workspace)
+        else:
+            workspace = workspaces.active(self._user)
+        stored = {
+            key.destination.provider: key.destination
+            for key in self._backing.vault.find_keys(workspace.id)
+        }
+        wanted = call.model or workspace.model
+        provider, model = catalog.parse_model(wanted) if wanted else _first_choice(stored)
+        if provider is not None and provider in stored:
+            chosen = model or catalog.DEFAULT_MODEL[provider]
+            return Plan(workspace, provider, chosen, stored[provider])
+        if not stored and instrument.demo:
+            demo = self._demo(workspace, call)
+            if demo is not None:
+                return demo
+        raise key_missing(workspace.name, provider)
+
+    def _demo(self, workspace: Workspace, call: Call) -> Plan | None:
+        """Reserve a demo call, where the operator has stored a platform key."""
+        provider, model = catalog.parse_model(catalog.DEMO_MODEL)
+        platform = self._backing.vault.find_key(PLATFORM, provider, mode="demo")
+        if platform is None:
+            return None
+        budget = self._backing.budget
+        try:
+            reservation = budget.reserve(self._user, call.idempotency_key)
+        except DemoExhausted as exc:
+            hint = "A key of the workspace's own goes on from here: `assay-nb keys set google` is the fastest start."
+            raise DemoExhausted(exc.message, hint=hint) from None
+        if reservation.repeated:
+            raise WrongUsage(
+                "This demo call was made already.", hint="Run the cell again to make another."
+            )
+        number = budget.granted - budget.left(self._user)
+        return Plan(
+            workspace,
+            provider,
+            model,
+            platform.destination,
+            mode="demo",
+            reservation=reservation,
+            funding=f"demo call {number} of {budget.granted}",
+        )
+
+    def _credential(self, plan: Plan) -> Credential:
+        from assay_nb.engine.opening import make_credential
+
+        owner = PLATFORM if plan.mode == "demo" else plan.workspace.id
+        return make_credential(self._backing.vault, owner, plan.destination, mode=plan.mode)
+
+    async def _close(
+        self, plan: Plan, call: Call, account: _Account, error: BaseException | None
+    ) -> None:
+        """Settle the budget and write the log, also when the task is being cancelled."""
+        with CancelScope(shield=True):
+            await run_sync(self._write_up, plan, call, account, error)
+
+    def _write_up(
+        self, plan: Plan, call: Call, account: _Account, error: BaseException | None
+    ) -> None:
+        if plan.reservation is not None:
+            unbilled = (
+                isinstance(error, ProviderError)
+                and error.status is not None
+                and not account.text_came
+            )
+            (self._backing.budget.give_back if unbilled else self._backing.budget.settle)(
+                plan.reservation
+            )
+        source = account.provenance()
+        self._backing.calls.record(
+            workspace_id=plan.workspace.id,
+            user=self._user,
+            instrument=call.instrument,
+            provider=plan.provider,
+            model=plan.model,
+            funding="demo" if plan.mode == "demo" else "workspace",
+            status=_status(error),
+            input_tokens=source.usage.input_tokens,
+            output_tokens=source.usage.output_tokens,
+            cost_micros=None if source.cost is None else round(source.cost * 1_000_000),
+            milliseconds=round((source.seconds or 0) * 1000),
+        )
+
+
+class _Account:
+    """What a call has used so far."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._began = time.monotonic()
+        self._usage = Usage()
+        self._ids: list[str] = []
+        self._model: str | None = None
+        self.requests = 0
+        self.rounds = 1
+        self.text_came = False
+
+    def add(self, usage: Usage, stopped: Stopped) -> None:
+        self._usage += usage
+        self._model = stopped.model or self._model
+        if stopped.request_id:
+            self._ids.append(stopped.request_id)
+
+    def provenance(self) -> Provenance:
+        plan = self._plan
+        return Provenance(
+            workspace=plan.workspace.name,
+            provider=plan.provider,
+            model=self._model or plan.model,
+            usage=self._usage,
+            cost=catalog.estimate_cost(
+                plan.provider, plan.model, self._usage, official=is_official(plan.destination)
+            ),
+            seconds=round(time.monotonic() - self._began, 3),
+            requests=self.requests,
+            request_ids=tuple(self._ids),
+            funding=plan.funding,
+            practice=plan.practice,
+        )
+
+
+def is_practice(destination: Destination) -> bool:
+    """Say whether a key leads to the practice provider: a path of its own, on this machine."""
+    on_loopback = destination.origin.startswith("http://127.0.0.1:")
+    return on_loopback and destination.endpoint.startswith(f"{destination.origin}/practice/")
+
+
+def key_missing(workspace: str, provider: ProviderId | None) -> ProviderKeyMissing:
+    """Return the error for a workspace without the key that a call needs, with how to get one."""
+    about = setup.SETUP[provider or "google"]
+    what = f"{about.label} key" if provider else "provider key"
+    first = "" if provider else f"{about.label} is the fastest start. "
+    return ProviderKeyMissing(
+        f"Workspace '{workspace}' has no {what}.",
+        hint=f"{first}Get one at {about.keys_url}, then `assay-nb keys set {about.provider}`. "
+        "`assay-nb try` shows everything without a key.",
+    )
+
+
+def _instrument(name: str) -> Instrument[Any]:
+    from assay_nb.instruments.catalog import INSTRUMENTS
+
+    if name not in INSTRUMENTS:
+        raise WrongUsage(
+            f"There is no instrument '{name}'.", hint=f"There are {', '.join(INSTRUMENTS)}."
+        )
+    return INSTRUMENTS[name]
+
+
+def _first_choice(stored: Iterable[ProviderId]) -> tuple[ProviderId | None, str | None]:
+    """Return the first provider with a key, in a fixed order, so that a call does not depend on chance."""
+    return next(
+        ((provider, None) for provider in PROVIDERS if provider in set(stored)), (None, None)
+    )
+
+
+def _status(error: BaseException | None) -> str:
+    if error is None:
+        return "ok"
+    return error.code if isinstance(error, AssayError) else "stopped"

@@ -1,0 +1,458 @@
+"""Keys, members, workspaces, models and budget, on the vault in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from anyio.to_thread import run_sync
+
+from assay_nb.engine.backing import PLATFORM, Backing
+from assay_nb.engine.control import (
+    BudgetFacts,
+    CallFacts,
+    Finding,
+    KeyCheck,
+    KeyFacts,
+    MasterFacts,
+    MemberFacts,
+    Mode,
+    ModelFacts,
+    Removal,
+    Setup,
+    Standing,
+    WorkspaceFacts,
+)
+from assay_nb.errors import ProviderAuthError, WrongUsage
+from assay_nb.messages import PROVIDERS, Destination, ProviderId
+from assay_nb.providers import catalog
+from assay_nb.providers.base import Credential
+from assay_nb.providers.origins import parse_endpoint
+from assay_nb.providers.setup import SETUP
+
+if TYPE_CHECKING:
+    from assay_nb.providers.base import ListedModel
+    from assay_nb.vault.secret import SecretBytes
+    from assay_nb.vault.vault import MasterKeyStatus
+    from assay_nb.workspaces.membership import Workspace
+
+
+class LocalControl:
+    """What one person may do with the vault in this process.
+
+    Everything here is synchronous inside and runs in a worker thread, so that a slow disk or a locked
+    database never holds up the loop that streams replies.
+    """
+
+    mode: Mode = "solo"
+
+    def __init__(self, backing: Backing, user: str) -> None:
+        self._backing = backing
+        self._user = user
+        self.selected: str | None = None
+
+    # --- where one stands
+
+    async def standing(self) -> Standing:
+        return await run_sync(self._standing)
+
+    def _standing(self) -> Standing:
+        from assay_nb import __version__
+
+        workspace = self._workspace(None)
+        vault = self._backing.vault
+        keys = self._keys(workspace)
+        return Standing(
+            mode=self.mode,
+            version=__version__,
+            user=self._user,
+            vault=vault.state().name,
+            vault_place=self._backing.database.name,
+            master_key_place=self._backing.keystore.describe(),
+            workspace=self._facts(workspace, active=True),
+            keys=keys,
+            model=self._model_in_use(workspace, keys),
+            budget=self._budget(),
+        )
+
+    # --- workspaces and members
+
+    async def workspaces(self) -> list[WorkspaceFacts]:
+        def run() -> list[WorkspaceFacts]:
+            active = self._workspace(None)
+            return [
+                self._facts(one, active=one.id == active.id)
+                for one in self._backing.workspaces.list(self._user)
+            ]
+
+        return await run_sync(run)
+
+    async def use_workspace(self, name: str) -> WorkspaceFacts:
+        workspace = await run_sync(self._backing.workspaces.use, self._user, name)
+        self.selected = workspace.id.hex()
+        return self._facts(workspace, active=True)
+
+    async def create_workspace(self, name: str) -> WorkspaceFacts:
+        return self._facts(
+            await run_sync(self._backing.workspaces.create, name, self._user), active=False
+        )
+
+    async def show_workspace(self, name: str | None) -> WorkspaceFacts:
+        def run() -> WorkspaceFacts:
+            workspace = self._workspace(name)
+            return self._facts(workspace, active=workspace.id == self._workspace(None).id)
+
+        return await run_sync(run)
+
+    async def rename_workspace(self, name: str, new_name: str) -> WorkspaceFacts:
+        renamed = await run_sync(self._backing.workspaces.rename, self._user, name, new_name)
+        return await self.show_workspace(renamed.id.hex())
+
+    async def delete_workspace(self, name: str) -> None:
+        def run() -> None:
+            deleted = self._backing.workspaces.delete(self._user, name)
+            self._backing.vault.remove_workspace(deleted.id, actor=self._user)
+            if self.selected == deleted.id.hex():
+                self.selected = None
+
+        await run_sync(run)
+
+    async def leave_workspace(self, name: str) -> None:
+        await run_sync(self._backing.workspaces.leave, self._user, name)
+
+    async def members(self, workspace: str | None) -> list[MemberFacts]:
+        def run() -> list[MemberFacts]:
+            where = self._workspace(workspace)
+            members = self._backing.workspaces.members(self._user, where.id)
+            return [MemberFacts(user=m.user, role=m.role, source=m.source) for m in members]
+
+        return await run_sync(run)
+
+    async def add_member(self, workspace: str | None, user: str, role: str) -> None:
+        await self._on_members(self._backing.workspaces.add_member, workspace, user, role)
+
+    async def remove_member(self, workspace: str | None, user: str) -> None:
+        await self._on_members(self._backing.workspaces.remove_member, workspace, user)
+
+    async def set_role(self, workspace: str | None, user: str, role: str) -> None:
+        await self._on_members(self._backing.workspaces.set_role, workspace, user, role)
+
+    async def _on_members(self, act: Callable[..., Any], workspace: str | None, *args: str) -> None:
+        await run_sync(lambda: act(self._user, self._workspace(workspace).id, *args))
+
+    # --- keys
+
+    async def keys(self, workspace: str | None) -> list[KeyFacts]:
+        return await run_sync(lambda: self._keys(self._workspace(workspace)))
+
+    async def set_key(
+        self,
+        workspace: str | None,
+        provider: ProviderId,
+        key: bytearray,
+        *,
+        endpoint: str | None,
+        check: bool,
+    ) -> KeyCheck:
+        where = await run_sync(self._authorized, workspace)
+        destination = self._destination(provider, endpoint)
+        with _typed(key) as secret:
+            outcome = KeyCheck(
+                provider=provider, outcome="unchecked", detail="It was stored untested."
+            )
+            if check:
+                outcome = await self._check(
+                    Credential(destination, lambda: nullcontext(secret.reveal()))
+                )
+            await run_sync(
+                lambda: self._backing.vault.save_key(
+                    where.id,
+                    destination,
+                    secret,
+                    added_by=self._user,
+                    verified=outcome.outcome == "accepted",
+                )
+            )
+        return outcome
+
+    async def test_key(self, workspace: str | None, provider: ProviderId) -> KeyCheck:
+        from assay_nb.engine.local import key_missing
+        from assay_nb.engine.opening import make_credential
+
+        where = await run_sync(self._workspace, workspace)
+        stored = await run_sync(self._backing.vault.find_key, where.id, provider)
+        if stored is None:
+            raise key_missing(where.name, provider)
+        credential = make_credential(self._backing.vault, where.id, stored.destination, mode="byok")
+        outcome = await self._check(credential)
+        if outcome.outcome == "accepted" and not stored.verified:
+            await run_sync(self._backing.vault.mark_verified, where.id, provider)
+        return outcome
+
+    async def remove_key(self, workspace: str | None, provider: ProviderId) -> Removal:
+        from assay_nb.engine.local import key_missing
+
+        where = await run_sync(self._authorized, workspace)
+        if await run_sync(self._backing.vault.find_key, where.id, provider) is None:
+            raise key_missing(where.name, provider)
+        removal = await run_sync(
+            lambda: self._backing.vault.remove_key(where.id, provider, actor=self._user)
+        )
+        return Removal(
+            provider=provider, scrubbed=removal.scrubbed, revoke_url=SETUP[provider].keys_url
+        )
+
+    async def _check(self, credential: Credential) -> KeyCheck:
+        """Ask for the list of models: it is free, and proves that the provider knows the key.
+
+        Raises:
+            ProviderAuthError: If the provider refuses the key itself. Nothing is stored then.
+        """
+        provider = credential.destination.provider
+        try:
+            listed = await self._list(credential)
+        except ProviderAuthError as error:
+            if error.status != 403:
+                raise
+            return KeyCheck(provider=provider, outcome="limited", detail=error.message)
+        return KeyCheck(provider=provider, outcome="accepted", models=len(listed))
+
+    async def _list(self, credential: Credential) -> list[ListedModel]:
+        from assay_nb.providers.registry import get_provider
+
+        provider = await run_sync(
+            get_provider, credential.destination.provider, self._backing.egress
+        )
+        return await provider.list_models(credential)
+
+    # --- models, budget, log
+
+    async def model(self, workspace: str | None) -> str | None:
+        return await run_sync(lambda: self._workspace(workspace).model)
+
+    async def set_model(self, workspace: str | None, model: str | None) -> str | None:
+        def run() -> str | None:
+            where = self._workspace(workspace)
+            full = None if model is None else "/".join(catalog.parse_model(model))
+            return self._backing.workspaces.set_model(self._user, where.id, full).model
+
+        return await run_sync(run)
+
+    async def models(self, workspace: str | None, *, ask: bool) -> list[ModelFacts]:
+        if not ask:
+            return [_known(model) for model in catalog.MODELS.values()]
+        from assay_nb.engine.opening import make_credential
+
+        where = await run_sync(self._workspace, workspace)
+        facts: list[ModelFacts] = []
+        for key in await run_sync(self._backing.vault.find_keys, where.id):
+            provider = key.destination.provider
+            credential = make_credential(
+                self._backing.vault, where.id, key.destination, mode="byok"
+            )
+            for one in await self._list(credential):
+                facts.append(
+                    ModelFacts(
+                        name=one.id,
+                        provider=provider,
+                        context=one.context,
+                        max_output=one.max_output,
+                    )
+                )
+        return facts
+
+    async def budget(self) -> BudgetFacts:
+        return await run_sync(self._budget)
+
+    async def calls(self, workspace: str | None, limit: int) -> list[CallFacts]:
+        def run() -> list[CallFacts]:
+            where = self._workspace(workspace)
+            return [
+                CallFacts(
+                    at=_time(record.at),
+                    user=record.user,
+                    instrument=record.instrument,
+                    provider=record.provider,
+                    model=record.model,
+                    funding=record.funding,
+                    status=record.status,
+                    input_tokens=record.input_tokens,
+                    output_tokens=record.output_tokens,
+                    cost=None if record.cost_micros is None else record.cost_micros / 1_000_000,
+                    milliseconds=record.milliseconds,
+                )
+                for record in self._backing.calls.recent(where.id, limit)
+            ]
+
+        return await run_sync(run)
+
+    # --- the operator's side
+
+    async def master_status(self) -> list[MasterFacts]:
+        def run() -> list[MasterFacts]:
+            return [_master(one) for one in self._backing.vault.master_status()]
+
+        return await run_sync(run)
+
+    async def rotate_master(self) -> MasterFacts:
+        def run() -> MasterFacts:
+            self._backing.vault.rotate_master()
+            return next(
+                _master(one) for one in self._backing.vault.master_status() if one.state == "active"
+            )
+
+        return await run_sync(run)
+
+    async def purge_master(self, older_than_days: int) -> list[MasterFacts]:
+        def run() -> list[MasterFacts]:
+            gone = self._backing.vault.purge_master(timedelta(days=older_than_days))
+            return [_master(one) for one in gone]
+
+        return await run_sync(run)
+
+    async def set_platform_key(self, provider: ProviderId, key: bytearray) -> None:
+        destination = self._destination(provider, None)
+
+        def run() -> None:
+            with _typed(key) as secret:
+                self._backing.vault.save_key(
+                    PLATFORM, destination, secret, added_by=self._user, verified=False, mode="demo"
+                )
+
+        await run_sync(run)
+
+    async def remove_platform_key(self, provider: ProviderId) -> None:
+        await run_sync(
+            lambda: self._backing.vault.remove_key(
+                PLATFORM, provider, actor=self._user, mode="demo"
+            )
+        )
+
+    async def doctor(self) -> list[Finding]:
+        from assay_nb.engine.doctor import examine
+
+        return await run_sync(examine, self._backing)
+
+    def setup(self, provider: ProviderId) -> Setup:
+        about = SETUP[provider]
+        return Setup(
+            provider=provider,
+            name=about.label,
+            key_url=about.keys_url,
+            revoke_url=about.keys_url,
+            looks_like=about.looks_like,
+            cost=about.to_begin,
+            note=about.caution,
+        )
+
+    def known_models(self) -> list[str]:
+        return [f"{model.provider}/{model.id}" for model in catalog.MODELS.values()]
+
+    # --- within
+
+    def _workspace(self, name: str | None) -> Workspace:
+        wanted = name or self.selected
+        workspaces = self._backing.workspaces
+        return workspaces.get(self._user, wanted) if wanted else workspaces.active(self._user)
+
+    def _authorized(self, name: str | None) -> Workspace:
+        return self._backing.workspaces.authorize(
+            self._user, self._workspace(name).id, "manage_keys"
+        )
+
+    def _destination(self, provider: ProviderId, endpoint: str | None) -> Destination:
+        return parse_endpoint(provider, endpoint, policy=self._backing.policy)
+
+    def _facts(self, workspace: Workspace, *, active: bool) -> WorkspaceFacts:
+        return WorkspaceFacts(
+            id=workspace.id.hex(),
+            name=workspace.name,
+            kind=workspace.kind,
+            role=workspace.role,
+            model=workspace.model,
+            active=active,
+        )
+
+    def _keys(self, workspace: Workspace) -> list[KeyFacts]:
+        stored = {
+            key.destination.provider: key for key in self._backing.vault.list_keys(workspace.id)
+        }
+        sealed = self._backing.vault.state().name == "sealed"
+        facts: list[KeyFacts] = []
+        for provider in PROVIDERS:
+            key = stored.get(provider)
+            if key is None:
+                facts.append(KeyFacts(provider=provider, state="missing"))
+                continue
+            facts.append(
+                KeyFacts(
+                    provider=provider,
+                    state="sealed" if sealed else key.state,
+                    verified=key.verified,
+                    last4=key.last4,
+                    endpoint=key.destination.endpoint,
+                    added_by=key.added_by,
+                    added_at=_time(key.added_at),
+                )
+            )
+        return facts
+
+    def _model_in_use(self, workspace: Workspace, keys: list[KeyFacts]) -> str | None:
+        if workspace.model:
+            return workspace.model
+        first = next((key.provider for key in keys if key.state != "missing"), None)
+        return f"{first}/{catalog.DEFAULT_MODEL[first]}" if first else None
+
+    def _budget(self) -> BudgetFacts:
+        provider, _ = catalog.parse_model(catalog.DEMO_MODEL)
+        if self._backing.vault.find_key(PLATFORM, provider, mode="demo") is None:
+            return BudgetFacts(granted=0, left=0)
+        budget = self._backing.budget
+        return BudgetFacts(granted=budget.granted, left=budget.left(self._user))
+
+
+def _typed(key: bytearray) -> SecretBytes:
+    """Return a typed key without the blanks and line ends around it, which pasting brings along."""
+    from assay_nb.vault.secret import SecretBytes
+
+    start, end = 0, len(key)
+    while start < end and key[start] in _BLANK:
+        start += 1
+    while end > start and key[end - 1] in _BLANK:
+        end -= 1
+    if start == end:
+        raise WrongUsage("No key was given.", hint="Nothing was stored.")
+    with memoryview(key) as view:
+        return SecretBytes(view[start:end])
+
+
+_BLANK = frozenset(b" \t\r\n")
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M")
+
+
+def _known(model: catalog.Model) -> ModelFacts:
+    price = catalog.list_price(model.provider, model.id)
+    return ModelFacts(
+        name=model.id,
+        provider=model.provider,
+        context=model.context,
+        max_output=model.max_output,
+        input_price=price[0] if price else None,
+        output_price=price[1] if price else None,
+        retires=model.retires.isoformat() if model.retires else None,
+        note="demo" if model.id == catalog.DEMO_MODEL else "",
+    )
+
+
+def _master(status: MasterKeyStatus) -> MasterFacts:
+    return MasterFacts(
+        id=status.mk_id.hex()[:12],
+        state=status.state,
+        created_at=_time(status.created_at) if status.created_at else "",
+        data_keys=status.data_keys,
+    )

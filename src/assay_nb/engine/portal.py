@@ -1,0 +1,149 @@
+"""One background event loop per process, for code that is not async.
+
+Notebooks already run a loop and scripts run none, so neither can be used. A loop of our own serves
+both alike, keeps the connection pool warm between cells, and lets an interrupt of the main thread
+cancel the call and so close the provider's connection at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from anyio.from_thread import BlockingPortal
+
+T = TypeVar("T")
+
+_CLOSE_WAIT = 2.0
+"""Seconds that an interrupt waits for the connection to be closed before it goes on regardless."""
+
+
+class Portal:
+    """The background loop. Its thread starts at the first call, never at import."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._context: AbstractContextManager[BlockingPortal] | None = None
+        self._portal: BlockingPortal | None = None
+        self._pid = 0
+
+    def _running(self) -> BlockingPortal:
+        with self._lock:
+            if (
+                self._portal is None or self._pid != os.getpid()
+            ):  # a forked child has no such thread
+                from anyio.from_thread import start_blocking_portal
+
+                self._context = start_blocking_portal(backend="asyncio", name="assay_nb")
+                self._portal = self._context.__enter__()
+                self._pid = os.getpid()
+            return self._portal
+
+    def call(self, function: Callable[..., Awaitable[T]], *args: Any) -> T:
+        """Run an async function on the loop and return its result; an interrupt cancels it."""
+        task = self._start(function, *args)
+        try:
+            return task.future.result()
+        except BaseException:
+            task.cancel()
+            raise
+
+    async def wait(self, function: Callable[..., Awaitable[T]], *args: Any) -> T:
+        """Run an async function on the loop and await it from another loop; cancelling reaches it."""
+        task = self._start(function, *args)
+        try:
+            return await asyncio.wrap_future(task.future)
+        finally:
+            task.future.cancel()
+
+    def stream(self, source: Callable[[], AsyncIterator[T]]) -> Stream[T]:
+        """Iterate an async iterator from synchronous code."""
+        return Stream(self._start, source)
+
+    def close(self) -> None:
+        """Stop the loop, if it runs. A later call starts it anew."""
+        with self._lock:
+            context, self._context, self._portal = self._context, None, None
+            if context is not None and self._pid == os.getpid():
+                context.__exit__(None, None, None)
+
+    def _start(self, function: Callable[..., Awaitable[T]], *args: Any) -> _Task[T]:
+        ended = threading.Event()
+
+        async def run() -> T:
+            try:
+                return await function(*args)
+            finally:
+                ended.set()
+
+        return _Task(self._running().start_task_soon(run), ended)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task(Generic[T]):
+    future: Future[T]
+    ended: threading.Event
+
+    def cancel(self) -> None:
+        """Cancel the task, and wait for a bounded time until it has closed what it held.
+
+        The future alone will not do: it counts as cancelled at once, while the task still unwinds.
+        """
+        if self.future.cancel():
+            self.ended.wait(_CLOSE_WAIT)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    error: BaseException | None
+
+
+class Stream(Generic[T]):
+    """An async iterator, read from synchronous code.
+
+    Leaving the `with` block early, by an interrupt or an error, cancels the reading task and waits
+    until it has closed what it held.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[Callable[[], Awaitable[None]]], _Task[None]],
+        source: Callable[[], AsyncIterator[T]],
+    ) -> None:
+        self._items: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
+        self._source = source
+        self._start = start
+        self._task: _Task[None] | None = None
+
+    def __enter__(self) -> Stream[T]:
+        self._task = self._start(self._read)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def __iter__(self) -> Iterator[T]:
+        while not isinstance(item := self._items.get(), _End):
+            yield item
+        if item.error is not None:
+            raise item.error
+
+    async def _read(self) -> None:
+        error: BaseException | None = None
+        try:
+            async for item in self._source():
+                self._items.put(item)
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            self._items.put(_End(error))

@@ -1,0 +1,94 @@
+"""What a process works with: an engine and its control, local or remote, and the loop that runs them.
+
+One session per process. It opens nothing until the first call: `%load_ext` makes none.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+
+from assay_nb.config import Config, load_config
+from assay_nb.engine.call import Call, Engine
+from assay_nb.engine.control import Control, Mode
+from assay_nb.engine.events import Event
+from assay_nb.engine.portal import Portal, Stream
+
+Say = Callable[[str], None]
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+class Session:
+    """The engine and the control of this process.
+
+    Attributes:
+        config: Where things are.
+        portal: The background loop that runs both.
+    """
+
+    def __init__(self, config: Config, say: Say = _say) -> None:
+        self.config = config
+        self.portal = Portal()
+        self._say = say
+
+    @property
+    def mode(self) -> Mode:
+        return "hub" if self.config.gateway_url else "solo"
+
+    @cached_property
+    def _seams(self) -> tuple[Engine, Control]:
+        if self.config.gateway_url:
+            from assay_nb.engine.remote import connect
+
+            return connect(self.config.gateway_url)
+        from assay_nb.engine.local import open_solo
+
+        return open_solo(self.config, self._say)
+
+    @property
+    def engine(self) -> Engine:
+        return self._seams[0]
+
+    @property
+    def control(self) -> Control:
+        return self._seams[1]
+
+    def address(self, call: Call) -> Call:
+        """Fill in the workspace that this process has selected, where the call names none."""
+        return call if call.workspace else replace(call, workspace=self.control.selected)
+
+    def stream(self, call: Call) -> Stream[Event]:
+        """Run a call and iterate its events from synchronous code."""
+        return self.portal.stream(lambda: self.engine.run(self.address(call)))
+
+    def close(self) -> None:
+        """Stop the background loop. The next call starts it again."""
+        self.portal.close()
+
+
+_lock = threading.Lock()
+_current: Session | None = None
+
+
+def current_session() -> Session:
+    """Return this process's session, reading the environment the first time."""
+    global _current
+    with _lock:
+        if _current is None:
+            _current = Session(load_config())
+        return _current
+
+
+def set_session(session: Session | None) -> None:
+    """Replace this process's session; None makes the next use read the environment again."""
+    global _current
+    with _lock:
+        if _current is not None:
+            _current.close()
+        _current = session

@@ -1,0 +1,103 @@
+"""What each magic takes on its line."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from assay_nb.commands.parser import Parser
+
+Build = Callable[[Parser], None]
+
+KNOBS = ("temperature", "top_p", "effort", "max_output_tokens")
+
+
+@cache
+def parser_for(name: str) -> Parser:
+    """Return the parser of a magic, such as `"critique"`."""
+    parser = Parser(prog=f"%%{name}")
+    parser.add_argument(
+        "variable",
+        nargs="?",
+        metavar="NAME",
+        help="as a line magic: the Python variable that holds the prompt",
+    )
+    _BUILDERS[name](parser)
+    parser.add_argument("-o", "--out", metavar="NAME", help="put the result in this variable")
+    return parser
+
+
+def options_of(name: str, args: Namespace) -> dict[str, Any]:
+    """Return the instrument's options that were set on the line."""
+    given = {option: getattr(args, option, None) for option in (*_OPTIONS[name], *KNOBS)}
+    return {option: value for option, value in given.items() if value is not None}
+
+
+def _model_options(parser: Parser) -> None:
+    parser.add_argument(
+        "-w", "--workspace", metavar="NAME", help="whose key pays; the active one by default"
+    )
+    parser.add_argument(
+        "-m", "--model", metavar="PROVIDER/MODEL", help="the workspace's choice by default"
+    )
+    parser.add_argument(
+        "--temperature", type=float, metavar="T", help="sent only when set; newer models refuse it"
+    )
+    parser.add_argument("--top-p", type=float, metavar="P", help="likewise")
+    parser.add_argument(
+        "--effort", choices=("low", "medium", "high"), help="how much a reasoning model thinks"
+    )
+    parser.add_argument("--max-output-tokens", type=int, metavar="N", help="ceiling on the reply")
+
+
+def _critique(parser: Parser) -> None:
+    _model_options(parser)
+    parser.add_argument(
+        "--fail-under",
+        type=float,
+        metavar="N",
+        help="fail the cell when the score (1 to 5) is lower",
+    )
+    parser.add_argument(
+        "--repeat", type=int, metavar="K", help="ask K times and keep what the answers agree on"
+    )
+
+
+def _improve(parser: Parser) -> None:
+    _model_options(parser)
+    parser.add_argument(
+        "--accept", metavar="WHICH", help="edits that `.text` has applied: all, none, or 1,3"
+    )
+    parser.add_argument(
+        "--feedback", metavar="TEXT", help="what goes wrong with the prompt, in your words"
+    )
+    parser.add_argument(
+        "--findings", metavar="NAME", help="a variable with an earlier critique of this prompt"
+    )
+
+
+def _rewrite(parser: Parser) -> None:
+    _model_options(parser)
+    parser.add_argument("--goal", metavar="TEXT", help="what the new prompt should do better")
+
+
+def _lint(parser: Parser) -> None:
+    parser.add_argument("-m", "--model", metavar="PROVIDER/MODEL", help="the model it is meant for")
+    parser.add_argument("--strict", action="store_true", help="fail the cell on warnings too")
+
+
+_BUILDERS: dict[str, Build] = {
+    "critique": _critique,
+    "improve": _improve,
+    "rewrite": _rewrite,
+    "lint": _lint,
+}
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "critique": ("repeat",),
+    "improve": ("accept", "feedback"),
+    "rewrite": ("goal",),
+    "lint": (),
+}
+MAGICS = tuple(_BUILDERS)

@@ -1,0 +1,224 @@
+"""`%%critique`, `%%improve`, `%%rewrite`, `%%lint`, and their line forms that read a variable."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from assay_nb.commands.parser import HelpWanted, key_pasted, nearest, refuse_keys
+from assay_nb.engine.call import Call
+from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, Waiting
+from assay_nb.engine.session import Session, current_session
+from assay_nb.errors import AssayError, BelowThreshold, WrongUsage
+from assay_nb.instruments.base import Provenance, Result
+from assay_nb.magics.arguments import options_of, parser_for
+from assay_nb.magics.live import Display, choose_display
+
+
+class Interrupted(KeyboardInterrupt):
+    """The person stopped the cell: what had come is shown, and one line says so."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [
+            "Interrupted: stopped, and the connection to the provider is closed. What had come is above."
+        ]
+
+
+def run_cell(shell: InteractiveShell, name: str, line: str, cell: str | None) -> Result | None:
+    """Run one instrument on a cell's body, or on the variable that the line names.
+
+    The result is shown by a display that the call updates while it runs, so it is not returned as
+    well: a notebook would show it twice. `-o NAME` and `_assay` hold it.
+    """
+    parser = parser_for(name)
+    try:
+        args = parser.parse_line(line)
+    except HelpWanted as page:
+        print(page.message, end="")
+        return None
+    prompt = _prompt(shell, name, args, cell)
+    _refuse_key_in(prompt)
+    result = _lint(prompt, args, shell) if name == "lint" else _ask(shell, name, args, prompt)
+    _keep(shell, args, result)
+    _judge(name, args, result)
+    return None
+
+
+def _prompt(shell: InteractiveShell, name: str, args: Namespace, cell: str | None) -> str:
+    if cell is not None:
+        if args.variable:
+            raise WrongUsage(
+                f"%%{name} takes its prompt from the cell, and '{args.variable}' stands on its line.",
+                hint=f"A result goes into a variable with `-o {args.variable}`; `%{name} {args.variable}` reads one.",
+            )
+        if not cell.strip():
+            raise WrongUsage(
+                f"The cell below %%{name} is empty.", hint="The prompt goes on the lines below it."
+            )
+        return cell
+    if not args.variable:
+        raise WrongUsage(
+            f"%{name} needs the name of a variable that holds a prompt.",
+            hint=f"Or use %%{name} on a cell, with the prompt below it.",
+        )
+    return _variable(shell, args.variable)
+
+
+def _variable(shell: InteractiveShell, name: str) -> str:
+    if name not in shell.user_ns:
+        near = nearest(
+            name,
+            [
+                key
+                for key, value in shell.user_ns.items()
+                if isinstance(value, str) and key[0] != "_"
+            ],
+        )
+        raise WrongUsage(
+            f"There is no variable '{name}'.", hint=f"Did you mean {near}?" if near else None
+        )
+    value = shell.user_ns[name]
+    if isinstance(value, str):
+        return value
+    text = getattr(value, "text", None)  # an Improvement or a Rewrite: go on from its text
+    if isinstance(text, str):
+        return text
+    raise WrongUsage(f"'{name}' holds a {type(value).__name__}, and a prompt is text.")
+
+
+def _refuse_key_in(prompt: str) -> None:
+    from assay_nb.text.redaction import find_keys
+
+    for shape in find_keys(prompt):
+        raise key_pasted(shape.provider, "This prompt holds")
+
+
+def _lint(prompt: str, args: Namespace, shell: InteractiveShell) -> Result:
+    from assay_nb.api import lint
+
+    report = lint(prompt, model=args.model)
+    choose_display(shell).finish(report)
+    return report
+
+
+def _ask(shell: InteractiveShell, name: str, args: Namespace, prompt: str) -> Result:
+    options = options_of(name, args)
+    if getattr(args, "findings", None):
+        options["findings"] = _critique_named(shell, args.findings)
+    refuse_keys(str(value) for value in options.values())
+    call = Call(
+        instrument=name, prompt=prompt, workspace=args.workspace, model=args.model, options=options
+    )
+    return Running(current_session(), call, choose_display(shell)).result()
+
+
+def _critique_named(shell: InteractiveShell, name: str) -> dict[str, Any]:
+    value = shell.user_ns.get(name)
+    if getattr(value, "schema", None) != "assay.critique.v1" or value is None:
+        raise WrongUsage(f"'{name}' holds no critique.", hint=f"`%%critique -o {name}` makes one.")
+    return value.to_dict()
+
+
+class Running:
+    """A call on its way: reads the events, shows them, and keeps what came when it is stopped."""
+
+    def __init__(self, session: Session, call: Call, display: Display) -> None:
+        from assay_nb.instruments.catalog import INSTRUMENTS
+
+        self._session = session
+        self._call = call
+        self._display = display
+        self._instrument = INSTRUMENTS[call.instrument]
+        self._text = ""
+        self._started: Started | None = None
+
+    def result(self) -> Result:
+        """Run the call to its end.
+
+        Raises:
+            Interrupted: When the person stops it. By then the upstream connection is closed, and what
+                had come is shown, marked as stopped.
+        """
+        try:
+            with self._session.stream(self._call) as events:
+                for event in events:
+                    if isinstance(event, Finished):
+                        self._display.finish(event.result)
+                        return event.result
+                    self._on(event)
+        except KeyboardInterrupt:
+            self._show_stopped()
+            raise Interrupted from None
+        except AssayError:
+            self._display.fail()
+            raise
+        raise RuntimeError(
+            "an engine ended without a result"
+        )  # a broken engine, not a user's mistake
+
+    def _on(self, event: Event) -> None:
+        match event:
+            case Started():
+                self._started = event
+                self._display.note(f"Asking {event.provider}/{event.model} …")
+            case Delta(text, 0):
+                self._text += text
+                self._display.preview(self._preview)
+            case NextRound(number):
+                self._text = ""
+                self._display.note(
+                    f"The reply did not fit its form; asking again (round {number}) …"
+                )
+            case Waiting(seconds, attempt):
+                self._display.note(
+                    f"The provider asks for patience: trying again in {seconds:.0f} s (attempt {attempt}) …"
+                )
+            case _:
+                pass
+
+    def _preview(self) -> Result | None:
+        return self._instrument.preview(self._call.prompt, self._text)
+
+    def _show_stopped(self) -> None:
+        partial = self._preview()
+        if partial is None or self._started is None:
+            self._display.note("Stopped before anything had come.")
+            return
+        source = Provenance(
+            workspace=self._started.workspace,
+            provider=self._started.provider,
+            model=self._started.model,
+            funding=self._started.funding,
+            practice=self._started.practice,
+            requests=1,
+            stopped=True,
+        )
+        self._display.finish(partial.with_provenance(source))
+
+
+def _keep(shell: InteractiveShell, args: Namespace, result: Result) -> None:
+    shell.user_ns["_assay"] = result
+    if args.out:
+        if not args.out.isidentifier():
+            raise WrongUsage(
+                f"'{args.out}' is no name for a variable.", hint="The result is in `_assay`."
+            )
+        shell.user_ns[args.out] = result
+
+
+def _judge(name: str, args: Namespace, result: Any) -> None:
+    if name == "critique" and args.fail_under is not None:
+        _check_score(result.score, args.fail_under)
+    if name == "lint" and args.strict:
+        bad = sum(finding.level in {"error", "warning"} for finding in result.findings)
+        if bad:
+            raise BelowThreshold(f"Lint found {bad} thing{'s' if bad > 1 else ''} to mend.")
+
+
+def _check_score(score: float | None, bar: float) -> None:
+    if score is None:
+        raise BelowThreshold(f"The critique gives no score, so it cannot reach {bar:g}.")
+    if score < bar:
+        raise BelowThreshold(f"The prompt scores {score:g} of 5, under {bar:g}.")

@@ -1,0 +1,162 @@
+"""Loading and unloading: what `%load_ext assay_nb` registers, and nothing else.
+
+Loading is silent, opens no file or socket, starts no thread and imports no SDK.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from IPython.core.completer import (
+    CompletionContext,
+    SimpleCompletion,
+    SimpleMatcherResult,
+    context_matcher,
+)
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+
+from assay_nb.magics.arguments import MAGICS, parser_for
+
+_NAMES = (*MAGICS, "assay")
+
+
+@magics_class
+class AssayMagics(Magics):
+    """The magics of assay_nb."""
+
+    shell: InteractiveShell
+
+    @no_var_expand
+    @line_cell_magic
+    def critique(self, line: str, cell: str | None = None) -> None:
+        """Score the prompt in this cell and show which words each finding is about.
+
+        The cell is the prompt, exactly as typed: braces stay braces, `{{name}}` is a variable. One call
+        goes to your workspace's provider, on its account; `%assay calls` lists it. As a line magic,
+        `%critique NAME` reads the prompt from a Python variable.
+
+            %%critique -o review
+            Summarise {{ticket}} in two sentences for a customer.
+        """
+        self._run("critique", line, cell)
+
+    @no_var_expand
+    @line_cell_magic
+    def improve(self, line: str, cell: str | None = None) -> None:
+        """Propose small edits to the prompt in this cell, each tied to a finding.
+
+        Any subset of the edits can be taken; every byte outside a taken edit stays as it is. `.text` of
+        the result is the prompt with the accepted edits, `.apply([1, 3])` with others.
+
+            %%improve -o better --accept 1,3
+            Summarise {{ticket}} briefly and be detailed.
+        """
+        self._run("improve", line, cell)
+
+    @no_var_expand
+    @line_cell_magic
+    def rewrite(self, line: str, cell: str | None = None) -> None:
+        """Restructure the prompt in this cell whole, and account for every constraint of the old one.
+
+        A rewrite that loses a variable, a literal or the language is refused and shown as such.
+
+            %%rewrite -o draft --goal "a program must be able to read the reply"
+            Summarise {{ticket}} and say how angry the customer is.
+        """
+        self._run("rewrite", line, cell)
+
+    @no_var_expand
+    @line_cell_magic
+    def lint(self, line: str, cell: str | None = None) -> None:
+        """Check the prompt in this cell against fixed rules: offline, no key, no model, no cost.
+
+        %%lint
+        Dear {{name}}, TODO
+        """
+        self._run("lint", line, cell)
+
+    @no_var_expand
+    @line_magic
+    def assay(self, line: str) -> Any:
+        """Show where you stand, or run a sub-command: keys, workspaces, model, budget, calls, doctor.
+
+            %assay
+            %assay workspace use research
+            %assay keys set google
+
+        `%assay -h` lists them; `assay-nb` in a terminal has the same.
+        """
+        from assay_nb.magics.lines import run_line
+
+        return run_line(line)
+
+    def _run(self, name: str, line: str, cell: str | None) -> None:
+        from assay_nb.magics.cells import run_cell
+
+        run_cell(self.shell, name, line, cell)
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register the magics and their completion; loading again replaces them.
+
+    A magic of the same name that something else has registered stays, and one line says so.
+    """
+    unload(shell)
+    others = {(kind, name): function for kind, name, function in _registered(shell)}
+    shell.register_magics(AssayMagics(shell=shell))
+    for (kind, name), function in others.items():
+        shell.magics_manager.magics[kind][name] = function
+        if kind == "cell" or name == "assay":
+            warnings.warn(
+                f"%{name} belongs to another extension here, and stays with it.", stacklevel=2
+            )
+    matcher = _matcher(shell)
+    _matchers[shell] = matcher
+    shell.Completer.custom_matchers.append(matcher)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take away what `load` registered, and end the background loop if one runs."""
+    for kind, name, function in _registered(shell):
+        if isinstance(getattr(function, "__self__", None), AssayMagics):
+            del shell.magics_manager.magics[kind][name]
+    matcher = _matchers.pop(shell, None)
+    if matcher is not None:
+        shell.Completer.custom_matchers.remove(matcher)
+    session = sys.modules.get("assay_nb.engine.session")
+    if session is not None:
+        session.set_session(None)
+
+
+_matchers: WeakKeyDictionary[InteractiveShell, Any] = WeakKeyDictionary()
+
+
+def _registered(shell: InteractiveShell) -> list[tuple[str, str, Any]]:
+    tables = shell.magics_manager.magics
+    return [
+        (kind, name, tables[kind][name])
+        for kind in ("line", "cell")
+        for name in _NAMES
+        if name in tables[kind]
+    ]
+
+
+def _matcher(shell: InteractiveShell) -> Any:
+    @context_matcher(identifier="assay_nb")
+    def match(context: CompletionContext) -> SimpleMatcherResult:
+        from assay_nb.magics.completion import candidates
+
+        words = list(candidates(shell, context))
+        found = [SimpleCompletion(text=word, type="magic option") for word in words]
+        return {"completions": found, "suppress": bool(found)}
+
+    return match
+
+
+for _name in MAGICS:
+    _method = getattr(AssayMagics, _name)
+    _method.__doc__ = f"{_method.__doc__}\n{parser_for(_name).format_help()}"

@@ -1,0 +1,75 @@
+"""`%assay`: the sub-commands of `assay-nb`, in a notebook."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from argparse import Namespace
+from collections.abc import Callable
+from functools import lru_cache
+
+from IPython.core.error import StdinNotImplementedError
+
+from assay_nb import commands
+from assay_nb.commands import Desk, Outcome
+from assay_nb.commands.parser import HelpWanted, Parser
+from assay_nb.engine.session import Session, current_session
+from assay_nb.errors import WrongUsage
+
+_DESCRIPTION = "Keys, workspaces, model and budget. Alone, it shows where you stand."
+
+
+class NotebookDesk:
+    """The person at the notebook, asked through the front end's own hidden prompt."""
+
+    def read_key(self, prompt: str) -> bytearray:
+        if current_session().mode == "hub":
+            raise WrongUsage(
+                "On a hub, a key never goes through a kernel.",
+                hint="An owner or admin adds it on the gateway's key page: `%assay keys list` shows its address.",
+            )
+        return bytearray(_asking(getpass.getpass, prompt).encode())
+
+    def confirm(self, question: str) -> bool:
+        return _asking(input, f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+
+    def say(self, line: str) -> None:
+        print(line)
+
+
+def run_line(line: str) -> Outcome | None:
+    """Run one sub-command; its outcome shows itself, or prints as JSON with `--json`."""
+    try:
+        args = assay_parser().parse_line(line)
+        outcome = commands.run(current_session(), args, NotebookDesk())
+    except HelpWanted as page:
+        print(page.message, end="")
+        return None
+    if getattr(args, "json", False):
+        print(json.dumps(outcome.data, indent=2, ensure_ascii=False))
+        return None
+    return outcome
+
+
+@lru_cache(maxsize=1)
+def assay_parser() -> Parser:
+    """Return the parser of `%assay`: the shared sub-commands, and the notebook's own."""
+    parser, add = commands.build_parser("%assay", _DESCRIPTION)
+    add("try", "start the practice provider and work in a practice workspace", _try)
+    return parser
+
+
+def _try(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    from assay_nb.practice.tour import start_practice
+
+    return start_practice(session)
+
+
+def _asking(ask: Callable[[str], str], prompt: str) -> str:
+    try:
+        return ask(prompt)
+    except StdinNotImplementedError:
+        raise WrongUsage(
+            "Nobody can be asked here: this notebook runs without a person.",
+            hint="Use `assay-nb keys set PROVIDER` in a terminal, or --from-env NAME.",
+        ) from None

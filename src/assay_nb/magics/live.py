@@ -1,0 +1,118 @@
+"""A call, shown while it runs: one display that is updated, and that the file keeps only the last of."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, TextIO
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import DisplayHandle, display
+
+from assay_nb.instruments.base import Result
+from assay_nb.render.bundle import bundle, plain
+from assay_nb.render.document import Callout, Document, Items, Verbatim
+
+_INTERVAL = 0.1
+"""Seconds between updates: more of them cost a notebook far more than they show a person."""
+
+
+class Display(Protocol):
+    """Where a running call is shown."""
+
+    def note(self, text: str) -> None:
+        """Say what is going on, until there is something to show."""
+        ...
+
+    def preview(self, make: Callable[[], Result | None]) -> None:
+        """Show what has come so far; `make` is not called when it is too soon."""
+        ...
+
+    def finish(self, result: Result) -> None:
+        """Show the result, for good."""
+        ...
+
+    def fail(self) -> None:
+        """Take away what was shown for the time being; the error speaks for itself."""
+        ...
+
+
+def choose_display(shell: InteractiveShell) -> Display:
+    """Return a notebook's display for a kernel, and a printing one for a terminal."""
+    return NotebookDisplay() if hasattr(shell, "kernel") else TerminalDisplay(sys.stdout)
+
+
+class NotebookDisplay:
+    """One display handle per cell, throttled; its last update is the full MIME bundle."""
+
+    def __init__(self) -> None:
+        self._handle: DisplayHandle | None = None
+        self._shown_at = 0.0
+
+    def note(self, text: str) -> None:
+        self._show(_forms(Document([Callout("info", [text])])))
+
+    def preview(self, make: Callable[[], Result | None]) -> None:
+        if time.monotonic() - self._shown_at < _INTERVAL:
+            return
+        result = make()
+        if result is not None:
+            self._show(_forms(result.to_document()))
+        self._shown_at = time.monotonic()
+
+    def finish(self, result: Result) -> None:
+        self._show(*bundle(result.to_document(), result.to_dict()))
+
+    def fail(self) -> None:
+        if self._handle is not None:
+            self._show({"text/plain": ""})
+
+    def _show(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+        if self._handle is None:
+            self._handle = display(data, raw=True, metadata=metadata or {}, display_id=True)
+        else:
+            self._handle.update(data, raw=True, metadata=metadata or {})
+        self._shown_at = time.monotonic()
+
+
+class TerminalDisplay:
+    """Prints each finding, edit or stretch of text as it comes, and the whole at the end."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._items = 0
+        self._text = ""
+
+    def note(self, text: str) -> None:
+        print(text, file=self._out, flush=True)
+
+    def preview(self, make: Callable[[], Result | None]) -> None:
+        result = make()
+        if result is None:
+            return
+        for block in result.to_document().blocks:
+            if isinstance(block, Items):
+                self._print_items(block)
+            elif isinstance(block, Verbatim) and block.text.startswith(self._text):
+                print(
+                    plain(Document([block]))[len(self._text) :], end="", file=self._out, flush=True
+                )
+
+    def finish(self, result: Result) -> None:
+        print(f"\n{plain(result.to_document())}", file=self._out, flush=True)
+
+    def fail(self) -> None:
+        pass
+
+    def _print_items(self, block: Items) -> None:
+        finished = block.items[:-1]  # the last one is still being written
+        for item in finished[self._items :]:
+            title = "".join(part if isinstance(part, str) else part.text for part in item.title)
+            print(f"  {item.label}  {title}", file=self._out, flush=True)
+        self._items = max(self._items, len(finished))
+
+
+def _forms(document: Document) -> dict[str, Any]:
+    data, _ = bundle(document, {})
+    return data
