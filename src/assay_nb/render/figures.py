@@ -114,13 +114,13 @@ def strip(row: Interval, intervals: Intervals, axis: Scale, cells: int = 33) -> 
     return "".join(line)
 
 
-def legend(intervals: Intervals, axis: Scale) -> str:
-    """Return what the axis measures and what its lines mean."""
+def legend(intervals: Intervals, axis: Scale, zero: str, margin: str) -> str:
+    """Return what the axis measures, and what its lines mean in the words of the caller."""
     parts = [intervals.axis] if intervals.axis else []
-    parts.append("│ zero")
+    parts.append(zero)
     if intervals.margin:
         low, high = signed(-intervals.margin, axis), signed(intervals.margin, axis)
-        parts.append(f"margin {low} to {high}")
+        parts.append(f"{margin} {low} to {high}")
     return " · ".join(parts)
 
 

@@ -271,7 +271,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Inline]]) -> str:
 def _intervals(block: Intervals) -> str:
     axis = figures.scale(block)
     rows = "".join(_interval(row, block, axis) for row in block.rows)
-    legend = figures.legend(block, axis)
+    legend = figures.legend(block, axis, "line: zero", "band: margin")
     return _rows(rows) + _tag("p", f"{_STYLES['p']};opacity:0.75;font-size:0.92em", escape(legend))
 
 
@@ -332,8 +332,9 @@ def _lines(text: str) -> str:
 
 
 def _badge(badge: Badge) -> str:
+    wrap = "nowrap" if len(badge.text) < 30 else "normal"
     style = (
-        f"display:inline-block;font-size:0.86em;font-weight:400;line-height:1.3;padding:0 0.45em;"
+        f"display:inline-block;white-space:{wrap};font-size:0.86em;font-weight:400;line-height:1.3;padding:0 0.45em;"
         f"border:1px solid {_rgba(badge.tone, '0.6')};border-radius:3px;"
         f"background:{_rgba(badge.tone, '0.12')}"
     )

@@ -157,7 +157,7 @@ class _Writer:
         cells = min(33, max(9, self._width - label_width - 30))
         for row, label in zip(block.rows, labels, strict=True):
             yield self._interval(row, block, _fit(label, label_width), cells)
-        legend = escape(figures.legend(block, axis))
+        legend = escape(figures.legend(block, axis, "│ zero", "┊ margin"))
         yield from _indent(self._narrower(2)._flow([_Run(legend, _DIM)]))
 
     def _interval(self, row: Interval, block: Intervals, label: str, cells: int) -> str:
