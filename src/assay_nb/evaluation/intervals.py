@@ -84,7 +84,9 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Return the percentile bootstrap interval for the mean per row, drawing whole units.
 
-    Computed in the direction in which the mean points, so that exchanging old and new mirrors the interval
+    The percentiles are moved out a little, from 2.5% to `_tail`, since resampling n units shows less
+    spread than there is by a factor of sqrt(1 - 1/n), and knows nothing of t (Hesterberg's expanded
+    percentile interval). Computed in the direction in which the mean points, so that exchanging old and new mirrors the interval
     exactly and not only up to the luck of the draw.
     """
     import numpy as np
@@ -96,7 +98,7 @@ def bootstrap_interval(
         paired=True,
         vectorized=True,
         method="percentile",
-        confidence_level=CONFIDENCE,
+        confidence_level=1 - 2 * _tail(len(sums)),
         n_resamples=resamples,
         batch=max(1, 1_000_000 // len(sums)),
         rng=np.random.default_rng(seed),
@@ -112,6 +114,13 @@ def standard_error(sums: FloatArray, sizes: FloatArray) -> float:
     units, rows = len(sums), sizes.sum()
     residuals = sums - sizes * (sums.sum() / rows)
     return float(np.sqrt(units / (units - 1) * (residuals**2).sum()) / rows)
+
+
+def _tail(units: int) -> float:
+    """Return the share of resamples to cut off at each end, so that 95% of intervals hold the truth."""
+    stats: Any = load_stats()
+    reach = stats.t.ppf((1 + CONFIDENCE) / 2, units - 1) * (units / (units - 1)) ** 0.5
+    return float(stats.norm.sf(reach))
 
 
 def _mean_per_row(sums: Any, sizes: Any, axis: int = -1) -> Any:
