@@ -1,0 +1,204 @@
+"""Anthropic: the Messages API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import anthropic
+import httpx2
+
+from assay_nb.messages import (
+    ProviderEvent,
+    Request,
+    Stopped,
+    StopReason,
+    TextDelta,
+    Usage,
+    UsageReport,
+)
+from assay_nb.providers.base import Credential, ListedModel
+from assay_nb.providers.catalog import find_model
+from assay_nb.providers.failures import Errors, Kind
+from assay_nb.providers.shapes import (
+    Adapter,
+    as_float,
+    effort_for,
+    is_tunable,
+    with_schema_in_prompt,
+)
+from assay_nb.providers.transport import PLACEHOLDER, Exchange
+
+_STOPS: dict[str, StopReason] = {
+    "end_turn": "end",
+    "stop_sequence": "end",
+    "tool_use": "end",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "pause_turn": "incomplete",
+    "refusal": "refusal",
+}
+
+_SAMPLING_VERSION = "2023-06-01"
+"""The API version under which models that know `temperature` still take it."""
+
+KINDS: dict[str, Kind] = {
+    "APIStatusError": Kind.STATUS,
+    "APITimeoutError": Kind.TIMEOUT,
+    "APIConnectionError": Kind.CONNECTION,
+    "APIResponseValidationError": Kind.GARBLED,
+    "APIError": Kind.STATUS,
+    "AnthropicError": Kind.GARBLED,
+    "APIWebhookValidationError": Kind.UNUSED,
+    "RetryableError": Kind.UNUSED,
+    "CredentialsError": Kind.UNUSED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How much of the API is used: the schema as a parameter, and thinking turned down."""
+
+    schema: bool
+    tuned: bool
+
+
+class Anthropic(Adapter[Shape]):
+    """Claude models."""
+
+    id = "anthropic"
+    errors = Errors(
+        "anthropic",
+        (anthropic.AnthropicError,),
+        KINDS,
+        lambda exc: getattr(exc, "error_code", None) or getattr(exc, "type", None),
+    )
+
+    def shapes(self, request: Request, model: str, credential: Credential) -> Sequence[Shape]:
+        schema, tuned = request.schema is not None, is_tunable(model, credential)
+        return list(
+            dict.fromkeys((Shape(schema, tuned), Shape(schema, False), Shape(False, False)))
+        )
+
+    async def events(
+        self, request: Request, model: str, exchange: Exchange, shape: Shape
+    ) -> AsyncGenerator[ProviderEvent, None]:
+        client = await self._client(exchange)
+        if not shape.schema:
+            request = with_schema_in_prompt(request)
+        usage, is_over = Usage(), False
+        reason: StopReason = "incomplete"
+        answered: str | None = None
+        stream = await client.messages.create(
+            **_body(request, model),
+            **_settings(request, model, exchange, shape),
+            extra_headers={**exchange.headers, **_version(request)},
+            stream=True,
+        )
+        async for event in stream:
+            if event.type == "content_block_delta" and event.delta.type == "text_delta":
+                yield TextDelta(event.delta.text)
+            elif event.type == "message_start":
+                answered = event.message.model
+                usage = _usage(event.message, usage)
+                yield UsageReport(usage)
+            elif event.type == "message_delta":
+                reason = _STOPS.get(event.delta.stop_reason or "", "incomplete")
+                usage = _usage(event, usage)
+                yield UsageReport(usage)
+            elif event.type == "message_stop":
+                is_over = True
+        yield Stopped(reason if is_over else "incomplete", answered, exchange.request_id)
+
+    async def models(self, exchange: Exchange) -> list[ListedModel]:
+        client = await self._client(exchange)
+        page = await client.models.list(limit=1000, extra_headers=exchange.headers)
+        return [
+            ListedModel(
+                model.id,
+                getattr(model, "display_name", None),
+                getattr(model, "max_input_tokens", None),
+                getattr(model, "max_tokens", None),
+            )
+            for model in page.data
+        ]
+
+    async def count(self, request: Request, model: str, exchange: Exchange) -> int | None:
+        client = await self._client(exchange)
+        body = _body(request, model)
+        del body["max_tokens"]
+        counted = await client.messages.count_tokens(**body, extra_headers=exchange.headers)
+        return counted.input_tokens
+
+    async def _client(self, exchange: Exchange) -> anthropic.AsyncAnthropic:
+        endpoint = exchange.destination.endpoint
+
+        def make(http: httpx2.AsyncClient) -> anthropic.AsyncAnthropic:
+            return anthropic.AsyncAnthropic(
+                api_key=PLACEHOLDER,
+                base_url=endpoint,
+                http_client=http,
+                max_retries=0,
+                timeout=exchange.limits.total,
+                open_telemetry=False,
+            )
+
+        return await self._egress.sdk(("anthropic", endpoint), make)
+
+
+def _body(request: Request, model: str) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "model": model,
+        "max_tokens": request.max_output_tokens,
+        "messages": [{"role": turn.role, "content": turn.text} for turn in request.messages],
+    }
+    if request.system:
+        body["system"] = request.system
+    return body
+
+
+def _settings(request: Request, model: str, exchange: Exchange, shape: Shape) -> dict[str, Any]:
+    output: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    if shape.schema and request.schema is not None:
+        output["format"] = {"type": "json_schema", "schema": dict(request.schema)}
+    known = find_model(model)
+    if shape.tuned and known and known.thinking == "on request" and "effort" not in request.knobs:
+        settings["thinking"] = {"type": "disabled"}
+    if (shape.tuned or "effort" in request.knobs) and (
+        effort := effort_for(request, model, exchange)
+    ):
+        output["effort"] = effort
+    if output:
+        settings["output_config"] = output
+    if sampling := _sampling(request):
+        settings["extra_body"] = sampling
+    return settings
+
+
+def _sampling(request: Request) -> dict[str, float]:
+    return {
+        name: as_float(request.knobs[name])
+        for name in ("temperature", "top_p")
+        if name in request.knobs
+    }
+
+
+def _version(request: Request) -> dict[str, str]:
+    return {"anthropic-version": _SAMPLING_VERSION} if _sampling(request) else {}
+
+
+def _usage(event: Any, before: Usage) -> Usage:
+    """Return the count so far. Anthropic leaves cached tokens out of `input_tokens`; we count them in."""
+    usage = getattr(event, "usage", None)
+    if usage is None:
+        return before
+    read = getattr(usage, "cache_read_input_tokens", None)
+    written = getattr(usage, "cache_creation_input_tokens", None) or 0
+    fresh = getattr(usage, "input_tokens", None)
+    return Usage(
+        before.input_tokens if fresh is None else fresh + (read or 0) + written,
+        before.output_tokens if usage.output_tokens is None else usage.output_tokens,
+        before.cached_tokens if read is None else read,
+    )

@@ -1,0 +1,100 @@
+"""Notice a key that comes back in a response, before it is handed on.
+
+An upstream that quotes the request's headers, a debugging proxy, or a model that was tricked into
+repeating them would otherwise put the key on the screen and into the notebook.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+
+_SHORTEST_KEY = 20
+"""Below this it is a local server's dummy (`ollama`, `none`), a word that any reply may hold."""
+
+_MARKER = re.compile(rb"sk-(?:ant-(?:[a-z]+\d\d-)?|proj-|svcacct-|admin-|or-v1-)?|AIza|AQ\.")
+"""The public beginning of a key, the same in everybody's."""
+
+_FRAGMENT = 12
+
+
+class EchoScanner:
+    """Looks for a key in a stream of bytes, in the forms that software writes headers in.
+
+    It keeps no key, only two short fragments: one from where the secret part begins, so that nothing
+    secret has passed when it is noticed, and one from near the end. Each is looked for as it is, in
+    base64 at any alignment, percent-encoded, JSON-escaped and in hex. A form that straddles two pieces
+    is found, because a tail that could be its beginning is held back until the next piece.
+
+    An upstream that wants to hide a key can always do so. This is for the ones that do not.
+    """
+
+    def __init__(self) -> None:
+        self._needles: tuple[bytes, ...] = ()
+        self._held = b""
+
+    def arm(self, key: bytes | bytearray) -> None:
+        """Take the fragments of the key that is about to be sent."""
+        if len(key) < _SHORTEST_KEY:
+            return
+        size = min(_FRAGMENT, len(key) // 3)
+        marker = _MARKER.match(key)
+        start = min(marker.end() if marker else 0, len(key) - size)
+        fragments = {bytes(key[start : start + size]), bytes(key[-size - 4 : -4])}
+        self._needles = tuple({form for piece in fragments for form in _forms(piece)})
+
+    def disarm(self) -> None:
+        """Forget the fragments, and what was held back."""
+        self._needles, self._held = (), b""
+
+    def feed(self, piece: bytes) -> bytes | None:
+        """Return what may be passed on by now, or None when the key is in it."""
+        data = self._held + piece if self._held else piece
+        if any(needle in data for needle in self._needles):
+            self.disarm()
+            return None
+        cut = self._suspect_from(data)
+        self._held = data[cut:]
+        return data[:cut]
+
+    def flush(self) -> bytes:
+        """Return what was held back; the stream is over, so it was no beginning of anything."""
+        held, self._held = self._held, b""
+        return held
+
+    def has_echo(self, data: bytes) -> bool:
+        """Say whether `data`, complete in itself, holds the key."""
+        return any(needle in data for needle in self._needles)
+
+    def _suspect_from(self, data: bytes) -> int:
+        """Return where the longest tail begins that is the beginning of a needle."""
+        first = len(data)
+        for needle in self._needles:
+            at = data.find(needle[:1], max(0, len(data) - len(needle) + 1), first)
+            while at != -1:
+                if needle.startswith(data[at:]):
+                    first = at
+                    break
+                at = data.find(needle[:1], at + 1, first)
+        return first
+
+
+def _forms(piece: bytes) -> Iterator[bytes]:
+    yield piece
+    yield piece.hex().encode()
+    yield piece.hex().upper().encode()
+    yield "".join(f"%{byte:02x}" for byte in piece).encode()
+    yield "".join(f"%{byte:02X}" for byte in piece).encode()
+    yield "".join(f"\\u{byte:04x}" for byte in piece).encode()
+    yield "".join(f"\\u{byte:04X}" for byte in piece).encode()
+    for offset in range(3):
+        digits = _base64_within(piece, offset)
+        yield digits
+        yield digits.translate(bytes.maketrans(b"+/", b"-_"))
+
+
+def _base64_within(piece: bytes, offset: int) -> bytes:
+    """Encode as it reads `offset` bytes into a longer text, without the digits shared with it."""
+    digits = base64.b64encode(bytes(offset) + piece)
+    return digits[(offset * 8 + 5) // 6 : (offset + len(piece)) * 8 // 6]

@@ -1,0 +1,234 @@
+"""Google: Gemini's generateContent, which keeps nothing at the provider."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import httpx2
+from google import genai
+from google.genai import errors as genai_errors
+from google.genai import types
+
+from assay_nb.messages import (
+    ProviderEvent,
+    Request,
+    Stopped,
+    StopReason,
+    TextDelta,
+    Usage,
+    UsageReport,
+)
+from assay_nb.providers.base import Credential, ListedModel
+from assay_nb.providers.failures import Errors, Kind
+from assay_nb.providers.shapes import (
+    Adapter,
+    as_float,
+    effort_for,
+    is_tunable,
+    with_schema_in_prompt,
+)
+from assay_nb.providers.transport import PLACEHOLDER, Exchange
+
+API_VERSION = "v1beta"
+"""Pinned, since an environment variable can change the SDK's own choice."""
+
+KINDS: dict[str, Kind] = {
+    "APIError": Kind.STATUS,
+    "ClientError": Kind.STATUS,
+    "ServerError": Kind.STATUS,
+    "UnknownApiResponseError": Kind.GARBLED,
+    "UnknownFunctionCallArgumentError": Kind.UNUSED,
+    "UnsupportedFunctionError": Kind.UNUSED,
+    "FunctionInvocationError": Kind.UNUSED,
+    "ContinuationInterruptedError": Kind.UNUSED,
+}
+
+_STOPS: dict[str, StopReason] = {
+    "STOP": "end",
+    "MAX_TOKENS": "length",
+    "CONTINUATION": "incomplete",
+    "OTHER": "incomplete",
+    "MALFORMED_FUNCTION_CALL": "incomplete",
+    "MALFORMED_RESPONSE": "incomplete",
+    "UNEXPECTED_TOOL_CALL": "incomplete",
+    "FINISH_REASON_UNSPECIFIED": "incomplete",
+}
+
+
+_KEY_REASONS = frozenset({"API_KEY_INVALID", "ACCESS_TOKEN_TYPE_UNSUPPORTED"})
+
+
+def _code_of(exc: Exception) -> str | int | None:
+    """Return the reason in an error's details: a bad key comes as plain 400."""
+    body = _mapping(getattr(exc, "details", None))
+    error = _mapping(body.get("error", body))
+    for detail in error.get("details") or ():
+        reason = _mapping(detail).get("reason")
+        if reason in _KEY_REASONS:
+            return str(reason)
+    return getattr(exc, "code", None)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How much of the API is used: the schema as a parameter, and thinking turned down."""
+
+    schema: bool
+    tuned: bool
+
+
+class Google(Adapter[Shape]):
+    """Gemini models."""
+
+    id = "google"
+    errors = Errors(
+        "google",
+        (genai_errors.APIError, genai_errors.ContinuationInterruptedError),
+        KINDS,
+        _code_of,
+    )
+
+    def shapes(self, request: Request, model: str, credential: Credential) -> Sequence[Shape]:
+        schema, tuned = request.schema is not None, is_tunable(model, credential)
+        return list(
+            dict.fromkeys((Shape(schema, tuned), Shape(schema, False), Shape(False, False)))
+        )
+
+    async def events(
+        self, request: Request, model: str, exchange: Exchange, shape: Shape
+    ) -> AsyncGenerator[ProviderEvent, None]:
+        client = await self._client(exchange)
+        if not shape.schema:
+            request = with_schema_in_prompt(request)
+        reason: StopReason = "incomplete"
+        answered: str | None = None
+        models = cast(Any, client.aio.models)  # its signature is partly untyped
+        stream = await models.generate_content_stream(
+            model=model,
+            contents=_contents(request),
+            config=_config(request, model, exchange, shape),
+        )
+        async for chunk in cast("AsyncIterator[types.GenerateContentResponse]", stream):
+            answered = chunk.model_version or answered
+            if chunk.prompt_feedback and chunk.prompt_feedback.block_reason:
+                reason = "refusal"
+            for candidate in chunk.candidates or ():
+                for text in _texts(candidate):
+                    yield TextDelta(text)
+                if candidate.finish_reason:
+                    reason = _STOPS.get(candidate.finish_reason.value, "filtered")
+            if chunk.usage_metadata:
+                yield UsageReport(_usage(chunk.usage_metadata))
+        yield Stopped(reason, answered, exchange.request_id)
+
+    async def models(self, exchange: Exchange) -> list[ListedModel]:
+        client = await self._client(exchange)
+        options = types.HttpOptions(headers=exchange.headers)
+        pager = await client.aio.models.list(
+            config=types.ListModelsConfig(page_size=1000, http_options=options)
+        )
+        return [
+            ListedModel(
+                (model.name or "").removeprefix("models/"),
+                model.display_name,
+                model.input_token_limit,
+                model.output_token_limit,
+            )
+            for model in pager.page
+            if "generateContent" in (model.supported_actions or ("generateContent",))
+        ]
+
+    async def count(self, request: Request, model: str, exchange: Exchange) -> int | None:
+        client = await self._client(exchange)
+        turns = _contents(request)
+        if request.system:
+            # The Gemini API counts no system instruction; as a turn it weighs the same.
+            turns = [types.Content(role="user", parts=[types.Part(text=request.system)]), *turns]
+        options = types.HttpOptions(headers=exchange.headers)
+        models = cast(Any, client.aio.models)
+        config = types.CountTokensConfig(http_options=options)
+        counted = await models.count_tokens(model=model, contents=turns, config=config)
+        return counted.total_tokens
+
+    async def _client(self, exchange: Exchange) -> genai.Client:
+        endpoint = exchange.destination.endpoint
+
+        def make(http: httpx2.AsyncClient) -> genai.Client:
+            return genai.Client(
+                api_key=PLACEHOLDER,
+                vertexai=False,
+                debug_config=genai.client.DebugConfig(
+                    client_mode=None, replays_directory=None, replay_id=None
+                ),
+                http_options=types.HttpOptions(
+                    base_url=endpoint,
+                    api_version=API_VERSION,
+                    timeout=int(exchange.limits.total * 1000),
+                    httpx_client=_no_sync_client(),
+                    httpx_async_client=http,
+                ),
+            )
+
+        return await self._egress.sdk(("google", endpoint), make)
+
+
+def _refuse_sync(request: httpx2.Request) -> httpx2.Response:
+    raise httpx2.UnsupportedProtocol("Requests are sent asynchronously only.", request=request)
+
+
+def _no_sync_client() -> httpx2.Client:
+    """Return a client that sends nothing: without one, the SDK makes its own, with a TLS context."""
+    return httpx2.Client(transport=httpx2.MockTransport(_refuse_sync), trust_env=False)
+
+
+def _contents(request: Request) -> list[types.Content]:
+    return [
+        types.Content(
+            role="model" if turn.role == "assistant" else "user",
+            parts=[types.Part(text=turn.text)],
+        )
+        for turn in request.messages
+    ]
+
+
+def _config(
+    request: Request, model: str, exchange: Exchange, shape: Shape
+) -> types.GenerateContentConfig:
+    fields: dict[str, Any] = {
+        "max_output_tokens": request.max_output_tokens,
+        "system_instruction": request.system,
+        "automatic_continuation": False,
+        "automatic_function_calling": types.AutomaticFunctionCallingConfig(disable=True),
+        "http_options": types.HttpOptions(headers=exchange.headers),
+    }
+    if shape.schema and request.schema is not None:
+        fields["response_mime_type"] = "application/json"
+        fields["response_json_schema"] = dict(request.schema)
+    for name in ("temperature", "top_p"):
+        if name in request.knobs:
+            fields[name] = as_float(request.knobs[name])
+    if (shape.tuned or "effort" in request.knobs) and (
+        effort := effort_for(request, model, exchange)
+    ):
+        level = types.ThinkingLevel(effort.upper())
+        fields["thinking_config"] = types.ThinkingConfig(thinking_level=level)
+    return types.GenerateContentConfig(**fields)
+
+
+def _texts(candidate: types.Candidate) -> list[str]:
+    parts = candidate.content.parts if candidate.content else None
+    return [part.text for part in parts or () if part.text and not part.thought]
+
+
+def _usage(metadata: types.GenerateContentResponseUsageMetadata) -> Usage:
+    """Return the count so far. Google counts thoughts apart; they are billed as output."""
+    output = metadata.candidates_token_count
+    if metadata.thoughts_token_count:
+        output = (output or 0) + metadata.thoughts_token_count
+    return Usage(metadata.prompt_token_count, output, metadata.cached_content_token_count)

@@ -1,0 +1,66 @@
+"""Keep prompts out of other libraries' logs while a call of ours is running.
+
+At DEBUG the Anthropic SDK logs whole request bodies, and httpcore logs response headers. Only what is
+logged within one of our calls is held back: somebody who uses the same SDK in the same notebook keeps
+their logs and their levels.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_NOISY = ("anthropic", "openai", "google_genai", "google.genai", "httpx2", "httpcore2")
+
+_muted: ContextVar[bool] = ContextVar("assay_nb_muted", default=False)
+
+
+class _Mute(logging.Filter):
+    """Drops every record that is made within a call of ours. Our errors say what went wrong."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not _muted.get()
+
+
+_MUTE = _Mute()
+
+
+def install() -> None:
+    """Put the filter on every logger of the SDKs that exists by now.
+
+    A filter on a logger does not see its children's records, so each one needs it. Adding it twice
+    changes nothing.
+    """
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] in _NOISY or name.startswith("google.genai"):
+            logging.getLogger(name).addFilter(_MUTE)
+
+
+@contextmanager
+def muted() -> Generator[None]:
+    """Mute the SDKs' loggers within the block, for this task alone."""
+    token = _muted.set(True)
+    try:
+        yield
+    finally:
+        _muted.reset(token)
+
+
+async def mute(events: AsyncIterator[T]) -> AsyncIterator[T]:
+    """Yield the same events, with the SDKs muted while each is being made.
+
+    An asynchronous generator runs in its consumer's context, so the mark is set and taken back around
+    every step; held across a `yield` it would mute the consumer as well.
+    """
+    while True:
+        with muted():
+            try:
+                event = await anext(events)
+            except StopAsyncIteration:
+                return
+        yield event

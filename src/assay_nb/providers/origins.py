@@ -1,0 +1,284 @@
+"""Where a key may be sent.
+
+The destination is sealed together with the key, so this is decided once, when the key is saved, and
+checked again on every request. Most keys that gateways lost were not decrypted by anybody: they were
+sent, on request, to a host that the caller chose.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import SplitResult, urlsplit
+
+from assay_nb.errors import EndpointRefused
+from assay_nb.messages import Destination, ProviderId
+
+OFFICIAL: dict[ProviderId, str] = {
+    "anthropic": "https://api.anthropic.com",
+    "openai": "https://api.openai.com/v1",
+    "google": "https://generativelanguage.googleapis.com",
+}
+"""Each provider's own endpoint, as its SDK takes a base URL."""
+
+PLACEMENT: dict[ProviderId, str] = {
+    "anthropic": "bearer",
+    "openai": "bearer",
+    "google": "x-goog-api-key",
+}
+"""How each provider takes its key."""
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
+
+_NEVER = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8",
+        "169.254.0.0/16",  # link-local, and the metadata services of most clouds
+        "192.0.0.0/24",  # 192.0.0.192 is a metadata service
+        "100.100.100.200/32",  # and so is this one
+        "168.63.129.16/32",  # and this one
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "::/128",
+        "::ffff:0:0/96",  # IPv4 in disguise
+        "64:ff9b::/96",  # the same, by NAT64
+        "64:ff9b:1::/48",
+        "2001::/32",  # Teredo
+        "2002::/16",  # 6to4
+        "fd00:ec2::254/128",  # a metadata service
+        "fe80::/10",
+        "ff00::/8",
+    )
+)
+"""Addresses that no key is sent to, whoever asks. `is_global` is true of several of them."""
+
+_SHARED = ipaddress.ip_network("100.64.0.0/10")
+"""Carrier-grade NAT, which Python calls neither private nor global."""
+
+
+class Policy(Protocol):
+    """Decides which origins a key may be bound to."""
+
+    def check_origin(self, origin: str, host: str, scheme: str) -> None:
+        """Raise `EndpointRefused` unless keys may go there."""
+        ...
+
+    def check_address(self, origin: str, host: str, address: Address) -> None:
+        """Raise `EndpointRefused` unless `host` may resolve to this address."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SoloPolicy:
+    """One person, their own key: whatever they type, except where a key would surely be lost."""
+
+    def check_origin(self, origin: str, host: str, scheme: str) -> None:
+        if scheme != "https" and not is_loopback(host):
+            raise EndpointRefused(
+                "Plain http would show the key to everybody on the way.",
+                hint="Use https. Plain http is for servers on this machine: http://localhost:PORT.",
+            )
+
+    def check_address(self, origin: str, host: str, address: Address) -> None:
+        if _is_never(address):
+            raise _refused_address(host)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorPolicy:
+    """A hub: the providers' own endpoints, and the very origins on the operator's list."""
+
+    allow_origins: frozenset[str] = frozenset()
+
+    @classmethod
+    def from_urls(cls, urls: Iterable[str]) -> OperatorPolicy:
+        """Return the policy for a configured list such as `["https://llm.example.org:8443"]`."""
+        return cls(frozenset(_listed_origin(url) for url in urls))
+
+    def check_origin(self, origin: str, host: str, scheme: str) -> None:
+        if origin not in self.allow_origins and origin not in OFFICIAL_ORIGINS:
+            raise EndpointRefused(
+                f"This hub does not send keys to {origin}.",
+                hint="Its operator can add that origin to `allow_origins`.",
+            )
+
+    def check_address(self, origin: str, host: str, address: Address) -> None:
+        is_listed = origin in self.allow_origins
+        if address.is_loopback and is_listed and is_loopback(host):
+            return
+        if _is_never(address) or address.is_loopback:
+            raise _refused_address(host)
+        if not is_listed and (not address.is_global or address in _SHARED):
+            raise _refused_address(host)
+
+
+def parse_endpoint(
+    provider: ProviderId, url: str | None = None, *, policy: Policy | None = None
+) -> Destination:
+    """Return the destination for a base URL as the provider's SDK takes it; None is the official one.
+
+    Args:
+        provider: Whose wire protocol is spoken there.
+        url: The base URL. It is kept as it is written.
+        policy: Who decides; a person alone by default.
+
+    Raises:
+        EndpointRefused: If keys must not go there, or the URL reads differently to different programs.
+    """
+    endpoint = (url or OFFICIAL[provider]).strip()
+    parts = _split(endpoint)
+    host = _check_host(parts.hostname or "")
+    port = _check_port(parts, host)
+    origin = _write_origin(parts.scheme, host, port)
+    (policy or SoloPolicy()).check_origin(origin, host, parts.scheme)
+    return Destination(provider, endpoint, origin, PLACEMENT[provider])
+
+
+def check_destination(destination: Destination, policy: Policy) -> None:
+    """Raise unless a stored destination is still allowed: the policy may have become stricter."""
+    again = parse_endpoint(destination.provider, destination.endpoint, policy=policy)
+    if again.origin != destination.origin:
+        raise EndpointRefused(
+            "The stored endpoint and the origin it is bound to do not belong together."
+        )
+
+
+def vet_addresses(origin: str, host: str, addresses: Sequence[str], *, policy: Policy) -> list[str]:
+    """Return the addresses that `host` resolved to, or raise if a single one of them is bad.
+
+    Connect to what this returns and to nothing else: a second look-up may answer differently.
+    """
+    if not addresses:
+        raise EndpointRefused(f"The host {host} has no address.")
+    for text in addresses:
+        policy.check_address(origin, host, ipaddress.ip_address(text))
+    return list(addresses)
+
+
+def is_official(destination: Destination) -> bool:
+    """Say whether the provider's own service is meant."""
+    return destination.origin in OFFICIAL_ORIGINS
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host, as written, can only be this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def path_hint(destination: Destination) -> str | None:
+    """Return what is probably wrong with an endpoint's path, or None.
+
+    The SDKs disagree on whether a base URL ends in the version, and a 404 is all one sees.
+    """
+    path = urlsplit(destination.endpoint).path.rstrip("/")
+    if destination.provider == "openai" and not re.search(r"/v\d", path):
+        better = destination.endpoint.rstrip("/") + "/v1"
+        return f"OpenAI-compatible endpoints usually end in /v1: save the key again with `--endpoint {better}`."
+    if destination.provider != "openai" and re.search(r"/v\d\w*$", path):
+        better = re.sub(r"/v\d\w*/?$", "", destination.endpoint)
+        return f"The SDK adds the version itself: save the key again with `--endpoint {better}`."
+    return None
+
+
+def _split(endpoint: str) -> SplitResult:
+    if not endpoint.isascii():
+        raise EndpointRefused(
+            "The endpoint holds a letter outside ASCII, so it may not be the host that it looks like.",
+            hint="Write an international host name in its `xn--` form.",
+        )
+    if re.search(r"[\x00-\x20\x7f\\]", endpoint):
+        raise EndpointRefused("The endpoint holds a space, a control character or a backslash.")
+    try:
+        parts = urlsplit(endpoint)
+    except ValueError:
+        raise EndpointRefused("The endpoint is no URL.") from None
+    if parts.scheme not in {"https", "http"}:
+        raise EndpointRefused("The endpoint does not begin with https://.")
+    if "@" in parts.netloc:
+        raise EndpointRefused(
+            "The endpoint holds a user name or a password.",
+            hint="Keys are entered by themselves, never inside a URL.",
+        )
+    if "?" in endpoint or "#" in endpoint:
+        raise EndpointRefused("The endpoint holds a query or a fragment; it is a base URL alone.")
+    if re.search(r"(^|/)(\.|%2e){1,2}(/|$)|%2f|%5c", parts.path, re.IGNORECASE):
+        raise EndpointRefused("The endpoint's path goes upwards.")
+    return parts
+
+
+def _check_host(host: str) -> str:
+    if ":" in host:
+        return _check_ipv6(host)
+    if not _HOST.fullmatch(host) or len(host) > 253:
+        raise EndpointRefused("The endpoint's host is not written as hosts are.")
+    if not _NUMBER.fullmatch(host.rpartition(".")[2]):
+        return host
+    try:
+        address = ipaddress.IPv4Address(host)
+    except ValueError:
+        raise EndpointRefused("The endpoint's host is an address in disguise.") from None
+    if _is_never(address):
+        raise _refused_address(host)
+    return host
+
+
+def _check_ipv6(host: str) -> str:
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
+        raise EndpointRefused("The endpoint's host is not written as hosts are.") from None
+    if _is_never(address) or address.scope_id:
+        raise _refused_address(host)
+    return address.compressed
+
+
+def _check_port(parts: SplitResult, host: str) -> int:
+    try:
+        port = parts.port
+    except ValueError:
+        raise EndpointRefused("The endpoint's port is none.") from None
+    if port is None:
+        return 443 if parts.scheme == "https" else 80
+    if port < 1024 and port not in {80, 443}:
+        raise EndpointRefused(f"Port {port} belongs to another protocol.")
+    return port
+
+
+def _write_origin(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _listed_origin(url: str) -> str:
+    parts = _split(url.strip())
+    if parts.path not in {"", "/"}:
+        raise EndpointRefused(
+            "An allowed origin is scheme, host and port.", hint="Leave the path out."
+        )
+    host = _check_host(parts.hostname or "")
+    SoloPolicy().check_origin("", host, parts.scheme)
+    return _write_origin(parts.scheme, host, _check_port(parts, host))
+
+
+def _is_never(address: Address) -> bool:
+    return any(address in network for network in _NEVER if network.version == address.version)
+
+
+def _refused_address(host: str) -> EndpointRefused:
+    return EndpointRefused(f"The host {host} is at an address that keys are never sent to.")
+
+
+OFFICIAL_ORIGINS = frozenset(
+    f"{parts.scheme}://{parts.hostname}:443" for parts in map(urlsplit, OFFICIAL.values())
+)

@@ -1,0 +1,81 @@
+"""Try again, a few times, where that costs nothing and may help.
+
+One place decides this for all providers; the SDKs' own retries are off. Nothing is repeated once a
+piece of a reply has been handed on, and none waits longer than a person would.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TypeVar
+
+import anyio
+
+from assay_nb.errors import RateLimited
+from assay_nb.providers.failures import Failed
+
+T = TypeVar("T")
+
+OnWait = Callable[[float, int], None]
+"""Told how many seconds are waited before which attempt (2 is the first repetition)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How often and how long.
+
+    Attributes:
+        attempts: The first one included.
+        longest: Seconds. A provider that asks for a longer wait is not waited for: the error says when.
+        base: Seconds before the first repetition; each further wait is twice as long.
+        on_wait: Told before each wait.
+        sleep: Replaced in tests.
+        jitter: A factor for each wait, so that many callers do not come back at once.
+    """
+
+    attempts: int = 3
+    longest: float = 20.0
+    base: float = 0.5
+    on_wait: OnWait | None = None
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    jitter: Callable[[], float] = lambda: random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+
+    async def events(self, start: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
+        """Yield from `start()`, starting again where it failed before its first event."""
+        attempt, begun = 1, False
+        while True:
+            try:
+                async with aclosing(start()) as events:
+                    async for event in events:
+                        begun = True
+                        yield event
+                return
+            except Failed as exc:
+                failed = exc
+            # Outside of `except`, so that our error does not drag the SDK's along as its context.
+            await self._wait(failed, attempt, begun=begun)
+            attempt += 1
+
+    async def value(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Return what `ask()` returns, asking again where it failed."""
+        attempt = 1
+        while True:
+            try:
+                return await ask()
+            except Failed as exc:
+                failed = exc
+            await self._wait(failed, attempt, begun=False)
+            attempt += 1
+
+    async def _wait(self, failed: Failed, attempt: int, *, begun: bool) -> None:
+        wait = self.base * 2 ** (attempt - 1) * self.jitter()
+        asked = failed.error.retry_after if isinstance(failed.error, RateLimited) else None
+        wait = max(wait, asked or 0.0)
+        if begun or not failed.again or attempt >= self.attempts or wait > self.longest:
+            raise failed.error
+        if self.on_wait:
+            self.on_wait(wait, attempt + 1)
+        await self.sleep(wait)

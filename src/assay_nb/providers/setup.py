@@ -1,0 +1,65 @@
+"""What a person needs to get a key: where, what it looks like, what it costs to begin. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assay_nb.messages import ProviderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How one provider gives out keys.
+
+    Attributes:
+        provider: The provider's id.
+        label: Its name, for people.
+        keys_url: Where a key is made, and where it is revoked.
+        billing_url: Where credit is bought and limits are set.
+        looks_like: What a key begins with. A hint for people; keys of another shape are accepted.
+        to_begin: What it takes to make the first call.
+        caution: What to know before confidential text is sent; empty where nothing stands out.
+    """
+
+    provider: ProviderId
+    label: str
+    keys_url: str
+    billing_url: str
+    looks_like: str
+    to_begin: str
+    caution: str = ""
+
+
+SETUP: dict[ProviderId, Setup] = {
+    "google": Setup(
+        provider="google",
+        label="Google",
+        keys_url="https://aistudio.google.com/apikey",
+        billing_url="https://aistudio.google.com/usage",
+        looks_like="AQ.… (older ones: AIza…)",
+        to_begin="Free: a Google account is enough, no card. The fastest start.",
+        caution="On the free tier Google may use what you send to improve its products.",
+    ),
+    "anthropic": Setup(
+        provider="anthropic",
+        label="Anthropic",
+        keys_url="https://platform.claude.com/settings/keys",
+        billing_url="https://platform.claude.com/settings/billing",
+        looks_like="sk-ant-api03-…",
+        to_begin="Prepaid credit, by card. A critique costs about one or two US cents.",
+    ),
+    "openai": Setup(
+        provider="openai",
+        label="OpenAI",
+        keys_url="https://platform.openai.com/api-keys",
+        billing_url="https://platform.openai.com/settings/organization/billing",
+        looks_like="sk-proj-…",
+        to_begin="Prepaid credit, by card. A critique costs well under one US cent on the small model.",
+    ),
+}
+"""Every provider's, the fastest to begin with first."""
+
+
+def label_of(provider: ProviderId) -> str:
+    """Return the provider's name, for people."""
+    return SETUP[provider].label
