@@ -1,0 +1,146 @@
+"""The background loop: what synchronous code gets from it, and what an interrupt does."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from assay_nb.engine.portal import Portal
+
+
+@pytest.fixture
+def portal() -> Iterator[Portal]:
+    portal = Portal()
+    yield portal
+    portal.close()
+
+
+async def _count(to: int) -> AsyncIterator[int]:
+    for number in range(to):
+        await asyncio.sleep(0)
+        yield number
+
+
+def test_no_thread_runs_before_the_first_call() -> None:
+    before = threading.active_count()
+
+    Portal()
+
+    assert threading.active_count() == before
+
+
+def test_stream_gives_every_item_in_order(portal: Portal) -> None:
+    with portal.stream(lambda: _count(1000)) as items:
+        assert list(items) == list(range(1000))
+
+
+def test_error_of_the_source_reaches_the_reader_after_the_items_before_it(portal: Portal) -> None:
+    async def source() -> AsyncIterator[int]:
+        yield 1
+        raise ValueError("broken")
+
+    seen: list[int] = []
+    with pytest.raises(ValueError, match="broken"), portal.stream(source) as items:
+        seen += items
+
+    assert seen == [1]
+
+
+def test_leaving_a_stream_early_ends_its_source_before_the_block_is_left(portal: Portal) -> None:
+    closed = threading.Event()
+
+    async def source() -> AsyncIterator[int]:
+        try:
+            while True:
+                yield 1
+                await asyncio.sleep(0.01)
+        finally:
+            closed.set()
+
+    with portal.stream(source) as items:
+        next(iter(items))
+
+    assert closed.is_set()
+
+
+def test_silent_source_is_ended_as_well(portal: Portal) -> None:
+    started, closed = threading.Event(), threading.Event()
+
+    async def source() -> AsyncIterator[int]:
+        started.set()
+        try:
+            await asyncio.sleep(60)
+            yield 1
+        finally:
+            closed.set()
+
+    with pytest.raises(KeyboardInterrupt), portal.stream(source):
+        started.wait(5)
+        raise KeyboardInterrupt
+
+    assert closed.is_set()
+
+
+def test_waiting_from_another_loop_does_not_block_it(portal: Portal) -> None:
+    async def answer() -> int:
+        await asyncio.sleep(0.05)
+        return 42
+
+    async def main() -> tuple[int, int]:
+        ticks = 0
+        task = asyncio.create_task(portal.wait(answer))
+        while not task.done():
+            ticks += 1
+            await asyncio.sleep(0.005)
+        return task.result(), ticks
+
+    result, ticks = asyncio.run(main())
+
+    assert result == 42
+    assert ticks > 2
+
+
+def test_cancelling_the_waiter_cancels_the_work(portal: Portal) -> None:
+    ended = threading.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    async def main() -> None:
+        task = asyncio.create_task(portal.wait(work))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+
+    assert ended.wait(2)
+
+
+def test_closed_portal_starts_again_when_it_is_needed(portal: Portal) -> None:
+    async def answer() -> int:
+        return 1
+
+    portal.call(answer)
+    portal.close()
+
+    assert portal.call(answer) == 1
+
+
+def test_closing_ends_the_thread(portal: Portal) -> None:
+    async def answer() -> str:
+        return threading.current_thread().name
+
+    name = portal.call(answer)
+    portal.close()
+    time.sleep(0.05)
+
+    assert name not in {thread.name for thread in threading.enumerate()}
