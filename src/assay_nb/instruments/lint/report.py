@@ -1,0 +1,181 @@
+"""What lint returns: findings with their places, shown as an annotated text. No score.
+
+A number from 0 to 100 would predict nothing about how a prompt does; the counts by class are all there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from assay_nb.instruments.base import Provenance, Shown
+from assay_nb.instruments.lint.rule import LEVELS, Level, LintFix
+from assay_nb.render.document import (
+    Annotated,
+    Badge,
+    Block,
+    Code,
+    Document,
+    Heading,
+    Inline,
+    Item,
+    Items,
+    Mark,
+    Paragraph,
+    Tone,
+)
+
+_TONES: dict[Level, Tone] = {"error": "bad", "warning": "warning", "hint": "info"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LintFinding:
+    """One place in the prompt that a rule speaks of.
+
+    Attributes:
+        rule: The rule's id, such as `"A007"`.
+        name: The rule's name, such as `"undelimited-input"`.
+        level: `"error"`, `"warning"` or `"hint"`.
+        message: One sentence: what, why, what to do. It never quotes a credential.
+        start: Where it begins, in code points.
+        end: Where it ends, exclusive; equal to `start` when it is about no words in particular.
+        line: The line of `start`, counted from 1.
+        column: The column of `start`, in code points, counted from 1.
+        fix: A replacement, where one is certain.
+    """
+
+    rule: str
+    name: str
+    level: Level
+    message: str
+    start: int
+    end: int
+    line: int
+    column: int
+    fix: LintFix | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        fix = self.fix and {
+            "start": self.fix.start,
+            "end": self.fix.end,
+            "replacement": self.fix.replacement,
+        }
+        names = ("rule", "name", "level", "message", "start", "end", "line", "column")
+        return {**{name: getattr(self, name) for name in names}, "fix": fix}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> LintFinding:
+        """Read what `to_dict` wrote."""
+        fields = dict(data)
+        fix = fields.pop("fix")
+        return cls(**fields, fix=LintFix(**fix) if fix else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LintReport(Shown):
+    """What the rules found, in the order of the text.
+
+    Attributes:
+        text: The prompt, each character of a credential in it replaced by `█`, so that spans still hold.
+        findings: What was found; empty means pass.
+        language: The language that rules about wording read it as, or None when they kept silent.
+    """
+
+    schema: ClassVar[str] = "assay.lint.v1"
+
+    text: str
+    findings: tuple[LintFinding, ...] = ()
+    language: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error. Warnings and hints leave the decision to the reader."""
+        return not self.counts["error"]
+
+    @property
+    def counts(self) -> dict[Level, int]:
+        """How many findings there are of each class."""
+        return {level: sum(finding.level == level for finding in self.findings) for level in LEVELS}
+
+    @property
+    def provenance(self) -> Provenance:
+        """Nothing: lint asks no model."""
+        return Provenance()
+
+    def with_provenance(self, provenance: Provenance) -> LintReport:
+        """Return the report itself, since there is no call that anything could be said of."""
+        return self
+
+    def apply_fixes(self, text: str, rules: Iterable[str] | None = None) -> str:
+        """Return `text`, the prompt that was linted, with the fixes carried out.
+
+        Where two fixes overlap the first one counts; lint again for the other.
+
+        Args:
+            text: The prompt as it was given to `lint`; the report's own `text` has its keys blanked.
+            rules: Ids of the rules whose fixes are wanted. All by default.
+        """
+        wanted = None if rules is None else set(rules)
+        fixes = [f.fix for f in self.findings if f.fix and (wanted is None or f.rule in wanted)]
+        pieces: list[str] = []
+        position = 0
+        for fix in sorted(fixes, key=lambda fix: (fix.start, fix.end)):
+            if fix.start >= position:
+                pieces += [text[position : fix.start], fix.replacement]
+                position = fix.end
+        return "".join([*pieces, text[position:]])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "schema": self.schema,
+            "ok": self.ok,
+            "counts": dict(self.counts),
+            "language": self.language,
+            "text": self.text,
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> LintReport:
+        """Read what `to_dict` wrote."""
+        return cls(
+            text=data["text"],
+            findings=tuple(LintFinding.from_dict(item) for item in data["findings"]),
+            language=data["language"],
+        )
+
+    def to_document(self) -> Document:
+        """Return what is shown: one line when there is nothing to say, else the words and the findings."""
+        if not self.findings:
+            return Document((Paragraph((Badge("Pass", "good"), " Lint found nothing.")),))
+        marks = [
+            Mark(f.start, f.end, f.rule, _TONES[f.level]) for f in self.findings if f.start < f.end
+        ]
+        blocks: list[Block] = [
+            Heading("Lint"),
+            Paragraph((_in_words(self.counts),)),
+            *([Annotated(self.text, tuple(marks))] if marks else []),
+            Items(tuple(_item(finding) for finding in self.findings)),
+        ]
+        return Document(tuple(blocks))
+
+
+def _in_words(counts: Mapping[Level, int]) -> str:
+    parts = [f"{n} {level}{'' if n == 1 else 's'}" for level, n in counts.items() if n]
+    return ", ".join(parts) + "."
+
+
+def _item(finding: LintFinding) -> Item:
+    lines: list[tuple[Inline, ...]] = []
+    if finding.fix:
+        change = finding.fix.replacement.strip()
+        lines = [("Fix: write ", Code(change), ".") if change else ("Fix: delete it.",)]
+    return Item(
+        label=finding.rule,
+        title=(finding.message,),
+        badges=(Badge(finding.level, _TONES[finding.level]), Badge(finding.name)),
+        lines=lines,
+    )

@@ -1,0 +1,31 @@
+"""A003: a credential in the prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from assay_nb.instruments.lint.rule import Hit, Rule
+from assay_nb.instruments.lint.source import Source
+
+
+def _check(source: Source) -> Iterator[Hit]:
+    for key in source.keys:
+        article = "an" if key.label[0].lower() in "aeiou" else "a"
+        yield Hit(
+            key.start,
+            key.end,
+            f"This is shaped like {article} {key.label}, which the provider, the notebook's history "
+            "and every copy of it would hold: take it out and revoke it.",
+        )
+
+
+RULE = Rule(
+    id="A003",
+    name="secret-in-prompt",
+    level="error",
+    summary="Something shaped like a key, a token or a password. The value is never shown.",
+    why="A prompt is sent, logged, saved in the notebook and committed; a credential in it is spent.",
+    bad="Call the service with password: hT7kq2LwZ9rXv4Bn8sQe",
+    good="Call the service with the login tool.",
+    check=_check,
+)

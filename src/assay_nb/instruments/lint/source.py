@@ -1,0 +1,236 @@
+"""A prompt as the rules see it, read once and shared by all of them.
+
+Three views of the same length, so that an offset in one is an offset in all:
+
+- `text`: the prompt, with credentials and lint comments blanked. No rule can quote a key.
+- `structure`: the text without code and comments, for what is about tags.
+- `prose`: the text without code, quoted words and data, for what is about instructions.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from assay_nb.instruments.lint import tags
+from assay_nb.instruments.lint.directives import Directives, find_directives
+from assay_nb.instruments.lint.language import Words, detect_language, word_set, words_of
+from assay_nb.text.redaction import KeyShape, find_keys
+from assay_nb.text.templates import Variable, covers, find_fences, find_variables
+
+MASK = "█"
+"""Stands for each character of a credential."""
+
+_INLINE_CODE = re.compile(r"`[^`\n]+`")
+_QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|“[^”\n]{1,200}”|„[^“”\n]{1,200}[“”]|«[^»\n]{1,200}»")
+_COMMENT = re.compile(r"<!--(?:(?!-->|<!--)[\s\S])*-->")
+_BULLET = re.compile(r"[ \t]*(?:[-*+•–]|\(?\d{1,3}[.)]|[a-zA-Z][.)]|#{1,6})[ \t]+")
+_SPACES = re.compile(r"(?<=[.!?…\"”»)\]*])[ \t\n]+")
+_ABBREVIATIONS = word_set(
+    "e.g. i.e. z.b. d.h. u.a. bzw. ca. etc. vs. dr. mr. mrs. ms. nr. no. p.ex. ex. cf. p.ej. ej. "
+    "art. fig. approx. max. min. incl. inkl. ggf. evtl. usw. st. sr. sra. b. h."
+)
+_WORD = re.compile(r"\w+(?:['’]\w+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of the prose, with its bullet and its blanked stretches left out of the words.
+
+    Attributes:
+        start: Where it begins, after a bullet.
+        end: Where it ends, exclusive.
+        text: What stands there in the prose.
+        words: Its words in lower case.
+        block: The number of the block (paragraph or list) that it stands in.
+    """
+
+    start: int
+    end: int
+    text: str
+    words: tuple[str, ...]
+    block: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """A prompt, what is known about its use, and what can be read off it.
+
+    Attributes:
+        original: The prompt itself; only the rule about credentials looks at it.
+        bound: Names that have a value, or None when that is not known.
+        model: The model's id without the provider, or None.
+        knobs: The sampling parameters that will be sent.
+        today: The day that dated facts are held against.
+    """
+
+    original: str
+    bound: Collection[str] | None = None
+    model: str | None = None
+    knobs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    today: date = date.max
+
+    @cached_property
+    def keys(self) -> list[KeyShape]:
+        return find_keys(self.original)
+
+    @cached_property
+    def directives(self) -> Directives:
+        return find_directives(self.original)
+
+    @cached_property
+    def masked(self) -> str:
+        """The prompt with each character of a credential replaced by `MASK`."""
+        return blank(self.original, ((key.start, key.end) for key in self.keys), MASK)
+
+    @cached_property
+    def text(self) -> str:
+        return blank(self.masked, self.directives.spans)
+
+    @cached_property
+    def fences(self) -> list[tuple[int, int]]:
+        return find_fences(self.text)
+
+    @cached_property
+    def inline_code(self) -> list[tuple[int, int]]:
+        return [m.span() for m in _INLINE_CODE.finditer(self.text) if not self.in_fence(m.start())]
+
+    @cached_property
+    def structure(self) -> str:
+        without_code = blank(self.text, [*self.fences, *self.inline_code])
+        return blank(without_code, (m.span() for m in _COMMENT.finditer(without_code)))
+
+    @cached_property
+    def tags(self) -> list[tags.Tag]:
+        return tags.find_tags(self.structure)
+
+    @cached_property
+    def regions(self) -> list[tags.Region]:
+        """The stretches between an opening tag and its closing one."""
+        return tags.find_regions(self.tags)
+
+    @cached_property
+    def data_spans(self) -> list[tuple[int, int]]:
+        """Tagged stretches that hold data rather than instructions, none overlapping."""
+        return tags.data_spans(self.regions)
+
+    @cached_property
+    def prose(self) -> str:
+        spans = [*self.data_spans, *(tag.span for tag in self.tags)]
+        without_data = blank(self.structure, spans)
+        return blank(without_data, (m.span() for m in _QUOTED.finditer(without_data)))
+
+    @cached_property
+    def variables(self) -> list[Variable]:
+        return find_variables(self.text)
+
+    @cached_property
+    def sentences(self) -> list[Sentence]:
+        return list(_split_sentences(self.prose))
+
+    @cached_property
+    def language(self) -> str | None:
+        """`"en"`, `"fr"`, `"de"`, `"es"`, or None for any other."""
+        return detect_language(word for s in self.sentences for word in s.words)
+
+    @cached_property
+    def words(self) -> Words | None:
+        """The word lists of the prompt's language, or None where there are none."""
+        return words_of(self.language)
+
+    @cached_property
+    def line_starts(self) -> list[int]:
+        return [0, *(m.end() for m in re.finditer("\n", self.original))]
+
+    def in_fence(self, position: int) -> bool:
+        return covers(self.fences, position)
+
+    def line_of(self, position: int) -> int:
+        """Return the number of the line that holds `position`, counted from 0."""
+        return bisect_right(self.line_starts, position) - 1
+
+    def line_span(self, position: int) -> tuple[int, int]:
+        """Return where the line of `position` begins and ends, line break left out."""
+        number = self.line_of(position)
+        after = self.line_starts[number + 1 : number + 2]
+        return self.line_starts[number], after[0] - 1 if after else len(self.original)
+
+
+def blank(text: str, spans: Iterable[tuple[int, int]], filler: str = " ") -> str:
+    """Return `text` with the spans overwritten by `filler`; line breaks stay where they are."""
+    pieces: list[str] = []
+    position = 0
+    for start, end in sorted(spans):
+        start = max(start, position)
+        if end > start:
+            lines = text[start:end].split("\n")
+            pieces += [text[position:start], "\n".join(filler * len(line) for line in lines)]
+            position = end
+    return "".join([*pieces, text[position:]])
+
+
+def _split_sentences(prose: str) -> Iterable[Sentence]:
+    for block, start, end in _chunks(prose):
+        position = start
+        for gap in _SPACES.finditer(prose, start, end):
+            if _ends_sentence(prose, position, gap, end):
+                yield _sentence(prose, position, gap.start(), block)
+                position = gap.end()
+        yield _sentence(prose, position, end, block)
+
+
+def _sentence(prose: str, start: int, end: int, block: int) -> Sentence:
+    text = prose[start:end]
+    return Sentence(start, end, text, tuple(_WORD.findall(text.lower())), block)
+
+
+def _ends_sentence(prose: str, start: int, gap: re.Match[str], end: int) -> bool:
+    before = prose[max(start, gap.start() - 12) : gap.start()]
+    if before.rstrip('"”»)]*')[-1:] not in {".", "!", "?", "…"} or gap.end() >= end:
+        return False
+    last = before.split()[-1].lower() if before.split() else ""
+    return last.lstrip('("“«') not in _ABBREVIATIONS and not prose[gap.end()].islower()
+
+
+def _chunks(prose: str) -> Iterable[tuple[int, int, int]]:
+    """Yield the block number and span of each list item, heading and run of wrapped lines."""
+    chunk: tuple[int, int] | None = None
+    block = position = 0
+    for line in prose.split("\n"):
+        content_start, content_end = _content(line)
+        start, end = position + content_start, position + content_end
+        position += len(line) + 1
+        if chunk and _starts_anew(prose, chunk[1], line, content_start):
+            yield block, *chunk
+            chunk = None
+        if start < end:
+            chunk = (chunk[0] if chunk else start, end)
+        else:
+            block += 1
+    if chunk:
+        yield block, *chunk
+
+
+def _content(line: str) -> tuple[int, int]:
+    """Return where a line's words begin and end, without its bullet and spaces."""
+    stripped = line.rstrip()
+    bullet = _BULLET.match(stripped)
+    if bullet:
+        return bullet.end(), len(stripped)
+    return len(stripped) - len(stripped.lstrip()), len(stripped)
+
+
+def _starts_anew(prose: str, previous_end: int, line: str, content_start: int) -> bool:
+    first = line[content_start : content_start + 1]
+    wrapped = first.islower() and not _BULLET.match(line)
+    return not wrapped or prose[previous_end - 1] in ".!?…:"
+
+
+def sentences_near(sentences: Sequence[Sentence], index: int, reach: int) -> list[Sentence]:
+    """Return the sentences up to `reach` places before and after, without the one itself."""
+    return [*sentences[max(0, index - reach) : index], *sentences[index + 1 : index + 1 + reach]]

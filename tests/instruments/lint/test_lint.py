@@ -1,0 +1,208 @@
+"""The report as a whole: determinism, places, fixes, comments that switch rules off, and how it shows."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay_nb.instruments.lint import RULES, LintReport, lint
+from tests.canaries import find_canary, make_canary
+
+
+def rules_of(report: LintReport) -> list[str]:
+    return [finding.rule for finding in report.findings]
+
+
+def test_clean_prompt_passes_in_one_line() -> None:
+    report = lint("Translate the text in <text>{{text}}</text> into French.")
+
+    assert report.findings == ()
+    assert report.ok
+    assert repr(report).strip() == "✓ Pass Lint found nothing."
+
+
+def test_report_has_counts_and_no_score() -> None:
+    data = lint("Write a short summary of <a>.\n</b>").to_dict()
+
+    assert data["counts"] == {"error": 1, "warning": 1, "hint": 0}
+    assert data["ok"] is False
+    assert "score" not in json.dumps(data)
+
+
+def test_report_survives_json() -> None:
+    report = lint("Write a short note to {{nmae}}.", variables=["name"])
+
+    assert LintReport.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+
+
+def test_finding_says_line_and_column_from_one() -> None:
+    [finding] = lint("Greet the user.\nWrite a short note.").findings
+
+    assert (finding.line, finding.column) == (2, 9)
+    assert (finding.start, finding.end) == (24, 29)
+
+
+def test_comment_beside_text_ignores_a_rule_on_its_line_alone() -> None:
+    report = lint("Write a short note. # assay: ignore A010\nWrite a brief reply.")
+
+    assert [finding.line for finding in report.findings] == [2]
+
+
+def test_comment_alone_on_a_line_is_about_the_next_one() -> None:
+    report = lint("<!-- assay: ignore A010 -->\n\nWrite a short note.\nWrite a brief reply.")
+
+    assert [finding.line for finding in report.findings] == [4]
+
+
+def test_file_comment_ignores_a_rule_everywhere_and_no_other() -> None:
+    report = lint("# assay: ignore-file A010, A004\nWrite a short note.\nSay n\u200bo.\n</rules>")
+
+    assert rules_of(report) == ["A005"]
+
+
+def test_comment_without_an_id_ignores_nothing() -> None:
+    assert rules_of(lint("Write a short note. # assay: ignore")) == ["A010"]
+
+
+def test_key_stands_nowhere_in_the_report() -> None:
+    key = make_canary("openai")
+    report = lint(f"Use {key} to log in. TODO: {key}")
+
+    shown = repr(report) + json.dumps(report.to_dict()) + json.dumps(report._repr_mimebundle_()[0])
+
+    assert "A003" in rules_of(report)
+    assert find_canary(f"Use {key}", key)
+    assert find_canary(shown, key) == []
+    assert len(report.text) == len(f"Use {key} to log in. TODO: {key}")
+
+
+def test_fix_is_applied_to_the_prompt_as_given() -> None:
+    text = "Hello {{nmae}}, say n\u200bo."
+    report = lint(text, variables=["name"])
+
+    assert report.apply_fixes(text) == "Hello {{name}}, say no."
+    assert report.apply_fixes(text, rules=["A004"]) == "Hello {{nmae}}, say no."
+
+
+def test_ids_are_in_order_and_unique() -> None:
+    ids = [rule.id for rule in RULES]
+
+    assert ids == sorted(set(ids))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_rule_reports_its_own_bad_example_and_not_its_good_one(rule) -> None:
+    known = {
+        "variables": ["customer"] if rule.id == "A001" else None,
+        "model": "claude-opus-5-5" if rule.needs_model else None,
+    }
+
+    assert rule.id in rules_of(lint(rule.bad, **known))
+    assert rules_of(lint(rule.good, **known)) == []
+
+
+def test_import_is_light() -> None:
+    code = (
+        "import sys, assay_nb.instruments.lint\n"
+        "heavy = {'pydantic', 'httpx2', 'asyncio', 'sqlalchemy', 'scipy', 'IPython'} & set(sys.modules)\n"
+        "raise SystemExit(str(heavy) if heavy else 0)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+PIECES = st.sampled_from(
+    [
+        "{{x}}",
+        "{x}",
+        "${x}",
+        "{{nmae}}",
+        "<rules>",
+        "</rules>",
+        "</rule>",
+        "<doc>",
+        "```json",
+        "```",
+        '{"a":',
+        "1,}",
+        "[",
+        "{",
+        "}",
+        "]",
+        ",",
+        ":",
+        '"',
+        "'",
+        "#",
+        "-",
+        "1.",
+        "Write",
+        "short",
+        "Do",
+        "not",
+        "never",
+        "must",
+        "MUST",
+        "JSON",
+        "only",
+        "explain",
+        "\u200b",
+        "\u202e",
+        "TODO:",
+        "!!",
+        "50",
+        "words",
+        "at_least",
+        "Summarise",
+        "#",
+        "assay:",
+        "ignore",
+        "A005",
+        "Return",
+        "the",
+        "label",
+        ".",
+        "?",
+        "\n",
+        "\n\n",
+        "Schreibe",
+        "kurz",
+        "Réponds",
+        "brièvement",
+        "Escribe",
+        "breve",
+    ]
+)
+TEXTS = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=40).map(" ".join))
+
+
+@given(TEXTS)
+def test_any_text_is_read_and_spans_stay_within_it(text: str) -> None:
+    report = lint(text, variables=["x", "name"], model="claude-opus-5-5")
+
+    assert report == lint(text, variables=["x", "name"], model="claude-opus-5-5")
+    for finding in report.findings:
+        assert 0 <= finding.start <= finding.end <= len(text)
+        if finding.fix:
+            assert 0 <= finding.fix.start <= finding.fix.end <= len(text)
+
+
+@given(TEXTS)
+def test_fixes_mend_what_they_are_for_and_break_nothing(text: str) -> None:
+    report = lint(text, variables=["x", "name"])
+    for finding in report.findings:
+        if finding.fix is None:
+            continue
+
+        fix = finding.fix
+        after = lint(text[: fix.start] + fix.replacement + text[fix.end :], variables=["x", "name"])
+
+        assert rules_of(after).count(finding.rule) < rules_of(report).count(finding.rule)
+        assert after.counts["error"] <= report.counts["error"]
