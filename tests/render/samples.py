@@ -345,7 +345,7 @@ def every_block(text: str) -> Document:
         Intervals((Interval(text, -1.0, 0.5, 2.0),), 0.5, text),
         FinePrint(inline),
     )
-    return Document((*blocks, Details(text, blocks)))
+    return Document((*blocks, Details(text, (blocks[2], Verbatim(text), FinePrint(inline)))))
 
 
 ALL = {

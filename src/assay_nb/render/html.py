@@ -218,7 +218,8 @@ def _bar(share: float) -> str:
 def _segment(segment: figures.Segment) -> str:
     body = escape(segment.text)
     if segment.marks and body:
-        body = _tag("mark", _mark_style(segment), body)
+        # <u>, not <mark>: browsers give that one black text, and the sanitizer drops `inherit`.
+        body = _tag("u", _mark_style(segment), body)
     return body + "".join(_sup(mark.label, mark.tone) for mark in segment.ending)
 
 
@@ -226,7 +227,7 @@ def _mark_style(segment: figures.Segment) -> str:
     tone = figures.strongest(segment.marks)
     deep = len(segment.marks) > 1
     return (
-        f"color:inherit;background:{_rgba(tone, '0.36' if deep else '0.2')};"
+        f"text-decoration:none;background:{_rgba(tone, '0.36' if deep else '0.2')};"
         f"border-bottom:{3 if deep else 2}px solid {_rgba(tone, '1')};border-radius:2px"
     )
 

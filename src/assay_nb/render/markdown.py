@@ -94,6 +94,15 @@ def _entities(text: str) -> str:
     return _PUNCTUATION.sub(lambda match: f"&#{ord(match[0])};", text)
 
 
+def _summary(text: str) -> str:
+    """Return text for the inside of `<summary>`, where Markdown is off and HTML is on."""
+    words = show_hidden(text).split()
+    return " ".join(
+        f"<code>{_entities(word)}</code>" if _LIVE.search(word) else _entities(word)
+        for word in words
+    )
+
+
 def _fence(lines: Iterable[str], language: str = "text") -> str:
     """Return a code block whose fence no line inside can close."""
     body = "\n".join(lines)
@@ -137,8 +146,7 @@ def _block(block: Block) -> str:
             )
         case Details(summary, inner):
             blocks = "\n\n".join(map(_block, inner))
-            folded = _entities(" ".join(show_hidden(summary).split()))
-            return f"<details>\n<summary>{folded}</summary>\n\n{blocks}\n\n</details>"
+            return f"<details>\n<summary>{_summary(summary)}</summary>\n\n{blocks}\n\n</details>"
         case FinePrint(content):
             return f"<sub>{_line(content)}</sub>"
 
