@@ -4,6 +4,7 @@ import hashlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -14,7 +15,7 @@ from sqlalchemy import text
 
 from assay_nb.errors import StoreUnavailable
 from assay_nb.store import migrations
-from assay_nb.store.database import Database
+from assay_nb.store.database import Connection, Database
 from assay_nb.store.tables import metadata
 
 
@@ -37,15 +38,17 @@ def test_comparison_notices_a_difference(any_database: Database):
 def test_every_table_is_strict_and_checked_as_in_the_list(database: Database):
     """Autogenerate looks at neither, so the tables are compared as SQLite wrote them down."""
     with database.read() as connection:
-        strict = dict(
-            connection.execute(text("SELECT name, strict FROM pragma_table_list")).tuples().all()
-        )
-        sql = dict(connection.execute(text("SELECT name, sql FROM sqlite_master")).tuples().all())
+        strict = _pairs(connection, "SELECT name, strict FROM pragma_table_list")
+        sql = _pairs(connection, "SELECT name, sql FROM sqlite_master")
 
     for table in metadata.sorted_tables:
         assert strict[table.name] == 1
         checks = [c for c in table.constraints if type(c).__name__ == "CheckConstraint"]
         assert sql[table.name].count("CHECK") == len(checks)
+
+
+def _pairs(connection: Connection, query: str) -> dict[str, Any]:
+    return {row[0]: row[1] for row in connection.execute(text(query))}
 
 
 def test_head_is_the_newest_revision():

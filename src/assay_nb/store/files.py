@@ -21,6 +21,9 @@ _NETWORK_TYPES = frozenset(
         for kind in ("ceph", "gcsfuse", "glusterfs", "rclone", "s3fs", "smbnetfs", "sshfs")
     }
 )
+_SMALLEST = 512
+"""SQLite takes a file shorter than its smallest page for an empty one, and would begin anew in it."""
+
 _MOUNTINFO = Path("/proc/self/mountinfo")
 
 
@@ -99,6 +102,11 @@ def _prepare(path: Path, *, create: bool) -> bool:
     created = _make_file(path) if create else False
     for suffix in ("", "-wal", "-shm", "-journal"):
         _check_file(path.with_name(path.name + suffix))
+    if 0 < path.stat().st_size < _SMALLEST:
+        raise StoreUnavailable(
+            f"The database {path} is damaged: nearly all of it is missing.",
+            hint="Put back a backup, or move the file away and enter the keys again.",
+        )
     return created
 
 

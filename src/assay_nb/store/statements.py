@@ -11,7 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 def insert_if_absent(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
     """Insert a row unless one with the same key, or another unique value, is there; say whether it was."""
     statement = _insert(connection, table).values(values).on_conflict_do_nothing()
-    return connection.execute(statement).rowcount == 1
+    # A row comes back exactly when one went in; not every driver counts the rows of an INSERT.
+    return connection.execute(statement.returning(*table.primary_key)).first() is not None
 
 
 def insert_or_update(

@@ -113,6 +113,16 @@ class WorkspaceRows:
     largest_grant: int
 
 
+@dataclass(frozen=True, slots=True)
+class BookRows:
+    """All that the vault's own manifest is made over."""
+
+    vault: VaultRow
+    masters: list[MasterKeyRow]
+    manifests: list[ManifestRow]
+    last_audit: AuditRow | None
+
+
 # --- reading ----------------------------------------------------------------------------------------
 
 
@@ -125,6 +135,16 @@ def has_rows(connection: Connection) -> bool:
     """Say whether anything is stored that a master key was needed for."""
     tables = (master_keys, data_keys, provider_keys, manifests)
     return any(connection.execute(select(1).select_from(t).limit(1)).first() for t in tables)
+
+
+def load_books(connection: Connection) -> BookRows | None:
+    """Return what the vault's own manifest is made over; None before the first key is saved."""
+    row = find_vault(connection)
+    if row is None:
+        return None
+    return BookRows(
+        row, list_master_keys(connection), list_manifests(connection), find_last_audit(connection)
+    )
 
 
 def load_workspace(connection: Connection, workspace_id: bytes) -> WorkspaceRows:
@@ -227,13 +247,10 @@ def insert_master_key(connection: Connection, row: MasterKeyRow) -> None:
     connection.execute(insert(master_keys), asdict(row))
 
 
-def retire_master_keys(connection: Connection, except_id: bytes, at: int) -> None:
-    """Mark every active master key but one as retired."""
-    connection.execute(
-        update(master_keys)
-        .where(master_keys.c.mk_id != except_id, master_keys.c.state == "active")
-        .values(state="retired", retired_at=at)
-    )
+def retire_master_keys(connection: Connection, at: int) -> None:
+    """Mark the active master key as retired."""
+    active = update(master_keys).where(master_keys.c.state == "active")
+    connection.execute(active.values(state="retired", retired_at=at))
 
 
 def delete_master_key(connection: Connection, mk_id: bytes) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 from sqlalchemy import Connection, column, inspect, select, table
 
 from assay_nb.errors import StoreUnavailable
+from assay_nb.store.tables import metadata
 
 HEAD = "0001"
 """The newest revision that this release knows. Revisions are numbers, so that newer ones sort after it."""
@@ -30,14 +31,19 @@ def find_state(connection: Connection) -> Literal["empty", "old", "current"]:
     if "alembic_version" not in names:
         raise _half_written()
     versions = connection.scalars(select(_version_table.c.version_num)).all()
-    if len(versions) != 1 or (versions[0] == HEAD and len(names) == 1):
+    if len(versions) != 1:
         raise _half_written()
-    if versions[0] > HEAD:
+    (version,) = versions
+    if version > HEAD:
         raise StoreUnavailable(
             "The database was made by a newer assay_nb, so this one leaves it alone.",
             hint="Upgrade: `pip install --upgrade assay-nb`.",
         )
-    return "current" if versions[0] == HEAD else "old"
+    if version < HEAD:
+        return "old"
+    if not metadata.tables.keys() <= set(names):
+        raise _half_written()
+    return "current"
 
 
 def upgrade(connection: Connection) -> None:
