@@ -37,6 +37,8 @@ from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
 from aiohttp import web
+
+from assay_nb.messages import Destination, ProviderId
 from tests.fakes.providers_wire import (
     FAULTS,
     Answer,
@@ -46,8 +48,6 @@ from tests.fakes.providers_wire import (
     OpenAIResponses,
     Wire,
 )
-
-from assay_nb.messages import Destination, ProviderId
 
 __all__ = ["FAULTS", "Answer", "Call", "FakeProviders"]
 
@@ -105,8 +105,6 @@ class FakeProviders:
         self._queue: deque[Answer] = deque()
         self._tls = tls
         self._on_call = on_call
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -146,6 +144,8 @@ class FakeProviders:
     # --- running
 
     def __enter__(self) -> FakeProviders:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
         return self
@@ -156,12 +156,16 @@ class FakeProviders:
         self._thread.join(10)
         self._loop.close()
 
+    def restart(self) -> None:
+        """Come back after `__exit__`, on the same port."""
+        self.__enter__()
+
     async def _start(self) -> None:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls)
         await site.start()
         self.port = self._runner.addresses[0][1]
 
@@ -224,12 +228,12 @@ class FakeProviders:
         return await self._stream(request, wire, call, answer)
 
     def _error(self, wire: Wire, answer: Answer, call: Call) -> web.Response:
-        headers = _headers(answer, call)
+        headers = {"Content-Type": "application/json", **_headers(answer, call)}
         if answer.retry_after is not None:
             headers["Retry-After"] = answer.retry_after
         text = f"The request failed with {answer.status}."
-        body = wire.error(answer.status, answer.code, text)
-        return web.json_response(body, status=answer.status, headers=headers)
+        body = json.dumps(wire.error(answer.status, answer.code, text))
+        return web.Response(body=body.encode(), status=answer.status, headers=headers)
 
     async def _stream(
         self, request: web.Request, wire: Wire, call: Call, answer: Answer

@@ -158,13 +158,16 @@ def kind_of(exc: Exception, kinds: Mapping[str, Kind]) -> Kind:
 
 
 def effective_status(status: int | None, code: str | int | None) -> int:
-    """Return the status that counts: the code's, where there is one that is more exact.
+    """Return the status that counts: the code's, where HTTP's says less.
 
-    An error within a stream comes with status 200; an account without credit comes as 429.
+    An error within a stream comes with status 200, a bad Google key as 400, and an account without
+    credit as 429.
     """
-    if isinstance(code, int):
-        return code
-    return _STATUS_OF_CODE.get(code or "", 500 if status in {None, 200} else status or 500)
+    if status is not None and status not in {200, 400, 429}:
+        return status
+    if isinstance(code, str):
+        code = _STATUS_OF_CODE.get(code)
+    return code or (500 if status is None or status == 200 else status)
 
 
 def for_status(

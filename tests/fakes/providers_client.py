@@ -1,0 +1,101 @@
+"""The caller's side of a provider, for tests: credentials, one implementation per wire, and collecting."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator, Iterable
+from contextlib import contextmanager
+from typing import Any
+
+from assay_nb.messages import (
+    Destination,
+    Message,
+    ProviderEvent,
+    ProviderId,
+    Request,
+    Stopped,
+    TextDelta,
+    UsageReport,
+)
+from assay_nb.providers.anthropic import Anthropic
+from assay_nb.providers.base import Credential, Provider
+from assay_nb.providers.google import Google
+from assay_nb.providers.openai import OpenAI
+from assay_nb.providers.retry import Retry
+from assay_nb.providers.transport import Egress
+from tests.canaries import make_canary
+from tests.fakes.providers import FakeProviders
+
+WIRES = ("anthropic", "openai-responses", "openai-chat", "google")
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"score": {"type": "integer"}},
+    "required": ["score"],
+    "additionalProperties": False,
+}
+
+
+def provider_of(wire: str) -> ProviderId:
+    if wire == "anthropic":
+        return "anthropic"
+    return "google" if wire == "google" else "openai"
+
+
+async def _no_sleep(seconds: float) -> None:
+    """Wait for nothing: tests of waiting look at what was announced."""
+
+
+def make_provider(
+    wire: str, egress: Egress, fake: FakeProviders, retry: Retry | None = None
+) -> Provider:
+    """Return the implementation for a wire, with waits that take no time."""
+    retry = retry or Retry(sleep=_no_sleep)
+    if wire == "anthropic":
+        return Anthropic(egress, retry=retry)
+    if wire == "google":
+        return Google(egress, retry=retry)
+    responses_at = frozenset({fake.origin}) if wire == "openai-responses" else frozenset()
+    return OpenAI(egress, retry=retry, responses_at=responses_at)
+
+
+class Opened:
+    """A key as a vault hands it out: a buffer per request, overwritten on leaving."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key.encode()
+        self.buffers: list[bytearray] = []
+
+    @contextmanager
+    def open(self) -> Generator[bytearray]:
+        buffer = bytearray(self._key)
+        self.buffers.append(buffer)
+        try:
+            yield buffer
+        finally:
+            buffer[:] = bytes(len(buffer))
+
+
+def make_credential(destination: Destination, key: str | None = None) -> Credential:
+    return Credential(destination, Opened(key or make_canary(destination.provider)).open)
+
+
+def make_request(text: str = "Hello?", **options: Any) -> Request:
+    return Request(messages=(Message("user", text),), **options)
+
+
+async def collect(events: AsyncIterator[ProviderEvent]) -> list[ProviderEvent]:
+    return [event async for event in events]
+
+
+def text_of(events: Iterable[ProviderEvent]) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def usage_of(events: Iterable[ProviderEvent]) -> Any:
+    reports = [event.usage for event in events if isinstance(event, UsageReport)]
+    return reports[-1] if reports else None
+
+
+def stop_of(events: list[ProviderEvent]) -> Stopped:
+    assert isinstance(events[-1], Stopped)
+    return events[-1]
