@@ -224,11 +224,22 @@ def test_undetected_difference_names_more_rows_than_there_are() -> None:
     assert result.smallest_detectable > 0
 
 
+def test_columns_of_a_data_frame_are_read_in_their_order() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {"old": [False] * 8, "new": [True] * 8, "document": list("aabbccdd")}, index=range(50, 58)
+    )
+
+    result = paired_verdict(frame["old"], frame["new"], clusters=frame["document"])
+
+    assert result.fixed == tuple(range(8))
+    assert result.discordant == 4
+
+
 # --- showing ----------------------------------------------------------------------------------------
 
 
 def test_verdict_survives_json() -> None:
-    result = paired_verdict([0, 0, 1, None] * 8, [1, 1, 0, 1] * 8, margin=0.01)
     result = paired_verdict([0, 0, 1, 1, None] * 8, [1, 1, 0, 1, 1] * 8, margin=0.01)
 
     assert PairedVerdict.from_dict(json.loads(json.dumps(result.to_dict()))) == result

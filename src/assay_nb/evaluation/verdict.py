@@ -183,6 +183,7 @@ def paired_verdict(
         WrongUsage: If a score is neither a number nor None, or the margin is not a positive number.
     """
     before, after = _read_scores(old, "old"), _read_scores(new, "new")
+    clusters = None if clusters is None else list(clusters)  # a Series would be read by its labels
     _check_margin(margin)
     problem = _find_problem(before, after, clusters)
     if problem:
