@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from assay_nb.store.database import Database
+from assay_nb.store.tables import calls
+from assay_nb.workspaces.calls import CallLog
+
+HERE, THERE = b"h" * 16, b"t" * 16
+
+
+def _record(log: CallLog, workspace_id: bytes = HERE, **changes):
+    fields = {
+        "user": "ada",
+        "instrument": "critique",
+        "provider": "anthropic",
+        "model": "claude-sonnet-4-6",
+        "funding": "workspace",
+        "status": "ok",
+    }
+    return log.record(workspace_id=workspace_id, **{**fields, **changes})
+
+
+def test_recent_calls_come_newest_first_as_they_were_recorded(any_database: Database):
+    log = CallLog(any_database)
+    made = [
+        _record(log, status=f"s{n}", input_tokens=n, cost_micros=5_000_000_000, milliseconds=8)
+        for n in range(5)
+    ]
+
+    assert log.recent(HERE) == tuple(reversed(made))
+    assert log.recent(HERE, 2) == (made[4], made[3])
+
+
+def test_calls_of_another_workspace_are_not_shown(any_database: Database):
+    log = CallLog(any_database)
+    _record(log, THERE)
+
+    assert log.recent(HERE) == ()
+
+
+def test_nothing_is_asked_for_and_nothing_comes(any_database: Database):
+    log = CallLog(any_database)
+    _record(log)
+
+    assert log.recent(HERE, 0) == log.recent(HERE, -1) == ()
+
+
+def test_calls_from_many_threads_are_all_there(any_database: Database):
+    log = CallLog(any_database)
+
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(lambda _: _record(log), range(100)))
+
+    assert len(log.recent(HERE, 1000)) == 100
+
+
+def test_log_has_no_place_for_content():
+    assert set(calls.columns.keys()).isdisjoint({"prompt", "text", "reply", "content", "output"})
