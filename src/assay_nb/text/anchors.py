@@ -1,0 +1,424 @@
+"""Find the words that a model says it quotes, or say that they are not there.
+
+A model's quotes are often not verbatim, and its character offsets are fiction. So neither is trusted:
+code looks for the quote and keeps a span of the *prompt*. What is shown is always `prompt[start:end]`,
+never the model's string.
+
+The search gives way in steps, and stops rather than guess:
+
+    exact in the cited segment → exact anywhere, if unique → the same after normalising (NFKC, runs of
+    white space, quotation marks, dashes, invisible characters) → at most one edit in ten characters
+    away, in the cited segment only, if unique and long enough ("reanchored") → None
+
+A quote that fits in two places, with no context to tell them apart, is not an anchor.
+
+Every step is linear in the length of the prompt, whatever the text: the approximate search is Myers'
+bit-vector algorithm (JACM 46(3), 1999) over one bounded segment, not a comparison of all substrings.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from assay_nb.text.segments import Segment
+
+Match = Literal["exact", "normalised", "reanchored"]
+
+CONTEXT = 32
+"""Characters of prefix and suffix kept with an anchor."""
+
+FUZZY_SHORTEST = 12
+FUZZY_LONGEST = 1_000
+FUZZY_SIMILARITY = 0.90
+_FUZZY_SEGMENT = 20_000
+_MOST_CANDIDATES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A stretch of the prompt that code has found: `exact == prompt[start:end]`, in code points.
+
+    `exact`, `prefix` and `suffix` are a TextQuoteSelector in the sense of the W3C Web Annotation Data
+    Model, so the anchor can be found again after the prompt was edited elsewhere.
+    """
+
+    start: int
+    end: int
+    match: Match
+    exact: str
+    prefix: str = ""
+    suffix: str = ""
+    segment: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "segment_id": self.segment,
+            "quote": self.exact,
+            "start": self.start,
+            "end": self.end,
+            "match": self.match,
+            "prefix": self.prefix,
+            "suffix": self.suffix,
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Anchor:
+        """Return the anchor that `to_dict` described."""
+        return cls(
+            start=fields["start"],
+            end=fields["end"],
+            match=fields["match"],
+            exact=fields["quote"],
+            prefix=fields["prefix"],
+            suffix=fields["suffix"],
+            segment=fields["segment_id"],
+        )
+
+
+class _AmbiguousQuote(Exception):
+    """The quote fits in more than one place."""
+
+
+class Locator:
+    """Finds quotes in one text. What has to be prepared is prepared once, and only when needed."""
+
+    def __init__(self, text: str, segments: Sequence[Segment] = ()) -> None:
+        self.text = text
+        self.segments = segments
+        self._by_id = {segment.id: segment for segment in segments}
+        self._starts = [segment.start for segment in segments]
+
+    def find(
+        self, quote: str, segment: str | None = None, *, prefix: str = "", suffix: str = ""
+    ) -> Anchor | None:
+        """Return where `quote` stands, or None if it is absent or could be in two places.
+
+        Args:
+            quote: What is said to stand in the text.
+            segment: The id of the segment that was cited. An unknown one counts as none.
+            prefix: Text known to stand before it, to tell repeats apart.
+            suffix: Text known to stand after it.
+        """
+        if not quote.strip():
+            return None
+        cited = self._by_id.get(segment) if segment else None
+        context = (prefix, suffix)
+        try:
+            return (
+                self._find_exact(quote, cited, context)
+                or self._find_normalised(quote, cited, context)
+                or self._find_fuzzy(quote, cited)
+            )
+        except _AmbiguousQuote:
+            return None
+
+    def find_again(self, anchor: Anchor) -> Anchor | None:
+        """Return where an anchor of an earlier version of the text stands now."""
+        return self.find(anchor.exact, prefix=anchor.prefix, suffix=anchor.suffix)
+
+    def make_anchor(self, start: int, end: int, match: Match = "exact") -> Anchor:
+        """Return the anchor of a span that is already known."""
+        return Anchor(
+            start=start,
+            end=end,
+            match=match,
+            exact=self.text[start:end],
+            prefix=self.text[max(0, start - CONTEXT) : start],
+            suffix=self.text[end : end + CONTEXT],
+            segment=self._segment_at(start),
+        )
+
+    def _segment_at(self, position: int) -> str | None:
+        index = bisect_right(self._starts, position) - 1
+        return self.segments[index].id if index >= 0 else None
+
+    def _find_exact(
+        self, quote: str, cited: Segment | None, context: tuple[str, str]
+    ) -> Anchor | None:
+        for wanted in dict.fromkeys((quote, quote.strip())):
+            for start, end in self._scopes(cited):
+                spans = _find_all(self.text, wanted, start, end)
+                found = self._pick(spans, context)
+                if found:
+                    return self.make_anchor(*found)
+        return None
+
+    def _find_normalised(
+        self, quote: str, cited: Segment | None, context: tuple[str, str]
+    ) -> Anchor | None:
+        wanted = normalise(quote).text.strip()
+        if not wanted:
+            return None
+        for start, end in self._scopes(cited):
+            inner = _find_all(self._folded.text, wanted, *self._folded.inner_span(start, end))
+            found = self._pick((self._folded.outer_span(a, b) for a, b in inner), context)
+            if found:
+                return self.make_anchor(*found, match="normalised")
+        return None
+
+    def _find_fuzzy(self, quote: str, cited: Segment | None) -> Anchor | None:
+        wanted = normalise(quote).text.strip()
+        if cited is None or not FUZZY_SHORTEST <= len(wanted) <= FUZZY_LONGEST:
+            return None
+        low, high = self._folded.inner_span(cited.start, cited.end)
+        if high - low > _FUZZY_SEGMENT:
+            return None
+        found = find_approximate(wanted, self._folded.text[low:high], FUZZY_SIMILARITY)
+        if found is None:
+            return None
+        start, end = self._folded.outer_span(low + found[0], low + found[1])
+        start, end = _trim(self.text, start, end)
+        if start == end or splits_character(self.text, start, end):
+            return None
+        return self.make_anchor(start, end, match="reanchored")
+
+    @cached_property
+    def _folded(self) -> Normalised:
+        return normalise(self.text)
+
+    def _scopes(self, cited: Segment | None) -> Iterator[tuple[int, int]]:
+        if cited:
+            yield cited.start, cited.end
+        yield 0, len(self.text)
+
+    def _pick(
+        self, spans: Iterator[tuple[int, int]], context: tuple[str, str]
+    ) -> tuple[int, int] | None:
+        """Return the one span, or the one that the context singles out."""
+        whole = (span for span in spans if not splits_character(self.text, *span))
+        first = next(whole, None)
+        if first is None:
+            return None
+        second = next(whole, None)
+        if second is None:
+            return first
+        if not any(context):
+            raise _AmbiguousQuote
+        candidates = [first, second]
+        for span in whole:
+            candidates.append(span)
+            if len(candidates) > _MOST_CANDIDATES:
+                raise _AmbiguousQuote
+        ranked = sorted((self._agreement(span, context), span) for span in candidates)
+        if ranked[-1][0] == ranked[-2][0]:
+            raise _AmbiguousQuote
+        return ranked[-1][1]
+
+    def _agreement(self, span: tuple[int, int], context: tuple[str, str]) -> int:
+        """Return how many characters around the span are as the context has them."""
+        prefix, suffix = context
+        before = self.text[max(0, span[0] - len(prefix)) : span[0]]
+        after = self.text[span[1] : span[1] + len(suffix)]
+        return _common(reversed(before), reversed(prefix)) + _common(iter(after), iter(suffix))
+
+
+def _common(a: Iterator[str], b: Iterator[str]) -> int:
+    length = 0
+    for x, y in zip(a, b, strict=False):
+        if x != y:
+            break
+        length += 1
+    return length
+
+
+def _find_all(text: str, wanted: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield every place where `wanted` stands, overlapping ones too."""
+    position = text.find(wanted, start, end)
+    while position >= 0:
+        yield position, position + len(wanted)
+        position = text.find(wanted, position + 1, end)
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end
+
+
+_JOINER = "\u200d"
+
+
+def splits_character(text: str, start: int, end: int) -> bool:
+    """Return whether a border of the span falls inside what a reader sees as one character.
+
+    `e` is not a quote of `é` written with a combining accent, nor a person of a family emoji.
+    """
+    return _inside(text, start) or _inside(text, end)
+
+
+def _inside(text: str, position: int) -> bool:
+    if not 0 < position < len(text):
+        return False
+    before, after = text[position - 1], text[position]
+    if after < "\u0300" and before != _JOINER:
+        return False
+    return (
+        before == _JOINER
+        or after == _JOINER
+        or _continues(after)
+        or "\U0001f3fb" <= after <= "\U0001f3ff"  # a skin tone belongs to the emoji before it
+    )
+
+
+# --- normalising, with the way back ---------------------------------------------------------------
+
+_INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe0e\ufe0f\ufeff"
+_PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*(?![^\x00-\x7f])")
+_BLANK = re.compile(rf"[\s{_INVISIBLE}]+")
+_FOLDED = {
+    **dict.fromkeys(map(ord, "“”„‟«»″＂"), '"'),
+    **dict.fromkeys(map(ord, "‘’‚‛′´＇ʼ"), "'"),
+    **dict.fromkeys(map(ord, "‐‑‒–—―−﹣－"), "-"),
+    **dict.fromkeys(map(ord, "\ufe0e\ufe0f")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """A text in normal form, and for each of its characters the span that it came from."""
+
+    text: str
+    starts: list[int]
+    ends: list[int]
+
+    def outer_span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the span of the original that a span of the normal form came from."""
+        return self.starts[start], self.ends[end - 1]
+
+    def inner_span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the span of the normal form that came from within a span of the original."""
+        return bisect_left(self.starts, start), bisect_left(self.starts, end)
+
+
+def normalise(text: str) -> Normalised:
+    """Return `text` in NFKC, with plain quotation marks, dashes and single spaces, and how it maps back.
+
+    Characters are taken together with the marks that combine with them, so that both spellings of `é`
+    come out alike and no span ever cuts one in half.
+    """
+    pieces: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    position = 0
+    while position < len(text):
+        if plain := _PLAIN.match(text, position):
+            position = plain.end()
+            pieces.append(plain[0])
+            starts.extend(range(plain.start(), position))
+            ends.extend(range(plain.start() + 1, position + 1))
+            continue
+        start, position, piece = position, *_take_one(text, position)
+        pieces.append(piece)
+        starts.extend([start] * len(piece))
+        ends.extend([position] * len(piece))
+    return Normalised("".join(pieces), starts, ends)
+
+
+def _take_one(text: str, start: int) -> tuple[int, str]:
+    """Return the end and the normal form of the blank or the character that begins at `start`."""
+    if blank := _BLANK.match(text, start):
+        return blank.end(), " " if any(map(str.isspace, blank[0])) else ""
+    end = start + 1
+    while end < len(text) and _continues(text[end]):
+        end += 1
+    folded = unicodedata.normalize("NFKC", text[start:end].translate(_FOLDED))
+    return end, folded.translate(_FOLDED)
+
+
+def _continues(character: str) -> bool:
+    """Return whether NFKC may compose it with what stands before it: a mark, or the rest of a syllable."""
+    if character < "\u0300":
+        return False
+    return (
+        unicodedata.category(character)[0] == "M"
+        or "\u1160" <= character <= "\u11ff"  # Hangul vowels and finals
+        or character in "\uff9e\uff9f"  # half-width voicing marks
+    )
+
+
+# --- approximate search ---------------------------------------------------------------------------
+
+
+def find_approximate(pattern: str, text: str, similarity: float) -> tuple[int, int] | None:
+    """Return the span of `text` that is nearest to `pattern`, or None if none is near, or two are.
+
+    Near means at most `(1 - similarity) * len(pattern)` insertions, deletions and replacements.
+    """
+    allowed = int((1 - similarity) * len(pattern) + 1e-9)
+    distances = list(_edit_distances(pattern, text, anywhere=True))
+    near = [(distance, end) for end, distance in enumerate(distances, 1) if distance <= allowed]
+    if not near:
+        return None
+    best, end = min(near, key=lambda found: (found[0], not _is_word_end(text, found[1])))
+    if any(abs(other - end) > len(pattern) // 2 for _, other in near):
+        return None
+    tail = text[max(0, end - len(pattern) - allowed) : end][::-1]
+    lengths = list(_edit_distances(pattern[::-1], tail, anywhere=False))
+    length = next((n for n, distance in enumerate(lengths, 1) if distance == best), None)
+    return None if length is None else (end - length, end)
+
+
+def _is_word_end(text: str, end: int) -> bool:
+    return end == len(text) or not text[end].isalnum()
+
+
+def _edit_distances(pattern: str, text: str, *, anywhere: bool) -> Iterator[int]:
+    """Yield, for each end in `text`, the edit distance of `pattern` to the best stretch ending there.
+
+    Myers' recurrence, a whole column of the table in one Python integer. With `anywhere` false the
+    stretch has to begin at the beginning of `text`.
+    """
+    mask = (1 << len(pattern)) - 1
+    high = 1 << (len(pattern) - 1)
+    places: dict[str, int] = {}
+    for index, character in enumerate(pattern):
+        places[character] = places.get(character, 0) | 1 << index
+    up, down, distance = mask, 0, len(pattern)
+    for character in text:
+        equal = places.get(character, 0)
+        vertical = equal | down
+        horizontal = (((equal & up) + up) ^ up) | equal
+        right = (down | ~(horizontal | up)) & mask
+        left = up & horizontal
+        distance += bool(right & high) - bool(left & high)
+        right = (right << 1) | (not anywhere)
+        up = ((left << 1) | ~(vertical | right)) & mask
+        down = right & vertical & mask
+        yield distance
+
+
+# --- code points and UTF-16 -----------------------------------------------------------------------
+
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+
+
+def encode_utf16_offset(text: str, offset: int) -> int:
+    """Return the UTF-16 units, as a browser counts them, before the code point at `offset`."""
+    return offset + sum(1 for _ in _ASTRAL.finditer(text, 0, offset))
+
+
+def decode_utf16_offset(text: str, units: int) -> int:
+    """Return the code points before a position that is given in UTF-16 units.
+
+    Raises:
+        ValueError: If it lies within a surrogate pair or beyond the text.
+    """
+    offset = units
+    for count, pair in enumerate(_ASTRAL.finditer(text), 1):
+        unit = pair.start() + count - 1
+        if units <= unit:
+            break
+        if units == unit + 1:
+            raise ValueError(f"UTF-16 offset {units} lies within a character")
+        offset = units - count
+    if not 0 <= offset <= len(text):
+        raise ValueError(f"UTF-16 offset {units} lies beyond the text")
+    return offset
