@@ -1,0 +1,399 @@
+"""What an edit or a rewrite may not break, checked by code before anybody is asked to accept it.
+
+A model that improves the wording also likes to translate a variable's name, tidy an example, or drop
+the one number that mattered. None of that can be seen at a glance in a diff, all of it can be computed.
+
+    I1   template variables: the same names, in the same syntax, as often as before
+    I2   Jinja blocks and filters unchanged, and still closed
+    I3   code, fenced and inline, to the byte
+    I4   URLs, addresses, numbers, quoted words, constants: none lost (new ones are mentioned)
+    I5   JSON still parses and is structurally equal
+    I6   XML-like tags stay balanced
+    I7   the language and the script stay
+    I9   no new secrets, personal data or invisible characters
+    I12  no new lint error
+    I13  no talk about the edit, and no fence around the whole
+
+An `error` blocks the change, a `warning` is shown with it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from bisect import bisect_right, insort
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+from assay_nb.instruments import languages
+from assay_nb.instruments.lint import lint
+from assay_nb.text.redaction import find_keys
+from assay_nb.text.templates import Variable, find_fences, find_variables
+
+Span: TypeAlias = tuple[int, int]
+Mode = Literal["edit", "rewrite"]
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """An invariant that a change breaks."""
+
+    check: str
+    level: Literal["error", "warning"]
+    message: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"check": self.check, "level": self.level, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A text that is to replace another.
+
+    Attributes:
+        after: The whole new text.
+        inserted: The stretches that are new: each edit's text, or all of a rewrite.
+        mode: A rewrite may use a variable more often than before, an edit may not.
+        about: Where in the old text the findings behind the change point. Code and JSON there may change.
+        settled: Where in the old text a contradiction stands that the change settles, or a constraint
+            that it gives up with a reason. Numbers and quoted words there may go.
+    """
+
+    after: str
+    inserted: Sequence[str]
+    mode: Mode = "edit"
+    about: Sequence[Span] = ()
+    settled: Sequence[Span] = ()
+
+
+class Invariants:
+    """The invariants of one text. What is to be known of it is found once, for any number of changes."""
+
+    def __init__(self, text: str) -> None:
+        self._facts = Facts(text)
+
+    def find_breaches(self, change: Change) -> list[Breach]:
+        """Return what the change breaks, errors first."""
+        new = Facts(change.after)
+        found = [breach for check in _CHECKS for breach in check(self._facts, new, change)]
+        return sorted(found, key=lambda breach: breach.level)
+
+
+class Facts:
+    """What the checks compare, of one text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def placeholders(self) -> list[Variable]:
+        return find_variables(self.text)
+
+    @cached_property
+    def variables(self) -> Counter[tuple[str, str]]:
+        return Counter((v.family, v.name) for v in self.placeholders if v.kind == "variable")
+
+    @cached_property
+    def jinja(self) -> list[str]:
+        """The blocks and filtered expressions, with their white space evened out."""
+        return [
+            " ".join(v.text.split())
+            for v in self.placeholders
+            if v.kind == "block" or v.family == "jinja"
+        ]
+
+    @cached_property
+    def fences(self) -> list[Span]:
+        return find_fences(self.text)
+
+    @cached_property
+    def code(self) -> list[Span]:
+        inline = (m.span() for m in _INLINE_CODE.finditer(self.text))
+        return sorted([*self.fences, *(s for s in inline if not _within(s, self.fences))])
+
+    @cached_property
+    def literals(self) -> list[tuple[str, str, Span]]:
+        return list(_find_literals(self.text))
+
+    @cached_property
+    def json(self) -> list[tuple[str, Span]]:
+        return list(_find_json(self.text, self.fences))
+
+    @cached_property
+    def tags(self) -> tuple[Counter[str], Counter[str]]:
+        opened, closed = Counter[str](), Counter[str]()
+        for match in _TAG.finditer(self.text):
+            if not match[3] and not _within(match.span(), self.code):
+                (closed if match[1] else opened)[match[2]] += 1
+        return opened, closed
+
+    @cached_property
+    def lint_errors(self) -> Counter[str]:
+        return Counter(f.rule for f in lint(self.text).findings if f.level == "error")
+
+
+# --- the checks -----------------------------------------------------------------------------------
+
+
+def _check_variables(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+    before, after = old.variables, new.variables
+    for family, name in sorted(set(before) | set(after)):
+        was, now = before[family, name], after[family, name]
+        if was == 0:
+            yield _error("I1", f"adds the variable {name!r}, which has no value")
+        elif now < was:
+            yield _error("I1", f"loses the variable {name!r}")
+        elif now > was and change.mode == "edit":
+            yield _error("I1", f"repeats the variable {name!r}")
+
+
+def _check_jinja(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+    before, after = old.jinja, new.jinja
+    moved = change.mode == "edit" and before != after
+    if moved or Counter(before) - Counter(after) or set(after) - set(before):
+        yield _error("I2", "changes a template block or filter")
+    elif _is_closed(before) and not _is_closed(after):
+        yield _error("I2", "leaves a template block open")
+
+
+def _is_closed(blocks: Iterable[str]) -> bool:
+    """Return whether each `{% if %}` has its `{% endif %}`, in the right order."""
+    expected: list[str] = []
+    for block in blocks:
+        match = _JINJA_TAG.match(block)
+        if match and match[1] in _PAIRED:
+            expected.append(f"end{match[1]}")
+        elif match and match[1].startswith("end") and (not expected or expected.pop() != match[1]):
+            return False
+    return not expected
+
+
+def _check_code(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+    there = Counter(change.after[start:end] for start, end in new.code)
+    for start, end in old.code:
+        code = old.text[start:end]
+        if there[code]:
+            there[code] -= 1
+        elif not _touches((start, end), change.about):
+            yield _error("I3", f"changes the code {_show(code)}")
+
+
+def _check_literals(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+    there = dict.fromkeys((kind, value) for kind, value, _ in new.literals)
+    known = {(kind, value) for kind, value, _ in old.literals}
+    lost = dict.fromkeys(
+        (kind, value)
+        for kind, value, span in old.literals
+        if (kind, value) not in there
+        and (kind in _ALWAYS_KEPT or not _touches(span, change.settled))
+    )
+    for kind, value in lost:
+        yield _error("I4", f"loses the {kind} {_show(value)}")
+    added = [value for kind, value in there if (kind, value) not in known]
+    if added:
+        listed = ", ".join(_show(value) for value in added[:6])
+        yield Breach("I4", "warning", f"adds {listed}, which the original does not have")
+
+
+def _check_json(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+    values = [value for value, _ in new.json]
+    for value, span in old.json:
+        if value in values:
+            values.remove(value)
+        elif not _touches(span, change.about):
+            yield _error("I5", "changes or breaks a JSON block")
+    if _count_broken_json(new) > _count_broken_json(old):
+        yield _error("I5", "leaves a JSON block that does not parse")
+
+
+def _check_tags(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+    opened, closed = old.tags
+    now_opened, now_closed = new.tags
+    for name in sorted(set(now_opened) | set(now_closed)):
+        was = opened[name] - closed[name]
+        now = now_opened[name] - now_closed[name]
+        if now != was and (now != 0):
+            yield _error("I6", f"leaves the tag <{name}> without its counterpart")
+    for name in sorted(opened):
+        if opened[name] == closed[name] and not now_opened[name] and change.mode == "edit":
+            yield _error("I6", f"loses the tag <{name}>")
+
+
+def _check_language(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+    message = languages.compare(old.text, change.after, change.inserted)
+    if message:
+        yield _error("I7", message)
+
+
+def _check_secrets(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+    if len(find_keys(change.after)) > len(find_keys(old.text)):
+        yield _error("I9", "adds something shaped like a key")
+    if any(_is_random(word) and word not in old.text for word in _WORD.findall(change.after)):
+        yield _error("I9", "adds a random string such as keys are")
+    if any(found not in old.text for found in _find_personal(change.after)):
+        yield _error("I9", "adds an address, a phone or an account number")
+    if Counter(_INVISIBLE.findall(change.after)) - Counter(_INVISIBLE.findall(old.text)):
+        yield _error("I9", "adds an invisible or reordering character")
+
+
+def _check_lint(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+    worse = new.lint_errors - old.lint_errors
+    for rule in sorted(worse):
+        yield _error("I12", f"raises the lint error {rule}")
+
+
+def _check_talk(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+    for text in change.inserted:
+        said = _TALK.search(text)
+        if said and said[0] not in old.text:
+            yield _error("I13", f"talks about the edit: {_show(said[0])}")
+    if _is_wrapped(change.after) and not _is_wrapped(old.text):
+        yield _error("I13", "puts a code fence around the whole prompt")
+
+
+_CHECKS: tuple[Callable[[Facts, Facts, Change], Iterator[Breach]], ...] = (
+    _check_variables,
+    _check_jinja,
+    _check_code,
+    _check_literals,
+    _check_json,
+    _check_tags,
+    _check_language,
+    _check_secrets,
+    _check_lint,
+    _check_talk,
+)
+
+
+def _error(check: str, message: str) -> Breach:
+    return Breach(check, "error", message)
+
+
+# --- what they look for ---------------------------------------------------------------------------
+
+_JINJA_TAG = re.compile(r"\{%[-+]? ?(\w+)")
+_PAIRED = {"if", "for", "block", "macro", "filter", "with", "call", "raw", "autoescape"}
+_INLINE_CODE = re.compile(r"(?<!`)(`{1,2})(?!`)[^`\n]+\1(?!`)")
+_TAG = re.compile(r"<(/?)([A-Za-z][\w-]*)(?:\s[^<>\n]{0,200})?(/?)>")
+_ALWAYS_KEPT = {"URL", "address"}
+_LITERALS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("URL", re.compile(r"https?://[^\s<>\"'`)\]}]+[^\s<>\"'`)\]}.,;:!?]")),
+    ("address", re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")),
+    ("quoted text", re.compile(r"[\"“]([^\"“”\n]{1,120})[\"”]")),
+    ("constant", re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")),
+    ("number", re.compile(r"(?<![\w.])\d+(?:[.,:]\d+)*(?:\s?%)?(?!\w)")),
+)
+_LIST_NUMBER = re.compile(r"^[ \t]*\d+[.)][ \t]", re.MULTILINE)
+_JSON_START = re.compile(r"^[ \t]*[{\[]", re.MULTILINE)
+_MOST_JSON = 200
+_SHORTEST_JSON = 8
+
+
+def _find_literals(text: str) -> Iterator[tuple[str, str, Span]]:
+    list_numbers = [match.span() for match in _LIST_NUMBER.finditer(text)]
+    taken: list[Span] = []
+    for kind, pattern in _LITERALS:
+        for match in pattern.finditer(text):
+            span = match.span()
+            if kind == "number" and (_within(span, list_numbers) or _within(span, taken)):
+                continue
+            value = " ".join((match[1] if pattern.groups else match[0]).split())
+            yield kind, value, span
+            if kind in _ALWAYS_KEPT:
+                insort(taken, span)
+
+
+def _find_json(text: str, fences: Sequence[Span]) -> Iterator[tuple[str, Span]]:
+    """Yield the objects and arrays that begin a line, outside of fences, and parse."""
+    decoder = json.JSONDecoder()
+    position = 0
+    for count, match in enumerate(_JSON_START.finditer(text)):
+        start = match.end() - 1
+        if count == _MOST_JSON or start < position or _within((start, start + 1), fences):
+            continue
+        try:
+            value, end = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            continue
+        if value and end - start >= _SHORTEST_JSON:
+            yield json.dumps(value, sort_keys=True), (start, end)
+            position = end
+
+
+def _count_broken_json(facts: Facts) -> int:
+    """Return how many fences that call themselves JSON do not parse; placeholders excuse them."""
+    broken = 0
+    for start, end in facts.fences:
+        head, _, body = facts.text[start:end].partition("\n")
+        if head.strip("`~ \t").lower() != "json" or find_variables(body):
+            continue
+        try:
+            json.loads(body.rstrip().rstrip("`~"))
+        except (ValueError, RecursionError):
+            broken += 1
+    return broken
+
+
+_WORD = re.compile(r"[A-Za-z0-9+/_-]{24,200}")
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e007f]"
+)
+_PERSONAL = re.compile(
+    r"\b[\w.+-]{1,64}@(?!example\.)[\w-]{1,63}(?:\.[\w-]{1,63})+"
+    r"|(?<!\w)\+\d[\d ()-]{7,18}\d"
+    r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}\b"
+)
+_CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
+_TALK = re.compile(
+    r"^\s*(?:sure|certainly|absolutely)[,.!:]"
+    r"|\b(?:here(?:'s|’s| is| are)|below is) (?:the|your|an?|my) (?:\w+,? ){0,2}"
+    r"(?:prompt|version|rewrite)\b"
+    r"|^\s*(?:improved|revised|rewritten|optimi[sz]ed|updated) (?:prompt|version)\s*:"
+    r"|\bI(?:'ve|’ve| have) (?:improved|revised|rewritten|updated|changed|restructured|made)\b"
+    r"|\blet me know if you\b",
+    re.IGNORECASE,
+)
+
+
+def _is_random(word: str) -> bool:
+    """Return whether the word has letters of both cases and digits, mixed as chance would."""
+    kinds = (str.isupper, str.islower, str.isdigit)
+    if not all(any(map(kind, word)) for kind in kinds):
+        return False
+    return len(set(word)) >= 16 and sum(map(str.isdigit, word)) >= 4
+
+
+def _find_personal(text: str) -> Iterator[str]:
+    yield from _PERSONAL.findall(text)
+    yield from (number for number in _CARD.findall(text) if _passes_luhn(number))
+
+
+def _passes_luhn(number: str) -> bool:
+    digits = [int(digit) for digit in reversed(number) if digit.isdigit()]
+    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[1::2])
+    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
+
+
+def _is_wrapped(text: str) -> bool:
+    """Return whether one code fence holds the whole text."""
+    fences = find_fences(text.strip())
+    return len(fences) == 1 and fences[0] == (0, len(text.strip()))
+
+
+def _within(span: Span, spans: Sequence[Span]) -> bool:
+    """Return whether one of the spans, which are in order and do not overlap, holds this one."""
+    index = bisect_right(spans, (span[0], sys.maxsize)) - 1
+    return index >= 0 and span[1] <= spans[index][1]
+
+
+def _touches(span: Span, spans: Iterable[Span]) -> bool:
+    return any(start < span[1] and span[0] < end for start, end in spans)
+
+
+def _show(text: str) -> str:
+    line = " ".join(text.split())
+    return f"“{line[:60]}…”" if len(line) > 61 else f"“{line}”"

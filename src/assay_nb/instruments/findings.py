@@ -1,0 +1,240 @@
+"""What is wrong with a prompt, where, what comes of it: the unit that critique and improve share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from assay_nb.instruments.replies import (
+    Data,
+    clean,
+    get_object,
+    get_objects,
+    get_text,
+    get_word,
+)
+from assay_nb.instruments.rubric import LABELS
+from assay_nb.render.document import Badge, Code, Inline, Item, Mark, Tone
+from assay_nb.text.anchors import Anchor, Locator
+
+Severity = Literal["blocker", "major", "minor", "nit"]
+SEVERITIES: tuple[Severity, ...] = ("blocker", "major", "minor", "nit")
+"""From the worst to the least."""
+
+FindingKind = Literal["present", "absent", "conflict"]
+FINDING_KINDS: tuple[FindingKind, ...] = ("present", "absent", "conflict")
+Operation = Literal["replace", "insert_after", "delete"]
+OPERATIONS: tuple[Operation, ...] = ("replace", "insert_after", "delete")
+
+TONES: dict[str, Tone] = {"blocker": "bad", "major": "bad", "minor": "warning", "nit": "neutral"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What would mend it, at the finding's first evidence."""
+
+    op: Operation
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """An input on which the finding predicts a failure: what makes a finding one that can be wrong."""
+
+    inputs: Mapping[str, str]
+    predict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One fault of a prompt, tied to its words.
+
+    Attributes:
+        id: Such as `"f1"`; unique within a result.
+        dimension: One of the rubric's six.
+        severity: As code allows it, which may be less than the model said.
+        kind: `present`: the words are at fault. `absent`: something is missing where they stand.
+            `conflict`: two places exclude each other, and both are in the evidence.
+        evidence: The words, found by code. Never empty.
+        problem: What is wrong, in a sentence.
+        consequence: What a model will do because of it.
+        fix: What would mend it, if that can be said in few words.
+        probe: An input that would show it.
+        support: In how many of the runs it was found, such as `"2/3"`.
+        origin: `"model"`, or `"lint"` for what a rule found without any model.
+        status: `"untested"` until the probe is run.
+    """
+
+    id: str
+    dimension: str
+    severity: Severity
+    kind: FindingKind
+    evidence: tuple[Anchor, ...]
+    problem: str
+    consequence: str
+    fix: Fix | None = None
+    probe: Probe | None = None
+    support: str = "1/1"
+    origin: Literal["model", "lint"] = "model"
+    status: Literal["confirmed", "refuted", "untested"] = "untested"
+
+    @property
+    def agreed(self) -> bool:
+        """Whether at least half of the runs found it."""
+        found, _, runs = self.support.partition("/")
+        return 2 * int(found) >= int(runs)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "dimension": self.dimension,
+            "severity": self.severity,
+            "kind": self.kind,
+            "evidence": [anchor.to_dict() for anchor in self.evidence],
+            "problem": self.problem,
+            "consequence": self.consequence,
+            "fix": {"op": self.fix.op, "text": self.fix.text} if self.fix else None,
+            "probe": _encode_probe(self.probe),
+            "support": self.support,
+            "origin": self.origin,
+            "status": self.status,
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Finding:
+        """Return the finding that `to_dict` described."""
+        fix, probe = fields["fix"], fields["probe"]
+        read: dict[str, Any] = {
+            "evidence": tuple(map(Anchor.from_dict, fields["evidence"])),
+            "fix": Fix(fix["op"], fix["text"]) if fix else None,
+            "probe": Probe(dict(probe["inputs"]), probe["predict"]) if probe else None,
+        }
+        return cls(**{**fields, **read})
+
+
+def _encode_probe(probe: Probe | None) -> dict[str, Any] | None:
+    return {"inputs": dict(probe.inputs), "predict": probe.predict} if probe else None
+
+
+def find_evidence(data: Data, locator: Locator) -> tuple[Anchor, ...]:
+    """Return the anchors of `data["evidence"]`; quotes that are not in the prompt are left out."""
+    found = [
+        locator.find(get_text(quoted, "quote"), get_text(quoted, "segment"))
+        for quoted in get_objects(data, "evidence")
+    ]
+    return tuple({(a.start, a.end): a for a in found if a}.values())
+
+
+def read_finding(data: Data, locator: Locator, id_: str) -> Finding | None:
+    """Return the finding that a model described, or None if its evidence is not in the prompt.
+
+    Reads leniently, for a reply that is still being written; the schema has been checked before where
+    it is whole.
+    """
+    dimension = get_word(data, "dimension", tuple(LABELS))
+    kind = get_word(data, "kind", FINDING_KINDS) or "present"
+    evidence = find_evidence(data, locator)
+    problem = clean(get_text(data, "problem"))
+    enough = len(evidence) >= (2 if kind == "conflict" else 1)
+    if not enough or not problem or dimension is None:
+        return None
+    return Finding(
+        id=id_,
+        dimension=dimension,
+        severity=get_word(data, "severity", SEVERITIES) or "minor",
+        kind=kind,
+        evidence=evidence,
+        problem=problem,
+        consequence=clean(get_text(data, "consequence")),
+        fix=_read_fix(get_object(data, "fix")),
+        probe=_read_probe(get_object(data, "probe")),
+    )
+
+
+def _read_fix(data: Data | None) -> Fix | None:
+    if data is None:
+        return None
+    op = get_word(data, "op", OPERATIONS)
+    return Fix(op, get_text(data, "text")) if op else None
+
+
+def _read_probe(data: Data | None) -> Probe | None:
+    if data is None:
+        return None
+    inputs = {get_text(i, "name"): get_text(i, "value") for i in get_objects(data, "inputs")}
+    predict = clean(get_text(data, "predict"))
+    return Probe(inputs, predict) if predict else None
+
+
+def cap(finding: Finding, severity: Severity) -> Finding:
+    """Return the finding with its severity lowered to `severity`, if it is above."""
+    lower = max(SEVERITIES.index(finding.severity), SEVERITIES.index(severity))
+    return replace(finding, severity=SEVERITIES[lower])
+
+
+def overlaps(a: Finding, start: int, end: int) -> bool:
+    """Return whether any of the finding's evidence touches the span."""
+    return any(anchor.start < end and start < anchor.end for anchor in a.evidence)
+
+
+def similarity(a: Anchor, b: Anchor) -> float:
+    """Return the overlap of two spans as a share of their union."""
+    common = min(a.end, b.end) - max(a.start, b.start)
+    return max(0, common) / (max(a.end, b.end) - min(a.start, b.start))
+
+
+def order_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings from the worst to the least, then as they stand in the prompt, renumbered."""
+    ordered = sorted(
+        findings, key=lambda f: (SEVERITIES.index(f.severity), f.evidence[0].start, f.id)
+    )
+    return tuple(replace(f, id=f"f{number}") for number, f in enumerate(ordered, 1))
+
+
+def make_marks(findings: Sequence[Finding]) -> list[Mark]:
+    """Return the marks for an annotated prompt: each finding's number on each of its places."""
+    return [
+        Mark(anchor.start, anchor.end, finding.id.removeprefix("f"), TONES[finding.severity])
+        for finding in findings
+        for anchor in finding.evidence
+    ]
+
+
+def make_item(finding: Finding) -> Item:
+    """Return the finding as a list item: what, where, what comes of it, what would mend it."""
+    badges = [Badge(finding.severity, TONES[finding.severity]), Badge(LABELS[finding.dimension])]
+    if not finding.support.endswith("/1"):
+        badges.append(Badge(f"in {finding.support} runs", "neutral"))
+    if finding.origin == "lint":
+        badges.append(Badge("lint", "info"))
+    return Item(finding.id.removeprefix("f"), [finding.problem], badges, list(_find_lines(finding)))
+
+
+def _find_lines(finding: Finding) -> Iterable[Sequence[Inline]]:
+    quotes: list[Inline] = []
+    for anchor in finding.evidence:
+        quotes += [" against " if quotes else "", Code(_shorten(anchor.exact))]
+        if anchor.match == "reanchored":
+            quotes.append(" (re-anchored: not quoted to the letter)")
+    yield ["Missing after " if finding.kind == "absent" else "At ", *quotes]
+    if finding.consequence:
+        yield ["→ ", finding.consequence]
+    if finding.fix:
+        yield _describe_fix(finding.fix)
+    if finding.probe:
+        inputs = ", ".join(f"{k} = {_shorten(v)}" for k, v in finding.probe.inputs.items())
+        yield ["Try: ", Code(inputs or "as it is"), f" → {finding.probe.predict}"]
+
+
+def _describe_fix(fix: Fix) -> Sequence[Inline]:
+    if fix.op == "delete":
+        return ["Fix: delete it."]
+    return [
+        "Fix: add " if fix.op == "insert_after" else "Fix: write ",
+        Code(_shorten(fix.text, 300)),
+    ]
+
+
+def _shorten(text: str, longest: int = 120) -> str:
+    return clean(text, longest)

@@ -1,0 +1,105 @@
+"""What every instrument does before anything is sent: look at the prompt, the options, the knobs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from assay_nb.errors import WrongUsage
+from assay_nb.messages import Message, Request
+from assay_nb.text.templates import find_variables
+
+Kind = Literal["system", "user", "template"]
+KINDS: tuple[Kind, ...] = ("system", "user", "template")
+
+LARGEST_PROMPT = 200_000
+"""Bytes of UTF-8. Longer texts are data that ended up in a prompt, and would cost accordingly."""
+
+COMMON_OPTIONS = ("kind", "temperature", "top_p", "effort", "max_output_tokens", "_nonce")
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ud800-\udfff]")
+_MOST_CONTROLS = 0.01
+
+
+def check_prompt(prompt: str) -> None:
+    """Raise `WrongUsage` if `prompt` is empty, is no text, or is too long."""
+    if not prompt.strip():
+        raise WrongUsage(
+            "The prompt is empty, so nothing was sent.",
+            hint="The lines below the magic are the prompt.",
+        )
+    controls = len(_CONTROLS.findall(prompt))
+    unwritable = "\x00" in prompt or any("\ud800" <= c <= "\udfff" for c in prompt)
+    if unwritable or controls > max(3, _MOST_CONTROLS * len(prompt)):
+        raise WrongUsage(
+            f"The prompt holds {controls} control characters, so it looks like a file and no text. "
+            "Nothing was sent.",
+            hint="It is unchanged where you wrote it; paste the text of the file instead.",
+        )
+    size = len(prompt.encode())
+    if size > LARGEST_PROMPT:
+        raise WrongUsage(
+            f"The prompt is {size / 1000:,.0f} kB long and the limit is {LARGEST_PROMPT // 1000} kB, "
+            "so nothing was sent.",
+            hint="Put the data into a variable such as {{document}} and keep the instructions here.",
+        )
+
+
+def check_options(
+    instrument: str, options: Mapping[str, Any], known: Iterable[str]
+) -> dict[str, Any]:
+    """Return the options that are set, or raise `WrongUsage` for one that the instrument has not."""
+    names = (*known, *COMMON_OPTIONS)
+    for name in options:
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            public = sorted(n for n in names if not n.startswith("_"))
+            raise WrongUsage(
+                f"{instrument} has no option {name!r}.",
+                hint=f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(public)}.",
+            )
+    given = {name: value for name, value in options.items() if value is not None}
+    _check_knobs(given)
+    return given
+
+
+def _check_knobs(options: Mapping[str, Any]) -> None:
+    for name in ("temperature", "top_p"):
+        value = options.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise WrongUsage(f"{name} is a number, not {value!r}.")
+    if not isinstance(options.get("effort", ""), str):
+        raise WrongUsage(f"effort is a word, not {options['effort']!r}.", hint="Such as 'low'.")
+    check_count(options, "max_output_tokens", 1, 1_000_000)
+    if options.get("kind", "user") not in KINDS:
+        raise WrongUsage(f"kind is one of {', '.join(KINDS)}, not {options['kind']!r}.")
+
+
+def check_count(options: Mapping[str, Any], name: str, least: int, most: int) -> None:
+    """Raise `WrongUsage` if the option is set and no whole number from `least` to `most`."""
+    value = options.get(name, least)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise WrongUsage(f"{name} is a whole number from {least} to {most:,}, not {value!r}.")
+
+
+def find_kind(prompt: str, options: Mapping[str, Any]) -> Kind:
+    """Return what the prompt is: as the option says, else a template if it has variables."""
+    kind: Kind | None = options.get("kind")
+    return kind or ("template" if find_variables(prompt) else "user")
+
+
+def make_request(
+    options: Mapping[str, Any], *, system: str, text: str, schema: Mapping[str, Any], name: str
+) -> Request:
+    """Return the request, with the knobs that the user set and no other."""
+    knobs = {knob: options[knob] for knob in ("temperature", "top_p", "effort") if knob in options}
+    limit = options.get("max_output_tokens")
+    return Request(
+        messages=(Message("user", text),),
+        system=system,
+        schema=schema,
+        schema_name=name,
+        knobs=knobs,
+        **({"max_output_tokens": limit} if limit is not None else {}),
+    )

@@ -1,0 +1,65 @@
+"""Tell when a text changes its language or its script. It names no language where it is not sure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+_STOP_WORDS: dict[str, frozenset[str]] = {
+    name: frozenset(words.split())
+    for name, words in {
+        "English": "the and of to in is that it for you are with as not be this or your on if from an",
+        "German": "der die das und ist nicht ein eine zu den von mit für auf als auch sie im dem wenn",
+        "French": "le la les des et est une un pour dans que qui ne pas vous sur avec au du ou ce",
+        "Spanish": "el la los las de y es una un para en que no se con por lo su como más o del si",
+        "Italian": "il lo la gli le di e è una un per in che non si con da come più o del della se",
+        "Portuguese": "o a os as de e é uma um para em que não se com por como mais ou do da no na",
+        "Dutch": "de het een en van is niet in op te dat die voor met zijn als aan er ook of je",
+    }.items()
+}
+_WORD = re.compile(r"[^\W\d_]+")
+_ENOUGH_WORDS = 12
+_ENOUGH_HITS = 4
+_LEAD = 1.5
+_FOREIGN_SHARE = 0.05
+_MOST_LETTERS = 20_000
+
+
+def find_language(text: str) -> str | None:
+    """Return the language with clearly the most stop words, or None where the vote is not clear."""
+    words = [word.lower() for word in _WORD.findall(text[:_MOST_LETTERS])]
+    if len(words) < _ENOUGH_WORDS:
+        return None
+    votes = Counter(
+        {name: sum(word in stops for word in words) for name, stops in _STOP_WORDS.items()}
+    )
+    (first, most), (_, second) = votes.most_common(2)
+    return first if most >= _ENOUGH_HITS and most >= _LEAD * second else None
+
+
+def find_scripts(text: str) -> Counter[str]:
+    """Return how many letters are of each script, such as `LATIN`, `CYRILLIC` or `CJK`."""
+    letters = Counter(c for c in text[:_MOST_LETTERS] if c.isalpha())
+    scripts = Counter[str]()
+    for letter, count in letters.items():
+        scripts[unicodedata.name(letter, "?").split(" ")[0].split("-")[0]] += count
+    return scripts
+
+
+def compare(before: str, after: str, inserted: Sequence[str]) -> str | None:
+    """Return what changed of language or script, as a message, or None."""
+    old, new = find_scripts(before), find_scripts(after)
+    for script, count in new.items():
+        if count > 3 and not old[script] and count > _FOREIGN_SHARE * new.total():
+            return f"brings in {script.title()} script"
+    for script, count in old.items():
+        if count > _FOREIGN_SHARE * old.total() and count > 3 and not new[script]:
+            return f"takes out the {script.title()} script"
+    language = find_language(before)
+    for text in (after, *inserted):
+        other = find_language(text)
+        if language and other and language != other:
+            return f"changes the language from {language} to {other}"
+    return None
