@@ -207,10 +207,9 @@ def list_workspaces_with_keys(connection: Connection) -> list[bytes]:
     return sorted(connection.execute(chosen).scalars())
 
 
-def list_audit(connection: Connection, *, after: int = 0, limit: int = 1000) -> list[AuditRow]:
+def list_audit(connection: Connection) -> list[AuditRow]:
     """Return the audit's lines in order."""
-    chosen = select(audit).where(audit.c.sequence > after).order_by(audit.c.sequence)
-    return _all(connection, chosen.limit(limit), AuditRow)
+    return _all(connection, select(audit).order_by(audit.c.sequence), AuditRow)
 
 
 def find_last_audit(connection: Connection) -> AuditRow | None:
@@ -263,12 +262,12 @@ def insert_data_key(connection: Connection, row: DataKeyRow) -> None:
     connection.execute(insert(data_keys), asdict(row))
 
 
-def rewrap_data_key(connection: Connection, old: DataKeyRow, mk_id: bytes, wrapped: bytes) -> bool:
+def rewrap_data_key(connection: Connection, old: DataKeyRow, new: DataKeyRow) -> bool:
     """Put a data key under another master key; False if it is not what it was."""
     changed = connection.execute(
         update(data_keys)
         .where(data_keys.c.dek_id == old.dek_id, data_keys.c.wrapped == old.wrapped)
-        .values(mk_id=mk_id, wrapped=wrapped)
+        .values(mk_id=new.mk_id, wrapped=new.wrapped)
     )
     return changed.rowcount == 1
 

@@ -92,8 +92,8 @@ def decode_fields(encoded: bytes) -> list[tuple[int, bytes]]:
 
 
 def encode_number(number: int) -> bytes:
-    """Write a number as 64 bits, big endian."""
-    return number.to_bytes(8, "big")
+    """Write a number as 64 bits, big endian. The database's numbers are signed."""
+    return number.to_bytes(8, "big", signed=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +124,13 @@ class KeyContext:
                 (Tag.VAULT, self.vault_id),
                 (Tag.WORKSPACE, self.workspace_id),
                 (Tag.ROW, self.row_id),
-                (Tag.PROVIDER, there.provider.encode("ascii")),
-                (Tag.ORIGIN, there.origin.encode("ascii")),
-                (Tag.PLACEMENT, there.placement.encode("ascii")),
+                (Tag.PROVIDER, there.provider.encode()),
+                (Tag.ORIGIN, there.origin.encode()),
+                (Tag.PLACEMENT, there.placement.encode()),
                 (Tag.DATA_KEY, self.dek_id),
                 (Tag.ROW_VERSION, encode_number(self.row_version)),
-                (Tag.LAST4, self.last4.encode("ascii")),
-                (Tag.MODE, self.mode.encode("ascii")),
+                (Tag.LAST4, self.last4.encode()),
+                (Tag.MODE, self.mode.encode()),
                 (Tag.ENDPOINT, there.endpoint.encode()),
             )
         )

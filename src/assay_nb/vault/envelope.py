@@ -54,6 +54,8 @@ class Cause(str, Enum):
     OTHER_KEY = "other-key"
     COMMITMENT = "commitment"
     TAG = "tag"
+    NO_DATA_KEY = "no-data-key"
+    DOUBTED = "doubted"
 
 
 class CannotOpen(Exception):
@@ -137,7 +139,8 @@ def _decrypt(key: memoryview, envelope: bytes, associated_data: bytes) -> Secret
 
 
 def _split(derived: SecretBytes) -> tuple[memoryview, memoryview]:
-    return derived.reveal()[:32], derived.reveal()[32:]
+    window = memoryview(derived.reveal())
+    return window[:32], window[32:]
 
 
 def _check_bound(associated_data: bytes) -> None:

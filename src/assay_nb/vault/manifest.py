@@ -108,9 +108,9 @@ def _encode_master(row: MasterKeyRow) -> bytes:
     return encode_fields(
         (
             (Tag.MASTER_KEY, row.mk_id),
+            (Tag.ENVELOPE, row.check_value),
             (Tag.STATE, row.state.encode()),
             (Tag.TIME, encode_number(row.retired_at or 0)),
-            (Tag.ENVELOPE, row.check_value),
         )
     )
 

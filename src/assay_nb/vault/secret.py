@@ -9,10 +9,22 @@ from typing import Any, NoReturn, final
 
 
 class SecretBuffer(bytearray):
-    """A buffer that is overwritten when nothing looks at it any more, whoever forgot to."""
+    """The bytes of a secret: a `bytearray` that does not show itself.
+
+    It is overwritten when nothing refers to it any more, whoever forgot to.
+    """
 
     def __del__(self) -> None:
         self[:] = bytes(len(self))
+
+    def __repr__(self) -> str:
+        return "SecretBuffer(…)"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError("A secret cannot be copied or pickled.")
 
 
 @final
@@ -40,15 +52,15 @@ class SecretBytes:
         secret._buffer = buffer
         return secret
 
-    def reveal(self) -> memoryview:
-        """Return a read-only window on the bytes, not a copy; `bytes(…)` of it makes one.
+    def reveal(self) -> SecretBuffer:
+        """Return the bytes themselves, not a copy; `bytes(…)` of them makes one.
 
-        A window prints as an address, so even a traceback with local variables shows nothing. Once the
-        secret is wiped, the window shows zeros.
+        What is returned prints as little as the secret does, so a traceback with local variables shows
+        nothing. Once the secret is wiped, it holds zeros.
         """
         if self._wiped:
             raise ValueError("This secret was wiped.")
-        return memoryview(self._buffer).toreadonly()
+        return self._buffer
 
     def wipe(self) -> None:
         """Overwrite the bytes that this object owns."""

@@ -1,0 +1,160 @@
+"""Provider keys as rows: what is checked before one is sealed, and how one is opened again."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+
+from assay_nb.errors import WrongUsage
+from assay_nb.messages import Destination
+from assay_nb.store.vault_rows import DataKeyRow, KeyRow, WorkspaceRows
+from assay_nb.vault.aad import DataKeyContext, KeyContext
+from assay_nb.vault.envelope import CannotOpen, Cause
+from assay_nb.vault.hierarchy import DataKey, MasterKey
+from assay_nb.vault.masters import MasterKeys
+from assay_nb.vault.secret import SecretBytes
+
+DOUBTED = "doubted"
+"""The state of a key that was there when its workspace's manifest failed. It is not opened any more."""
+
+_KEY = re.compile(rb"[ \t\r\n]*([\x21-\x7e]{20,512})[ \t\r\n]*")
+_ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]_-]+:[0-9]{1,5}")
+_PLACEMENT = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_SHOWN = 24
+"""Only of keys this long are the last four characters shown."""
+
+
+def accept_key(secret: SecretBytes) -> SecretBytes:
+    """Return a copy of a key without the blanks around it.
+
+    A header that holds a line end or a letter outside ASCII is refused by the HTTP library with a
+    message that quotes all of it, so such a key is not even stored.
+
+    Raises:
+        WrongUsage: If no provider's key looks like this.
+    """
+    typed = secret.reveal()
+    match = _KEY.fullmatch(typed)
+    if match is None:
+        raise WrongUsage(
+            "That is not a key, so nothing was stored.",
+            hint="A key is 20 to 512 characters of plain ASCII without a blank or line end inside.",
+        )
+    start, end = match.span(1)
+    with memoryview(typed) as window:
+        return SecretBytes(window[start:end])
+
+
+def check_destination(destination: Destination) -> None:
+    """Refuse to bind a key to a destination that is not in canonical form.
+
+    Raises:
+        WrongUsage: If its origin or placement is not.
+    """
+    if (
+        not destination.endpoint.isprintable()
+        or _ORIGIN.fullmatch(destination.origin) is None
+        or _PLACEMENT.fullmatch(destination.placement) is None
+    ):
+        raise WrongUsage("The endpoint is not one that a key can be bound to.")
+
+
+def last4_of(key: SecretBytes) -> str:
+    """Return the characters that are shown; none of a short key."""
+    return key.reveal()[-4:].decode("ascii") if len(key) >= _SHOWN else ""
+
+
+def destination_of(row: KeyRow) -> Destination:
+    """Return where a row says that its key may be sent. Only opening the row proves it."""
+    return Destination(row.provider, row.endpoint, row.origin, row.placement)
+
+
+def seal_row(vault_id: bytes, row: KeyRow, data_key: DataKey, key: SecretBytes) -> KeyRow:
+    """Return a row with the key sealed to everything else that the row says."""
+    bound = replace(
+        row,
+        dek_id=data_key.key_id,
+        fingerprint=data_key.fingerprint(row.workspace_id, row.provider, key),
+    )
+    context = _key_context(vault_id, row.workspace_id, bound)
+    return replace(bound, envelope=data_key.seal(key, context))
+
+
+def open_row(
+    masters: MasterKeys, vault_id: bytes, workspace_id: bytes, rows: WorkspaceRows, row: KeyRow
+) -> SecretBytes:
+    """Return the key that was sealed in a row.
+
+    Args:
+        masters: Where the master key comes from.
+        vault_id: The vault's id.
+        workspace_id: The workspace that the caller may use; what the row says does not count.
+        rows: All that was read together with the row.
+        row: The row.
+
+    Raises:
+        CannotOpen: If the row is not as it was sealed.
+        VaultSealed: If its master key is not here.
+    """
+    if row.verified == DOUBTED:
+        raise CannotOpen(Cause.DOUBTED)
+    wrapped = rows.data_keys.get(row.dek_id)
+    if wrapped is None:
+        raise CannotOpen(Cause.NO_DATA_KEY)
+    master = masters.get(vault_id, wrapped.mk_id)
+    data_key = open_data_key(master, vault_id, workspace_id, wrapped)
+    return data_key.open(row.envelope, _key_context(vault_id, workspace_id, row))
+
+
+def open_data_key(
+    master: MasterKey, vault_id: bytes, workspace_id: bytes, row: DataKeyRow
+) -> DataKey:
+    """Return a workspace's data key.
+
+    Raises:
+        CannotOpen: If the row is not as it was wrapped.
+    """
+    return master.unwrap(_data_key_context(vault_id, workspace_id, row, row.mk_id), row.wrapped)
+
+
+def wrap_data_key(
+    master: MasterKey, vault_id: bytes, workspace_id: bytes, data_key: DataKey, row: DataKeyRow
+) -> bytes:
+    """Return a data key sealed under a master key, for the place that the row says."""
+    context = _data_key_context(vault_id, workspace_id, row, master.mk_id)
+    return data_key.wrap_under(master, context)
+
+
+def new_data_key(
+    master: MasterKey, vault_id: bytes, workspace_id: bytes, generation: int, at: int
+) -> tuple[DataKey, DataKeyRow]:
+    """Make a data key, and the row that stores it."""
+    data_key = DataKey.generate()
+    row = DataKeyRow(data_key.key_id, workspace_id, generation, master.mk_id, b"", at)
+    wrapped = wrap_data_key(master, vault_id, workspace_id, data_key, row)
+    return data_key, replace(row, wrapped=wrapped)
+
+
+def new_row_id() -> bytes:
+    """Return an id that no row had before."""
+    return os.urandom(16)
+
+
+def _key_context(vault_id: bytes, workspace_id: bytes, row: KeyRow) -> bytes:
+    return KeyContext(
+        vault_id=vault_id,
+        workspace_id=workspace_id,
+        row_id=row.row_id,
+        destination=destination_of(row),
+        dek_id=row.dek_id,
+        row_version=row.row_version,
+        last4=row.last4,
+        mode=row.mode,
+    ).encode()
+
+
+def _data_key_context(
+    vault_id: bytes, workspace_id: bytes, row: DataKeyRow, mk_id: bytes
+) -> DataKeyContext:
+    return DataKeyContext(vault_id, workspace_id, row.dek_id, row.generation, mk_id)
