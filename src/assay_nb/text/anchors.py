@@ -24,6 +24,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, Literal
 
 from assay_nb.text.segments import Segment
@@ -157,7 +158,8 @@ class Locator:
             return None
         for start, end in self._scopes(cited):
             inner = _find_all(self._folded.text, wanted, *self._folded.inner_span(start, end))
-            found = self._pick((self._folded.outer_span(a, b) for a, b in inner), context)
+            whole = (span for span in inner if not self._folded.splits_origin(*span))
+            found = self._pick((self._folded.outer_span(*span) for span in whole), context)
             if found:
                 return self.make_anchor(*found, match="normalised")
         return None
@@ -191,21 +193,13 @@ class Locator:
         self, spans: Iterator[tuple[int, int]], context: tuple[str, str]
     ) -> tuple[int, int] | None:
         """Return the one span, or the one that the context singles out."""
-        whole = (span for span in spans if not splits_character(self.text, *span))
-        first = next(whole, None)
-        if first is None:
-            return None
-        second = next(whole, None)
-        if second is None:
-            return first
-        if not any(context):
+        candidates = list(islice(spans, _MOST_CANDIDATES))
+        if len(candidates) == _MOST_CANDIDATES:
             raise _AmbiguousQuote
-        candidates = [first, second]
-        for span in whole:
-            candidates.append(span)
-            if len(candidates) > _MOST_CANDIDATES:
-                raise _AmbiguousQuote
-        ranked = sorted((self._agreement(span, context), span) for span in candidates)
+        whole = [span for span in candidates if not splits_character(self.text, *span)]
+        if len(whole) < 2:
+            return whole[0] if whole else None
+        ranked = sorted((self._agreement(span, context), span) for span in whole)
         if ranked[-1][0] == ranked[-2][0]:
             raise _AmbiguousQuote
         return ranked[-1][1]
@@ -273,6 +267,7 @@ def _inside(text: str, position: int) -> bool:
 _INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe0e\ufe0f\ufeff"
 _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*(?![^\x00-\x7f])")
 _BLANK = re.compile(rf"[\s{_INVISIBLE}]+")
+_MOST_MARKS = 32  # Unicode's own stream-safe format allows 30
 _FOLDED = {
     **dict.fromkeys(map(ord, "“”„‟«»″＂"), '"'),
     **dict.fromkeys(map(ord, "‘’‚‛′´＇ʼ"), "'"),
@@ -292,6 +287,14 @@ class Normalised:
     def outer_span(self, start: int, end: int) -> tuple[int, int]:
         """Return the span of the original that a span of the normal form came from."""
         return self.starts[start], self.ends[end - 1]
+
+    def splits_origin(self, start: int, end: int) -> bool:
+        """Return whether a border of the span falls within what came from one character."""
+        return self._is_within(start) or self._is_within(end)
+
+    def _is_within(self, position: int) -> bool:
+        inner = 0 < position < len(self.starts)
+        return inner and self.starts[position - 1] == self.starts[position]
 
     def inner_span(self, start: int, end: int) -> tuple[int, int]:
         """Return the span of the normal form that came from within a span of the original."""
@@ -327,7 +330,7 @@ def _take_one(text: str, start: int) -> tuple[int, str]:
     if blank := _BLANK.match(text, start):
         return blank.end(), " " if any(map(str.isspace, blank[0])) else ""
     end = start + 1
-    while end < len(text) and _continues(text[end]):
+    while end < min(len(text), start + _MOST_MARKS) and _continues(text[end]):
         end += 1
     folded = unicodedata.normalize("NFKC", text[start:end].translate(_FOLDED))
     return end, folded.translate(_FOLDED)
