@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import getpass
 import json
+import subprocess
 import sys
+import tempfile
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.resources import files
 from pathlib import Path
 
 from assay_nb import commands
@@ -144,9 +147,33 @@ def _read_prompt(name: str) -> str:
 
 
 def _try(session: Session, args: Namespace, desk: Desk) -> Outcome:
-    from assay_nb.practice.tour import tour
+    from assay_nb.practice.tour import run_tour
+    from assay_nb.render.document import Document
 
-    return tour(session, lab=args.lab, say=print)
+    if args.lab:
+        return _open_lab()
+    for document in run_tour(session):
+        print(plain(document), flush=True)
+    return Outcome(Document(), {})
+
+
+def _open_lab() -> Outcome:
+    from assay_nb.render.document import Document
+
+    folder = Path(tempfile.mkdtemp(prefix="assay-nb-"))
+    notebook = folder / "01_quickstart.ipynb"
+    notebook.write_bytes(_shipped(notebook.name))
+    command = [sys.executable, "-m", "jupyterlab", str(notebook)]
+    status = subprocess.run(command, check=False).returncode  # noqa: S603 - our own interpreter and notebook
+    return Outcome(Document(), {}, exit_status=status)
+
+
+def _shipped(name: str) -> bytes:
+    """Return a notebook that the wheel carries, or that stands beside the source of an editable install."""
+    shipped = files("assay_nb") / "notebooks" / name
+    if shipped.is_file():
+        return shipped.read_bytes()
+    return (Path(__file__).parents[2] / "notebooks" / name).read_bytes()
 
 
 if __name__ == "__main__":

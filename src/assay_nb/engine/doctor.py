@@ -9,7 +9,7 @@ import importlib.metadata
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import datetime, timezone
 
 from assay_nb import config
 from assay_nb.engine.backing import Backing
@@ -173,7 +173,7 @@ def _egress(backing: Backing) -> Iterator[Finding]:
 
 
 def _models(backing: Backing) -> Iterator[Finding]:
-    age = catalog.table_age_days(date.today())
+    age = catalog.table_age_days(datetime.now(timezone.utc).date())
     if age > 90:
         yield Finding(
             level="warning",

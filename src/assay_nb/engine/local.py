@@ -33,7 +33,7 @@ from assay_nb.messages import (
     Usage,
     UsageReport,
 )
-from assay_nb.providers import catalog, setup
+from assay_nb.providers import catalog, get_provider, setup
 from assay_nb.providers.origins import is_official
 
 if TYPE_CHECKING:
@@ -150,21 +150,18 @@ class LocalEngine:
         account: _Account,
         emit: Callable[[Event], None],
     ) -> Reply:
-        from assay_nb.providers.registry import get_provider
-        from assay_nb.providers.retry import with_retries
+        from assay_nb.providers.retry import Retry
 
-        provider = await run_sync(get_provider, plan.provider, self._backing.egress)
-        credential = self._credential(plan)
+        retry = Retry(on_wait=lambda seconds, attempt: emit(Waiting(seconds, attempt)))
+        provider = await get_provider(plan.provider, self._backing.egress, retry=retry)
         account.requests += 1
         text: list[str] = []
         usage, stopped = Usage(), Stopped("incomplete")
-        stream = with_retries(
-            lambda: provider.stream(request, model=plan.model, credential=credential),
-            on_wait=lambda seconds, attempt: emit(Waiting(seconds, attempt)),
-        )
+        stream = provider.stream(request, model=plan.model, credential=self._credential(plan))
         async for event in stream:
             match event:
                 case TextDelta(part):
+                    account.text_came = True
                     text.append(part)
                     emit(Delta(part, lane))
                 case UsageReport(report):

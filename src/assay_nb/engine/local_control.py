@@ -27,7 +27,7 @@ from assay_nb.engine.control import (
 )
 from assay_nb.errors import ProviderAuthError, WrongUsage
 from assay_nb.messages import PROVIDERS, Destination, ProviderId
-from assay_nb.providers import catalog
+from assay_nb.providers import catalog, get_provider
 from assay_nb.providers.base import Credential
 from assay_nb.providers.origins import parse_endpoint
 from assay_nb.providers.setup import SETUP
@@ -220,11 +220,7 @@ class LocalControl:
         return KeyCheck(provider=provider, outcome="accepted", models=len(listed))
 
     async def _list(self, credential: Credential) -> list[ListedModel]:
-        from assay_nb.providers.registry import get_provider
-
-        provider = await run_sync(
-            get_provider, credential.destination.provider, self._backing.egress
-        )
+        provider = await get_provider(credential.destination.provider, self._backing.egress)
         return await provider.list_models(credential)
 
     # --- models, budget, log
@@ -248,19 +244,18 @@ class LocalControl:
         where = await run_sync(self._workspace, workspace)
         facts: list[ModelFacts] = []
         for key in await run_sync(self._backing.vault.find_keys, where.id):
-            provider = key.destination.provider
             credential = make_credential(
                 self._backing.vault, where.id, key.destination, mode="byok"
             )
-            for one in await self._list(credential):
-                facts.append(
-                    ModelFacts(
-                        name=one.id,
-                        provider=provider,
-                        context=one.context,
-                        max_output=one.max_output,
-                    )
+            facts += [
+                ModelFacts(
+                    name=one.id,
+                    provider=key.destination.provider,
+                    context=one.context,
+                    max_output=one.max_output,
                 )
+                for one in await self._list(credential)
+            ]
         return facts
 
     async def budget(self) -> BudgetFacts:

@@ -80,11 +80,11 @@ def _variable(shell: InteractiveShell, name: str) -> str:
             f"There is no variable '{name}'.", hint=f"Did you mean {near}?" if near else None
         )
     value = shell.user_ns[name]
-    if isinstance(value, str):
-        return value
-    text = getattr(value, "text", None)  # an Improvement or a Rewrite: go on from its text
-    if isinstance(text, str):
-        return text
+    for text in (value, getattr(value, "text", None), getattr(value, "prompt", None)):
+        if isinstance(
+            text, str
+        ):  # a result goes on from its text, a critique from what it is about
+            return text
     raise WrongUsage(f"'{name}' holds a {type(value).__name__}, and a prompt is text.")
 
 
@@ -105,20 +105,26 @@ def _lint(prompt: str, args: Namespace, shell: InteractiveShell) -> Result:
 
 def _ask(shell: InteractiveShell, name: str, args: Namespace, prompt: str) -> Result:
     options = options_of(name, args)
-    if getattr(args, "findings", None):
-        options["findings"] = _critique_named(shell, args.findings)
     refuse_keys(str(value) for value in options.values())
+    if name == "improve" and (critique := _find_critique(shell, args)):
+        options["findings"] = critique
     call = Call(
         instrument=name, prompt=prompt, workspace=args.workspace, model=args.model, options=options
     )
     return Running(current_session(), call, choose_display(shell)).result()
 
 
-def _critique_named(shell: InteractiveShell, name: str) -> dict[str, Any]:
-    value = shell.user_ns.get(name)
-    if getattr(value, "schema", None) != "assay.critique.v1" or value is None:
-        raise WrongUsage(f"'{name}' holds no critique.", hint=f"`%%critique -o {name}` makes one.")
-    return value.to_dict()
+def _find_critique(shell: InteractiveShell, args: Namespace) -> dict[str, Any] | None:
+    """Return the critique that --findings names, or the one that `%improve NAME` reads its prompt from."""
+    value = shell.user_ns.get(args.findings or args.variable or "")
+    if getattr(value, "schema", None) == "assay.critique.v1" and value is not None:
+        return value.to_dict()
+    if args.findings:
+        raise WrongUsage(
+            f"'{args.findings}' holds no critique.",
+            hint=f"`%%critique -o {args.findings}` makes one.",
+        )
+    return None
 
 
 class Running:

@@ -3,6 +3,9 @@
 Loading is silent, opens no file or socket, starts no thread and imports no SDK.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportOptionalMemberAccess=false
+# IPython's own types are partial: what its shell and its display hold is untyped.
+
 from __future__ import annotations
 
 import sys

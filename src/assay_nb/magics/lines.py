@@ -60,9 +60,9 @@ def assay_parser() -> Parser:
 
 
 def _try(session: Session, args: Namespace, desk: Desk) -> Outcome:
-    from assay_nb.practice.tour import start_practice
+    from assay_nb.practice.tour import WORKSPACE, start_practice
 
-    return start_practice(session)
+    return Outcome(start_practice(session), {"workspace": WORKSPACE})
 
 
 def _asking(ask: Callable[[str], str], prompt: str) -> str:

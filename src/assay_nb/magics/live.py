@@ -1,5 +1,8 @@
 """A call, shown while it runs: one display that is updated, and that the file keeps only the last of."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportOptionalMemberAccess=false
+# IPython's own types are partial: what its shell and its display hold is untyped.
+
 from __future__ import annotations
 
 import sys

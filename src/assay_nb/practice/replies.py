@@ -1,0 +1,299 @@
+"""What the practice provider answers: what the lint rules see, in the form that a model would use.
+
+No model is at work, and nothing pretends that one is. The findings are real, since the rules are; what only
+a reader with understanding could tell is answered "na".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assay_nb.instruments import presence
+from assay_nb.instruments.fencing import parse_fence
+from assay_nb.instruments.lint import RULES, LintFinding, lint
+from assay_nb.instruments.rubric import QUESTIONS
+from assay_nb.practice.wire import Asked
+from assay_nb.text.segments import Segment, split_segments
+from assay_nb.text.templates import find_fences, find_variables
+
+_WHY = {rule.id: rule.why for rule in RULES}
+_SEVERITY = {"error": "major", "warning": "minor", "hint": "nit"}
+_DIMENSION = {
+    "A001": "context",
+    "A002": "consistency",
+    "A003": "robustness",
+    "A004": "robustness",
+    "A005": "output",
+    "A006": "robustness",
+    "A007": "robustness",
+    "A008": "consistency",
+    "A009": "output",
+    "A010": "output",
+    "A013": "task",
+    "A015": "consistency",
+    "A016": "task",
+}
+_MEASURES = {
+    "brief": "of at most 60 words",
+    "briefly": "in at most 60 words",
+    "concise": "of at most 60 words",
+    "concisely": "in at most 60 words",
+    "short": "at most three-sentence",
+    "shortly": "in at most 60 words",
+    "a few": "three",
+    "some": "three",
+    "several": "five",
+}
+_UNKNOWN = re.compile(
+    r"\b(?:if|when|where)\b[^.\n]{0,80}\b(?:empty|missing|unknown|unclear|not (?:known|given|found|sure)|no\b)",
+    re.IGNORECASE,
+)
+
+
+def make_reply(asked: Asked) -> str:
+    """Return the reply to a request: JSON in the form that was asked for, or a line of text."""
+    under_review = _find_prompt(asked)
+    if under_review is None:
+        return "This is the practice provider. It is no model: it can only speak about a prompt under review."
+    text, segments = under_review
+    reader = _Reader(text, segments)
+    if "answers" in asked.fields:
+        return _dump(reader.critique())
+    if "edits" in asked.fields:
+        return _dump(reader.improvement(with_findings="findings" in asked.fields))
+    if "constraints" in asked.fields:
+        return _dump(reader.rewrite())
+    return "This is the practice provider. It does not know this instrument."
+
+
+def _find_prompt(asked: Asked) -> tuple[str, Sequence[Segment]] | None:
+    for text in asked.texts:
+        found = parse_fence(text)
+        if found is not None:
+            return found
+    return None
+
+
+def _dump(reply: dict[str, Any]) -> str:
+    return json.dumps(reply, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A mend that can be made without understanding: replace these words by those."""
+
+    finding: str
+    segment: Segment
+    before: str
+    after: str
+
+
+class _Reader:
+    """Reads one prompt with the rules."""
+
+    def __init__(self, prompt: str, segments: Sequence[Segment]) -> None:
+        self._prompt = prompt
+        self._segments = segments
+        self._findings = [finding for finding in lint(prompt).findings if self._segment_of(finding)]
+
+    # --- what each instrument gets
+
+    def critique(self) -> dict[str, Any]:
+        return {
+            "answers": [self._answer(question) for question in QUESTIONS],
+            "not_applicable": [],
+            "findings": [
+                {
+                    **self._describe(finding),
+                    "missing": None,
+                    "probe": None,
+                    "fix": self._fix(number, finding),
+                }
+                for number, finding in enumerate(self._findings, 1)
+            ],
+        }
+
+    def improvement(self, *, with_findings: bool) -> dict[str, Any]:
+        changes = list(self._changes())
+        edits = [
+            {
+                "finding": change.finding,
+                "op": "replace",
+                "segment": change.segment.id,
+                "before": change.before,
+                "text": change.after,
+                "risk": "low",
+            }
+            for change in changes
+        ]
+        if not with_findings:
+            return {"edits": edits}
+        found = [
+            {"id": f"f{number}", **self._describe(finding)}
+            for number, finding in enumerate(self._findings, 1)
+        ]
+        return {"findings": found, "edits": edits}
+
+    def rewrite(self) -> dict[str, Any]:
+        """Lay the prompt out anew, sentence by sentence, with the certain mends made."""
+        mended = self._mended()
+        if find_fences(mended) or "\n\n" in mended.strip() or mended.lstrip().startswith("#"):
+            text = mended  # it has a layout of its own, or code that must not be moved
+        else:
+            text = _lay_out([segment.text for segment in split_segments(mended)])
+        return {
+            "text": text,
+            "constraints": list(self._ledger(text)),
+            "changes": ["The task stands first and each rule on a line of its own."],
+        }
+
+    # --- questions
+
+    def _answer(self, question: str) -> dict[str, Any]:
+        judged = self._judge(question)
+        answer = "na" if judged is None else "yes" if judged else "no"
+        return {"question": question, "evidence": None, "answer": answer}
+
+    def _judge(self, question: str) -> bool | None:
+        """Answer where a rule or a pattern can; None where only understanding could."""
+        rules = {finding.rule for finding in self._findings}
+        variables = [v for v in find_variables(self._prompt) if v.kind == "variable"]
+        checks: dict[str, Callable[[], bool | None]] = {
+            "task.action": lambda: bool(self._segments),
+            "context.inputs": lambda: "A001" not in rules,
+            "output.format": lambda: presence.states(self._prompt, "format"),
+            "output.parts": lambda: (
+                "A009" not in rules if presence.states(self._prompt, "format") else False
+            ),
+            "output.size": lambda: presence.states(self._prompt, "length"),
+            "output.empty": lambda: bool(_UNKNOWN.search(self._prompt)),
+            "consistency.agree": lambda: "A008" not in rules,
+            "consistency.once": lambda: "A015" not in rules,
+            "consistency.checkable": lambda: not rules & {"A010", "A013"},
+            "examples.shown": lambda: presence.states(self._prompt, "example"),
+            "examples.edge": lambda: bool(_UNKNOWN.search(self._prompt)),
+            "robustness.bounds": lambda: (
+                presence.states(self._prompt, "boundary") if variables else None
+            ),
+            "robustness.private": lambda: "A003" not in rules,
+            "robustness.references": lambda: "A006" not in rules,
+        }
+        check = checks.get(question)
+        return None if check is None else check()
+
+    # --- findings and mends
+
+    def _describe(self, finding: LintFinding) -> dict[str, Any]:
+        segment = self._segment_of(finding)
+        assert segment is not None
+        return {
+            "evidence": [{"segment": segment.id, "quote": self._words(finding)}],
+            "kind": "present",
+            "dimension": _DIMENSION.get(finding.rule, "task"),
+            "problem": finding.message,
+            "consequence": _WHY[finding.rule],
+            "severity": _SEVERITY[finding.level],
+        }
+
+    def _words(self, finding: LintFinding) -> str:
+        segment = self._segment_of(finding)
+        assert segment is not None
+        return self._prompt[finding.start : min(finding.end, segment.end)]
+
+    def _segment_of(self, finding: LintFinding) -> Segment | None:
+        """Return the segment with the finding's first word; None for one that is about no words."""
+        if finding.start == finding.end:
+            return None
+        return next((s for s in self._segments if s.start <= finding.start < s.end), None)
+
+    def _fix(self, number: int, finding: LintFinding) -> dict[str, Any] | None:
+        change = self._change(number, finding)
+        return (
+            {"op": "replace", "text": change.after}
+            if change and change.before == self._words(finding)
+            else None
+        )
+
+    def _changes(self) -> Iterator[_Change]:
+        for number, finding in enumerate(self._findings, 1):
+            change = self._change(number, finding)
+            if change is not None:
+                yield change
+
+    def _change(self, number: int, finding: LintFinding) -> _Change | None:
+        segment = self._segment_of(finding)
+        words = self._words(finding)
+        if segment is None:
+            return None
+        if finding.fix is not None and (finding.fix.start, finding.fix.end) == (
+            finding.start,
+            finding.end,
+        ):
+            return _Change(f"f{number}", segment, words, finding.fix.replacement)
+        if finding.rule == "A010" and words.lower() in _MEASURES:
+            return _Change(f"f{number}", segment, words, _MEASURES[words.lower()])
+        if finding.rule == "A007":
+            return self._delimit(number, finding, segment)
+        return None
+
+    def _delimit(self, number: int, finding: LintFinding, segment: Segment) -> _Change | None:
+        for variable in find_variables(self._prompt):
+            inside = segment.start <= variable.start and variable.end <= segment.end
+            touches = variable.start < finding.end and finding.start < variable.end
+            if inside and touches and variable.kind == "variable":
+                enclosed = f"<{variable.name}>{variable.text}</{variable.name}>"
+                return _Change(f"f{number}", segment, variable.text, enclosed)
+        return None
+
+    # --- rewriting
+
+    def _mended(self) -> str:
+        text = self._prompt
+        for change in self._changes():
+            if text.count(change.before) == 1:
+                text = text.replace(change.before, change.after)
+        return text
+
+    def _ledger(self, text: str) -> Iterator[dict[str, Any]]:
+        for segment in self._segments:
+            words = segment.text.strip()
+            row: dict[str, Any] = {
+                "segment": segment.id,
+                "quote": words,
+                "kept": None,
+                "reason": None,
+            }
+            yield (
+                row | {"kept": words}
+                if words in text
+                else row | {"kept": _longest_common(words, text)}
+            )
+
+
+def _lay_out(sentences: Sequence[str]) -> str:
+    """Return sentences as a task and a list of rules: the first is the task, with a role before it."""
+    role = (
+        sentences[:1]
+        if sentences and sentences[0].lower().startswith(("you are", "act as"))
+        else []
+    )
+    task, rules = sentences[len(role) : len(role) + 1], sentences[len(role) + 1 :]
+    parts = [*role, *(["## Task", *task] if task else [])]
+    if rules:
+        parts += ["## Rules", "\n".join(f"- {rule}" for rule in rules)]
+    return "\n\n".join(parts)
+
+
+def _longest_common(words: str, text: str) -> str:
+    """Return the longest run of whole words that both have: where a mended sentence now stands."""
+    tokens = words.split(" ")
+    for length in range(len(tokens), 0, -1):
+        for start in range(len(tokens) - length + 1):
+            run = " ".join(tokens[start : start + length])
+            if run in text:
+                return run
+    return ""
