@@ -37,6 +37,13 @@ def _run_cells(cells: list[str], directory: Path) -> nbformat.NotebookNode:
 
 
 COMMANDS = [line for page in PAGES for line in _typed(page) if "assay-nb" in line]
+NAMED = [
+    named
+    for path in (ROOT / "src").rglob("*.py")
+    for named in re.findall(
+        r"`(?:assay-nb|%assay) ([^`\nX][^`\n]*)`", path.read_text(encoding="utf-8")
+    )
+]
 BOOTSTRAP = [line for page in PAGES for line in _typed(page) if line.startswith("python3 run.py")]
 
 
@@ -46,6 +53,18 @@ def test_a_command_on_a_page_is_understood(line: str, monkeypatch: pytest.Monkey
     words = shlex.split(line.rpartition("| ")[2])
 
     assert cli.main(words[1:]) == 0
+
+
+@pytest.mark.parametrize("line", sorted(set(NAMED)))
+def test_a_command_that_a_message_names_exists(line: str) -> None:
+    parser, add = commands.build_parser("assay-nb", "")
+    add("try", "", None), add("lint", "", None)
+
+    for word in line.split():
+        if not parser.children():
+            break
+        assert word in {"-h", *parser.children()}
+        parser = parser.children().get(word, parser)
 
 
 @pytest.mark.parametrize("line", sorted(set(BOOTSTRAP)))
