@@ -77,8 +77,8 @@ def test_every_sub_command_has_a_help_page() -> None:
 
     def walk(parser: Parser) -> None:
         assert parser.description
-        for child in parser.children().values():
+        for child in parser.children.values():
             walk(child)
 
-    for child in parser.children().values():
+    for child in parser.children.values():
         walk(child)

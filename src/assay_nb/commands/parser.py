@@ -30,11 +30,16 @@ class _ShowHelp(argparse.Action):
 
 
 class Parser(argparse.ArgumentParser):
-    """An `ArgumentParser` that raises `WrongUsage` and never prints or exits."""
+    """An `ArgumentParser` that raises `WrongUsage` and never prints or exits.
+
+    Attributes:
+        children: The sub-commands' parsers by name.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(*args, **{**kwargs, "add_help": False, "allow_abbrev": False})
+        self.children: dict[str, Parser] = {}
         self.add_argument("-h", "--help", action=_ShowHelp, nargs=0, help="show this page")
 
     def parse_line(self, line: str) -> argparse.Namespace:
@@ -87,13 +92,6 @@ class Parser(argparse.ArgumentParser):
     def positionals(self) -> list[argparse.Action]:
         """Return the arguments that have no option string."""
         return [action for action in self._actions if not action.option_strings]
-
-    def children(self) -> dict[str, Parser]:
-        """Return the sub-commands' parsers by name."""
-        for action in self._actions:
-            if isinstance(action, argparse._SubParsersAction):  # pyright: ignore[reportPrivateUsage] - argparse offers no other way to walk it
-                return dict(action.choices)
-        return {}
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

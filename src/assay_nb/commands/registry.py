@@ -26,6 +26,7 @@ def adder(parser: Parser) -> Adder:
     def add(name: str, text: str, run: Handler | None) -> Any:
         child = below.add_parser(name, help=text, description=_sentence(text))
         child.set_defaults(parser=child)
+        parser.children[name] = child
         if run is None:
             child.set_defaults(run=_needs_more(child))
             return adder(child)

@@ -59,10 +59,11 @@ class Call:
         for name in ("workspace", "model", "idempotency_key"):
             if not isinstance(fields.get(name), str | None):
                 raise WrongUsage(f"A call's '{name}' must be text or null.")
-        options = fields.get("options") or {}
-        if not isinstance(options, Mapping):
+        options: Any = fields.get("options") or {}
+        if not isinstance(options, dict):
             raise WrongUsage("A call's 'options' must be an object.")
-        return cls(**{**fields, "options": options})
+        given: dict[str, Any] = {**fields, "options": options}
+        return cls(**given)
 
 
 class Engine(Protocol):

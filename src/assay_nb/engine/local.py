@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from anyio import CancelScope
 from anyio.to_thread import run_sync
@@ -51,6 +51,9 @@ def open_solo(config: Config, say: Callable[[str], None]) -> tuple[LocalEngine, 
     return LocalEngine(backing, LOCAL_USER), LocalControl(backing, LOCAL_USER)
 
 
+Funder = Literal["byok", "demo"]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a call will do, decided before anything is sent.
@@ -69,7 +72,7 @@ class Plan:
     provider: ProviderId
     model: str
     destination: Destination
-    mode: str = "byok"
+    mode: Funder = "byok"
     reservation: Reservation | None = None
     funding: str = "workspace"
 
@@ -178,7 +181,7 @@ class LocalEngine:
             workspace = workspaces.get(self._user, call.workspace)
         else:
             workspace = workspaces.active(self._user)
-        stored = {
+        stored: dict[ProviderId, Destination] = {
             key.destination.provider: key.destination
             for key in self._backing.vault.find_keys(workspace.id)
         }
@@ -328,9 +331,8 @@ def _instrument(name: str) -> Instrument[Any]:
 
 def _first_choice(stored: Iterable[ProviderId]) -> tuple[ProviderId | None, str | None]:
     """Return the first provider with a key, in a fixed order, so that a call does not depend on chance."""
-    return next(
-        ((provider, None) for provider in PROVIDERS if provider in set(stored)), (None, None)
-    )
+    present = set(stored)
+    return next((provider for provider in PROVIDERS if provider in present), None), None
 
 
 def _status(error: BaseException | None) -> str:

@@ -26,7 +26,7 @@ from assay_nb.engine.control import (
     WorkspaceFacts,
 )
 from assay_nb.errors import ProviderAuthError, WrongUsage
-from assay_nb.messages import PROVIDERS, Destination, ProviderId
+from assay_nb.messages import PROVIDERS, Destination, ProviderId, Usage
 from assay_nb.providers import catalog, get_provider
 from assay_nb.providers.base import Credential
 from assay_nb.providers.origins import parse_endpoint
@@ -384,7 +384,7 @@ class LocalControl:
             facts.append(
                 KeyFacts(
                     provider=provider,
-                    state="sealed" if sealed else key.state,
+                    state="sealed" if sealed else "ready" if key.state == "ready" else "unreadable",
                     verified=key.verified,
                     last4=key.last4,
                     endpoint=key.destination.endpoint,
@@ -397,8 +397,10 @@ class LocalControl:
     def _model_in_use(self, workspace: Workspace, keys: list[KeyFacts]) -> str | None:
         if workspace.model:
             return workspace.model
-        first = next((key.provider for key in keys if key.state != "missing"), None)
-        return f"{first}/{catalog.DEFAULT_MODEL[first]}" if first else None
+        for key in keys:
+            if key.state != "missing":
+                return f"{key.provider}/{catalog.DEFAULT_MODEL[key.provider]}"
+        return None
 
     def _budget(self) -> BudgetFacts:
         provider, _ = catalog.parse_model(catalog.DEMO_MODEL)
@@ -431,17 +433,22 @@ def _time(seconds: int) -> str:
 
 
 def _known(model: catalog.Model) -> ModelFacts:
-    price = catalog.list_price(model.provider, model.id)
     return ModelFacts(
         name=model.id,
         provider=model.provider,
         context=model.context,
         max_output=model.max_output,
-        input_price=price[0] if price else None,
-        output_price=price[1] if price else None,
+        input_price=_price(model, Usage(1000, 0)),
+        output_price=_price(model, Usage(0, 1000)),
         retires=model.retires.isoformat() if model.retires else None,
         note="demo" if model.id == catalog.DEMO_MODEL else "",
     )
+
+
+def _price(model: catalog.Model, thousand: Usage) -> float | None:
+    """Return dollars per million tokens at the size of an ordinary call; prices can rise with length."""
+    cost = catalog.estimate_cost(model.provider, model.id, thousand)
+    return None if cost is None else round(cost * 1000, 4)
 
 
 def _master(status: MasterKeyStatus) -> MasterFacts:

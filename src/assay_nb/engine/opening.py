@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from assay_nb.errors import EndpointRefused
 from assay_nb.messages import Destination
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def make_credential(
-    vault: Vault, workspace_id: bytes, destination: Destination, *, mode: str
+    vault: Vault, workspace_id: bytes, destination: Destination, *, mode: Literal["byok", "demo"]
 ) -> Credential:
     """Return a credential that opens the key anew for each request, and overwrites it afterwards.
 
@@ -24,7 +24,7 @@ def make_credential(
     """
 
     @contextmanager
-    def opening() -> Iterator[bytes | bytearray]:
+    def opening() -> Generator[bytes | bytearray | memoryview]:
         with vault.open_key(workspace_id, destination.provider, mode=mode) as opened:
             if opened.destination != destination:
                 raise EndpointRefused(

@@ -1,5 +1,8 @@
 """`%%critique`, `%%improve`, `%%rewrite`, `%%lint`, and their line forms that read a variable."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# IPython's own types are partial: what its shell holds is untyped.
+
 from __future__ import annotations
 
 from argparse import Namespace

@@ -1,5 +1,8 @@
 """Tab completion of flags, sub-commands, models, workspaces and variables on a magic's line."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# IPython's own types are partial: what its shell holds is untyped.
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
@@ -53,7 +56,7 @@ def _values(shell: InteractiveShell, magic: str, done: list[str]) -> Iterable[st
 def _below(parser: Parser, done: list[str]) -> Iterable[str]:
     """Walk down the sub-commands that are typed, and list what can come next."""
     for word in done:
-        children = parser.children()
+        children = parser.children
         if word in children:
             parser = children[word]
     last = done[-1] if done else ""
@@ -61,8 +64,8 @@ def _below(parser: Parser, done: list[str]) -> Iterable[str]:
         done[:1] == ["workspace"] and last in {"use", "show", "rename", "delete", "leave"}
     ):
         return _workspaces()
-    if parser.children():
-        return [*parser.children(), *parser.flags()]
+    if parser.children:
+        return [*parser.children, *parser.flags()]
     choices = [str(choice) for action in parser.positionals() for choice in action.choices or ()]
     models = _models() if done[:1] == ["model"] else []
     return [*choices, *models, *parser.flags()]

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from IPython.core.completer import (
     CompletionContext,
     SimpleCompletion,
-    SimpleMatcherResult,
     context_matcher,
 )
 from IPython.core.interactiveshell import InteractiveShell
@@ -30,8 +29,6 @@ _NAMES = (*MAGICS, "assay")
 @magics_class
 class AssayMagics(Magics):
     """The magics of assay_nb."""
-
-    shell: InteractiveShell
 
     @no_var_expand
     @line_cell_magic
@@ -100,7 +97,7 @@ class AssayMagics(Magics):
     def _run(self, name: str, line: str, cell: str | None) -> None:
         from assay_nb.magics.cells import run_cell
 
-        run_cell(self.shell, name, line, cell)
+        run_cell(cast("InteractiveShell", self.shell), name, line, cell)
 
 
 def load(shell: InteractiveShell) -> None:
@@ -149,15 +146,14 @@ def _registered(shell: InteractiveShell) -> list[tuple[str, str, Any]]:
 
 
 def _matcher(shell: InteractiveShell) -> Any:
-    @context_matcher(identifier="assay_nb")
-    def match(context: CompletionContext) -> SimpleMatcherResult:
+    def match(context: CompletionContext) -> dict[str, Any]:
         from assay_nb.magics.completion import candidates
 
         words = list(candidates(shell, context))
         found = [SimpleCompletion(text=word, type="magic option") for word in words]
         return {"completions": found, "suppress": bool(found)}
 
-    return match
+    return context_matcher(identifier="assay_nb")(cast("Any", match))
 
 
 for _name in MAGICS:

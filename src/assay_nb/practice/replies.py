@@ -276,13 +276,10 @@ class _Reader:
 
 def _lay_out(sentences: Sequence[str]) -> str:
     """Return sentences as a task and a list of rules: the first is the task, with a role before it."""
-    role = (
-        sentences[:1]
-        if sentences and sentences[0].lower().startswith(("you are", "act as"))
-        else []
-    )
-    task, rules = sentences[len(role) : len(role) + 1], sentences[len(role) + 1 :]
-    parts = [*role, *(["## Task", *task] if task else [])]
+    has_role = bool(sentences) and sentences[0].lower().startswith(("you are", "act as"))
+    first = int(has_role)
+    task, rules = sentences[first : first + 1], sentences[first + 1 :]
+    parts = [*sentences[:first], *(["## Task", *task] if task else [])]
     if rules:
         parts += ["## Rules", "\n".join(f"- {rule}" for rule in rules)]
     return "\n\n".join(parts)

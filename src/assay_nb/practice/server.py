@@ -1,5 +1,8 @@
 """The practice provider's server: on loopback only, in a thread of its own, for as long as it is needed."""
 
+# pyright: reportUnknownMemberType=false
+# tornado's handlers take untyped dictionaries.
+
 from __future__ import annotations
 
 import asyncio
@@ -100,7 +103,11 @@ class PracticeServer:
                 (base + r"/.*models/?(?:\?.*)?", _Models, shared),
                 (base + r"/.*", _Reply, shared),
             ]
-        return Application(routes, log_function=lambda _: None)
+        return Application(routes, log_function=_no_log)
+
+
+def _no_log(handler: RequestHandler) -> None:
+    """Leave no access log in the terminal or the notebook that runs it."""
 
 
 class _Handler(RequestHandler):

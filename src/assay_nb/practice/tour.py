@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 from assay_nb.engine.call import Call
@@ -109,7 +109,7 @@ def _ask(session: Session, instrument: str, provider: ProviderId) -> Result:
 
 
 @contextmanager
-def _practising(session: Session) -> Iterator[None]:
+def _practising(session: Session) -> Generator[None]:
     """Have the practice provider and its keys for a while; afterwards the keys are gone."""
     with PracticeServer() as server:
         session.portal.call(_furnish, session.control, server)

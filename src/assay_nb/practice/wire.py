@@ -52,7 +52,7 @@ class Anthropic:
         return Asked(_turns(body.get("messages")), _fields(schema), str(body.get("model")))
 
     def stream(self, asked: Asked, pieces: Sequence[str], usage: Usage) -> Iterator[bytes]:
-        message = {
+        message: dict[str, Any] = {
             "id": "msg_practice",
             "type": "message",
             "role": "assistant",

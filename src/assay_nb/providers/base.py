@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 
 from assay_nb.messages import Destination, ProviderEvent, ProviderId, Request
 
-Opening: TypeAlias = AbstractContextManager["bytes | bytearray"]
+Opening: TypeAlias = AbstractContextManager["bytes | bytearray | memoryview"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

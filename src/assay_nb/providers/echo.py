@@ -34,7 +34,7 @@ class EchoScanner:
         self._needles: tuple[bytes, ...] = ()
         self._held = b""
 
-    def arm(self, key: bytes | bytearray) -> None:
+    def arm(self, key: bytes | bytearray | memoryview) -> None:
         """Take the fragments of the key that is about to be sent."""
         if len(key) < _SHORTEST_KEY:
             return

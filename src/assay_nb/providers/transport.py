@@ -142,7 +142,7 @@ class Exchange:
     def writer(self, origin: tuple[bytes, bytes, int | None]) -> _HeaderWriter:
         return _HeaderWriter(self, self._credential, origin, self._arm)
 
-    def _arm(self, key: bytes | bytearray) -> None:
+    def _arm(self, key: bytes | bytearray | memoryview) -> None:
         self._wire_echo.arm(key)
         self._text_echo.arm(key)
 
@@ -225,7 +225,7 @@ class _HeaderWriter:
         exchange: Exchange,
         credential: Credential,
         origin: tuple[bytes, bytes, int | None],
-        arm: Callable[[bytes | bytearray], None],
+        arm: Callable[[bytes | bytearray | memoryview], None],
     ) -> None:
         self._exchange = exchange
         self._credential = credential
@@ -261,7 +261,7 @@ class _HeaderWriter:
             self._headers = None
 
 
-def _header_for(destination: Destination, key: bytes | bytearray) -> tuple[bytes, bytes]:
+def _header_for(destination: Destination, key: bytes | bytearray | memoryview) -> tuple[bytes, bytes]:
     if destination.placement == "bearer":
         return b"Authorization", b"Bearer " + key
     if destination.placement == "x-goog-api-key":
@@ -269,7 +269,7 @@ def _header_for(destination: Destination, key: bytes | bytearray) -> tuple[bytes
     raise EndpointRefused("The key is to be sent in a way that is not known here.")
 
 
-def check_header_safe(key: bytes | bytearray) -> None:
+def check_header_safe(key: bytes | bytearray | memoryview) -> None:
     """Raise unless the key can stand in a header. h11 would print all of it in its own complaint."""
     if not key or not _HEADER_SAFE.issuperset(key):
         raise EndpointRefused(
