@@ -23,6 +23,9 @@ class SecretBuffer(bytearray):
     def __str__(self) -> str:
         return repr(self)
 
+    def __format__(self, format_spec: str) -> str:
+        return repr(self)
+
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError("A secret cannot be copied or pickled.")
 
