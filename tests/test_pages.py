@@ -61,10 +61,10 @@ def test_a_command_that_a_message_names_exists(line: str) -> None:
     add("try", "", None), add("lint", "", None)
 
     for word in line.split():
-        if not parser.children():
+        if not parser.children:
             break
-        assert word in {"-h", *parser.children()}
-        parser = parser.children().get(word, parser)
+        assert word in {"-h", *parser.children}
+        parser = parser.children.get(word, parser)
 
 
 @pytest.mark.parametrize("line", sorted(set(BOOTSTRAP)))
