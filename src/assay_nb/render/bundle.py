@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,13 +22,17 @@ def bundle(
         data: The result's JSON form. Its `schema` (`"assay.critique.v1"`) names the vendor type
             under which it is saved (`"application/vnd.assay.critique.v1+json"`).
     """
-    forms = {
+    saved = _storable(data)
+    return {**draw(document), vendor_type(str(data["schema"])): saved}, {"assay_nb": _origin(saved)}
+
+
+def draw(document: Document) -> dict[str, str]:
+    """Return the document in every form that viewers know, for something shown and not kept."""
+    return {
         "text/plain": render_text(document),
         "text/markdown": render_markdown(document),
         "text/html": render_html(document),
-        vendor_type(str(data["schema"])): dict(data),
     }
-    return forms, {"assay_nb": _origin(data)}
 
 
 def plain(document: Document) -> str:
@@ -38,6 +43,16 @@ def plain(document: Document) -> str:
 def vendor_type(schema: str) -> str:
     """Return the MIME type that a schema's JSON form is saved under."""
     return f"application/vnd.{schema}+json"
+
+
+def _storable(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy that a notebook file can hold.
+
+    A prompt may hold half of a surrogate pair. Python keeps it, UTF-8 cannot, and a notebook with one
+    in it is a notebook that no longer saves.
+    """
+    text = json.dumps(data, ensure_ascii=False)
+    return json.loads(text.encode("utf-8", "replace"))
 
 
 def _origin(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def signed(value: float, axis: Scale) -> str:
     """Return a difference with its sign, as fine as the axis deserves."""
     width = axis.high - axis.low
     digits = 3 if width < 0.1 else 2 if width < 10 else 1
-    return f"{value:+.{digits}f}"
+    return f"{value:+.{digits}f}".replace("-", "−")
 
 
 def estimate(row: Interval, axis: Scale) -> str:

@@ -84,7 +84,7 @@ _RGB: dict[Tone, str] = {
 
 _HAIRLINE = "1px solid rgba(125,133,144,0.35)"
 _MONO = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace"
-_WRAP = "white-space:pre-wrap;overflow-wrap:break-word"
+_WRAP = "white-space:pre-wrap;overflow-wrap:break-word;word-break:normal"
 _PRE = (
     f"{_MONO};{_WRAP};font-size:0.92em;line-height:1.6;margin:0.5em 0;padding:0.7em 0.9em;"
     "background:rgba(125,133,144,0.09);border:0;border-radius:4px;max-height:32em;overflow:auto"
@@ -110,8 +110,8 @@ _STYLES = {
     "list": "list-style-type:none;margin:0.5em 0;padding:0",
     "item": "margin:0 0 1em 0;padding:0 0 0 2.4em;position:relative;list-style-type:none",
     "number": "position:absolute;left:0;top:0;font-weight:600;opacity:0.75",
-    "title": "margin:0;font-weight:600",
-    "meta": "font-weight:400;font-size:0.92em",
+    "title": "margin:0",
+    "meta": "font-size:0.92em",
     "more": "margin:0.2em 0 0 0",
     "sup": f"{_MONO};font-size:0.8em;font-weight:600;padding:0 0.15em;line-height:1;vertical-align:baseline",
     "same": "opacity:0.85",
@@ -245,7 +245,7 @@ def _item(item: Item) -> str:
 def _title(label: str, badges: Sequence[Badge], title: Sequence[Inline], place: str = "") -> str:
     number = _tag("span", "number", f"[{escape(label)}]")
     meta = " ".join([*map(_badge, badges), *([place] if place else [])])
-    return _tag("p", "title", f"{number} {meta} {_inline(title)}")
+    return _tag("p", "title", f"{number} {meta} <strong>{_inline(title)}</strong>")
 
 
 def _hunk(hunk: Hunk) -> str:
@@ -335,7 +335,7 @@ def _lines(text: str) -> str:
 def _badge(badge: Badge) -> str:
     wrap = "nowrap" if len(badge.text) < 30 else "normal"
     style = (
-        f"display:inline-block;white-space:{wrap};font-size:0.86em;font-weight:400;line-height:1.3;padding:0 0.45em;"
+        f"display:inline-block;white-space:{wrap};font-size:0.86em;line-height:1.3;padding:0 0.45em;"
         f"border:1px solid {_rgba(badge.tone, '0.6')};border-radius:3px;"
         f"background:{_rgba(badge.tone, '0.12')}"
     )

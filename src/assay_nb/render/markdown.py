@@ -36,18 +36,10 @@ from assay_nb.render.document import (
     Scorecard,
     Strong,
     Table,
-    Tone,
     Verbatim,
 )
 from assay_nb.render.text import render_text
 
-_TONE_WORDS: dict[Tone, str] = {
-    "neutral": "Note",
-    "good": "Good",
-    "info": "Note",
-    "warning": "Attention",
-    "bad": "Problem",
-}
 _SPACES = re.compile(r"(\s+)")
 _LIVE = re.compile(r"[$\\]|@\w|//|:/|www\.|[^\W\d_]:\w|\w\.[^\W\d_]{2}|#\w|&#?\w+;", re.IGNORECASE)
 """What some renderer makes a link, a mention, a reference or math of, wherever it stands in a word."""
@@ -129,7 +121,7 @@ def _block(block: Block) -> str:
         case Paragraph(content):
             return _line(content)
         case Callout(tone, content):
-            return f"> **{figures.SIGNS[tone]} {_TONE_WORDS[tone]}:** {_line(content)}"
+            return f"> {figures.SIGNS[tone]} {_line(content)}"
         case Verbatim(text):
             return _fence(show_hidden(text).removesuffix("\n").split("\n"))
         case Scorecard(rows):

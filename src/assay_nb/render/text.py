@@ -21,7 +21,6 @@ from assay_nb.render.document import (
     Heading,
     Hunk,
     Inline,
-    Interval,
     Intervals,
     Item,
     Items,
@@ -97,7 +96,7 @@ class _Writer:
             case Intervals():
                 yield from self._intervals(block)
             case Details(summary, inner):
-                yield self._paint(f"▾ {escape(summary)}", _BOLD)
+                yield from self._flow([_Run(f"▾ {escape(summary)}", _BOLD)], hang=2)
                 yield from _indent(self._narrower(2).blocks(inner))
             case FinePrint(content):
                 yield from self._flow(_runs(content), style=_DIM)
@@ -137,18 +136,18 @@ class _Writer:
             head = f"{_fit(label, label_width)}  {drawn}  {score:<{score_width}}"
             yield from self._beside(head, label_width + score_width + 14, escape(row.note))
 
-    def _beside(self, head: str, taken: int, note: str) -> Iterator[str]:
+    def _beside(self, head: str, taken: int, note: str, style: str = _DIM) -> Iterator[str]:
         """Yield a head of `taken` columns with its note at its right, or below where it is narrow."""
         room = self._width - taken - 2
         if not note:
             yield head.rstrip()
-        elif room >= _NARROWEST:
+        elif room >= min(_NARROWEST, columns(note)):
             for index, (start, end) in enumerate(wrap(note, room)):
                 lead = head if index == 0 else " " * taken
-                yield f"{lead}  {self._paint(note[start:end], _DIM)}"
+                yield f"{lead}  {self._paint(note[start:end], style)}"
         else:
             yield head.rstrip()
-            yield from _indent(self._narrower(2)._flow([_Run(note, _DIM)]))
+            yield from _indent(self._narrower(2)._flow([_Run(note, style)]))
 
     def _intervals(self, block: Intervals) -> Iterator[str]:
         axis = figures.scale(block)
@@ -156,15 +155,12 @@ class _Writer:
         label_width = min(max(map(columns, labels), default=0), self._width // 3)
         cells = min(33, max(9, self._width - label_width - 30))
         for row, label in zip(block.rows, labels, strict=True):
-            yield self._interval(row, block, _fit(label, label_width), cells)
+            drawn = self._paint(figures.strip(row, block, axis, cells), _TONES[row.tone])
+            head = f"{_fit(label, label_width)}  {drawn}"
+            words = figures.signed_word(figures.estimate(row, axis), row.tone)
+            yield from self._beside(head, label_width + 2 + cells, words, style="")
         legend = escape(figures.legend(block, axis, "│ zero", "┊ margin"))
         yield from _indent(self._narrower(2)._flow([_Run(legend, _DIM)]))
-
-    def _interval(self, row: Interval, block: Intervals, label: str, cells: int) -> str:
-        axis = figures.scale(block)
-        drawn = self._paint(figures.strip(row, block, axis, cells), _TONES[row.tone])
-        sign = "" if row.tone == "neutral" else f" {figures.SIGNS[row.tone]}"
-        return f"{label}  {drawn}  {figures.estimate(row, axis)}{sign}"
 
     def _table(self, heads: Sequence[str], rows: Sequence[Sequence[Inline]]) -> Iterator[str]:
         cells = [[_plain(cell) for cell in row] for row in rows]
