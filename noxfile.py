@@ -88,8 +88,8 @@ def lab(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Print the measured ratios; `-- NAME` runs one of the benchmarks."""
+    """Print what was measured; `-- NAME` runs one of the benchmarks."""
     install(session, "test")
-    names = session.posargs or sorted(path.stem for path in Path("benchmarks").glob("bench_*.py"))
-    for name in names:
-        session.run("python", f"benchmarks/{name}.py")
+    for path in sorted(Path("benchmarks").glob("*.py")):
+        if not session.posargs or path.stem in session.posargs:
+            session.run("python", str(path))
