@@ -167,6 +167,7 @@ def test_a087_first_calls_by_a_hundred_callers_make_one_budget_row(database: Dat
         assert connection.scalar(text("SELECT count(*) FROM reservations")) == 7
 
 
+@pytest.mark.slow
 def test_a087_first_calls_by_many_processes_make_one_budget_row(vault_file: Path):
     """The same from five processes with eight threads each."""
     Database.open(vault_file).close()
@@ -263,6 +264,7 @@ print(json.dumps(results))
 """
 
 
+@pytest.mark.slow
 def test_a096_killed_migration_leaves_all_tables_or_none(tmp_path: Path):
     """SIGKILL at every statement of a migration → empty or whole, and the next start completes it."""
     process = _start(_KILLED, tmp_path)

@@ -1,7 +1,7 @@
 """A real PostgreSQL for the tests: its own directory, its own user, a Unix socket and no port.
 
-A `conftest.py` gets the fixtures by importing them: `postgres_server` for a session, `postgres_url` for
-a fresh database in it.
+A `conftest.py` gets the fixtures by importing both: `postgres_server` runs for a session, `postgres_url`
+is an empty place in it.
 """
 
 from __future__ import annotations
@@ -58,13 +58,17 @@ def postgres_server() -> Iterator[Path]:
 
 @pytest.fixture
 def postgres_url(postgres_server: Path) -> str:
+    """Return the URL of an empty database: a schema of its own, since a real one is a thousand files."""
     import psycopg
 
     name = f"assay_{next(_numbers)}"
-    where = f"host={postgres_server} user=test dbname=postgres"
-    with psycopg.connect(where, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"postgresql+psycopg://test@/{name}?host={postgres_server}"
+    with psycopg.connect(
+        f"host={postgres_server} user=test dbname=postgres", autocommit=True
+    ) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+    return (
+        f"postgresql+psycopg://test@/postgres?host={postgres_server}&options=-csearch_path%3D{name}"
+    )
 
 
 def _unprivileged() -> tuple[list[str], pwd.struct_passwd | None]:

@@ -248,6 +248,62 @@ def test_opening_an_up_to_date_database_leaves_alembic_unloaded(vault_file: Path
     assert subprocess.run([sys.executable, "-c", program, vault_file]).returncode == 0
 
 
+def test_database_that_nobody_closed_leaves_no_log_behind(vault_file: Path):
+    program = "import sys; from assay_nb.store.database import Database; database = Database.open(sys.argv[1])"
+
+    subprocess.run([sys.executable, "-W", "error", "-c", program, vault_file], check=True)
+
+    assert [path.name for path in vault_file.parent.iterdir()] == ["vault.db"]
+
+
+def test_sound_database_is_told_from_a_damaged_one(database: Database, vault_file: Path):
+    assert database.is_sound()
+    with database.write() as connection:
+        for number in range(300):
+            _put(connection, "x" * 300, f"{number}")
+    database.close()
+    middle = vault_file.stat().st_size // 2 // 4096 * 4096
+    with vault_file.open("r+b") as file:
+        file.seek(middle)
+        file.write(b"\xa5" * 4096)
+
+    with closing(Database.open(vault_file)) as damaged:
+        assert damaged.is_sound() is False
+
+
+def test_old_sqlite_is_said_before_anything_fails(
+    vault_file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+
+    with pytest.raises(StoreUnavailable, match="has no strict tables"):
+        Database.open(vault_file)
+
+
+def test_threads_that_open_an_empty_postgres_at_once_all_get_it(postgres_url: str):
+    def open_and_close(_: int) -> None:
+        Database.open(postgres_url).close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(open_and_close, range(8)))
+
+    with closing(Database.open(postgres_url)) as database, database.read() as connection:
+        assert _values(connection) == []
+
+
+def test_connection_that_the_server_cut_is_replaced(postgres_url: str):
+    with closing(Database.open(postgres_url)) as database:
+        with database.write() as connection:
+            _put(connection, "kept")
+            (mine,) = connection.scalars(text("SELECT pg_backend_pid()"))
+        with closing(Database.open(postgres_url)) as other, other.write() as connection:
+            connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": mine})
+
+        with database.read() as connection:
+            assert _values(connection) == ["kept"]
+
+
+@pytest.mark.slow
 def test_twenty_processes_make_one_database(vault_file: Path):
     program = """
 import sys

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import CheckConstraint, text
 
 from assay_nb.errors import StoreUnavailable
 from assay_nb.store import migrations
@@ -43,8 +43,9 @@ def test_every_table_is_strict_and_checked_as_in_the_list(database: Database):
 
     for table in metadata.sorted_tables:
         assert strict[table.name] == 1
-        checks = [c for c in table.constraints if type(c).__name__ == "CheckConstraint"]
-        assert sql[table.name].count("CHECK") == len(checks)
+        checks = {str(c.sqltext) for c in table.constraints if isinstance(c, CheckConstraint)}
+        assert sql[table.name].count("CHECK (") == len(checks)
+        assert all(f"CHECK ({check})" in sql[table.name] for check in checks)
 
 
 def _pairs(connection: Connection, query: str) -> dict[str, Any]:

@@ -379,6 +379,11 @@ def test_model_is_kept_per_workspace(team: Workspaces):
     assert team.set_model("adam", "research", None).model is None
 
 
+def test_model_of_the_personal_workspace_can_be_the_first_thing_one_sets(workspaces: Workspaces):
+    assert workspaces.set_model("ada", "personal", "google/gemini-3-pro").role == "owner"
+    assert workspaces.active("ada").model == "google/gemini-3-pro"
+
+
 def _error(act) -> AssayError | None:
     try:
         act()

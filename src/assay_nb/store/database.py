@@ -6,16 +6,18 @@ transaction: `read` sees one consistent state and cannot write, `write` is all o
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.exc import NoSuchModuleError as NoSuchDialect
 
 from assay_nb.errors import StoreUnavailable
@@ -27,6 +29,7 @@ __all__ = ["Connection", "Database"]
 
 _WRITE = "assay_write"
 _SERIAL_LOCK = 0x61737361795F6E62  # "assay_nb" as 64 bits: our advisory lock in a shared PostgreSQL
+_OLDEST_SQLITE = (3, 37)
 _PRAGMAS = (
     "synchronous = FULL",
     "secure_delete = ON",
@@ -57,6 +60,8 @@ class Database:
         # SQLite lets processes wait for each other by sleeping ever longer; threads queue up here instead.
         self._turn = threading.Lock()
         self._thread = threading.local()
+        # Whoever forgets `close` still leaves no log file behind.
+        weakref.finalize(self, _dispose, engine, os.getpid())
 
     @classmethod
     def open(
@@ -159,6 +164,18 @@ class Database:
                 ).connect() as connection:
                     connection.exec_driver_sql("VACUUM")
 
+    def is_sound(self) -> bool:
+        """Read every page and say whether they fit together; `doctor` asks."""
+        if not self._is_sqlite:
+            return True  # the server watches over its own files
+        with self.read() as connection:
+            try:
+                return connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() == "ok"
+            except OperationalError:
+                raise
+            except DatabaseError:
+                return False  # damaged so badly that it cannot even be looked through
+
     def close(self) -> None:
         """Close every connection that is not in use."""
         self._engine.dispose()
@@ -212,6 +229,11 @@ class Database:
             self._thread.busy = False
 
 
+def _dispose(engine: Engine, process: int) -> None:
+    # A forked child must not close its parent's connections.
+    engine.dispose(close=os.getpid() == process)
+
+
 def _parse_location(where: Path | str) -> URL:
     if isinstance(where, Path) or "://" not in where:
         return URL.create("sqlite", database=str(Path(where).expanduser().absolute()))
@@ -238,6 +260,11 @@ def _name(url: URL) -> str:
 
 
 def _sqlite_engine(url: URL, busy_timeout: float) -> Engine:
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise StoreUnavailable(
+            f"This Python comes with SQLite {sqlite3.sqlite_version}, which has no strict tables.",
+            hint="Use a Python with SQLite 3.37 or newer.",
+        )
     engine = create_engine(
         url,
         hide_parameters=True,

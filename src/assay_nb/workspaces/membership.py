@@ -218,8 +218,9 @@ class Workspaces:
 
     def set_model(self, user: str, name_or_id: str | bytes, model: str | None) -> Workspace:
         """Choose the model that calls in a workspace use when none is named; None takes the default."""
+        workspace = self.authorize(user, name_or_id, "set_model")
         with self._database.write() as connection:
-            workspace = self._allowed(connection, user, name_or_id, "set_model")
+            workspace = self._allowed(connection, user, workspace.id, "set_model")
             rows.set_model(connection, workspace.id, model)
         return replace(workspace, model=model)
 
