@@ -115,6 +115,13 @@ def test_near_quote_is_not_looked_for_outside_of_the_cited_segment(segment: str 
     assert find("Summarize {{ticket}} briefly", segment) is None
 
 
+def test_near_quote_is_reanchored_to_whole_words():
+    anchor = find("Briefly and be detailed", "s2")
+
+    assert anchor is not None
+    assert anchor.exact == "briefly and be detailed"
+
+
 def test_short_near_quote_is_rejected():
     assert find("be detaild", "s2") is None
 

@@ -27,6 +27,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 from assay_nb.instruments import languages
@@ -117,7 +118,9 @@ class Facts:
 
     @cached_property
     def literals(self) -> list[tuple[str, str, Span]]:
-        return list(_find_literals(self.text))
+        """What must not get lost, outside of JSON blocks, which are compared as values."""
+        blocks = [span for _, span in self.json]
+        return [found for found in _find_literals(self.text) if not _within(found[2], blocks)]
 
     @cached_property
     def json(self) -> list[tuple[str, Span]]:
@@ -216,7 +219,8 @@ def _check_tags(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
     for name in sorted(set(now_opened) | set(now_closed)):
         was = opened[name] - closed[name]
         now = now_opened[name] - now_closed[name]
-        if now != was and (now != 0):
+        gone = bool(closed[name]) and not now_closed[name]
+        if now != 0 and (now != was or gone):
             yield _error("I6", f"leaves the tag <{name}> without its counterpart")
     for name in sorted(opened):
         if opened[name] == closed[name] and not now_opened[name] and change.mode == "edit":
@@ -311,9 +315,9 @@ def _find_json(text: str, fences: Sequence[Span]) -> Iterator[tuple[str, Span]]:
     """Yield the objects and arrays that begin a line, outside of fences, and parse."""
     decoder = json.JSONDecoder()
     position = 0
-    for count, match in enumerate(_JSON_START.finditer(text)):
+    for match in islice(_JSON_START.finditer(text), _MOST_JSON):
         start = match.end() - 1
-        if count == _MOST_JSON or start < position or _within((start, start + 1), fences):
+        if start < position or _within((start, start + 1), fences):
             continue
         try:
             value, end = decoder.raw_decode(text, start)

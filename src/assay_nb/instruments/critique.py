@@ -569,7 +569,7 @@ def _describe(critique: Critique) -> Iterator[Block]:
         yield Details(title, [Items([make_item(finding) for finding in rare])])
     yield from _describe_drops(critique.consistency)
     yield from _explain_scores(critique)
-    yield make_fine_print(critique.provenance)
+    yield from make_fine_print(critique.provenance)
 
 
 def _summarise(critique: Critique, shown: Sequence[Finding]) -> Sequence[Inline]:

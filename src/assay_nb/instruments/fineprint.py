@@ -6,16 +6,15 @@ from collections.abc import Iterator
 
 from assay_nb.instruments.base import Provenance
 from assay_nb.messages import Usage
-from assay_nb.render.document import Callout, FinePrint, Inline
+from assay_nb.render.document import Callout, FinePrint
 
 _NAMES = {"anthropic": "Anthropic", "openai": "OpenAI", "google": "Google"}
 
 
-def make_fine_print(provenance: Provenance) -> FinePrint:
+def make_fine_print(provenance: Provenance) -> list[FinePrint]:
     """Return the last line: provider, model, tokens, cost. What is not known is left out."""
     parts = [part for part in _find_parts(provenance) if part]
-    content: list[Inline] = [" · ".join(parts)] if parts else []
-    return FinePrint(content)
+    return [FinePrint([" · ".join(parts)])] if parts else []
 
 
 def make_notices(provenance: Provenance) -> list[Callout]:

@@ -672,7 +672,7 @@ def _describe(result: Improvement) -> Iterator[Block]:
         yield Details(title, [Items([_make_dropped_item(d) for d in result.dropped])])
     if result.complete and result.accepted:
         yield Details("The prompt with the accepted edits", [Verbatim(result.text)])
-    yield make_fine_print(result.provenance)
+    yield from make_fine_print(result.provenance)
 
 
 def _summarise(result: Improvement) -> Sequence[Inline]:

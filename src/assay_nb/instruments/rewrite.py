@@ -387,7 +387,7 @@ def _describe(result: Rewrite) -> Iterator[Block]:
         yield Items([Item(str(n), [text]) for n, text in enumerate(result.changes, 1)])
     if result.complete:
         yield Details("Word by word", [Diff(_make_hunks(result))])
-    yield make_fine_print(result.provenance)
+    yield from make_fine_print(result.provenance)
 
 
 def _describe_verdict(result: Rewrite) -> Iterator[Block]:

@@ -360,17 +360,18 @@ def find_approximate(pattern: str, text: str, similarity: float) -> tuple[int, i
     near = [(distance, end) for end, distance in enumerate(distances, 1) if distance <= allowed]
     if not near:
         return None
-    best, end = min(near, key=lambda found: (found[0], not _is_word_end(text, found[1])))
+    best, end = min(near, key=lambda found: (found[0], _splits_word(text, found[1])))
     if any(abs(other - end) > len(pattern) // 2 for _, other in near):
         return None
     tail = text[max(0, end - len(pattern) - allowed) : end][::-1]
     lengths = list(_edit_distances(pattern[::-1], tail, anywhere=False))
-    length = next((n for n, distance in enumerate(lengths, 1) if distance == best), None)
-    return None if length is None else (end - length, end)
+    starts = [end - n for n, distance in enumerate(lengths, 1) if distance == best]
+    start = next((s for s in starts if not _splits_word(text, s)), starts[0])
+    return start, end
 
 
-def _is_word_end(text: str, end: int) -> bool:
-    return end == len(text) or not text[end].isalnum()
+def _splits_word(text: str, position: int) -> bool:
+    return 0 < position < len(text) and text[position - 1 : position + 1].isalnum()
 
 
 def _edit_distances(pattern: str, text: str, *, anywhere: bool) -> Iterator[int]:
