@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -39,6 +39,7 @@ def test_sign_flip_equals_the_enumeration_of_all_flips() -> None:
     assert sign_flip_test(sample) == np.mean([total >= sample.sum() - 1e-12 for total in by_hand])
 
 
+@settings(deadline=None)
 @given(st.integers(6, 14), st.integers(0, 14))
 def test_sign_flip_of_equal_differences_is_the_sign_test(rows: int, losses: int) -> None:
     losses = min(losses, rows)

@@ -144,7 +144,7 @@ def _false_improved_scores(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("rows", "runs"), [(8, 1_500), (11, 1_000), pytest.param(40, 250, id="drawn flips")]
+    ("rows", "runs"), [(8, 1_500), (11, 1_000), pytest.param(40, 150, id="drawn flips")]
 )
 def test_scores_without_change_are_called_improved_at_most_once_in_forty(
     rows: int, runs: int

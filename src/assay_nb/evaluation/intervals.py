@@ -4,7 +4,7 @@ Which interval, and why, was settled by measuring coverage. Below thirty units t
 narrow (its 95% holds 80 to 92%), and so is a normal interval; Student's t is right for scores. For pass
 and fail even t fails where few rows differ: with one row in twenty fixed and none broken it covers a third
 to three quarters. There one imagined win and one imagined loss are added first (Bonett and Price's
-adjustment for paired proportions), which keeps coverage at 95% or above.
+adjustment for paired proportions), which keeps coverage above 94% whatever the truth.
 """
 
 from __future__ import annotations
