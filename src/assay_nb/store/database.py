@@ -29,6 +29,7 @@ __all__ = ["Connection", "Database"]
 
 _WRITE = "assay_write"
 _SERIAL_LOCK = 0x61737361795F6E62  # "assay_nb" as 64 bits: our advisory lock in a shared PostgreSQL
+_POSTGRES_READ = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _OLDEST_SQLITE = (3, 37)
 _PRAGMAS = (
     "synchronous = FULL",
@@ -51,11 +52,7 @@ class Database:
         self._name = name
         self._busy_timeout = busy_timeout
         self._is_sqlite = engine.dialect.name == "sqlite"
-        self._reading = engine.execution_options(
-            **{}
-            if self._is_sqlite
-            else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        )
+        self._reading = engine if self._is_sqlite else engine.execution_options(**_POSTGRES_READ)
         self._writing = engine.execution_options(**{_WRITE: True})
         # SQLite lets processes wait for each other by sleeping ever longer; threads queue up here instead.
         self._turn = threading.Lock()
@@ -192,17 +189,20 @@ class Database:
         self.scrub()
 
     def _truncate_log(self) -> bool:
-        busy, _, _ = self._run_outside_transactions("PRAGMA wal_checkpoint(TRUNCATE)")[0]
+        busy, _, _ = self._run_outside_transactions("PRAGMA wal_checkpoint(TRUNCATE)", wait=0)[0]
         return busy == 0
 
-    def _run_outside_transactions(self, statement: str) -> list[Any]:
+    def _run_outside_transactions(self, statement: str, wait: float | None = None) -> list[Any]:
+        usual = int(self._busy_timeout * 1000)
         raw = self._engine.raw_connection()
+        cursor = raw.cursor()
         try:
-            cursor = raw.cursor()
             cursor.execute("PRAGMA query_only = OFF")
+            cursor.execute(f"PRAGMA busy_timeout = {usual if wait is None else int(wait * 1000)}")
             cursor.execute(statement)
             return list(cursor.fetchall())
         finally:
+            cursor.execute(f"PRAGMA busy_timeout = {usual}")
             raw.close()
 
     @contextmanager
