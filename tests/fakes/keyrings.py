@@ -22,7 +22,7 @@ class MemoryKeyring(KeyringBackend):
     @classmethod
     def over(cls, entries: dict[tuple[str, str], str]) -> MemoryKeyring:
         # The entries are the class's: a trusted backend's instances hold no state of their own.
-        return type("MemoryKeyring", (cls,), {"entries": entries, "__module__": cls.__module__})()
+        return type(cls.__name__, (cls,), {"entries": entries, "__module__": cls.__module__})()
 
     def get_password(self, service: str, username: str) -> str | None:
         return self.entries.get((service, username))

@@ -34,7 +34,7 @@ class House:
     """One vault, its files, and what is stored in it."""
 
     home: Path
-    keys: dict[tuple[bytes, str], str] = field(default_factory=dict[tuple[bytes, str], str])
+    keys: dict[tuple[bytes, str], str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)

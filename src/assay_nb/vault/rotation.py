@@ -81,6 +81,7 @@ def rotate_master(books: Books, actor: str) -> Rotation:
     rows = books.load_books()
     if rows is None:
         raise WrongUsage("No key is stored yet, so there is no master key to rotate.")
+    books.check()
     keystore, vault_id = books.masters.keystore, rows.vault.vault_id
     old, new = active_of(rows.masters), MasterKey.generate()
     keystore.put(vault_id, new)
