@@ -85,6 +85,8 @@ def test_change_that_must_not_be_is_an_error(check: str, before: str, after: str
         ("Call `run(x)`.", "First call `run(x)`."),
         ("1. Be kind.\n2. Be brief.", "1. Be brief."),
         ("In 3 lines. In 3 lines.", "In 3 lines."),
+        ('Say "not found" then.', "Say `not found` then."),
+        ("Step 1: read.\nStep 2: write.", "Read.\nWrite."),
         ("Don't shout, don't cry.", "Stay calm."),
         ("Is a < b and b > c?", "Is b > c?"),
         ("<doc>x</doc>", "<doc>\nx\n</doc>"),
@@ -138,6 +140,11 @@ def test_rewrite_may_repeat_a_variable_and_move_a_block():
 
     assert breaks(before, after) == {"I1", "I2"}
     assert breaks(before, after, mode="rewrite") == set()
+
+
+def test_rewrite_may_say_once_what_was_said_twice_in_code():
+    assert "I3" in breaks("Call `f`. Call `f`.", "Call `f`.")
+    assert breaks("Call `f`. Call `f`.", "Call `f`.", mode="rewrite") == set()
 
 
 def test_new_literals_are_remarked_but_allowed():

@@ -316,3 +316,19 @@ def test_preview_shows_whole_edits_only_and_accepts_none():
 def test_reply_that_never_fits_is_a_bad_reply():
     with pytest.raises(BadReply):
         run("improve", "{}", "{}")
+
+
+def test_critique_without_findings_is_refused_before_a_call_is_paid():
+    review = run("critique", make_critique())
+
+    with pytest.raises(WrongUsage, match="nothing to mend"):
+        INSTRUMENTS["improve"].start(PROMPT, {"findings": review.to_dict()})
+
+
+def test_number_that_no_edit_has_is_told_and_does_not_lose_the_reply():
+    result = improve(SHORTER, accept="1,9")
+
+    assert (result.accepted, result.absent) == ((1,), (9,))
+    assert any(
+        isinstance(b, Callout) and "9" in str(b.content) for b in result.to_document().blocks
+    )

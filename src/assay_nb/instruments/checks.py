@@ -180,7 +180,7 @@ def _check_code(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
     for start, end in old.code:
         code = old.text[start:end]
         if there[code]:
-            there[code] -= 1
+            there[code] -= change.mode == "edit"  # a rewrite may say once what was said twice
         elif not _touches((start, end), change.about):
             yield _error("I3", f"changes the code {_show(code)}")
 
@@ -188,10 +188,12 @@ def _check_code(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
 def _check_literals(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
     there = dict.fromkeys((kind, value) for kind, value, _ in new.literals)
     known = {(kind, value) for kind, value, _ in old.literals}
+    text = " ".join(new.text.split())  # quoted words may lose their quotation marks
     lost = dict.fromkeys(
         (kind, value)
         for kind, value, span in old.literals
         if (kind, value) not in there
+        and not (kind == "quoted text" and value in text)
         and (kind in _ALWAYS_KEPT or not _touches(span, change.settled))
     )
     for kind, value in lost:
@@ -291,7 +293,9 @@ _LITERALS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("constant", re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")),
     ("number", re.compile(r"(?<![\w.])\d+(?:[.,:]\d+)*(?:\s?%)?(?!\w)")),
 )
-_LIST_NUMBER = re.compile(r"^[ \t]*\d+[.)][ \t]", re.MULTILINE)
+_LIST_NUMBER = re.compile(
+    r"^[ \t#>*-]*(?:step |rule )?\d+[.):](?!\S)", re.MULTILINE | re.IGNORECASE
+)
 _JSON_START = re.compile(r"^[ \t]*[{\[]", re.MULTILINE)
 _MOST_JSON = 200
 _SHORTEST_JSON = 8

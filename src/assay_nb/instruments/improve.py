@@ -179,6 +179,7 @@ class Improvement(Shown):
         edits: The edits that passed the checks, numbered in the order of the text.
         dropped: Those that did not, with the reason.
         accepted: Numbers of the edits that `text` has applied.
+        absent: Numbers that were to be accepted and that no edit has.
         unanchored: Findings dropped since their words are not in the prompt.
         complete: False for what is shown while the reply is still coming.
     """
@@ -191,6 +192,7 @@ class Improvement(Shown):
     edits: tuple[ProposedEdit, ...]
     dropped: tuple[DroppedEdit, ...] = ()
     accepted: tuple[int, ...] = ()
+    absent: tuple[int, ...] = ()
     unanchored: int = 0
     complete: bool = True
     provenance: Provenance = field(default_factory=Provenance)
@@ -234,7 +236,7 @@ class Improvement(Shown):
     def accept(self, accept: Accept = "all") -> Improvement:
         """Return the same improvement with other edits accepted."""
         self.apply(accept)
-        return replace(self, accepted=_pick(accept, self.edits))
+        return replace(self, accepted=_pick(accept, self.edits), absent=())
 
     def with_provenance(self, provenance: Provenance) -> Improvement:
         return replace(self, provenance=provenance)
@@ -247,6 +249,7 @@ class Improvement(Shown):
             "edits": [proposed.to_dict() for proposed in self.edits],
             "dropped": [dropped.to_dict() for dropped in self.dropped],
             "accepted": list(self.accepted),
+            "absent": list(self.absent),
             "text": self.text,
             "touched": self.touched,
             "advice": self.advice,
@@ -266,6 +269,7 @@ class Improvement(Shown):
             edits=tuple(ProposedEdit.from_dict(e) for e in fields["edits"]),
             dropped=tuple(DroppedEdit.from_dict(dropped) for dropped in fields["dropped"]),
             accepted=tuple(fields["accepted"]),
+            absent=tuple(fields["absent"]),
             unanchored=fields["unanchored"],
             complete=fields["complete"],
             provenance=decode_provenance(fields["provenance"]),
@@ -402,7 +406,12 @@ def _take_findings(value: Any, prompt: str) -> tuple[Finding, ...] | None:
     locator = Locator(prompt, split_segments(prompt))
     moved = [_move(finding, locator) for finding in earlier]
     kept = tuple(finding for finding in moved if finding)
-    if earlier and not kept:
+    if not earlier:
+        raise WrongUsage(
+            "This critique has no findings, so there is nothing to mend.",
+            hint="Without it, improve looks for findings of its own.",
+        )
+    if not kept:
         raise WrongUsage(
             "None of these findings is about words of this prompt.",
             hint="Critique this version of the prompt first.",
@@ -459,14 +468,15 @@ def _describe_finding(finding: Finding) -> str:
 def preview(prompt: str, partial: str) -> Improvement | None:
     """Return the edits that an unfinished reply already holds whole, or None while it holds nothing.
 
-    Nothing is accepted: the edits have not been checked together.
+    They are not checked yet, so none is accepted, and some may not be in the result.
     """
     data = parse_partial(partial)
     if not data:
         return None
     whole = {**data, "edits": get_objects(data, "edits")[:-1]}
     kind = find_kind(prompt, {})
-    return replace(make_improvement(prompt, kind, whole, accept="none"), complete=False)
+    result = make_improvement(prompt, kind, whole, accept="none", check=False)
+    return replace(result, complete=False)
 
 
 # --- what is made of it ---------------------------------------------------------------------------
@@ -490,6 +500,7 @@ def make_improvement(
     *,
     findings: tuple[Finding, ...] | None = None,
     accept: Accept = "all",
+    check: bool = True,
 ) -> Improvement:
     """Return what the reply proposes, as far as it holds."""
     locator = Locator(prompt, split_segments(prompt))
@@ -497,7 +508,7 @@ def make_improvement(
     if findings is None:
         findings, unanchored = _read_findings(data, locator)
     found, dropped = _locate(data, locator, {finding.id: finding for finding in findings})
-    kept, refused = _Checker(prompt).choose(found)
+    kept, refused = _Checker(prompt).choose(found) if check else (_order(found), [])
     edits = tuple(
         ProposedEdit(
             number=number,
@@ -517,6 +528,7 @@ def make_improvement(
         edits=edits,
         dropped=(*dropped, *refused),
         accepted=_pick(accept, edits),
+        absent=tuple(sorted(set(parse_accept(accept) or ()) - {e.number for e in edits})),
         unanchored=unanchored,
     )
 
@@ -593,6 +605,11 @@ def _space(prompt: str, at: int, text: str) -> str:
 _Checked: TypeAlias = tuple[_Candidate, list[Breach]]
 
 
+def _order(candidates: Sequence[_Candidate]) -> list[_Checked]:
+    ordered = sorted(candidates, key=lambda c: (c.edit.start, c.edit.end))
+    return [(candidate, []) for candidate in ordered]
+
+
 class _Checker:
     """Lets through the edits that keep the invariants, each alone and all together."""
 
@@ -602,8 +619,7 @@ class _Checker:
 
     def choose(self, candidates: Sequence[_Candidate]) -> tuple[list[_Checked], list[DroppedEdit]]:
         """Return the edits that hold, in the order of the text, and those that break something."""
-        ordered = sorted(candidates, key=lambda c: (c.edit.start, c.edit.end))
-        alone = [(candidate, self._find_breaches([candidate])) for candidate in ordered]
+        alone = [(c, self._find_breaches([c])) for c, _ in _order(candidates)]
         good = [checked for checked in alone if not _errors(checked[1])]
         dropped = [self._refuse(c, breaches, "") for c, breaches in alone if _errors(breaches)]
         if len(good) > 1 and _errors(self._find_breaches([c for c, _ in good])):
@@ -663,6 +679,11 @@ def _describe(result: Improvement) -> Iterator[Block]:
     if result.advice:
         text = f"The edits touch {result.touched:.0%} of the prompt: %%rewrite is the better tool here."
         yield Callout("info", [text])
+    if result.absent and result.complete:
+        numbers = ", ".join(map(str, result.absent))
+        yield Callout(
+            "warning", [f"No edit has the number {numbers}, so nothing was accepted for it."]
+        )
     if result.edits:
         findings = {finding.id: finding for finding in result.findings}
         hunks = [_make_hunk(result, edit, findings.get(edit.finding)) for edit in result.edits]
@@ -678,7 +699,7 @@ def _describe(result: Improvement) -> Iterator[Block]:
 def _summarise(result: Improvement) -> Sequence[Inline]:
     count = len(result.edits)
     if not result.complete:
-        return [f"So far: {count} edit{'s' if count != 1 else ''}."]
+        return [f"So far: {count} edit{'s' if count != 1 else ''}, not checked yet."]
     if not count:
         why = " that passed the checks" if result.dropped else ""
         return [Badge("no change", "good"), f" There is no edit to propose{why}."]
@@ -688,8 +709,8 @@ def _summarise(result: Improvement) -> Sequence[Inline]:
         f"{count} edit{'s' if count != 1 else ''}, {which} accepted. ",
         Code(".text"),
         " has them applied, ",
-        Code(".apply([1])" if count == 1 else ".apply([1, 2])"),
-        " any others.",
+        Code(".apply([1])"),
+        " only those you name.",
     ]
 
 

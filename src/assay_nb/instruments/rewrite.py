@@ -70,7 +70,9 @@ _ROOM = 1_200
 """Characters that any rewrite may have: a one-line draft needs more than one and a half lines."""
 
 _NORMATIVE = re.compile(
-    r"\b(?:must|never|only|always|at (?:most|least)|do not|don't|don’t|cannot|may not|no more than|exactly)\b",
+    r"\b(?:must|never|only|always|at (?:most|least)|do not|don't|don’t|cannot|may not|no more than"
+    r"|exactly|muss|müssen|darf|dürfen|nie|niemals|nur|immer|höchstens|mindestens|doit|doivent"
+    r"|jamais|seulement|toujours|au (?:plus|moins)|debe|deben|nunca|solo|siempre|como máximo)\b",
     re.IGNORECASE,
 )
 _TONES: dict[Status, Tone] = {
