@@ -79,11 +79,14 @@ def sign_vault(
 
 
 def _encode_key(key: KeyRow) -> bytes:
-    # What the envelope is bound to needs no second signature; this covers the rest, and which version.
+    # Which key it is, which version, and what its envelope is not bound to. An edit of the rest closes
+    # this one key, and leaves its neighbours open.
     return encode_fields(
         (
             (Tag.ROW, key.row_id),
+            (Tag.PROVIDER, key.provider.encode()),
             (Tag.ROW_VERSION, encode_number(key.row_version)),
+            (Tag.MODE, key.mode.encode()),
             (Tag.ENVELOPE, hashlib.sha256(key.envelope).digest()),
             (Tag.STATE, key.verified.encode()),
             (Tag.ACTOR, key.added_by.encode()),
