@@ -46,6 +46,7 @@ _LIVE = re.compile(r"[$\\]|@\w|//|:/|www\.|[^\W\d_]:\w|\w\.[^\W\d_]{2}|#\w|&#?\w
 
 _ACTIVE = re.compile(r"[*\[\]~|`<&]|(?<![^\W_])_|_(?![^\W_])")
 _ENTITIES = {"<": "&lt;", "&": "&amp;", "`": "&#96;"}
+_EDGE = re.compile(r"^(?: |<br>)+|(?: |<br>)+$")
 _FIRST = re.compile(r"^(\d*)([-+=#:%>.)])")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _WIDTH = 96
@@ -219,7 +220,7 @@ def _prefixed(prefix: str, lines: Iterable[str]) -> list[str]:
 
 def _line(content: Iterable[Inline]) -> str:
     """Return inline content as one line that begins no list, heading, quote or other block."""
-    joined = "".join(map(_part, content)).strip()
+    joined = _EDGE.sub("", "".join(map(_part, content)))
     return _FIRST.sub(r"\1\\\2", joined)
 
 
