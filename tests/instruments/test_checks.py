@@ -196,10 +196,10 @@ def test_language_is_not_guessed(text: str):
         "here is the ",
     ],
 )
-def test_hostile_text_of_200_kb_is_checked_in_a_moment(filler: str):
-    text = (filler * 200_000)[:200_000]
+def test_hostile_text_of_50_kb_is_checked_in_a_moment(filler: str):
+    text = (filler * 50_000)[:50_000]
 
     begun = time.perf_counter()
     Invariants(text).find_breaches(Change(after=text + " x", inserted=["x"]))
 
-    assert time.perf_counter() - begun < 15
+    assert time.perf_counter() - begun < 5

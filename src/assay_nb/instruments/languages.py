@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 _STOP_WORDS: dict[str, frozenset[str]] = {
     name: frozenset(words.split())
@@ -24,16 +25,30 @@ _ENOUGH_WORDS = 12
 _ENOUGH_HITS = 4
 _LEAD = 1.5
 _FOREIGN_SHARE = 0.05
+_FEW = 3
 _MOST_LETTERS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A text's language, where the vote is clear, and how many letters it has of each script."""
+
+    language: str | None
+    scripts: Counter[str]
+
+
+def find_voice(text: str) -> Voice:
+    """Return the language and the scripts of `text`, judged by its beginning if it is very long."""
+    return Voice(find_language(text), find_scripts(text))
 
 
 def find_language(text: str) -> str | None:
     """Return the language with clearly the most stop words, or None where the vote is not clear."""
-    words = [word.lower() for word in _WORD.findall(text[:_MOST_LETTERS])]
-    if len(words) < _ENOUGH_WORDS:
+    words = Counter(_WORD.findall(text[:_MOST_LETTERS].lower()))
+    if words.total() < _ENOUGH_WORDS:
         return None
     votes = Counter(
-        {name: sum(word in stops for word in words) for name, stops in _STOP_WORDS.items()}
+        {name: sum(words[stop] for stop in stops) for name, stops in _STOP_WORDS.items()}
     )
     (first, most), (_, second) = votes.most_common(2)
     return first if most >= _ENOUGH_HITS and most >= _LEAD * second else None
@@ -41,25 +56,26 @@ def find_language(text: str) -> str | None:
 
 def find_scripts(text: str) -> Counter[str]:
     """Return how many letters are of each script, such as `LATIN`, `CYRILLIC` or `CJK`."""
-    letters = Counter(c for c in text[:_MOST_LETTERS] if c.isalpha())
     scripts = Counter[str]()
-    for letter, count in letters.items():
-        scripts[unicodedata.name(letter, "?").split(" ")[0].split("-")[0]] += count
+    for character, count in Counter(text[:_MOST_LETTERS]).items():
+        if character.isalpha():
+            scripts[unicodedata.name(character, "?").split(" ")[0].split("-")[0]] += count
     return scripts
 
 
-def compare(before: str, after: str, inserted: Sequence[str]) -> str | None:
-    """Return what changed of language or script, as a message, or None."""
-    old, new = find_scripts(before), find_scripts(after)
+def compare(before: Voice, after: Voice, inserted: Sequence[str]) -> str | None:
+    """Return what changed of language or script, as a message, or None.
+
+    Each inserted text is judged alone too: a sentence in another language is lost in a long prompt.
+    """
+    old, new = before.scripts, after.scripts
     for script, count in new.items():
-        if count > 3 and not old[script] and count > _FOREIGN_SHARE * new.total():
+        if count > _FEW and not old[script] and count > _FOREIGN_SHARE * new.total():
             return f"brings in {script.title()} script"
     for script, count in old.items():
-        if count > _FOREIGN_SHARE * old.total() and count > 3 and not new[script]:
+        if count > _FEW and not new[script] and count > _FOREIGN_SHARE * old.total():
             return f"takes out the {script.title()} script"
-    language = find_language(before)
-    for text in (after, *inserted):
-        other = find_language(text)
-        if language and other and language != other:
-            return f"changes the language from {language} to {other}"
+    for language in (after.language, *map(find_language, inserted)):
+        if before.language and language and before.language != language:
+            return f"changes the language from {before.language} to {language}"
     return None
