@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay_nb.errors import WrongUsage
@@ -119,6 +119,7 @@ def test_triple_braces_keep_their_outer_pair() -> None:
     assert fill('{"user": {{{name}}}}', {"name": "x"}) == '{"user": {x}}'
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(alphabet="{}$%ab |:\n`~_\\^", max_size=80))
 def test_variables_are_ordered_disjoint_and_verbatim(text: str) -> None:
     position = 0
@@ -128,6 +129,7 @@ def test_variables_are_ordered_disjoint_and_verbatim(text: str) -> None:
         position = variable.end
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_text_without_our_variables_is_filled_to_itself(before: str, after: str) -> None:
     text = re.sub(r"\{\{|\}\}", "", before + after)
@@ -135,6 +137,7 @@ def test_text_without_our_variables_is_filled_to_itself(before: str, after: str)
     assert fill(text, {}) == text
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     st.lists(
         st.one_of(

@@ -62,7 +62,9 @@ _FORMAT_FIELD = re.compile(
 )
 _DOLLAR_FIELD = re.compile(rf"({_NAME}(?:[ .-]\w+)*)(?::(.*))?")
 _BLOCK_TAG = re.compile(rf"[-+]?\s*({_NAME})")
-_FENCE_LINE = re.compile(r"^[ \t]{0,12}(`{3,}|~{3,})", re.MULTILINE)
+_FENCE_LINE = re.compile(
+    r"^[ \t]{0,12}(?P<bullet>(?:[-*+]|\d{1,3}[.)])[ \t]{1,4})?(?P<marks>`{3,}|~{3,})", re.MULTILINE
+)
 _TEX_COMMAND = re.compile(r"\\[A-Za-z]+\*?$")
 _CODE_PREFIX = re.compile(r"(?:\bimport |\bexport |\bfrom )$")
 _FORMAT_STRING = re.compile(r"\b[fF][rR]?[\"']")
@@ -135,14 +137,16 @@ def find_fences(text: str) -> list[tuple[int, int]]:
         if opened is None:
             if "`" not in text[match.end() : line_end]:
                 opened = match
-        elif _closes(opened[1], match[1], text[match.end() : line_end]):
+        elif _closes(opened, match, text[match.end() : line_end]):
             fences.append((opened.start(), line_end))
             opened = None
     return [*fences, (opened.start(), len(text))] if opened else fences
 
 
-def _closes(opening: str, closing: str, rest: str) -> bool:
-    return opening[0] == closing[0] and len(closing) >= len(opening) and not rest.strip("`~ \t\r")
+def _closes(opened: re.Match[str], match: re.Match[str], rest: str) -> bool:
+    opening, closing = opened["marks"], match["marks"]
+    alike = opening[0] == closing[0] and len(closing) >= len(opening)
+    return alike and not match["bullet"] and not rest.strip("`~ \t\r")
 
 
 def _line_end(text: str, position: int) -> int:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay_nb.instruments.lint import RULES, LintReport, lint
@@ -101,8 +101,9 @@ def test_rule_reports_its_own_bad_example_and_not_its_good_one(rule) -> None:
         "variables": ["customer"] if rule.id == "A001" else None,
         "model": "claude-opus-5-5" if rule.needs_model else None,
     }
+    knobs = {"temperature": 0} if rule.id == "A012" else None  # no words of the prompt are at fault
 
-    assert rule.id in rules_of(lint(rule.bad, **known))
+    assert rule.id in rules_of(lint(rule.bad, knobs=knobs, **known))
     assert rules_of(lint(rule.good, **known)) == []
 
 
@@ -183,6 +184,7 @@ PIECES = st.sampled_from(
 TEXTS = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=40).map(" ".join))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(TEXTS)
 def test_any_text_is_read_and_spans_stay_within_it(text: str) -> None:
     report = lint(text, variables=["x", "name"], model="claude-opus-5-5")
@@ -194,6 +196,7 @@ def test_any_text_is_read_and_spans_stay_within_it(text: str) -> None:
             assert 0 <= finding.fix.start <= finding.fix.end <= len(text)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(TEXTS)
 def test_fixes_mend_what_they_are_for_and_break_nothing(text: str) -> None:
     report = lint(text, variables=["x", "name"])

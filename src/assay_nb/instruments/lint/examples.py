@@ -56,8 +56,18 @@ def find_json(source: Source) -> Iterator[JsonExample]:
     while match := _START.search(source.text, position):
         start = match.start()
         position = max(_end_of_value(source.text, start), start + 1)
-        if not source.in_fence(start) and _KEY.search(source.text, start, position):
+        if (
+            not source.in_fence(start)
+            and not _in_expression(source.text, start)
+            and _KEY.search(source.text, start, position)
+        ):
             yield JsonExample(source.text[start:position], start, position)
+
+
+def _in_expression(text: str, start: int) -> bool:
+    """Whether a Jinja expression is open there: its braces are a dictionary."""
+    before = text[max(0, start - 200) : start]
+    return before.rfind("{{") > before.rfind("}}")
 
 
 def _in_fence(text: str, start: int, end: int) -> Iterator[JsonExample]:

@@ -28,7 +28,9 @@ class Words:
         vague_counts: Quantity words.
         products: Nouns for what a model writes.
         countables: Nouns for what it is asked to write several of.
-        numbers: Number words.
+        numbers: Number words that count, whatever follows.
+        articles: Words that count only before a unit: "in einem Satz".
+        units: What an article counts.
         brief: Words for few words.
         detailed: Words for many.
         be: Forms that make a predicate of an adjective ("be brief", "keep it brief").
@@ -47,10 +49,17 @@ class Words:
     products: frozenset[str]
     countables: frozenset[str]
     numbers: frozenset[str]
+    articles: frozenset[str]
+    units: frozenset[str]
     brief: frozenset[str]
     detailed: frozenset[str]
     be: frozenset[str]
     examples: frozenset[str]
+
+    @property
+    def function_words(self) -> frozenset[str]:
+        """The words that hold its sentences together."""
+        return _MARKERS[self.language]
 
 
 def word_set(words: str) -> frozenset[str]:
@@ -61,6 +70,20 @@ def word_set(words: str) -> frozenset[str]:
 ENGLISH = Words(
     language="en",
     imperatives=word_set(
+        "accept adapt adhere advise aim allocate annotate append apply approve arrange "
+        "assemble avoid back balance be bring capitalise capitalize capture change claim "
+        "clean combine comment comply confirm connect contact continue contrast cross-check "
+        "cut deduct delete deliver derive design detail direct display divide do double-check "
+        "download elaborate embed emit emphasise emphasize execute expand explore fetch "
+        "filter flag forward gather get guide hand handle import index inform install "
+        "interpret introduce invent join justify lead link listen load log lower maintain "
+        "manage map measure mimic monitor move normalise normalize notify number open "
+        "optimise optimize outline pair parse pass pause perform personalise plan post prompt "
+        "protect pull push quantify query raise reach recall recap record redact reduce "
+        "reject release remain repeat request research resolve restrict retrieve retry reuse "
+        "save scan schedule share shorten sign specify spend spot store strip submit "
+        "substitute supply swap switch tailor total track transcribe trim type understand "
+        "unify update upload vary view walk watch weigh welcome withhold "
         "act add address analyse analyze answer ask assess assign assume base begin break build "
         "calculate call categorise categorize check choose cite classify close collect compare "
         "complete compute condense consider convert copy correct count create decide define "
@@ -80,11 +103,11 @@ ENGLISH = Words(
         "please then first second third next finally also always and lastly afterwards now instead "
         "otherwise just only simply carefully if your task is to you must should"
     ),
-    obligations=word_set("must always only never shall should"),
+    obligations=word_set("must shall should"),
     negations=word_set("not never don't avoid without cannot can't mustn't shouldn't no"),
     alternatives=word_set(
         "instead but rather only unless except if use otherwise when where until beyond outside "
-        "more other than"
+        "more other than before after until because"
     ),
     vague_sizes=word_set("short brief concise long lengthy compact"),
     vague_manners=word_set("briefly concisely shortly"),
@@ -106,6 +129,8 @@ ENGLISH = Words(
         "one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty fifty "
         "hundred single once twice half dozen"
     ),
+    articles=word_set("a an"),
+    units=word_set("sentence paragraph word line bullet letter"),
     brief=word_set(
         "brief briefly concise concisely short terse succinct succinctly shortly minimal"
     ),
@@ -120,6 +145,18 @@ ENGLISH = Words(
 FRENCH = Words(
     language="fr",
     imperatives=word_set(
+        "aide aidez annonce annoncez applique appliquez arrondis arrondissez assure assurez "
+        "attends attendez avertis avertissez cherche cherchez combine combinez complète "
+        "complétez confirme confirmez convertis convertissez copie copiez coupe coupez couvre "
+        "détaille détaillez définis définissez développe développez effectue effectuez envoie "
+        "envoyez estime estimez examine examinez exprime exprimez imagine imaginez imite "
+        "imitez inclus incluez insère insérez interprète invite invitez joue jouez justifie "
+        "justifiez lance lancez numérote numérotez offre offrez ordonne ordonnez ouvre ouvrez "
+        "passe passez pense pensez planifie préfère prépare préparez prends prenez privilégie "
+        "privilégiez prononce rassure réduis réduisez refuse refusez regroupe regroupez "
+        "remercie remerciez remplis remplissez renseigne rends rendez reporte sépare séparez "
+        "simplifie simplifiez soigne souligne supprime supprimez surveille synthétise "
+        "transmets transmettez va allez vise "
         "agis ajoute ajoutez analyse analysez attribue attribuez calcule calculez choisis choisissez "
         "cite citez classe classez compare comparez commence commencez compte comptez conserve "
         "conservez corrige corrigez crée créez décris décrivez détermine déterminez donne donnez "
@@ -138,7 +175,7 @@ FRENCH = Words(
     openers=word_set(
         "puis ensuite enfin d'abord alors et toujours aussi sinon uniquement maintenant"
     ),
-    obligations=word_set("dois devez doit doivent toujours jamais uniquement seulement faut"),
+    obligations=word_set("dois devez doit doivent faut"),
     negations=word_set(
         "ne n'est n'invente n'inventez n'utilise n'utilisez n'ajoute n'ajoutez pas jamais "
         "aucun aucune évite évitez sans"
@@ -164,9 +201,11 @@ FRENCH = Words(
         "mots-clés citations synonymes"
     ),
     numbers=word_set(
-        "un une deux trois quatre cinq six sept huit neuf dix onze douze quinze vingt trente "
+        "deux trois quatre cinq six sept huit neuf dix onze douze quinze vingt trente "
         "cinquante cent seul seule dizaine"
     ),
+    articles=word_set("un une"),
+    units=word_set("phrase paragraphe mot ligne puce lettre"),
     brief=word_set(
         "bref brève brefs brèves brièvement concis concise court courte succinct succincte "
         "succinctement"
@@ -182,6 +221,19 @@ FRENCH = Words(
 GERMAN = Words(
     language="de",
     imperatives=word_set(
+        "fordere fordern lege legen lösche löschen verschiebe verschieben schicke schicken "
+        "sende senden speichere speichern öffne öffnen schließe schließen starte starten "
+        "stoppe warte warten wende wenden werte werten passe passen berücksichtige "
+        "berücksichtigen bestätige bestätigen bevorzuge bieten bitte danke danken definiere "
+        "definieren drücke einordne empfiehl empfehlen erwähne erwähnen erzähle erzählen "
+        "erläutere erläutern erinnere fange filtere filtern folge folgen gruppiere gruppieren "
+        "hole holen informiere informieren kennzeichne kennzeichnen kombiniere kommentiere "
+        "konzentriere kopiere korrigier lade löse lösen merke nummeriere nutze nutzen "
+        "optimiere plane planen präsentiere protokolliere reagiere recherchiere runde runden "
+        "sammle sammeln schau sichere simuliere sorge sorgen spiele stütze stützen summiere "
+        "teste testen übe unterscheide unterscheiden unterstreiche untersuche untersuchen "
+        "verbessere verbessern verbinde verknüpfe vermerke vervollständige verweigere verwirf "
+        "warne weiche wechsle zerlege ziehe ziehen frag sag komm lerne bringe bringen "
         "achte achten analysiere analysieren antworte antworten beachte beachten beantworte "
         "beantworten begründe begründen beginne beginnen behalte behalten benenne benutze benutzen "
         "berechne berechnen beschränke beschränken beschreibe beschreiben bestimme bestimmen bewerte "
@@ -202,9 +254,7 @@ GERMAN = Words(
         "bitte dann zuerst danach anschließend zuletzt immer und jetzt sonst nur auch erst "
         "zunächst schließlich"
     ),
-    obligations=word_set(
-        "musst müssen muss immer nie niemals nur stets sollst sollen soll darfst dürfen"
-    ),
+    obligations=word_set("musst müssen muss sollst sollen soll darfst dürfen"),
     negations=word_set(
         "nicht nie niemals kein keine keinen keinem keiner keinerlei vermeide vermeiden ohne"
     ),
@@ -229,9 +279,11 @@ GERMAN = Words(
         "empfehlungen argumente argumenten varianten themen schlagwörter zitate synonyme überschriften"
     ),
     numbers=word_set(
-        "ein eins eine einen einem einer zwei drei vier fünf sechs sieben acht neun zehn elf zwölf "
+        "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf "
         "fünfzehn zwanzig dreißig fünfzig hundert einziger einzigen einzige"
     ),
+    articles=word_set("ein eine einen einem einer"),
+    units=word_set("satz absatz wort zeile stichpunkt"),
     brief=word_set("kurz kurze kurzen knapp knappe knappen bündig prägnant prägnante"),
     detailed=word_set(
         "ausführlich ausführliche ausführlichen detailliert detaillierte detaillierten umfassend "
@@ -244,6 +296,17 @@ GERMAN = Words(
 SPANISH = Words(
     language="es",
     imperatives=word_set(
+        "abre abra acepta adapta ajusta aplica aplique aporta aprovecha asegura atiende "
+        "atienda avisa avise calma cambia cierra cierre combina confirma confirme consulta "
+        "consulte contesta conteste contrasta cubre comenta copie corta cuida dale detalla "
+        "detalle dirige dirija distingue divide edita emplea emplee entrega envía envíe "
+        "espera espere especifica especifique estima expresa firma firme fija guarda guarde "
+        "imagina imita informa informe inserta inserte interpreta introduce justifica "
+        "justifique llama llame limpia mejora mejore mide nombra nombre numera obtén omite "
+        "omita opta parte prepara prepare prioriza procesa prueba publica publique quita "
+        "quite realiza realice recoge recomienda recuerda recuerde redondea reduce registra "
+        "registre relaciona rellena repite reserva resalta resuelve reúne simplifica simula "
+        "solicita solicite suma subraya toma tome transcribe transforma ve vuelve "
         "actúa actúe agrega agregue analiza analice añade añada asigna asigne asegúrate ayuda ayude "
         "basa busca busque calcula calcule cita cite clasifica clasifique compara compare completa "
         "comprueba compruebe comienza convierte convierta copia corrige corrija crea cree cuenta da "
@@ -261,7 +324,7 @@ SPANISH = Words(
     openers=word_set(
         "por favor luego después primero finalmente y siempre también ahora entonces solo sólo"
     ),
-    obligations=word_set("debes debe deben siempre nunca solo sólo únicamente jamás"),
+    obligations=word_set("debes debe deben"),
     negations=word_set("no nunca jamás evita evite evitar sin ningún ninguna"),
     alternatives=word_set("sino pero salvo si solo sólo únicamente cuando excepto más que"),
     vague_sizes=word_set(
@@ -281,9 +344,11 @@ SPANISH = Words(
         "citas sinónimos etiquetas oraciones"
     ),
     numbers=word_set(
-        "un uno una dos tres cuatro cinco seis siete ocho nueve diez once doce quince veinte "
-        "treinta cincuenta cien sola solo único"
+        "uno dos tres cuatro cinco seis siete ocho nueve diez once doce quince veinte "
+        "treinta cincuenta cien sola "
     ),
+    articles=word_set("un una"),
+    units=word_set("frase oración párrafo palabra línea letra"),
     brief=word_set("breve breves brevemente conciso concisa concisos corto corta escueto escueta"),
     detailed=word_set(
         "detallado detallada detallados detalladas detalle exhaustivo exhaustiva exhaustivamente "

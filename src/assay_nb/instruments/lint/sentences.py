@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from assay_nb.instruments.lint.language import Words
+from assay_nb.instruments.lint.language import GERMAN, Words
 from assay_nb.instruments.lint.source import Sentence
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
@@ -23,7 +24,11 @@ def tokens(sentence: Sentence) -> list[tuple[str, int, int]]:
 
 def has_number(sentence: Sentence, words: Words) -> bool:
     """Whether it counts something, in figures or in words."""
-    return bool(_DIGIT.search(sentence.text) or words.numbers.intersection(sentence.words))
+    if _DIGIT.search(sentence.text) or words.numbers.intersection(sentence.words):
+        return True
+    said = sentence.words
+    articles = (i for i, word in enumerate(said) if word in words.articles)
+    return any(words.units.intersection(said[i + 1 : i + 3]) for i in articles)
 
 
 def is_imperative(sentence: Sentence, words: Words) -> bool:
@@ -56,3 +61,59 @@ def is_rule(sentence: Sentence, words: Words) -> bool:
 def is_instruction(sentence: Sentence, words: Words) -> bool:
     """Whether it tells the model what to do, as an order or as a rule."""
     return is_imperative(sentence, words) or bool(words.obligations.intersection(sentence.words))
+
+
+def is_prohibition(sentence: Sentence, words: Words) -> bool:
+    """Whether it orders something *not* to be done: "Do not …", "Ne … pas", "Verwende kein …"."""
+    if sentence.text.rstrip().endswith("?"):
+        return False
+    head = _without_openers(sentence.words, words)[:_NEGATION_REACH]
+    opening = _PROHIBITIONS[words.language]
+    return opening(head) if head else False
+
+
+def _without_openers(said: tuple[str, ...], words: Words) -> tuple[str, ...]:
+    for index, word in enumerate(said):
+        if word not in words.openers:
+            return said[index:]
+    return ()
+
+
+def _forbids_in_english(head: tuple[str, ...]) -> bool:
+    if head[:1] == ("never",):
+        return len(head) > 1 and not head[1].endswith("ed")  # "Never shown to users" describes
+    opens = head[0] in {"don't", "avoid"} or head[:2] == ("do", "not")
+    return opens and not {"have", "need"} & set(head[1:3])
+
+
+def _forbids_in_french(head: tuple[str, ...]) -> bool:
+    negated = head[0] == "ne" or head[0].startswith(("n'", "n’"))
+    return head[0] in {"évite", "évitez"} or (
+        negated and bool({"pas", "jamais", "aucun", "aucune", "rien"} & set(head[1:5]))
+    )
+
+
+def _forbids_in_german(head: tuple[str, ...]) -> bool:
+    if head[0] in {"vermeide", "vermeiden"}:
+        return True
+    order = head[0] in GERMAN.imperatives or head[0].endswith("e")
+    return order and bool({"nicht", "nie", "niemals"} & set(head[1:]) or _no_noun(head))
+
+
+def _no_noun(head: tuple[str, ...]) -> bool:
+    return any(word.startswith("kein") for word in head[1:4])
+
+
+def _forbids_in_spanish(head: tuple[str, ...]) -> bool:
+    return head[0] in {"nunca", "jamás", "evita", "evite"} or (
+        head[0] == "no" and len(head) > 1 and head[1][-1:] in {"s", "e", "a"}
+    )
+
+
+_NEGATION_REACH = 7
+_PROHIBITIONS: dict[str, Callable[[tuple[str, ...]], bool]] = {
+    "en": _forbids_in_english,
+    "fr": _forbids_in_french,
+    "de": _forbids_in_german,
+    "es": _forbids_in_spanish,
+}

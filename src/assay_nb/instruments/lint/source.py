@@ -35,6 +35,10 @@ _ABBREVIATIONS = word_set(
     "e.g. i.e. z.b. d.h. u.a. bzw. ca. etc. vs. dr. mr. mrs. ms. nr. no. p.ex. ex. cf. p.ej. ej. "
     "art. fig. approx. max. min. incl. inkl. ggf. evtl. usw. st. sr. sra. b. h."
 )
+LABEL = re.compile(r"[ \t]*(?:[-*#>]+[ \t]+)?(?:\*\*)?[^\n:.!?{}]{1,40}:(?:\*\*)?[ \t]*")
+"""A line, or the beginning of one, that only names what comes next: `Review:`."""
+RULER = re.compile(r"[ \t]*(?:-{3,}|={3,}|\"{3}|'{3}|\*{3,}|#{3,}|_{3,}|~{3,}|<{3,}|>{3,}|>)")
+"""The beginning of a line that sets apart what is above from what is below."""
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 
 
@@ -110,6 +114,10 @@ class Source:
         return tags.find_tags(self.structure)
 
     @cached_property
+    def tag_names(self) -> frozenset[str]:
+        return frozenset(tag.name for tag in self.tags)
+
+    @cached_property
     def regions(self) -> list[tags.Region]:
         """The stretches between an opening tag and its closing one."""
         return tags.find_regions(self.tags)
@@ -120,14 +128,41 @@ class Source:
         return tags.data_spans(self.regions)
 
     @cached_property
+    def quoted(self) -> list[tuple[int, int]]:
+        """What stands between quotation marks on one line, outside code."""
+        return [match.span() for match in _QUOTED.finditer(self.structure)]
+
+    @cached_property
     def prose(self) -> str:
-        spans = [*self.data_spans, *(tag.span for tag in self.tags)]
-        without_data = blank(self.structure, spans)
-        return blank(without_data, (m.span() for m in _QUOTED.finditer(without_data)))
+        return blank(
+            self.structure,
+            [
+                *self.data_spans,
+                *self.quoted,
+                *(tag.span for tag in self.tags),
+                *((v.start, v.end) for v in self.variables if v.kind == "block"),
+            ],
+        )
+
+    @cached_property
+    def lower_prose(self) -> str:
+        """The prose in lower case, to ask whether a word occurs at all; its offsets may differ."""
+        return self.prose.lower()
 
     @cached_property
     def variables(self) -> list[Variable]:
         return find_variables(self.text)
+
+    @cached_property
+    def last_prose_line(self) -> int:
+        """Where the last line begins that is more than a label, a tag or a variable; -1 without one."""
+        spans = [*(tag.span for tag in self.tags), *((v.start, v.end) for v in self.variables)]
+        rest = blank(self.structure, spans)
+        for start in reversed(self.line_starts):
+            line = rest[start : self.line_span(start)[1]]
+            if line.strip() and not LABEL.fullmatch(line) and not RULER.match(line):
+                return start
+        return -1
 
     @cached_property
     def sentences(self) -> list[Sentence]:

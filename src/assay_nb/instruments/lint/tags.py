@@ -121,3 +121,19 @@ def data_spans(regions: Sequence[Region]) -> list[tuple[int, int]]:
         if region.opening.name.lower() in _DATA and (not spans or start >= spans[-1][1]):
             spans.append((start, end))
     return spans
+
+
+def find_innermost(regions: Sequence[Region], positions: Sequence[int]) -> list[Region | None]:
+    """Return, for each of the ascending `positions`, the smallest region around it."""
+    found: list[Region | None] = []
+    stack: list[Region] = []
+    waiting = iter(regions)
+    upcoming = next(waiting, None)
+    for position in positions:
+        while upcoming and upcoming.opening.end <= position:
+            stack.append(upcoming)
+            upcoming = next(waiting, None)
+        while stack and stack[-1].closing.start < position:
+            stack.pop()
+        found.append(stack[-1] if stack else None)
+    return found

@@ -30,11 +30,11 @@ def _check(source: Source) -> Iterator[Hit]:
 
 
 def _unbound(source: Source, bound: Collection[str]) -> Iterator[Hit]:
-    own = find_bound_names(source.text)
+    known = {*bound, *find_bound_names(source.text)}
     families = {v.family for v in source.variables if v.kind == "variable" and v.name in bound}
     for variable in source.variables:
         root = variable.name.partition(".")[0]
-        if variable.kind == "block" or {variable.name, root} & {*bound, *own}:
+        if variable.kind == "block" or {variable.name, root} & known:
             continue
         meant = find_meant(variable.name, bound)
         if _is_filled(variable) or variable.family in families or meant:

@@ -22,6 +22,9 @@ _FORMAT_LINE = re.compile(
     r"(?i)(?:format|form|template|pattern|modèle|vorlage|plantilla|formato)[^\n]{0,40}:\s*$"
 )
 
+_REACH = 50
+_LONGEST_TAG_LINE = 300
+
 
 def _check(source: Source) -> Iterator[Hit]:
     yield from _open_fence(source)
@@ -34,7 +37,7 @@ def _open_fence(source: Source) -> Iterator[Hit]:
         return
     start, end = source.fences[-1]
     first, _, rest = source.text[start:end].partition("\n")
-    opening = re.match(r"[ \t]*(`{3,}|~{3,})", first)
+    opening = re.search(r"(`{3,}|~{3,})", first)
     last = rest.rstrip().rpartition("\n")[2].strip() if rest.strip() else ""
     if opening and not (last.startswith(opening[1]) and not last.strip(opening[1][0])):
         yield Hit(
@@ -68,21 +71,24 @@ def _tags(source: Source) -> Iterator[Hit]:
 
 
 def _report(source: Source, unopened: list[Tag], unclosed: list[Tag]) -> Iterator[Hit]:
-    closers = {tag.name for tag in unopened}
-    slips: set[int] = set()
+    open_names = {tag.name for tag in unclosed}
+    closed_names = {tag.name for tag in unopened}
+    mended: set[int] = set()
     for closing in unopened:
-        opening = next((t for t in reversed(unclosed[-50:]) if _is_slip_of(closing, t)), None)
-        if closing.name in {tag.name for tag in unclosed[-50:]}:
+        opening = next((t for t in reversed(unclosed[-_REACH:]) if _is_slip_of(closing, t)), None)
+        if closing.name in open_names:
             yield _crossed(closing)
-            slips |= {tag.start for tag in unclosed if tag.name == closing.name}
         elif opening:
-            slips.add(opening.start)
+            mended.add(opening.start)
             yield _misspelt(closing, opening)
         else:
             yield _never_opened(closing)
+    builders = {region.opening.name for region in source.regions}
     for tag in unclosed:
-        if tag.start not in slips and tag.name not in closers and _is_meant(source, tag):
-            yield _never_closed(tag)
+        if tag.start not in mended and tag.name not in closed_names:
+            known = tag.name.lower() in _COMMON or bool(builders - {tag.name})
+            if known and _is_meant(source, tag):
+                yield _never_closed(tag)
 
 
 def _is_slip_of(closing: Tag, opening: Tag) -> bool:
@@ -125,13 +131,14 @@ def _never_closed(tag: Tag) -> Hit:
 def _is_meant(source: Source, tag: Tag) -> bool:
     """Whether an unclosed tag builds the prompt, rather than standing for a word in a pattern."""
     line_start, line_end = source.line_span(tag.start)
+    if line_end - line_start > _LONGEST_TAG_LINE:
+        return False
     alone = source.structure[line_start:line_end].strip() == source.structure[tag.start : tag.end]
     before = source.structure[max(0, line_start - 120) : line_start].rstrip("\n")
     if not alone or _FORMAT_LINE.search(before.rpartition("\n")[2]):
         return False
-    followed = source.structure[line_end : line_end + 400].strip()
-    known = tag.name.lower() in _COMMON or any(r.opening.name != tag.name for r in source.regions)
-    return known and bool(followed) and not followed.startswith("<" + tag.name)
+    following = source.structure[line_end : line_end + 400].strip()
+    return bool(following) and not following.startswith("<" + tag.name)
 
 
 def _json(source: Source) -> Iterator[Hit]:

@@ -30,7 +30,8 @@ def _sets_length(sentence: Sentence, words: Words) -> bool:
 
 
 def _vague(sentence: Sentence, words: Words) -> Iterator[Hit]:
-    found = tokens(sentence)
+    vague = words.vague_counts | words.vague_sizes | words.vague_manners
+    found = tokens(sentence) if vague.intersection(sentence.words) else []
     for index, (word, start, end) in enumerate(found):
         near = [w for w, _, _ in found[index + 1 : index + 1 + _REACH]]
         before = [w for w, _, _ in found[max(0, index - _REACH) : index]]

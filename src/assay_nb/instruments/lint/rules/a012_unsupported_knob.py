@@ -1,0 +1,52 @@
+"""A012: a parameter that the model refuses, or a model that is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from assay_nb.instruments.lint.models import find_facts, find_retirement, refused_knobs
+from assay_nb.instruments.lint.rule import Hit, Rule
+from assay_nb.instruments.lint.source import Source
+
+
+def _check(source: Source) -> Iterator[Hit]:
+    retired = find_retirement(source.model)
+    if retired and retired <= source.today:
+        yield Hit(
+            0,
+            0,
+            f"{source.model} was shut down on {retired}, so the call fails: choose another model.",
+        )
+    for knob in refused_knobs(source.model, source.knobs):
+        yield Hit(
+            0,
+            0,
+            f"{source.model} refuses `{knob}`, so the call fails: leave it out.",
+        )
+    yield from _low_temperature(source)
+
+
+def _low_temperature(source: Source) -> Iterator[Hit]:
+    facts = find_facts(source.model)
+    lowest = facts.lowest_temperature if facts else None
+    temperature = source.knobs.get("temperature")
+    if lowest is not None and isinstance(temperature, int | float) and temperature < lowest:
+        yield Hit(
+            0,
+            0,
+            f"{source.model} may loop or answer worse at a temperature below {lowest}: leave it out.",
+            level="warning",
+        )
+
+
+RULE = Rule(
+    id="A012",
+    name="unsupported-knob",
+    level="error",
+    summary="A sampling parameter that the model refuses, or a model that has been shut down.",
+    why="The call fails, or the replies get worse, for a reason that nothing in the prompt shows.",
+    bad="temperature=0 on claude-opus-5-5",
+    good="claude-opus-5-5 without temperature",
+    check=_check,
+    needs_model=True,
+)
