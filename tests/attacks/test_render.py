@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 from html.parser import HTMLParser
+from importlib.util import find_spec
 
 import pytest
 from markdown_it import MarkdownIt
@@ -72,6 +73,9 @@ FORMS = [
     "text/html",
     "application/vnd.assay.critique.v1+json",
 ]
+# Where linkify-it-py is installed, bare addresses become links, as in VS Code.
+LINKIFY = find_spec("linkify_it") is not None
+GITHUB = MarkdownIt("gfm-like", {"html": True, "linkify": LINKIFY})
 DRIVING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 PLAIN_STYLE = re.compile(r"[a-z0-9A-Z ():;,.%-]*")
 
@@ -121,8 +125,8 @@ def letters(text: str) -> str:
 
 
 def github(markdown: str) -> str:
-    """Render as GitHub does: CommonMark with its extensions, links made from bare addresses."""
-    return MarkdownIt("gfm-like", {"html": True, "linkify": True}).render(markdown)
+    """Render as GitHub and VS Code do: CommonMark, its extensions, links from bare addresses."""
+    return GITHUB.render(markdown)
 
 
 def jupyter(markdown: str) -> str:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from assay_nb.render.bundle import bundle, plain, vendor_type
+from assay_nb.render.bundle import bundle, draw, plain, vendor_type
 from assay_nb.render.document import Document, Paragraph
 from tests.render.samples import CRITIQUE, every_block
 
@@ -67,3 +67,7 @@ def test_plain_form_is_the_text_form() -> None:
     document = Document((Paragraph(["one"]),))
 
     assert plain(document) == bundle(document, {"schema": "x"})[0]["text/plain"] == "one"
+
+
+def test_something_shown_and_not_kept_has_no_data() -> None:
+    assert list(draw(Document())) == ["text/plain", "text/markdown", "text/html"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import example, given
@@ -27,6 +28,7 @@ from assay_nb.render.document import (
 )
 from assay_nb.render.markdown import escape, render_markdown
 
+GITHUB = MarkdownIt("gfm-like", {"html": True, "linkify": find_spec("linkify_it") is not None})
 MARKUP = st.text(st.characters() | st.sampled_from("*_`[]()<>!#|~\\$@:/.-+= \n&;1x"), max_size=60)
 
 
@@ -35,7 +37,7 @@ def markdown(*blocks) -> str:
 
 
 def rendered(*blocks) -> str:
-    return MarkdownIt("gfm-like", {"html": True, "linkify": True}).render(markdown(*blocks)).strip()
+    return GITHUB.render(markdown(*blocks)).strip()
 
 
 def text_of(html: str) -> str:

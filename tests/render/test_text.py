@@ -99,6 +99,10 @@ def test_change_is_a_word_diff() -> None:
     ]
 
 
+def test_change_without_a_reason_has_no_dash_after_its_place() -> None:
+    assert lines(Diff([Hunk("1", [Piece("inserted", "x")], line=2)]))[0] == "[1] line 2"
+
+
 def test_inserted_line_feed_can_be_seen() -> None:
     assert lines(Diff([Hunk("1", [Piece("inserted", "\nnew")])])) == ["[1]", "    {+↵", "    new+}"]
 

@@ -99,6 +99,7 @@ _STYLES = {
     "code": f"{_MONO};font-size:0.92em;padding:0.1em 0.3em;border-radius:3px;background:rgba(125,133,144,0.16);white-space:pre-wrap",
     "pre": _PRE,
     "table": "border-collapse:collapse;margin:0.5em 0;width:auto;font-size:1em;table-layout:auto;border:0",
+    "wide": "overflow:auto",
     "row": "background:transparent;border:0",
     "cell": _CELL,
     "head": f"{_CELL};font-weight:600;opacity:0.8;border-bottom:{_HAIRLINE}",
@@ -111,7 +112,7 @@ _STYLES = {
     "item": "margin:0 0 1em 0;padding:0 0 0 2.4em;position:relative;list-style-type:none",
     "number": "position:absolute;left:0;top:0;font-weight:600;opacity:0.75",
     "title": "margin:0",
-    "meta": "font-size:0.92em",
+    "meta": "opacity:0.75",
     "more": "margin:0.2em 0 0 0",
     "sup": f"{_MONO};font-size:0.8em;font-weight:600;padding:0 0.15em;line-height:1;vertical-align:baseline",
     "same": "opacity:0.85",
@@ -192,7 +193,8 @@ def _callout(tone: Tone, content: Sequence[Inline]) -> str:
 
 
 def _rows(body: str, head: str = "") -> str:
-    return _tag("table", "table", f"{head}<tbody>{body}</tbody>")
+    table = _tag("table", "table", f"{head}<tbody>{body}</tbody>")
+    return _tag("div", "wide", table)
 
 
 def _row(cells: str) -> str:
@@ -237,20 +239,19 @@ def _sup(label: str, tone: Tone) -> str:
 
 
 def _item(item: Item) -> str:
-    head = _title(item.label, item.badges, item.title)
+    head = _head(item.label, item.badges, f"<strong>{_inline(item.title)}</strong>")
     lines = "".join(_tag("p", "more", _inline(line)) for line in item.lines)
     return _tag("li", "item", head + lines)
 
 
-def _title(label: str, badges: Sequence[Badge], title: Sequence[Inline], place: str = "") -> str:
+def _head(label: str, badges: Sequence[Badge], *rest: str) -> str:
     number = _tag("span", "number", f"[{escape(label)}]")
-    meta = " ".join([*map(_badge, badges), *([place] if place else [])])
-    return _tag("p", "title", f"{number} {meta} <strong>{_inline(title)}</strong>")
+    return _tag("p", "title", " ".join(filter(None, [number, *map(_badge, badges), *rest])))
 
 
 def _hunk(hunk: Hunk) -> str:
     place = "" if hunk.line is None else _tag("span", "meta", f"line {hunk.line}")
-    head = _title(hunk.label, hunk.badges, hunk.note, place)
+    head = _head(hunk.label, hunk.badges, place, _inline(hunk.note))
     return _tag("li", "item", head + _pre("".join(map(_piece, figures.trimmed(hunk)))))
 
 

@@ -119,8 +119,8 @@ class _Writer:
         yield from show_hidden(text).removesuffix("\n").split("\n")
 
     def _item(self, item: Item) -> Iterator[str]:
-        head = _head(item.label, item.badges)
-        yield from self._flow([*head, *_runs(item.title, _BOLD)], hang=4)
+        title = _runs(item.title, _BOLD)
+        yield from self._flow(_head(item.label, _runs(item.badges), title), hang=4)
         for line in item.lines:
             yield from _indent(self._narrower(4)._flow(_runs(line)), 4)
 
@@ -230,8 +230,8 @@ class _Writer:
 
     def _hunk(self, hunk: Hunk) -> Iterator[str]:
         where = [] if hunk.line is None else [_Run(f"line {hunk.line}", _DIM)]
-        head = _head(hunk.label, hunk.badges, *where)
-        yield from self._flow([*head, *_runs(hunk.note)], hang=4)
+        facts = [*_runs(hunk.badges), *where]
+        yield from self._flow(_head(hunk.label, facts, _runs(hunk.note)), hang=4)
         runs: list[_Run] = []
         for piece in figures.trimmed(hunk):
             shown = figures.changed(piece).replace("\t", TAB)
@@ -288,13 +288,12 @@ def _plain(cell: Inline) -> str:
     return _run(cell, "").text
 
 
-def _head(label: str, badges: Sequence[Badge], *more: _Run) -> list[_Run]:
-    """Return what stands before a title: `[1] ▲ major · line 3 — `."""
-    parts = [*_runs(badges), *more]
+def _head(label: str, facts: Sequence[_Run], title: Sequence[_Run]) -> list[_Run]:
+    """Return the first line of an item or a hunk: `[1] ▲ major · line 3 — title`."""
     runs = [_Run(f"[{escape(label)}] ", _BOLD)]
-    for index, part in enumerate(parts):
-        runs += [part, _Run(" — " if index == len(parts) - 1 else " · ", _DIM)]
-    return runs
+    for index, fact in enumerate(facts):
+        runs += [_Run(" · ", _DIM), fact] if index else [fact]
+    return [*runs, *([_Run(" — ", _DIM)] if facts and title else []), *title]
 
 
 def _score_style(row: Meter) -> str:
