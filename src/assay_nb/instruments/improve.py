@@ -734,11 +734,12 @@ def _summarise(result: Improvement) -> Sequence[Inline]:
 
 def _make_hunk(result: Improvement, proposed: ProposedEdit, finding: Finding | None) -> Hunk:
     edit = proposed.edit
-    before, after = result.prompt[: edit.start], result.prompt[edit.end :]
+    before = result.prompt[: edit.start].rpartition("\n")[2]
+    after = result.prompt[edit.end :].partition("\n")[0].rstrip("\r")
     runs: list[Run] = [
-        ("same", cut_before(before[-2000:])),
+        ("same", cut_before(before)),
         *diff_words(result.prompt[edit.start : edit.end], edit.text),
-        ("same", cut_after(after[:2000])),
+        ("same", cut_after(after)),
     ]
     badges = [] if finding is None else [Badge(finding.severity, TONES[finding.severity])]
     if proposed.risk != "low":
