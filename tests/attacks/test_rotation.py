@@ -173,12 +173,12 @@ def test_a097_rotation_fails_no_caller(house: House, tmp_path: Path) -> None:
     opened = [0] * 6
 
     def open_keys(number: int) -> None:
-        while not stop.is_set():
-            try:
+        try:
+            while not stop.is_set():
                 assert house.read(RESEARCH, "openai") == house.keys[RESEARCH, "openai"]
                 opened[number] += 1
-            except BaseException as failure:
-                failures.append(failure)
+        except BaseException as failure:
+            failures.append(failure)
 
     other = subprocess.Popen(
         [sys.executable, "-c", OPENER, str(house.home), str(sign)],
