@@ -39,7 +39,7 @@ PARALLEL = (*PYTEST, "-n", "2", "--dist", "loadgroup")
 CHECKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "lint": (("ruff", "check"), ("ruff", "format", "--check")),
     "types": (("pyright",),),
-    "imports": (("lint-imports",),),
+    "imports": (("lint-imports", "--no-logo"),),
     "tests": (PARALLEL,),
     "notebooks": ((*PYTEST, "-o", "addopts=", "-o", "filterwarnings=", "--nbval", "notebooks"),),
     "wheel": (),  # more than a command: see check_wheel

@@ -47,7 +47,8 @@ def test_a107_a_boast_is_found(boast: str) -> None:
 @pytest.mark.parametrize("page", ["README.md", "docs/security.md"])
 def test_a107_the_pages_say_who_can_read_a_key_in_solo_mode(page: str) -> None:
     """A reader who is led to believe that notebook code cannot get at the key → told that it can."""
-    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    words = re.split(r"[\s>*]+", (ROOT / page).read_text(encoding="utf-8"))
+    text = " ".join(words)
 
     assert re.search(
         r"code that you run[^.]* can (?:obtain|reach|read) (?:it|the key)", text, re.IGNORECASE
