@@ -5,7 +5,8 @@ import pytest
 
 from assay_nb.errors import BadReply, WrongUsage
 from assay_nb.instruments.catalog import INSTRUMENTS
-from assay_nb.instruments.improve import MOST_EDITS, SCHEMA, SCHEMA_WITH_FINDINGS, Improvement
+from assay_nb.instruments.improve import SCHEMA, SCHEMA_WITH_FINDINGS, Improvement
+from assay_nb.instruments.improve.request import MOST_EDITS
 from assay_nb.render.document import Callout, Details, Diff
 from tests.instruments.driving import (
     PROMPT,

@@ -3,15 +3,11 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay_nb.text.anchors import (
-    Locator,
-    decode_utf16_offset,
-    encode_utf16_offset,
-    find_approximate,
-    normalise,
-    splits_character,
-)
+from assay_nb.text.anchors import Locator
+from assay_nb.text.approximate import find_approximate
+from assay_nb.text.normal import normalise, splits_character
 from assay_nb.text.segments import number_segments, parse_numbered, split_segments
+from assay_nb.text.utf16 import decode_utf16_offset, encode_utf16_offset
 
 ALPHABET = st.sampled_from(
     [

@@ -3,14 +3,10 @@ import unicodedata
 
 import pytest
 
-from assay_nb.text.anchors import (
-    Anchor,
-    Locator,
-    decode_utf16_offset,
-    encode_utf16_offset,
-    find_approximate,
-)
+from assay_nb.text.anchors import Anchor, Locator
+from assay_nb.text.approximate import find_approximate
 from assay_nb.text.segments import split_segments
+from assay_nb.text.utf16 import decode_utf16_offset, encode_utf16_offset
 
 PROMPT = (
     "You are a support agent. Summarise {{ticket}} briefly and be detailed.\n"

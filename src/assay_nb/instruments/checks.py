@@ -21,21 +21,15 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import islice
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from assay_nb.instruments import languages
-from assay_nb.instruments.lint import lint
-from assay_nb.text.redaction import find_keys
-from assay_nb.text.templates import Variable, find_fences, find_variables
+from assay_nb.instruments.facts import ALWAYS_KEPT, Facts, Span
+from assay_nb.text.templates import find_fences, find_variables
 
-Span: TypeAlias = tuple[int, int]
 Mode = Literal["edit", "rewrite"]
 
 
@@ -90,70 +84,39 @@ class Invariants:
         return sorted(found, key=lambda breach: breach.level)
 
 
-class Facts:
-    """What the checks compare, of one text."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    @cached_property
-    def placeholders(self) -> list[Variable]:
-        return find_variables(self.text)
-
-    @cached_property
-    def variables(self) -> Counter[tuple[str, str]]:
-        return Counter((v.family, v.name) for v in self.placeholders if v.kind == "variable")
-
-    @cached_property
-    def jinja(self) -> list[str]:
-        """The blocks and filtered expressions, with their white space evened out."""
-        return [
-            " ".join(v.text.split())
-            for v in self.placeholders
-            if v.kind == "block" or v.family == "jinja"
-        ]
-
-    @cached_property
-    def fences(self) -> list[Span]:
-        return find_fences(self.text)
-
-    @cached_property
-    def code(self) -> list[Span]:
-        inline = (m.span() for m in _INLINE_CODE.finditer(self.text))
-        return sorted([*self.fences, *(s for s in inline if not _within(s, self.fences))])
-
-    @cached_property
-    def literals(self) -> list[tuple[str, str, Span]]:
-        """What must not get lost, outside of JSON blocks, which are compared as values."""
-        blocks = [span for _, span in self.json]
-        return [found for found in _find_literals(self.text) if not _within(found[2], blocks)]
-
-    @cached_property
-    def json(self) -> list[tuple[str, Span]]:
-        return list(_find_json(self.text, self.fences))
-
-    @cached_property
-    def tags(self) -> tuple[Counter[str], Counter[str]]:
-        opened, closed = Counter[str](), Counter[str]()
-        for match in _TAG.finditer(self.text):
-            if not match[3] and not _within(match.span(), self.code):
-                (closed if match[1] else opened)[match[2]] += 1
-        return opened, closed
-
-    @cached_property
-    def keys(self) -> int:
-        return len(find_keys(self.text))
-
-    @cached_property
-    def voice(self) -> languages.Voice:
-        return languages.find_voice(self.text)
-
-    @cached_property
-    def lint_errors(self) -> Counter[str]:
-        return Counter(f.rule for f in lint(self.text).findings if f.level == "error")
+_JINJA_TAG = re.compile(r"\{%[-+]? ?(\w+)")
 
 
-# --- the checks -----------------------------------------------------------------------------------
+_PAIRED = {"if", "for", "block", "macro", "filter", "with", "call", "raw", "autoescape"}
+
+
+_WORD = re.compile(r"[A-Za-z0-9+/_-]{24,200}")
+
+
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e007f]"
+)
+
+
+_PERSONAL = re.compile(
+    r"\b[\w.+-]{1,64}@(?!example\.)[\w-]{1,63}(?:\.[\w-]{1,63})+"
+    r"|(?<!\w)\+\d[\d ()-]{7,18}\d"
+    r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}\b"
+)
+
+
+_CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
+
+
+_TALK = re.compile(
+    r"^\s*(?:sure|certainly|absolutely)[,.!:]"
+    r"|\b(?:here(?:'s|’s| is| are)|below is) (?:the|your|an?|my) (?:\w+,? ){0,2}"
+    r"(?:prompt|version|rewrite)\b"
+    r"|^\s*(?:improved|revised|rewritten|optimi[sz]ed|updated) (?:prompt|version)\s*:"
+    r"|\bI(?:'ve|’ve| have) (?:improved|revised|rewritten|updated|changed|restructured|made)\b"
+    r"|\blet me know if you\b",
+    re.IGNORECASE,
+)
 
 
 def _check_variables(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
@@ -208,7 +171,7 @@ def _check_literals(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
         for kind, value, span in old.literals
         if (kind, value) not in there
         and not (kind == "quoted text" and value in text)
-        and (kind in _ALWAYS_KEPT or not _touches(span, change.settled))
+        and (kind in ALWAYS_KEPT or not _touches(span, change.settled))
     )
     for kind, value in lost:
         yield _error("I4", f"loses the {kind} {_show(value)}")
@@ -227,6 +190,20 @@ def _check_json(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
             yield _error("I5", "changes or breaks a JSON block")
     if _count_broken_json(new) > _count_broken_json(old):
         yield _error("I5", "leaves a JSON block that does not parse")
+
+
+def _count_broken_json(facts: Facts) -> int:
+    """Return how many fences that call themselves JSON do not parse; placeholders excuse them."""
+    broken = 0
+    for start, end in facts.fences:
+        head, _, body = facts.text[start:end].partition("\n")
+        if head.strip("`~ \t").lower() != "json" or find_variables(body):
+            continue
+        try:
+            json.loads(body.rstrip().rstrip("`~"))
+        except (ValueError, RecursionError):
+            broken += 1
+    return broken
 
 
 def _check_tags(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
@@ -260,127 +237,6 @@ def _check_secrets(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
         yield _error("I9", "adds an invisible or reordering character")
 
 
-def _check_lint(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
-    worse = new.lint_errors - old.lint_errors
-    for rule in sorted(worse):
-        yield _error("I12", f"raises the lint error {rule}")
-
-
-def _check_talk(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
-    for text in change.inserted:
-        said = _TALK.search(text)
-        if said and said[0] not in old.text:
-            yield _error("I13", f"talks about the edit: {_show(said[0])}")
-    if _is_wrapped(change.after) and not _is_wrapped(old.text):
-        yield _error("I13", "puts a code fence around the whole prompt")
-
-
-_CHECKS: tuple[Callable[[Facts, Facts, Change], Iterator[Breach]], ...] = (
-    _check_variables,
-    _check_jinja,
-    _check_code,
-    _check_literals,
-    _check_json,
-    _check_tags,
-    _check_language,
-    _check_secrets,
-    _check_lint,
-    _check_talk,
-)
-
-
-def _error(check: str, message: str) -> Breach:
-    return Breach(check, "error", message)
-
-
-# --- what they look for ---------------------------------------------------------------------------
-
-_JINJA_TAG = re.compile(r"\{%[-+]? ?(\w+)")
-_PAIRED = {"if", "for", "block", "macro", "filter", "with", "call", "raw", "autoescape"}
-_INLINE_CODE = re.compile(r"(?<!`)(`{1,2})(?!`)[^`\n]+\1(?!`)")
-_TAG = re.compile(r"<(/?)([A-Za-z][\w-]*)(?:\s[^<>\n]{0,200})?(/?)>")
-_ALWAYS_KEPT = {"URL", "address"}
-_LITERALS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("URL", re.compile(r"https?://[^\s<>\"'`)\]}]+[^\s<>\"'`)\]}.,;:!?]")),
-    ("address", re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")),
-    ("quoted text", re.compile(r"[\"“]([^\"“”\n]{1,120})[\"”]")),
-    ("constant", re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")),
-    ("number", re.compile(r"(?<![\w.])\d+(?:[.,:]\d+)*(?:\s?%)?(?!\w)")),
-)
-_LIST_NUMBER = re.compile(
-    r"^[ \t#>*-]*(?:step |rule )?\d+[.):](?!\S)", re.MULTILINE | re.IGNORECASE
-)
-_JSON_START = re.compile(r"^[ \t]*[{\[]", re.MULTILINE)
-_MOST_JSON = 200
-_SHORTEST_JSON = 8
-
-
-def _find_literals(text: str) -> Iterator[tuple[str, str, Span]]:
-    list_numbers = [match.span() for match in _LIST_NUMBER.finditer(text)]
-    taken: list[Span] = []
-    for kind, pattern in _LITERALS:
-        for match in pattern.finditer(text):
-            span = match.span()
-            if kind == "number" and (_within(span, list_numbers) or _within(span, taken)):
-                continue
-            value = " ".join((match[1] if pattern.groups else match[0]).split())
-            yield kind, value, span
-            if kind in _ALWAYS_KEPT:
-                insort(taken, span)
-
-
-def _find_json(text: str, fences: Sequence[Span]) -> Iterator[tuple[str, Span]]:
-    """Yield the objects and arrays that begin a line, outside of fences, and parse."""
-    decoder = json.JSONDecoder()
-    position = 0
-    for match in islice(_JSON_START.finditer(text), _MOST_JSON):
-        start = match.end() - 1
-        if start < position or _within((start, start + 1), fences):
-            continue
-        try:
-            value, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            continue
-        if value and end - start >= _SHORTEST_JSON:
-            yield json.dumps(value, sort_keys=True), (start, end)
-            position = end
-
-
-def _count_broken_json(facts: Facts) -> int:
-    """Return how many fences that call themselves JSON do not parse; placeholders excuse them."""
-    broken = 0
-    for start, end in facts.fences:
-        head, _, body = facts.text[start:end].partition("\n")
-        if head.strip("`~ \t").lower() != "json" or find_variables(body):
-            continue
-        try:
-            json.loads(body.rstrip().rstrip("`~"))
-        except (ValueError, RecursionError):
-            broken += 1
-    return broken
-
-
-_WORD = re.compile(r"[A-Za-z0-9+/_-]{24,200}")
-_INVISIBLE = re.compile(
-    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e007f]"
-)
-_PERSONAL = re.compile(
-    r"\b[\w.+-]{1,64}@(?!example\.)[\w-]{1,63}(?:\.[\w-]{1,63})+"
-    r"|(?<!\w)\+\d[\d ()-]{7,18}\d"
-    r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}\b"
-)
-_CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
-_TALK = re.compile(
-    r"^\s*(?:sure|certainly|absolutely)[,.!:]"
-    r"|\b(?:here(?:'s|’s| is| are)|below is) (?:the|your|an?|my) (?:\w+,? ){0,2}"
-    r"(?:prompt|version|rewrite)\b"
-    r"|^\s*(?:improved|revised|rewritten|optimi[sz]ed|updated) (?:prompt|version)\s*:"
-    r"|\bI(?:'ve|’ve| have) (?:improved|revised|rewritten|updated|changed|restructured|made)\b"
-    r"|\blet me know if you\b",
-    re.IGNORECASE,
-)
-
-
 def _is_random(word: str) -> bool:
     """Return whether the word has letters of both cases and digits, mixed as chance would."""
     kinds = (str.isupper, str.islower, str.isdigit)
@@ -400,16 +256,43 @@ def _passes_luhn(number: str) -> bool:
     return (sum(digits[::2]) + sum(doubled)) % 10 == 0
 
 
+def _check_lint(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+    worse = new.lint_errors - old.lint_errors
+    for rule in sorted(worse):
+        yield _error("I12", f"raises the lint error {rule}")
+
+
+def _check_talk(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+    for text in change.inserted:
+        said = _TALK.search(text)
+        if said and said[0] not in old.text:
+            yield _error("I13", f"talks about the edit: {_show(said[0])}")
+    if _is_wrapped(change.after) and not _is_wrapped(old.text):
+        yield _error("I13", "puts a code fence around the whole prompt")
+
+
 def _is_wrapped(text: str) -> bool:
     """Return whether one code fence holds the whole text."""
     fences = find_fences(text.strip())
     return len(fences) == 1 and fences[0] == (0, len(text.strip()))
 
 
-def _within(span: Span, spans: Sequence[Span]) -> bool:
-    """Return whether one of the spans, which are in order and do not overlap, holds this one."""
-    index = bisect_right(spans, (span[0], sys.maxsize)) - 1
-    return index >= 0 and span[1] <= spans[index][1]
+_CHECKS: tuple[Callable[[Facts, Facts, Change], Iterator[Breach]], ...] = (
+    _check_variables,
+    _check_jinja,
+    _check_code,
+    _check_literals,
+    _check_json,
+    _check_tags,
+    _check_language,
+    _check_secrets,
+    _check_lint,
+    _check_talk,
+)
+
+
+def _error(check: str, message: str) -> Breach:
+    return Breach(check, "error", message)
 
 
 def _touches(span: Span, spans: Iterable[Span]) -> bool:

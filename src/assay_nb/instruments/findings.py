@@ -6,15 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from assay_nb.instruments.replies import (
-    Data,
-    clean,
-    get_object,
-    get_objects,
-    get_text,
-    get_word,
-)
+from assay_nb.instruments.replies import clean, get_object, get_objects, get_text, get_word
 from assay_nb.instruments.rubric import LABELS
+from assay_nb.instruments.schema import Data
 from assay_nb.render.document import Badge, Code, Inline, Item, Mark, Tone
 from assay_nb.text.anchors import Anchor, Locator
 

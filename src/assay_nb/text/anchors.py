@@ -18,26 +18,36 @@ bit-vector algorithm (JACM 46(3), 1999) over one bounded segment, not a comparis
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import Any, Literal
 
+from assay_nb.text.approximate import find_approximate
+from assay_nb.text.normal import Normalised, normalise, splits_character
 from assay_nb.text.segments import Segment
 
 Match = Literal["exact", "normalised", "reanchored"]
 
+
 CONTEXT = 32
 """Characters of prefix and suffix kept with an anchor."""
 
+
 FUZZY_SHORTEST = 12
+
+
 FUZZY_LONGEST = 1_000
+
+
 FUZZY_SIMILARITY = 0.90
+
+
 _FUZZY_SEGMENT = 20_000
+
+
 _MOST_CANDIDATES = 1_000
 
 
@@ -235,194 +245,3 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
     while end > start and text[end - 1].isspace():
         end -= 1
     return start, end
-
-
-_JOINER = "\u200d"
-
-
-def splits_character(text: str, start: int, end: int) -> bool:
-    """Return whether a border of the span falls inside what a reader sees as one character.
-
-    `e` is not a quote of `é` written with a combining accent, nor a person of a family emoji.
-    """
-    return _inside(text, start) or _inside(text, end)
-
-
-def _inside(text: str, position: int) -> bool:
-    if not 0 < position < len(text):
-        return False
-    before, after = text[position - 1], text[position]
-    if after < "\u0300" and before != _JOINER:
-        return False
-    return (
-        before == _JOINER
-        or after == _JOINER
-        or _continues(after)
-        or "\U0001f3fb" <= after <= "\U0001f3ff"  # a skin tone belongs to the emoji before it
-    )
-
-
-# --- normalising, with the way back ---------------------------------------------------------------
-
-_INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe0e\ufe0f\ufeff"
-_PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*(?![^\x00-\x7f])")
-_BLANK = re.compile(rf"[\s{_INVISIBLE}]+")
-_MOST_MARKS = 32  # Unicode's own stream-safe format allows 30
-_FOLDED = {
-    **dict.fromkeys(map(ord, "“”„‟«»″＂"), '"'),
-    **dict.fromkeys(map(ord, "‘’‚‛′´＇ʼ"), "'"),
-    **dict.fromkeys(map(ord, "‐‑‒–—―−﹣－"), "-"),
-    **dict.fromkeys(map(ord, "\ufe0e\ufe0f")),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Normalised:
-    """A text in normal form, and for each of its characters the span that it came from."""
-
-    text: str
-    starts: list[int]
-    ends: list[int]
-
-    def outer_span(self, start: int, end: int) -> tuple[int, int]:
-        """Return the span of the original that a span of the normal form came from."""
-        return self.starts[start], self.ends[end - 1]
-
-    def splits_origin(self, start: int, end: int) -> bool:
-        """Return whether a border of the span falls within what came from one character."""
-        return self._is_within(start) or self._is_within(end)
-
-    def _is_within(self, position: int) -> bool:
-        inner = 0 < position < len(self.starts)
-        return inner and self.starts[position - 1] == self.starts[position]
-
-    def inner_span(self, start: int, end: int) -> tuple[int, int]:
-        """Return the span of the normal form that came from within a span of the original."""
-        return bisect_left(self.starts, start), bisect_left(self.starts, end)
-
-
-def normalise(text: str) -> Normalised:
-    """Return `text` in NFKC, with plain quotation marks, dashes and single spaces, and how it maps back.
-
-    Characters are taken together with the marks that combine with them, so that both spellings of `é`
-    come out alike and no span ever cuts one in half.
-    """
-    pieces: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    position = 0
-    while position < len(text):
-        if plain := _PLAIN.match(text, position):
-            position = plain.end()
-            pieces.append(plain[0])
-            starts.extend(range(plain.start(), position))
-            ends.extend(range(plain.start() + 1, position + 1))
-            continue
-        start, position, piece = position, *_take_one(text, position)
-        pieces.append(piece)
-        starts.extend([start] * len(piece))
-        ends.extend([position] * len(piece))
-    return Normalised("".join(pieces), starts, ends)
-
-
-def _take_one(text: str, start: int) -> tuple[int, str]:
-    """Return the end and the normal form of the blank or the character that begins at `start`."""
-    if blank := _BLANK.match(text, start):
-        return blank.end(), " " if any(map(str.isspace, blank[0])) else ""
-    end = start + 1
-    while end < min(len(text), start + _MOST_MARKS) and _continues(text[end]):
-        end += 1
-    folded = unicodedata.normalize("NFKC", text[start:end].translate(_FOLDED))
-    return end, folded.translate(_FOLDED)
-
-
-def _continues(character: str) -> bool:
-    """Return whether NFKC may compose it with what stands before it: a mark, or the rest of a syllable."""
-    if character < "\u0300":
-        return False
-    return (
-        unicodedata.category(character)[0] == "M"
-        or "\u1160" <= character <= "\u11ff"  # Hangul vowels and finals
-        or character in "\uff9e\uff9f"  # half-width voicing marks
-    )
-
-
-# --- approximate search ---------------------------------------------------------------------------
-
-
-def find_approximate(pattern: str, text: str, similarity: float) -> tuple[int, int] | None:
-    """Return the span of `text` that is nearest to `pattern`, or None if none is near, or two are.
-
-    Near means at most `(1 - similarity) * len(pattern)` insertions, deletions and replacements.
-    """
-    allowed = int((1 - similarity) * len(pattern) + 1e-9)
-    distances = list(_edit_distances(pattern, text, anywhere=True))
-    near = [(distance, end) for end, distance in enumerate(distances, 1) if distance <= allowed]
-    if not near:
-        return None
-    best, end = min(near, key=lambda found: (found[0], _splits_word(text, found[1])))
-    if any(abs(other - end) > len(pattern) // 2 for _, other in near):
-        return None
-    tail = text[max(0, end - len(pattern) - allowed) : end][::-1]
-    lengths = list(_edit_distances(pattern[::-1], tail, anywhere=False))
-    starts = [end - n for n, distance in enumerate(lengths, 1) if distance == best]
-    start = next((s for s in starts if not _splits_word(text, s)), starts[0])
-    return start, end
-
-
-def _splits_word(text: str, position: int) -> bool:
-    return 0 < position < len(text) and text[position - 1 : position + 1].isalnum()
-
-
-def _edit_distances(pattern: str, text: str, *, anywhere: bool) -> Iterator[int]:
-    """Yield, for each end in `text`, the edit distance of `pattern` to the best stretch ending there.
-
-    Myers' recurrence, a whole column of the table in one Python integer. With `anywhere` false the
-    stretch has to begin at the beginning of `text`.
-    """
-    mask = (1 << len(pattern)) - 1
-    high = 1 << (len(pattern) - 1)
-    places: dict[str, int] = {}
-    for index, character in enumerate(pattern):
-        places[character] = places.get(character, 0) | 1 << index
-    up, down, distance = mask, 0, len(pattern)
-    for character in text:
-        equal = places.get(character, 0)
-        vertical = equal | down
-        horizontal = (((equal & up) + up) ^ up) | equal
-        right = (down | ~(horizontal | up)) & mask
-        left = up & horizontal
-        distance += bool(right & high) - bool(left & high)
-        right = (right << 1) | (not anywhere)
-        up = ((left << 1) | ~(vertical | right)) & mask
-        down = right & vertical & mask
-        yield distance
-
-
-# --- code points and UTF-16 -----------------------------------------------------------------------
-
-_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
-
-
-def encode_utf16_offset(text: str, offset: int) -> int:
-    """Return the UTF-16 units, as a browser counts them, before the code point at `offset`."""
-    return offset + sum(1 for _ in _ASTRAL.finditer(text, 0, offset))
-
-
-def decode_utf16_offset(text: str, units: int) -> int:
-    """Return the code points before a position that is given in UTF-16 units.
-
-    Raises:
-        ValueError: If it lies within a surrogate pair or beyond the text.
-    """
-    offset = units
-    for count, pair in enumerate(_ASTRAL.finditer(text), 1):
-        unit = pair.start() + count - 1
-        if units <= unit:
-            break
-        if units == unit + 1:
-            raise ValueError(f"UTF-16 offset {units} lies within a character")
-        offset = units - count
-    if not 0 <= offset <= len(text):
-        raise ValueError(f"UTF-16 offset {units} lies beyond the text")
-    return offset

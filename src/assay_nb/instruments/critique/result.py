@@ -1,0 +1,181 @@
+"""What a critique returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
+
+from assay_nb.instruments.base import Provenance, Shown
+from assay_nb.instruments.critique.display import describe
+from assay_nb.instruments.findings import Finding
+from assay_nb.instruments.intake import Kind
+from assay_nb.instruments.provenance import decode_provenance, encode_provenance
+from assay_nb.instruments.target import encode_target
+from assay_nb.render.document import Document
+from assay_nb.text.anchors import Anchor
+from assay_nb.text.segments import Segment, split_segments
+
+Answer = Literal["yes", "no", "na"]
+
+
+ANSWERS: tuple[Answer, ...] = ("yes", "no", "na")
+
+
+Verdict = Literal["pass", "report"]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemScore:
+    """One question's answer: `yes`, `no`, `na`, or None where it was not answered or the runs split."""
+
+    question: str
+    answer: Answer | None
+    evidence: Anchor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DimensionScore:
+    """A dimension's score from 1 to 5, or None with the reason why there is none."""
+
+    id: str
+    score: float | None
+    na_reason: str | None
+    items: tuple[ItemScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """What the runs and the checks left of what models said.
+
+    Attributes:
+        k: Runs asked for.
+        kept: Runs whose reply could be read.
+        agreement: Share of questions that all runs answered alike; None with a single run.
+        unanchored: Findings dropped since their words are not in the prompt.
+        contradicted: Findings dropped since the prompt does have what they say is missing.
+    """
+
+    k: int = 1
+    kept: int = 1
+    agreement: float | None = None
+    unanchored: int = 0
+    contradicted: int = 0
+
+    @property
+    def dropped(self) -> int:
+        """Findings dropped by code."""
+        return self.unanchored + self.contradicted
+
+
+@dataclass(frozen=True, repr=False)
+class Critique(Shown):
+    """Scores and findings for one prompt.
+
+    Attributes:
+        prompt: The text under review, verbatim.
+        kind: Whether it is a system prompt, a user message or a template.
+        dimensions: The six scores with the answers that they come from.
+        findings: From the worst to the least.
+        verdict: `"pass"` if nothing above a nit is left, else `"report"`; None while unfinished.
+        consistency: How many runs there were and what was dropped.
+        provenance: Model, tokens, cost.
+    """
+
+    schema: ClassVar[str] = "assay.critique.v1"
+
+    prompt: str
+    kind: Kind
+    dimensions: tuple[DimensionScore, ...]
+    findings: tuple[Finding, ...]
+    verdict: Verdict | None
+    consistency: Consistency = Consistency()
+    provenance: Provenance = field(default_factory=Provenance)
+
+    @property
+    def score(self) -> float | None:
+        """The mean of the dimensions that have a score, from 1 to 5, to one decimal.
+
+        It exists for `--fail-under`: a bar in a pipeline. Four questions a dimension cannot tell 3.4
+        from 3.5, so compare prompts by their findings, or by measuring them on data.
+        """
+        scores = [d.score for d in self.dimensions if d.score is not None]
+        return round(sum(scores) / len(scores), 1) if scores else None
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The numbered segments that the model was shown."""
+        return split_segments(self.prompt)
+
+    def with_provenance(self, provenance: Provenance) -> Critique:
+        return replace(self, provenance=provenance)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": self.schema,
+            "target": encode_target(self.prompt, self.kind, self.provenance),
+            "verdict": self.verdict,
+            "score": self.score,
+            "dimensions": [_encode_dimension(dimension) for dimension in self.dimensions],
+            "findings": [finding.to_dict() for finding in self.findings],
+            "consistency": _encode_consistency(self.consistency),
+            "segments": [{"id": s.id, "start": s.start, "end": s.end} for s in self.segments],
+            "prompt": self.prompt,
+            "provenance": encode_provenance(self.provenance),
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Critique:
+        """Return the critique that `to_dict` described."""
+        kept = {k: v for k, v in fields["consistency"].items() if k != "dropped"}
+        return cls(
+            prompt=fields["prompt"],
+            kind=fields["target"]["kind"],
+            dimensions=tuple(_decode_dimension(d) for d in fields["dimensions"]),
+            findings=tuple(Finding.from_dict(f) for f in fields["findings"]),
+            verdict=fields["verdict"],
+            consistency=Consistency(**kept),
+            provenance=decode_provenance(fields["provenance"]),
+        )
+
+    def to_document(self) -> Document:
+        return Document(tuple(describe(self)))
+
+
+def _encode_dimension(dimension: DimensionScore) -> dict[str, Any]:
+    return {
+        "id": dimension.id,
+        "score": dimension.score,
+        "na_reason": dimension.na_reason,
+        "items": [
+            {
+                "question_id": item.question,
+                "answer": item.answer,
+                "evidence": item.evidence.to_dict() if item.evidence else None,
+            }
+            for item in dimension.items
+        ],
+    }
+
+
+def _decode_dimension(fields: Mapping[str, Any]) -> DimensionScore:
+    items = tuple(
+        ItemScore(
+            item["question_id"],
+            item["answer"],
+            Anchor.from_dict(item["evidence"]) if item["evidence"] else None,
+        )
+        for item in fields["items"]
+    )
+    return DimensionScore(fields["id"], fields["score"], fields["na_reason"], items)
+
+
+def _encode_consistency(consistency: Consistency) -> dict[str, Any]:
+    return {
+        "k": consistency.k,
+        "kept": consistency.kept,
+        "agreement": consistency.agreement,
+        "unanchored": consistency.unanchored,
+        "contradicted": consistency.contradicted,
+        "dropped": consistency.dropped,
+    }

@@ -1,0 +1,116 @@
+"""Improve: at most twelve small edits, each for a named fault, to accept one by one.
+
+The model says which words to change and what to write instead; code finds the words, checks that
+each edit keeps what has to be kept, and makes the edits. So any subset can be applied, and every
+character outside of it stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from assay_nb.errors import WrongUsage
+from assay_nb.instruments.asking import ask
+from assay_nb.instruments.base import Instrument, Script
+from assay_nb.instruments.fencing import make_nonce
+from assay_nb.instruments.findings import Finding
+from assay_nb.instruments.improve.reading import make_improvement, preview
+from assay_nb.instruments.improve.request import (
+    SCHEMA,
+    SCHEMA_WITH_FINDINGS,
+    SYSTEM,
+    SYSTEM_WITH_FINDINGS,
+    make_text,
+)
+from assay_nb.instruments.improve.result import Improvement, parse_accept
+from assay_nb.instruments.intake import check_options, check_prompt, find_kind, make_request
+from assay_nb.text.anchors import Locator
+from assay_nb.text.segments import split_segments
+
+__all__ = [
+    "INSTRUMENT",
+    "SCHEMA",
+    "SCHEMA_WITH_FINDINGS",
+    "SYSTEM",
+    "SYSTEM_WITH_FINDINGS",
+    "Improvement",
+    "preview",
+    "start",
+]
+
+
+def start(prompt: str, options: Mapping[str, Any]) -> Script[Improvement]:
+    """Begin an improvement.
+
+    Options: `accept`, `feedback`, `findings` (a critique of the same prompt, or its JSON form), `kind`,
+    and the model's knobs.
+    """
+    given = check_options("improve", options, ("accept", "feedback", "findings"))
+    parse_accept(given.get("accept", "all"))
+    if not isinstance(given.get("feedback", ""), str):
+        raise WrongUsage("feedback is text.")
+    check_prompt(prompt)
+    findings = _take_findings(given.get("findings"), prompt)
+    return _script(prompt, given, findings)
+
+
+def _take_findings(value: Any, prompt: str) -> tuple[Finding, ...] | None:
+    """Return the findings of an earlier critique, found again in this prompt; None without one."""
+    if value is None:
+        return None
+    data = value.to_dict() if hasattr(value, "to_dict") else value
+    listed = cast(
+        "Any", data["findings"] if isinstance(data, Mapping) and "findings" in data else data
+    )
+    try:
+        earlier = [Finding.from_dict(fields) for fields in listed]
+    except (TypeError, KeyError, ValueError):
+        raise WrongUsage(
+            "findings is no critique.", hint="`%%critique -o review` makes one."
+        ) from None
+    locator = Locator(prompt, split_segments(prompt))
+    moved = [_move(finding, locator) for finding in earlier]
+    kept = tuple(finding for finding in moved if finding)
+    if not earlier:
+        raise WrongUsage(
+            "This critique has no findings, so there is nothing to mend.",
+            hint="Without it, improve looks for findings of its own.",
+        )
+    if not kept:
+        raise WrongUsage(
+            "None of these findings is about words of this prompt.",
+            hint="Critique this version of the prompt first.",
+        )
+    return kept
+
+
+def _move(finding: Finding, locator: Locator) -> Finding | None:
+    found = [locator.find_again(anchor) for anchor in finding.evidence]
+    evidence = tuple(anchor for anchor in found if anchor)
+    return replace(finding, evidence=evidence) if evidence else None
+
+
+def _script(
+    prompt: str, options: Mapping[str, Any], findings: tuple[Finding, ...] | None
+) -> Script[Improvement]:
+    segments = split_segments(prompt)
+    nonce = options.get("_nonce") or make_nonce(prompt)
+    kind = find_kind(prompt, options)
+    request = make_request(
+        options,
+        system=SYSTEM if findings is None else SYSTEM_WITH_FINDINGS,
+        text=make_text(prompt, segments, nonce, findings, options.get("feedback")),
+        schema=SCHEMA if findings is None else SCHEMA_WITH_FINDINGS,
+        name="improvement",
+    )
+    data = yield from ask(request, lambda data: data)
+    return make_improvement(
+        prompt, kind, data, findings=findings, accept=options.get("accept", "all")
+    )
+
+
+INSTRUMENT: Instrument[Improvement] = Instrument(
+    name="improve", start=start, preview=preview, read=Improvement.from_dict, demo=True
+)

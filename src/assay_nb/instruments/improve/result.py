@@ -1,0 +1,252 @@
+"""What an improvement returns: edits to accept, and those that were refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from assay_nb.errors import WrongUsage
+from assay_nb.instruments.base import Provenance, Shown
+from assay_nb.instruments.checks import Breach
+from assay_nb.instruments.findings import Finding, Operation
+from assay_nb.instruments.improve.display import describe
+from assay_nb.instruments.intake import Kind
+from assay_nb.instruments.provenance import decode_provenance, encode_provenance
+from assay_nb.instruments.target import encode_target
+from assay_nb.render.document import Document
+from assay_nb.text.anchors import Anchor
+from assay_nb.text.edits import Edit, apply_edits, diff_words
+
+Risk = Literal["low", "medium", "high"]
+
+
+RISKS: tuple[Risk, ...] = ("low", "medium", "high")
+
+
+Accept: TypeAlias = str | Sequence[int]
+
+
+MOST_TOUCHED = 0.30
+
+
+_SHORT_PROMPT = 400  # below this, one good edit is easily a third of the text
+
+
+_NUMBERS = re.compile(r"\s*\d+\s*(?:,\s*\d+\s*)*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedEdit:
+    """One edit that passed every check, with the number to accept it by.
+
+    Attributes:
+        number: From 1, in the order of the text.
+        finding: The id of the finding that it mends.
+        op: `replace`, `insert_after` or `delete`.
+        before: The words that it is about, found by code.
+        edit: The change itself, in code points of the original.
+        risk: How likely it is to change what the prompt means, as the model sees it.
+        warnings: What the checks remark without blocking it.
+    """
+
+    number: int
+    finding: str
+    op: Operation
+    before: Anchor
+    edit: Edit
+    risk: Risk = "low"
+    warnings: tuple[Breach, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "finding": self.finding,
+            "op": self.op,
+            "before": self.before.to_dict(),
+            "start": self.edit.start,
+            "end": self.edit.end,
+            "text": self.edit.text,
+            "risk": self.risk,
+            "warnings": [breach.to_dict() for breach in self.warnings],
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> ProposedEdit:
+        """Return the edit that `to_dict` described."""
+        return cls(
+            number=fields["number"],
+            finding=fields["finding"],
+            op=fields["op"],
+            before=Anchor.from_dict(fields["before"]),
+            edit=Edit(fields["start"], fields["end"], fields["text"]),
+            risk=fields["risk"],
+            warnings=tuple(Breach(**breach) for breach in fields["warnings"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedEdit:
+    """An edit that the model proposed and code refused, with the reason."""
+
+    op: str
+    before: str
+    text: str
+    reason: str
+    checks: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "op": self.op,
+            "before": self.before,
+            "text": self.text,
+            "reason": self.reason,
+            "checks": list(self.checks),
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> DroppedEdit:
+        """Return the dropped edit that `to_dict` described."""
+        checks = tuple(fields["checks"])
+        return cls(fields["op"], fields["before"], fields["text"], fields["reason"], checks)
+
+
+@dataclass(frozen=True, repr=False)
+class Improvement(Shown):
+    """Edits to a prompt, each tied to a finding.
+
+    Attributes:
+        prompt: The original, verbatim.
+        kind: Whether it is a system prompt, a user message or a template.
+        findings: What the edits mend.
+        edits: The edits that passed the checks, numbered in the order of the text.
+        dropped: Those that did not, with the reason.
+        accepted: Numbers of the edits that `text` has applied.
+        absent: Numbers that were to be accepted and that no edit has.
+        unanchored: Findings dropped since their words are not in the prompt.
+        complete: False for what is shown while the reply is still coming.
+    """
+
+    schema: ClassVar[str] = "assay.improvement.v1"
+
+    prompt: str
+    kind: Kind
+    findings: tuple[Finding, ...]
+    edits: tuple[ProposedEdit, ...]
+    dropped: tuple[DroppedEdit, ...] = ()
+    accepted: tuple[int, ...] = ()
+    absent: tuple[int, ...] = ()
+    unanchored: int = 0
+    complete: bool = True
+    provenance: Provenance = field(default_factory=Provenance)
+
+    @property
+    def text(self) -> str:
+        """The prompt with the accepted edits applied."""
+        return self.apply(self.accepted)
+
+    @property
+    def touched(self) -> float:
+        """The share of the original's characters that all edits together take out."""
+        taken = sum(_count_deleted(self.prompt, proposed.edit) for proposed in self.edits)
+        return round(taken / max(1, len(self.prompt)), 3)
+
+    @property
+    def advice(self) -> Literal["rewrite"] | None:
+        """`"rewrite"` where the edits touch so much that a rewrite is the better tool."""
+        much = self.touched > MOST_TOUCHED and len(self.prompt) >= _SHORT_PROMPT
+        return "rewrite" if much else None
+
+    def apply(self, accept: Accept = "all") -> str:
+        """Return the prompt with these edits applied, and everything else as it was.
+
+        Args:
+            accept: `"all"`, `"none"`, or numbers of edits such as `[1, 3]` or `"1,3"`.
+
+        Raises:
+            WrongUsage: If there is no edit of that number.
+        """
+        numbers = parse_accept(accept)
+        known = {proposed.number: proposed.edit for proposed in self.edits}
+        if numbers is None:
+            return apply_edits(self.prompt, list(known.values()))
+        unknown = sorted(set(numbers) - set(known))
+        if unknown:
+            hint = f"There are 1 to {len(known)}." if known else "Nothing was proposed."
+            raise WrongUsage(f"There is no edit {unknown[0]}.", hint=hint)
+        return apply_edits(self.prompt, [known[number] for number in set(numbers)])
+
+    def accept(self, accept: Accept = "all") -> Improvement:
+        """Return the same improvement with other edits accepted."""
+        self.apply(accept)
+        return replace(self, accepted=pick(accept, self.edits), absent=())
+
+    def with_provenance(self, provenance: Provenance) -> Improvement:
+        return replace(self, provenance=provenance)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": self.schema,
+            "target": encode_target(self.prompt, self.kind, self.provenance),
+            "findings": [finding.to_dict() for finding in self.findings],
+            "edits": [proposed.to_dict() for proposed in self.edits],
+            "dropped": [dropped.to_dict() for dropped in self.dropped],
+            "accepted": list(self.accepted),
+            "absent": list(self.absent),
+            "text": self.text,
+            "touched": self.touched,
+            "advice": self.advice,
+            "unanchored": self.unanchored,
+            "complete": self.complete,
+            "prompt": self.prompt,
+            "provenance": encode_provenance(self.provenance),
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Improvement:
+        """Return the improvement that `to_dict` described."""
+        return cls(
+            prompt=fields["prompt"],
+            kind=fields["target"]["kind"],
+            findings=tuple(Finding.from_dict(f) for f in fields["findings"]),
+            edits=tuple(ProposedEdit.from_dict(e) for e in fields["edits"]),
+            dropped=tuple(DroppedEdit.from_dict(dropped) for dropped in fields["dropped"]),
+            accepted=tuple(fields["accepted"]),
+            absent=tuple(fields["absent"]),
+            unanchored=fields["unanchored"],
+            complete=fields["complete"],
+            provenance=decode_provenance(fields["provenance"]),
+        )
+
+    def to_document(self) -> Document:
+        return Document(tuple(describe(self)))
+
+
+def parse_accept(accept: Accept) -> list[int] | None:
+    """Return the numbers in `accept`; None stands for all.
+
+    Raises:
+        WrongUsage: If it is neither `all`, `none` nor a list of numbers.
+    """
+    if isinstance(accept, str):
+        word = accept.strip().lower()
+        if word in ("all", "none"):
+            return None if word == "all" else []
+        if _NUMBERS.fullmatch(word):
+            return [int(number) for number in word.split(",")]
+    elif all(type(number) is int for number in accept):
+        return list(accept)
+    raise WrongUsage(f"accept is 'all', 'none' or numbers such as '1,3', not {accept!r}.")
+
+
+def pick(accept: Accept, edits: Sequence[ProposedEdit]) -> tuple[int, ...]:
+    """Return the numbers of the edits that `accept` names, in order."""
+    numbers = parse_accept(accept)
+    known = [proposed.number for proposed in edits]
+    return tuple(n for n in known if numbers is None or n in numbers)
+
+
+def _count_deleted(prompt: str, edit: Edit) -> int:
+    runs = diff_words(prompt[edit.start : edit.end], edit.text)
+    return sum(len(text) for op, text in runs if op == "deleted")
