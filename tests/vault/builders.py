@@ -12,7 +12,8 @@ from assay_nb.messages import Destination
 from assay_nb.store.database import Database
 from assay_nb.vault.keystores.key_file import KeyFile
 from assay_nb.vault.secret import SecretBytes
-from assay_nb.vault.vault import StoredKey, Vault
+from assay_nb.vault.stored import StoredKey
+from assay_nb.vault.vault import Vault
 from tests.canaries import make_canary
 
 ANTHROPIC = Destination(

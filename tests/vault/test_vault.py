@@ -9,7 +9,9 @@ import pytest
 
 from assay_nb.errors import ProviderKeyMissing, VaultSealed, WrongUsage
 from assay_nb.store import vault_rows
+from assay_nb.store.database import Database
 from assay_nb.vault.keystores.key_file import KeyFile
+from assay_nb.vault.vault import Vault
 from tests.canaries import make_canary
 from tests.vault.builders import ANTHROPIC, GOOGLE, OPENAI, RESEARCH, SUPPORT, House, secret
 
@@ -263,6 +265,29 @@ def test_other_process_opens_after_a_rotation_without_being_told(house: House) -
     assert other.read() == house.keys[RESEARCH, "anthropic"]
     other.save(RESEARCH, GOOGLE)
     assert house.read(provider="google") == house.keys[RESEARCH, "google"]
+
+
+def test_change_by_another_process_is_not_taken_for_a_roll_back(house: House) -> None:
+    house.save()
+
+    class Slow(KeyFile):
+        def find_mark(self, vault_id: bytes) -> int | None:
+            house.save()  # another process, between our look at the database and at the mark
+            return super().find_mark(vault_id)
+
+    vault = Vault.open(Database.open(house.file), Slow(house.key_file))
+
+    assert vault.state().name == "open"
+
+
+def test_database_emptied_under_a_running_process_is_noticed(house: House) -> None:
+    house.save()
+    house.sql("PRAGMA foreign_keys = OFF")
+    for table in ("provider_keys", "manifests", "data_keys", "master_keys", "vault"):
+        house.sql(f"DELETE FROM {table}")
+
+    with pytest.raises(VaultSealed, match="changed from outside"):
+        house.vault.open_key(RESEARCH, "anthropic")
 
 
 def test_every_change_is_audited_with_its_actor(house: House) -> None:

@@ -94,11 +94,16 @@ class Books:
             VaultSealed: If something is wrong with it.
         """
         rows = self.load_books()
-        if rows is not None:
-            self._mark = max(self._mark, self._noted(rows.vault.vault_id))
-            check_books(self.masters, rows, self._mark)
-            self._mark = max(self._mark, rows.vault.epoch)
-            self._checked = True
+        if rows is None:
+            if self._checked:
+                raise _changed_outside()
+            return
+        # The mark first, then the database: another process may raise both in between.
+        self._mark = max(self._mark, self._noted(rows.vault.vault_id))
+        rows = _present(self.load_books())
+        check_books(self.masters, rows, self._mark)
+        self._mark = max(self._mark, rows.vault.epoch)
+        self._checked = True
 
     @contextmanager
     def change(self, actor: str, *, accept: bool = False) -> Generator[Change]:
@@ -153,9 +158,7 @@ class Books:
             if not self._checked:
                 self.check()
             return 0
-        rows = self.load_books()
-        if rows is None:
-            raise _changed_outside()
+        rows = _present(self.load_books())
         self.masters.get(rows.vault.vault_id, active_of(rows.masters))
         return max(self._mark, self._noted(rows.vault.vault_id))
 
@@ -240,7 +243,7 @@ class Change:
         vault_rows.set_epoch(self.connection, epoch)
         for workspace_id in sorted(self.touched):
             self._sign_workspace(workspace_id, epoch)
-        self.books = _load_again(self.connection)
+        self.books = _present(vault_rows.load_books(self.connection))
         vault_rows.put_manifest(self.connection, _sign_books(self.master, self.books))
 
     def _sign_workspace(self, workspace_id: bytes, epoch: int) -> None:
@@ -286,11 +289,10 @@ def now() -> int:
 
 
 def _begin(connection: Connection, masters: MasterKeys, actor: str) -> Change:
-    return Change(connection, masters, actor, _load_again(connection))
+    return Change(connection, masters, actor, _present(vault_rows.load_books(connection)))
 
 
-def _load_again(connection: Connection) -> BookRows:
-    rows = vault_rows.load_books(connection)
+def _present(rows: BookRows | None) -> BookRows:
     if rows is None:
         raise _changed_outside()
     return rows

@@ -44,7 +44,8 @@ _NONCE = slice(53, 65)
 _COMMITMENT = slice(65, 97)
 _HEADER = 97
 _LABEL = b"assay_nb/v1/row"
-_HAS_INTO = hasattr(AESGCM, "decrypt_into")  # cryptography 47 and later
+# Newer releases of cryptography write into a buffer of ours, which can be overwritten afterwards.
+_HAS_INTO = hasattr(AESGCM, "decrypt_into") and hasattr(HKDF, "derive_into")
 
 
 class Cause(str, Enum):
