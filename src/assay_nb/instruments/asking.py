@@ -16,11 +16,7 @@ from assay_nb.instruments.schema import Data, Malformed, check_schema
 from assay_nb.messages import Message, Reply, Request
 
 ReadT = TypeVar("ReadT")
-
-
 _LONGEST_ECHO = 40_000
-
-
 Asking: TypeAlias = Generator[tuple[Request, ...], tuple[Reply, ...], ReadT]
 """A part of a script: it yields requests, is sent replies, and returns what was read from them."""
 

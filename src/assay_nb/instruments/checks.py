@@ -85,18 +85,12 @@ class Invariants:
 
 
 _JINJA_TAG = re.compile(r"\{%[-+]? ?(\w+)")
-
-
 _PAIRED = {"if", "for", "block", "macro", "filter", "with", "call", "raw", "autoescape"}
-
-
 _WORD = re.compile(r"[A-Za-z0-9+/_-]{24,200}")
-
 
 _INVISIBLE = re.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e007f]"
 )
-
 
 _PERSONAL = re.compile(
     r"\b[\w.+-]{1,64}@(?!example\.)[\w-]{1,63}(?:\.[\w-]{1,63})+"
@@ -104,9 +98,7 @@ _PERSONAL = re.compile(
     r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}\b"
 )
 
-
 _CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
-
 
 _TALK = re.compile(
     r"^\s*(?:sure|certainly|absolutely)[,.!:]"

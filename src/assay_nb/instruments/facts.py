@@ -84,13 +84,8 @@ class Facts:
 
 
 _INLINE_CODE = re.compile(r"(?<!`)(`{1,2})(?!`)[^`\n]+\1(?!`)")
-
-
 _TAG = re.compile(r"<(/?)([A-Za-z][\w-]*)(?:\s[^<>\n]{0,200})?(/?)>")
-
-
 ALWAYS_KEPT = {"URL", "address"}
-
 
 _LITERALS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("URL", re.compile(r"https?://[^\s<>\"'`)\]}]+[^\s<>\"'`)\]}.,;:!?]")),
@@ -100,18 +95,12 @@ _LITERALS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("number", re.compile(r"(?<![\w.])\d+(?:[.,:]\d+)*(?:\s?%)?(?!\w)")),
 )
 
-
 _LIST_NUMBER = re.compile(
     r"^[ \t#>*-]*(?:step |rule )?\d+[.):](?!\S)", re.MULTILINE | re.IGNORECASE
 )
 
-
 _JSON_START = re.compile(r"^[ \t]*[{\[]", re.MULTILINE)
-
-
 _MOST_JSON = 200
-
-
 _SHORTEST_JSON = 8
 
 

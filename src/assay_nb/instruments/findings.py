@@ -20,7 +20,6 @@ FindingKind = Literal["present", "absent", "conflict"]
 FINDING_KINDS: tuple[FindingKind, ...] = ("present", "absent", "conflict")
 Operation = Literal["replace", "insert_after", "delete"]
 OPERATIONS: tuple[Operation, ...] = ("replace", "insert_after", "delete")
-
 TONES: dict[str, Tone] = {"blocker": "bad", "major": "bad", "minor": "warning", "nit": "neutral"}
 
 

@@ -13,7 +13,6 @@ from assay_nb.text.templates import find_variables
 
 Kind = Literal["system", "user", "template"]
 KINDS: tuple[Kind, ...] = ("system", "user", "template")
-
 LARGEST_PROMPT = 200_000
 """Bytes of UTF-8. Longer texts are data that ended up in a prompt, and would cost accordingly."""
 

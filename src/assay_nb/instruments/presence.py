@@ -29,7 +29,6 @@ _EXAMPLE = re.compile(
 )
 _OPENS = re.compile(r"(?:<[A-Za-z][\w-]*>|\"\"\"|```\w*|[\"“«])\s*$")
 _CLOSES = re.compile(r"\s*(?:</[A-Za-z][\w-]*>|\"\"\"|```|[\"”»])")
-
 MISSING = ("format", "length", "example", "boundary", "fallback", "other")
 """What a finding of kind `absent` can say is missing."""
 

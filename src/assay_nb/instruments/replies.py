@@ -14,8 +14,6 @@ from typing import Any, TypeVar, cast
 from assay_nb.instruments.schema import Data, Malformed
 
 WordT = TypeVar("WordT", bound=str)
-
-
 _MOST_STARTS = 20
 
 

@@ -30,24 +30,14 @@ from assay_nb.text.normal import Normalised, normalise, splits_character
 from assay_nb.text.segments import Segment
 
 Match = Literal["exact", "normalised", "reanchored"]
-
-
 CONTEXT = 32
 """Characters of prefix and suffix kept with an anchor."""
 
 
 FUZZY_SHORTEST = 12
-
-
 FUZZY_LONGEST = 1_000
-
-
 FUZZY_SIMILARITY = 0.90
-
-
 _FUZZY_SEGMENT = 20_000
-
-
 _MOST_CANDIDATES = 1_000
 
 

@@ -11,7 +11,6 @@ from typing import Literal, TypeAlias
 
 Op = Literal["same", "deleted", "inserted"]
 Run: TypeAlias = tuple[Op, str]
-
 CONTEXT = 48
 """Unchanged characters shown on either side of a change."""
 

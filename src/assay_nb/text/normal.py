@@ -12,16 +12,9 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 _INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe0e\ufe0f\ufeff"
-
-
 _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*(?![^\x00-\x7f])")
-
-
 _BLANK = re.compile(rf"[\s{_INVISIBLE}]+")
-
-
 _MOST_MARKS = 32  # Unicode's own stream-safe format allows 30
-
 
 _FOLDED = {
     **dict.fromkeys(map(ord, "“”„‟«»″＂"), '"'),

@@ -33,10 +33,7 @@ from assay_nb.messages import Request
 from assay_nb.text.segments import split_segments
 
 __all__ = ["INSTRUMENT", "SCHEMA", "SYSTEM", "Critique", "preview", "start"]
-
 MOST_REPEATS = 5
-
-
 _MOST_UNANSWERED = 6
 
 

@@ -38,10 +38,7 @@ from assay_nb.text.anchors import Locator
 from assay_nb.text.segments import split_segments
 
 _MOST_FINDINGS = 24
-
-
 _SAME_PLACE = 0.5
-
 
 _LINT_DIMENSIONS = {
     "A001": "context",

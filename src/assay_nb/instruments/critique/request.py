@@ -15,7 +15,6 @@ from assay_nb.text.segments import Segment
 
 _QUOTED = object_of(segment=STRING, quote=STRING)
 
-
 SCHEMA: Data = object_of(
     answers=array_of(
         object_of(

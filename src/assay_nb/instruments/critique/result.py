@@ -17,11 +17,7 @@ from assay_nb.text.anchors import Anchor
 from assay_nb.text.segments import Segment, split_segments
 
 Answer = Literal["yes", "no", "na"]
-
-
 ANSWERS: tuple[Answer, ...] = ("yes", "no", "na")
-
-
 Verdict = Literal["pass", "report"]
 
 

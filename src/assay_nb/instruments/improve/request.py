@@ -14,7 +14,6 @@ from assay_nb.text.segments import Segment
 
 MOST_EDITS = 12
 
-
 _EDITS = array_of(
     object_of(
         finding=STRING,
@@ -25,7 +24,6 @@ _EDITS = array_of(
         risk=one_of(*RISKS),
     )
 )
-
 
 SCHEMA: Data = object_of(
     findings=array_of(
@@ -41,7 +39,6 @@ SCHEMA: Data = object_of(
     ),
     edits=_EDITS,
 )
-
 
 SCHEMA_WITH_FINDINGS: Data = object_of(edits=_EDITS)
 """For findings that are there already: only edits are asked for."""
@@ -61,7 +58,6 @@ at fault. Write in the prompt's own language. Add no facts, names or limits that
 where a limit is missing, say what kind is needed in a way that holds without knowing it. No comments on your work: \
 text goes into the prompt as it is."""
 
-
 SYSTEM = f"""You improve prompts that people write for language models, by a few small edits that change \
 what a model does.
 
@@ -74,7 +70,6 @@ consequence, severity.
 {_EDIT_RULES}
 
 If the prompt is good as it is, return empty lists: that is a full answer."""
-
 
 SYSTEM_WITH_FINDINGS = f"""You improve prompts that people write for language models, by a few small edits \
 that change what a model does. The findings are given; mend them and nothing else.

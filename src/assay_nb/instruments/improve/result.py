@@ -20,20 +20,10 @@ from assay_nb.text.anchors import Anchor
 from assay_nb.text.edits import Edit, apply_edits, diff_words
 
 Risk = Literal["low", "medium", "high"]
-
-
 RISKS: tuple[Risk, ...] = ("low", "medium", "high")
-
-
 Accept: TypeAlias = str | Sequence[int]
-
-
 MOST_TOUCHED = 0.30
-
-
 _SHORT_PROMPT = 400  # below this, one good edit is easily a third of the text
-
-
 _NUMBERS = re.compile(r"\s*\d+\s*(?:,\s*\d+\s*)*")
 
 

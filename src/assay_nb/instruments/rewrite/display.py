@@ -31,7 +31,6 @@ from assay_nb.text.edits import diff_words, split_changes
 if TYPE_CHECKING:
     from assay_nb.instruments.rewrite.result import Rewrite, Status
 
-
 _TONES: dict[Status, Tone] = {
     "kept": "good",
     "dropped": "warning",

@@ -9,8 +9,6 @@ from assay_nb.instruments.schema import STRING, Data, array_of, nullable, object
 from assay_nb.text.segments import Segment
 
 DEFAULT_BUDGET = 1.5
-
-
 _ROOM = 1_200
 """Characters that any rewrite may have: a one-line draft needs more than one and a half lines."""
 
