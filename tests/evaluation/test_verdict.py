@@ -140,6 +140,13 @@ def test_few_equal_rows_are_not_equivalent() -> None:
     assert make_verdict(0, 0, ties=10, margin=0.1).verdict == "no detectable difference"
 
 
+def test_two_rows_that_happen_to_agree_are_not_equivalent() -> None:
+    result = paired_verdict([0.1, 0.2], [0.101, 0.2011], margin=0.05)
+
+    assert result.interval[1] < 0.05
+    assert result.verdict == "no detectable difference"
+
+
 def test_interval_that_reaches_over_the_margin_is_not_equivalent() -> None:
     assert make_verdict(8, 8, ties=44, margin=0.05).verdict == "no detectable difference"
     assert make_verdict(8, 8, ties=44, margin=0.3).verdict == "equivalent"
@@ -234,6 +241,10 @@ def test_columns_of_a_data_frame_are_read_in_their_order() -> None:
 
     assert result.fixed == tuple(range(8))
     assert result.discordant == 4
+
+
+def test_plan_reckons_with_six_rows_that_differ() -> None:
+    assert make_verdict(5, 0, ties=1).rows_needed == 8  # of 8 rows, five in six are more than 6
 
 
 # --- showing ----------------------------------------------------------------------------------------
