@@ -333,7 +333,7 @@ def _explain(
         return f"Whatever difference there is lies within the margin of ±{margin:g} that you set."
     if verdict in {"improved", "regressed"}:
         side = "above" if verdict == "improved" else "below"
-        return f"Chance is ruled out (one-sided p = {_p(test.p)}), and the whole interval lies {side} zero."
+        return f"Chance is ruled out (one-sided {_p(test.p)}), and the whole interval lies {side} zero."
     plan = f" With {rows} rows, a difference of {detectable:.2g} is found 8 times in 10"
     plan += f"; {_target(effect, margin)} takes about {needed:,} rows." if needed else "."
     if test.p is None:
@@ -344,10 +344,10 @@ def _explain(
         )
     if test.rejects:
         return (
-            f"Cannot tell: the test points one way (one-sided p = {_p(test.p)}), but the interval "
+            f"Cannot tell: the test points one way (one-sided {_p(test.p)}), but the interval "
             "still holds zero, since a few rows carry most of the difference." + plan
         )
-    return f"Cannot tell it from chance (one-sided p = {_p(test.p)})." + plan
+    return f"Cannot tell it from chance (one-sided {_p(test.p)})." + plan
 
 
 def _target(effect: float, margin: float | None) -> str:
@@ -356,7 +356,7 @@ def _target(effect: float, margin: float | None) -> str:
 
 def _p(p: float | None) -> str:
     assert p is not None
-    return f"{p:.3g}" if p >= 0.001 else "less than 0.001"
+    return f"p = {p:.3g}" if p >= 0.001 else "p < 0.001"
 
 
 def _doubt_errors(
@@ -440,9 +440,9 @@ def _show_change(change: Change) -> tuple[str | Badge, ...]:
 
 
 def _fine_print(result: PairedVerdict) -> str:
-    p = "not computed" if result.p is None else _p(result.p)
+    p = "p not computed" if result.p is None else f"one-sided {_p(result.p)}"
     left_out = f" · {len(result.errors)} left out, failed to run" if result.errors else ""
     return (
-        f"{result.n} rows, {result.discordant} of them differ{left_out} · {result.test}, one-sided p "
+        f"{result.n} rows, {result.discordant} of them differ{left_out} · {result.test}, "
         f"{p} · {result.interval_method} · seed {result.seed}"
     )
