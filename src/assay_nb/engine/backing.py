@@ -88,3 +88,10 @@ class Backing:
 
         config = self.config
         return Egress(proxy=config.https_proxy, no_proxy=config.no_proxy, ca_file=config.ca_file)
+
+    async def aclose(self) -> None:
+        """Close what is open: this event loop's connections to providers, and the database's."""
+        if "egress" in vars(self):
+            await self.egress.aclose()
+        if "database" in vars(self):
+            self.database.close()

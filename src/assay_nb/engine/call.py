@@ -75,3 +75,7 @@ class Engine(Protocol):
     """
 
     def run(self, call: Call) -> AsyncIterator[Event]: ...
+
+    async def aclose(self) -> None:
+        """Close the connections that were kept for the next call. A later call opens new ones."""
+        ...

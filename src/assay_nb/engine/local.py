@@ -105,6 +105,9 @@ class LocalEngine:
             task.cancel()
             await asyncio.wait([task])
 
+    async def aclose(self) -> None:
+        await self._backing.aclose()
+
     async def _work(self, call: Call, emit: Callable[[Event], None]) -> None:
         instrument = _instrument(call.instrument)
         script = instrument.start(call.prompt, call.options)

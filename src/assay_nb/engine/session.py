@@ -68,7 +68,9 @@ class Session:
         return self.portal.stream(lambda: self.engine.run(self.address(call)))
 
     def close(self) -> None:
-        """Stop the background loop. The next call starts it again."""
+        """Close connections and stop the background loop. The next call starts both again."""
+        if "_seams" in vars(self):
+            self.portal.call(self.engine.aclose)
         self.portal.close()
 
 
