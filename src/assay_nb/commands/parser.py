@@ -66,11 +66,26 @@ class Parser(argparse.ArgumentParser):
             f"{self.prog}: {_sentence(message)}", hint=f"`{self.prog} -h` shows how it is used."
         )
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a word that is none of the choices, naming the one that was probably meant."""
+        if action.choices is None or value in action.choices:
+            return
+        names = [str(choice) for choice in action.choices]
+        near = nearest(str(value), names)
+        if action.option_strings:
+            what = f"{action.option_strings[-1]} cannot be {_quoted(str(value))}"
+        else:
+            what = f"there is no {str(action.metavar or action.dest).lower()} {_quoted(str(value))}"
+        raise WrongUsage(
+            f"{self.prog}: {what}.",
+            hint=f"Did you mean {near}?" if near else f"It is one of {', '.join(names)}.",
+        )
+
     def _refuse_unknown(self, word: str, namespace: argparse.Namespace) -> NoReturn:
         parser = getattr(namespace, "parser", self)
         if not word.startswith("-"):
             raise WrongUsage(
-                f"{parser.prog} does not know what to do with '{word}'.",
+                f"{parser.prog} does not know what to do with {_quoted(word)}.",
                 hint=f"`{parser.prog} -h` shows how it is used.",
             )
         flag = word.split("=", 1)[0]
@@ -92,6 +107,14 @@ class Parser(argparse.ArgumentParser):
     def positionals(self) -> list[argparse.Action]:
         """Return the arguments that have no option string."""
         return [action for action in self._actions if not action.option_strings]
+
+
+_LONGEST_QUOTED = 20
+
+
+def _quoted(word: str) -> str:
+    """Return a word as a message repeats it: a long one may be a key of a shape that nobody knows."""
+    return f"'{word}'" if len(word) <= _LONGEST_QUOTED else f"a word of {len(word)} characters"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable
 from functools import cache
+from keyword import iskeyword
 from typing import Any
 
 from assay_nb.commands.parser import Parser
@@ -25,8 +26,17 @@ def parser_for(name: str) -> Parser:
         help="as a line magic: the Python variable that holds the prompt",
     )
     _BUILDERS[name](parser)
-    parser.add_argument("-o", "--out", metavar="NAME", help="put the result in this variable")
+    parser.add_argument(
+        "-o", "--out", type=_new_name, metavar="NAME", help="put the result in this variable"
+    )
     return parser
+
+
+def _new_name(word: str) -> str:
+    """Return a name that can be assigned to: found out before the call is paid for."""
+    if not word.isidentifier() or iskeyword(word):
+        raise ArgumentTypeError(f"'{word}' is no name for a variable")
+    return word
 
 
 def options_of(name: str, args: Namespace) -> dict[str, Any]:
