@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from assay_nb.render.bundle import bundle, plain
+from assay_nb.render.bundle import draw, plain
 from assay_nb.render.document import Document
 
 
@@ -24,8 +24,8 @@ class Outcome:
     data: Any
     exit_status: int = 0
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
-        return bundle(self.document, {"schema": "assay.outcome.v1"})
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return draw(self.document)
 
     def __repr__(self) -> str:
         return plain(self.document)

@@ -134,19 +134,17 @@ class LocalEngine:
         self, script: Script[Any], plan: Plan, account: _Account, emit: Callable[[Event], None]
     ) -> Result:
         """Answer what the script asks until it returns its result."""
-        try:
-            requests = next(script)
-            while True:
-                asked = [
-                    self._ask(request, lane, plan, account, emit)
-                    for lane, request in enumerate(requests)
-                ]
-                replies = await asyncio.gather(*asked) if len(asked) > 1 else [await asked[0]]
-                requests = script.send(tuple(replies))
+        step = await run_sync(_advance, script, None)
+        while not isinstance(step, _Done):
+            asked = [
+                self._ask(request, lane, plan, account, emit) for lane, request in enumerate(step)
+            ]
+            replies = await asyncio.gather(*asked) if len(asked) > 1 else [await asked[0]]
+            step = await run_sync(_advance, script, tuple(replies))
+            if not isinstance(step, _Done):
                 account.rounds += 1
                 emit(NextRound(account.rounds))
-        except StopIteration as done:
-            return done.value
+        return step.result
 
     async def _ask(
         self,
@@ -302,6 +300,25 @@ class _Account:
             funding=plan.funding,
             practice=plan.practice,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    result: Result
+
+
+def _advance(
+    script: Script[Any], replies: tuple[Reply, ...] | None
+) -> tuple[Request, ...] | _Done:
+    """Run a script up to its next question.
+
+    It reads and checks text, which takes seconds on a very long prompt: run it in a thread, so that
+    other calls go on meanwhile.
+    """
+    try:
+        return next(script) if replies is None else script.send(replies)
+    except StopIteration as done:
+        return _Done(done.value)
 
 
 def is_practice(destination: Destination) -> bool:

@@ -137,6 +137,23 @@ class Stream(Generic[T]):
         if item.error is not None:
             raise item.error
 
+    def with_pauses(self, seconds: float) -> Iterator[T | None]:
+        """Iterate like the stream itself, and yield None whenever nothing came for so long.
+
+        A display that draws at most so often uses the pause to draw what it held back.
+        """
+        while True:
+            try:
+                item = self._items.get(timeout=seconds)
+            except queue.Empty:
+                yield None
+                continue
+            if isinstance(item, _End):
+                break
+            yield item
+        if item.error is not None:
+            raise item.error
+
     async def _read(self) -> None:
         error: BaseException | None = None
         try:

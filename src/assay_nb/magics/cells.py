@@ -17,7 +17,7 @@ from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import AssayError, BelowThreshold, WrongUsage
 from assay_nb.instruments.base import Provenance, Result
 from assay_nb.magics.arguments import options_of, parser_for
-from assay_nb.magics.live import Display, choose_display
+from assay_nb.magics.live import PAUSE, Display, choose_display
 
 
 class Interrupted(KeyboardInterrupt):
@@ -152,7 +152,7 @@ class Running:
         """
         try:
             with self._session.stream(self._call) as events:
-                for event in events:
+                for event in events.with_pauses(PAUSE):
                     if isinstance(event, Finished):
                         self._display.finish(event.result)
                         return event.result
@@ -167,8 +167,10 @@ class Running:
             "an engine ended without a result"
         )  # a broken engine, not a user's mistake
 
-    def _on(self, event: Event) -> None:
+    def _on(self, event: Event | None) -> None:
         match event:
+            case None:
+                self._display.preview(self._preview)
             case Started():
                 self._started = event
                 self._display.note(f"Asking {event.provider}/{event.model} …")

@@ -14,10 +14,10 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import DisplayHandle, display
 
 from assay_nb.instruments.base import Result
-from assay_nb.render.bundle import bundle, plain
+from assay_nb.render.bundle import bundle, draw, plain
 from assay_nb.render.document import Callout, Document, Items, Verbatim
 
-_INTERVAL = 0.1
+PAUSE = 0.1
 """Seconds between updates: more of them cost a notebook far more than they show a person."""
 
 
@@ -51,17 +51,19 @@ class NotebookDisplay:
 
     def __init__(self) -> None:
         self._handle: DisplayHandle | None = None
+        self._previewed: Result | None = None
         self._shown_at = 0.0
 
     def note(self, text: str) -> None:
-        self._show(_forms(Document([Callout("info", [text])])))
+        self._show(draw(Document([Callout("info", [text])])))
 
     def preview(self, make: Callable[[], Result | None]) -> None:
-        if time.monotonic() - self._shown_at < _INTERVAL:
+        if time.monotonic() - self._shown_at < PAUSE:
             return
         result = make()
-        if result is not None:
-            self._show(_forms(result.to_document()))
+        if result is not None and result != self._previewed:
+            self._previewed = result
+            self._show(draw(result.to_document()))
         self._shown_at = time.monotonic()
 
     def finish(self, result: Result) -> None:
@@ -114,8 +116,3 @@ class TerminalDisplay:
             title = "".join(part if isinstance(part, str) else part.text for part in item.title)
             print(f"  {item.label}  {title}", file=self._out, flush=True)
         self._items = max(self._items, len(finished))
-
-
-def _forms(document: Document) -> dict[str, Any]:
-    data, _ = bundle(document, {})
-    return data
