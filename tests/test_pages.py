@@ -13,7 +13,7 @@ import pytest
 from nbclient import NotebookClient
 
 from assay_nb import cli, commands
-from assay_nb.commands import Outcome
+from assay_nb.commands.outcome import Outcome
 from assay_nb.render.document import Document
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -16,10 +16,10 @@ from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
-from assay_nb import commands
-from assay_nb.commands import Adder, Desk, Outcome
+from assay_nb.commands import tree
+from assay_nb.commands.outcome import Desk, Outcome
 from assay_nb.commands.parser import HelpWanted
-from assay_nb.commands.registry import add_json
+from assay_nb.commands.registry import Adder, add_json
 from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import AssayError, WrongUsage
 from assay_nb.render.bundle import plain
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> Outcome:
-    parser, add = commands.build_parser("assay-nb", _DESCRIPTION)
+    parser, add = tree.build_parser("assay-nb", _DESCRIPTION)
     parser.add_argument("--version", action="store_true", help="print the version")
     parser.add_argument("--json", action="store_true", help="print JSON")
     _add_own(add)
@@ -80,7 +80,7 @@ def _run(words: list[str]) -> Outcome:
         return _version()
     session = current_session()
     try:
-        return commands.run(session, args, TerminalDesk())
+        return tree.run(session, args, TerminalDesk())
     finally:
         session.close()
 

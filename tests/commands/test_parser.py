@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.canaries import make_canary
 
-from assay_nb.commands import build_parser
 from assay_nb.commands.parser import HelpWanted, Parser
+from assay_nb.commands.tree import build_parser
 from assay_nb.errors import KeyPasted, WrongUsage
+from tests.canaries import make_canary
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from functools import lru_cache
 
 from IPython.core.error import StdinNotImplementedError
 
-from assay_nb import commands
-from assay_nb.commands import Desk, Outcome
+from assay_nb.commands import tree
+from assay_nb.commands.outcome import Desk, Outcome
 from assay_nb.commands.parser import HelpWanted, Parser
 from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import WrongUsage
@@ -41,7 +41,7 @@ def run_line(line: str) -> Outcome | None:
     """Run one sub-command; its outcome shows itself, or prints as JSON with `--json`."""
     try:
         args = assay_parser().parse_line(line)
-        outcome = commands.run(current_session(), args, NotebookDesk())
+        outcome = tree.run(current_session(), args, NotebookDesk())
     except HelpWanted as page:
         print(page.message, end="")
         return None
@@ -54,7 +54,7 @@ def run_line(line: str) -> Outcome | None:
 @lru_cache(maxsize=1)
 def assay_parser() -> Parser:
     """Return the parser of `%assay`: the shared sub-commands, and the notebook's own."""
-    parser, add = commands.build_parser("%assay", _DESCRIPTION)
+    parser, add = tree.build_parser("%assay", _DESCRIPTION)
     add("try", "start the practice provider and work in a practice workspace", _try)
     return parser
 
