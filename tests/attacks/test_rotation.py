@@ -237,6 +237,26 @@ def test_a097_first_key_saved_by_two_at_once_makes_one_vault(tmp_path: Path) -> 
     assert house.read(SUPPORT) == other.keys[SUPPORT, "anthropic"]
 
 
+def test_a097_first_master_key_that_another_process_took_is_not_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Be overtaken between keeping the first master key and making the vault → both keys open."""
+    house = House(tmp_path / "home")
+    other = House(house.home)
+
+    def reached(name: str) -> None:
+        if name == "first master key kept":
+            monkeypatch.undo()
+            other.save(SUPPORT)
+
+    monkeypatch.setattr(checkpoint, "reached", reached)
+    house.save(RESEARCH)
+
+    house.open()
+    assert house.read(RESEARCH) == house.keys[RESEARCH, "anthropic"]
+    assert house.read(SUPPORT) == other.keys[SUPPORT, "anthropic"]
+
+
 # --- key stores and backups -------------------------------------------------------------------------
 
 

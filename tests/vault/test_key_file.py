@@ -123,6 +123,16 @@ def test_two_that_put_at_once_lose_nothing(path: Path) -> None:
     assert {m.mk_id for m in masters} == set(KeyFile(path).list_ids(VAULT))
 
 
+def test_putting_what_is_there_writes_nothing(store: KeyFile, path: Path) -> None:
+    master = MasterKey.generate()
+    path.write_bytes(bytes(master.write().reveal()))
+    path.chmod(0o400)
+
+    store.put(VAULT, master)
+
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_read_only_directory_is_said_in_one_line(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         target = Path("/proc/self/master.key")  # root may write anywhere but here

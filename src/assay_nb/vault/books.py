@@ -67,7 +67,7 @@ class Books:
             master, rows.vault.vault_id, workspace_id, rows
         ):
             return rows, False
-        self._seen[workspace_id] = max(seen, rows.manifest.epoch)
+        self._saw(workspace_id, rows.manifest.epoch)
         return rows, True
 
     def load_unchecked(self, workspace_id: bytes) -> WorkspaceRows:
@@ -132,24 +132,41 @@ class Books:
         vault_id = os.urandom(16)
         kept = self._keystore.list_ids(vault_id)
         master = self.masters.get(vault_id, kept[-1]) if kept else MasterKey.generate()
-        if not kept:
-            self._keystore.put(vault_id, master)
+        self._keystore.put(vault_id, master)
         checkpoint("first master key kept")
-        founded = None
         with self.database.write() as connection:
-            if vault_rows.find_vault(connection) is None:
-                if vault_rows.has_rows(connection):
-                    raise _changed_outside()
-                self.masters.check_kept(vault_id, master)
-                _insert_vault(connection, vault_id, master)
-                founded = _begin(connection, self.masters, actor)
-                founded.record(Event.VAULT_MADE)
-                founded.sign()
-                checkpoint("vault signed")
+            change = None
+            if vault_rows.find_vault(connection) is not None:
+                self._drop_unused(connection, vault_id, master, was_kept=bool(kept))
+            else:
+                change = self._insert(connection, vault_id, master, actor)
         checkpoint("vault committed")
-        if founded is not None:
-            self._note(founded)
-        elif not kept:
+        if change is not None:
+            self._note(change)
+
+    def _insert(
+        self, connection: Connection, vault_id: bytes, master: MasterKey, actor: str
+    ) -> Change:
+        if vault_rows.has_rows(connection):
+            raise _changed_outside()
+        self.masters.check_kept(vault_id, master)
+        at = now()
+        vault_rows.insert_vault(connection, VaultRow(vault_id, 0, at))
+        vault_rows.insert_master_key(
+            connection, MasterKeyRow(master.mk_id, master.check_value, "active", at, None)
+        )
+        change = _begin(connection, self.masters, actor)
+        change.record(Event.VAULT_MADE)
+        change.sign()
+        checkpoint("vault signed")
+        return change
+
+    def _drop_unused(
+        self, connection: Connection, vault_id: bytes, master: MasterKey, *, was_kept: bool
+    ) -> None:
+        # The process that was first may have found this very master key in a key file, and taken it.
+        used = {row.mk_id for row in vault_rows.list_master_keys(connection)}
+        if not was_kept and master.mk_id not in used:
             self._keystore.delete(vault_id, master.mk_id)
 
     def _prepare(self, accept: bool) -> int:
@@ -162,6 +179,9 @@ class Books:
         self.masters.get(rows.vault.vault_id, active_of(rows.masters))
         return max(self._mark, self._noted(rows.vault.vault_id))
 
+    def _saw(self, workspace_id: bytes, epoch: int) -> None:
+        self._seen[workspace_id] = max(self._seen.get(workspace_id, 0), epoch)
+
     def _noted(self, vault_id: bytes) -> int:
         return self._keystore.find_mark(vault_id) or 0
 
@@ -169,7 +189,7 @@ class Books:
         epoch = change.books.vault.epoch
         self._checked, self._mark = True, max(self._mark, epoch)
         for workspace_id in change.touched:
-            self._seen[workspace_id] = max(self._seen.get(workspace_id, 0), epoch)
+            self._saw(workspace_id, epoch)
         # The change is made. A mark that lags behind only notices a roll-back less exactly.
         with suppress(VaultSealed):
             self._keystore.raise_mark(change.books.vault.vault_id, epoch)
@@ -296,13 +316,6 @@ def _present(rows: BookRows | None) -> BookRows:
     if rows is None:
         raise _changed_outside()
     return rows
-
-
-def _insert_vault(connection: Connection, vault_id: bytes, master: MasterKey) -> None:
-    vault_rows.insert_vault(connection, VaultRow(vault_id, 0, now()))
-    vault_rows.insert_master_key(
-        connection, MasterKeyRow(master.mk_id, master.check_value, "active", now(), None)
-    )
 
 
 def _sign_books(master: MasterKey, rows: BookRows) -> ManifestRow:

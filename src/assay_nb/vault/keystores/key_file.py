@@ -65,10 +65,10 @@ class KeyFile:
         return [key.mk_id for key in self._read()]
 
     def put(self, vault_id: bytes, master: MasterKey) -> None:
+        if master.mk_id in self.list_ids(vault_id):
+            return  # not even the lock is taken: the directory may be read-only
         with _locked(self._path):
-            keys = self._read()
-            if any(key.mk_id == master.mk_id for key in keys):
-                return
+            keys = [key for key in self._read() if key.mk_id != master.mk_id]
             if not keys and self._announce is not None:
                 self._announce()
             self._write([*keys, master])
@@ -77,10 +77,7 @@ class KeyFile:
 
     def delete(self, vault_id: bytes, mk_id: bytes) -> None:
         with _locked(self._path):
-            keys = self._read()
-            kept = [key for key in keys if key.mk_id != mk_id]
-            if len(kept) != len(keys):
-                self._write(kept)
+            self._write([key for key in self._read() if key.mk_id != mk_id])
 
     def find_mark(self, vault_id: bytes) -> int | None:
         return self._read_marks().get(vault_id.hex())
