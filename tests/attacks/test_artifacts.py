@@ -28,7 +28,7 @@ SHAPES = re.compile(
   | \bAIza[\w-]{35}
   | \bAQ\.[\w-]{30,}
   | \banbmk1\.[\w-]{43}\.[0-9a-f]{8}
-  | -----BEGIN[ ](?:[A-Z]+[ ])*PRIVATE[ ]KEY-----
+  | -----BEGIN[ ](?:[A-Z]+[ ])*PRIVATE[ ]KEY-----(?:\s|\\n)*[A-Za-z0-9+/]{40,}
     """,
     re.VERBOSE,
 )
