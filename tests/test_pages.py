@@ -12,7 +12,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from assay_nb import cli, commands
+from assay_nb import cli
+from assay_nb.commands import tree
 from assay_nb.commands.outcome import Outcome
 from assay_nb.render.document import Document
 
@@ -49,7 +50,7 @@ BOOTSTRAP = [line for page in PAGES for line in _typed(page) if line.startswith(
 
 @pytest.mark.parametrize("line", sorted(set(COMMANDS)))
 def test_a_command_on_a_page_is_understood(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "run", lambda *_: Outcome(Document([]), {}))
+    monkeypatch.setattr(tree, "run", lambda *_: Outcome(Document([]), {}))
     words = shlex.split(line.rpartition("| ")[2])
 
     assert cli.main(words[1:]) == 0
@@ -57,7 +58,7 @@ def test_a_command_on_a_page_is_understood(line: str, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("line", sorted(set(NAMED)))
 def test_a_command_that_a_message_names_exists(line: str) -> None:
-    parser, add = commands.build_parser("assay-nb", "")
+    parser, add = tree.build_parser("assay-nb", "")
     add("try", "", None), add("lint", "", None)
 
     for word in line.split():
