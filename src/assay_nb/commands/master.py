@@ -1,4 +1,4 @@
-"""`master rotate | status | purge`: the key that the data keys are wrapped under."""
+"""`master rotate | status | purge | accept-restore`: the key that the data keys are wrapped under."""
 
 from __future__ import annotations
 
@@ -28,6 +28,13 @@ def add_master(add: Adder) -> None:
         help="retired at least so long ago (30)",
     )
     purge_parser.add_argument("--yes", action="store_true", help="do not ask")
+    add_json(
+        master(
+            "accept-restore",
+            "go on with a database that was restored from a backup",
+            accept_restore,
+        )
+    )
 
 
 def status(session: Session, args: Namespace, desk: Desk) -> Outcome:
@@ -61,6 +68,13 @@ def purge(session: Session, args: Namespace, desk: Desk) -> Outcome:
         Document([Callout("info", [f"{len(gone)} retired master keys are gone."])]),
         [fact.to_dict() for fact in gone],
     )
+
+
+def accept_restore(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Take the database as it is, although it is older than the one that was here last."""
+    session.portal.call(session.control.accept_restore)
+    text = "The restored database is accepted. Keys that were removed or replaced since that backup are back: check them."
+    return Outcome(Document([Callout("warning", [text])]), {"accepted": True})
 
 
 def _table(facts: list[MasterFacts]) -> Table:

@@ -307,9 +307,7 @@ class _Done:
     result: Result
 
 
-def _advance(
-    script: Script[Any], replies: tuple[Reply, ...] | None
-) -> tuple[Request, ...] | _Done:
+def _advance(script: Script[Any], replies: tuple[Reply, ...] | None) -> tuple[Request, ...] | _Done:
     """Run a script up to its next question.
 
     It reads and checks text, which takes seconds on a very long prompt: run it in a thread, so that

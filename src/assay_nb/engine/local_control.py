@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from assay_nb.engine.control import (
     Standing,
     WorkspaceFacts,
 )
-from assay_nb.errors import ProviderAuthError, WrongUsage
+from assay_nb.errors import ProviderAuthError, ProviderError
 from assay_nb.messages import PROVIDERS, Destination, ProviderId, Usage
 from assay_nb.providers import catalog, get_provider
 from assay_nb.providers.base import Credential
@@ -156,16 +156,20 @@ class LocalControl:
         endpoint: str | None,
         check: bool,
     ) -> KeyCheck:
+        from assay_nb.vault.sealed_keys import accept_key
+        from assay_nb.vault.secret import SecretBytes
+
         where = await run_sync(self._authorized, workspace)
         destination = self._destination(provider, endpoint)
-        with _typed(key) as secret:
+        with SecretBytes(key) as typed, accept_key(typed) as secret:
             outcome = KeyCheck(
                 provider=provider, outcome="unchecked", detail="It was stored untested."
             )
             if check:
-                outcome = await self._check(
-                    Credential(destination, lambda: nullcontext(secret.reveal()))
-                )
+                with _not_stored(provider):
+                    outcome = await self._check(
+                        Credential(destination, lambda: nullcontext(secret.reveal()))
+                    )
             await run_sync(
                 lambda: self._backing.vault.save_key(
                     where.id,
@@ -307,6 +311,9 @@ class LocalControl:
 
         return await run_sync(run)
 
+    async def accept_restore(self) -> None:
+        await run_sync(lambda: self._backing.vault.accept_restore(actor=self._user))
+
     async def set_platform_key(self, provider: ProviderId, key: bytearray) -> None:
         destination = self._destination(provider, None)
 
@@ -410,22 +417,31 @@ class LocalControl:
         return BudgetFacts(granted=budget.granted, left=budget.left(self._user))
 
 
-def _typed(key: bytearray) -> SecretBytes:
-    """Return a typed key without the blanks and line ends around it, which pasting brings along."""
-    from assay_nb.vault.secret import SecretBytes
+@contextmanager
+def _not_stored(provider: ProviderId) -> Generator[None]:
+    """Say of a key that was just typed, and that its test failed for, that it was not stored."""
+    try:
+        yield
+    except ProviderAuthError as error:
+        about = SETUP[provider]
+        message = f"{about.label} does not accept this key, so it was not stored."
+        hint = f"Copy it again, whole, or make another: {about.keys_url}"
+        raise _alike(error, message, hint) from None
+    except ProviderError as error:
+        message = f"{error.message} So the key could not be tested, and was not stored."
+        hint = "Try again, or store it untested with `--unverified`."
+        raise _alike(error, message, hint) from None
 
-    start, end = 0, len(key)
-    while start < end and key[start] in _BLANK:
-        start += 1
-    while end > start and key[end - 1] in _BLANK:
-        end -= 1
-    if start == end:
-        raise WrongUsage("No key was given.", hint="Nothing was stored.")
-    with memoryview(key) as view:
-        return SecretBytes(view[start:end])
 
-
-_BLANK = frozenset(b" \t\r\n")
+def _alike(error: ProviderError, message: str, hint: str) -> ProviderError:
+    return type(error)(
+        message,
+        hint=hint,
+        provider=error.provider,
+        status=error.status,
+        request_id=error.request_id,
+        retry_after=error.retry_after,
+    )
 
 
 def _time(seconds: int) -> str:
