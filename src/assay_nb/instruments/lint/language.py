@@ -19,6 +19,7 @@ class Words:
     Attributes:
         language: Its ISO code.
         imperatives: Verb forms that open an instruction.
+        introductions: Words that open a phrase before the order: "Using the list, name …".
         openers: Words that may stand before the verb, such as "please" or "then".
         obligations: Words that make a sentence a rule wherever they stand.
         negations: Words that make an instruction a prohibition.
@@ -39,6 +40,7 @@ class Words:
 
     language: str
     imperatives: frozenset[str]
+    introductions: frozenset[str]
     openers: frozenset[str]
     obligations: frozenset[str]
     negations: frozenset[str]
@@ -98,6 +100,9 @@ ENGLISH = Words(
         "simplify skip solve sort speak spell split start state stay stick stop structure suggest "
         "summarise summarize support tag take talk tell test think transform translate treat try "
         "turn use verify wait work wrap write"
+    ),
+    introductions=word_set(
+        "using based from given with in for if when where after before on as once unless to at by within considering regarding"
     ),
     openers=word_set(
         "please then first second third next finally also always and lastly afterwards now instead "
@@ -171,6 +176,9 @@ FRENCH = Words(
         "transformez trie triez trouve trouvez utilise utilisez vérifie vérifiez demande demandez dis "
         "dites emploie employez salue saluez tutoie vouvoie vouvoyez adresse adressez veuillez "
         "appuie appuyez base basez tiens tenez reformule reformulez rappelle rappelez"
+    ),
+    introductions=word_set(
+        "à si selon en pour dans avec quand lorsque après avant sur d'après s'il depuis d pour"
     ),
     openers=word_set(
         "puis ensuite enfin d'abord alors et toujours aussi sinon uniquement maintenant"
@@ -250,6 +258,7 @@ GERMAN = Words(
         "vergleiche vergleichen verwende verwenden verweise verweisen wähle wählen wandle weise weisen "
         "wiederhole zähle zählen zeige zeigen zitiere zitieren begrüße begrüßen leite leiten melde melden"
     ),
+    introductions=word_set("wenn falls sobald nachdem bevor sofern um soweit"),
     openers=word_set(
         "bitte dann zuerst danach anschließend zuletzt immer und jetzt sonst nur auch erst "
         "zunächst schließlich"
@@ -321,6 +330,9 @@ SPANISH = Words(
         "sugiere sugiera sustituye termina termine traduce traduzca trata trate usa use utiliza utilice "
         "verifica verifique evita evite deja deje pide pida deriva derive conserva conserve etiqueta"
     ),
+    introductions=word_set(
+        "a si según en para con cuando después antes de desde usando basándote tras"
+    ),
     openers=word_set(
         "por favor luego después primero finalmente y siempre también ahora entonces solo sólo"
     ),
@@ -365,6 +377,7 @@ LANGUAGES = tuple(_WORDS)
 # are not taken for a neighbour.
 _MARKERS = {
     "en": word_set(
+        "at any than then their its which what when does do only but have has was were will can so "
         "the and of to is in you your with for that this it are from be not each if as by or an"
     ),
     "fr": word_set(
@@ -380,7 +393,7 @@ _MARKERS = {
         "sin más"
     ),
     "it": word_set(
-        "il lo gli di che è e un una per con non del della dei nel alla da come rispondi ogni questo"
+        "il lo gli di che è e una con non del della dei nel alla da come rispondi ogni questo"
     ),
     "pt": word_set(
         "o os um uma e é em não com para do da dos das ao você que se por seu sua responda cada"

@@ -12,6 +12,8 @@ _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _DIGIT = re.compile(r"\d")
 _LABEL = re.compile(r"[^:\n]{1,40}:\s+")
 _OPENERS = 4
+_MOST_CLAUSES = 6
+_CLAUSE = 60
 
 
 def tokens(sentence: Sentence) -> list[tuple[str, int, int]]:
@@ -33,7 +35,11 @@ def has_number(sentence: Sentence, words: Words) -> bool:
 
 def is_imperative(sentence: Sentence, words: Words) -> bool:
     """Whether it opens with an order: "Please list …", "Summary: write …"."""
-    return _opens_with_imperative(sentence.words, words) or _is_labelled_order(sentence, words)
+    return (
+        _opens_with_imperative(sentence.words, words)
+        or _is_labelled_order(sentence, words)
+        or _is_introduced_order(sentence, words)
+    )
 
 
 def _opens_with_imperative(said: tuple[str, ...], words: Words) -> bool:
@@ -53,9 +59,13 @@ def _is_labelled_order(sentence: Sentence, words: Words) -> bool:
     return _opens_with_imperative(sentence.words[skipped:], words)
 
 
-def is_rule(sentence: Sentence, words: Words) -> bool:
-    """Whether it says what must or must not be."""
-    return bool((words.obligations | words.negations).intersection(sentence.words))
+def _is_introduced_order(sentence: Sentence, words: Words) -> bool:
+    """Whether an order follows an opening phrase: "Using the manual, list …", "Wenn …, antworte …"."""
+    if not sentence.words or sentence.words[0] not in words.introductions:
+        return False
+    clauses = sentence.text.split(", ", _MOST_CLAUSES)[1:]
+    said = (tuple(_WORD.findall(clause[:_CLAUSE].lower())) for clause in clauses)
+    return any(_opens_with_imperative(clause, words) for clause in said)
 
 
 def is_instruction(sentence: Sentence, words: Words) -> bool:
@@ -81,7 +91,8 @@ def _without_openers(said: tuple[str, ...], words: Words) -> tuple[str, ...]:
 
 def _forbids_in_english(head: tuple[str, ...]) -> bool:
     if head[:1] == ("never",):
-        return len(head) > 1 and not head[1].endswith("ed")  # "Never shown to users" describes
+        # "Never shown to users" describes, and orders nothing.
+        return len(head) > 1 and not head[1].endswith("ed") and head[1] not in _PARTICIPLES
     opens = head[0] in {"don't", "avoid"} or head[:2] == ("do", "not")
     return opens and not {"have", "need"} & set(head[1:3])
 
@@ -111,6 +122,9 @@ def _forbids_in_spanish(head: tuple[str, ...]) -> bool:
 
 
 _NEGATION_REACH = 7
+_PARTICIPLES = frozenset(
+    {"shown", "given", "sent", "made", "done", "seen", "written", "taken", "kept"}
+)
 _PROHIBITIONS: dict[str, Callable[[tuple[str, ...]], bool]] = {
     "en": _forbids_in_english,
     "fr": _forbids_in_french,

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from assay_nb.instruments.lint.names import find_meant
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.source import Source
-from assay_nb.text.templates import Variable, find_bound_names
+from assay_nb.text.templates import Variable, covers, find_bound_names
 
 _BRACKETED = re.compile(
     r"[\[<](?:(?i:insert|fill in|add here|einfügen|einsetzen|insérer|insérez|à compléter|compléter|"
@@ -60,10 +60,15 @@ def _hit(variable: Variable, meant: str | None) -> Hit:
 
 
 def _left_over(source: Source) -> Iterator[Hit]:
-    for pattern in (_BRACKETED, _MARKER, _FILLER):
-        for match in pattern.finditer(source.prose):
+    # A gap such as <YOUR NAME> reads as a tag, which the prose leaves out.
+    spoken_of = sorted([*source.quoted, *source.data_spans])
+    brackets = (
+        m for m in _BRACKETED.finditer(source.structure) if not covers(spoken_of, m.start())
+    )
+    for matches in (brackets, _MARKER.finditer(source.prose), _FILLER.finditer(source.prose)):
+        for match in matches:
             start = match.start() + len(match[0]) - len(match[0].lstrip())
-            words = source.prose[start : match.end()].rstrip()
+            words = source.structure[start : match.end()].rstrip()
             yield Hit(
                 start,
                 start + len(words),

@@ -9,9 +9,14 @@ from assay_nb.instruments.lint.rule import Hit, Rule
 from assay_nb.instruments.lint.source import Source
 from assay_nb.instruments.lint.tags import Tag
 
-_INTO = re.compile(
-    r"(?i)\b(?:put|write|wrap|enclose|place|output|return|respond|reply|answer|emit|surround|use|"
-    r"schreibe?|setze?|antworte|gib|écris|mets|place|réponds|escribe|pon|coloca|responde)\b"
+_PUT = re.compile(
+    r"(?i)\b(?:put|write|wrap|enclose|place|output|return|emit|surround|use|schreibe?|setze?|gib|écris|mets|"
+    r"place|escribe|pon|coloca)\b"
+)
+_ANSWER = re.compile(r"(?i)\b(?:respond|reply|answer|antworte|réponds|responde)\b")
+_CONTENT_IN = re.compile(
+    r"(?i)\b(?:text|facts?|data|information|content|document|passage|details|figures|notes|angaben|informationen|"
+    r"texte|données|informations|texto|datos|información)\s+(?:in|inside|within|dans|en|im)\s+(?:the\s+)?$"
 )
 _FROM = re.compile(
     r"(?i)\b(?:from|using|see|read|per|given|provided|contained|found|named|"
@@ -102,7 +107,11 @@ def _reads_from(before: str) -> bool:
         return False
     if _FROM.search(clause):
         return True
-    return bool(_WITHIN.search(clause)) and not _INTO.search(clause)
+    if _PUT.search(clause):
+        return False
+    if _CONTENT_IN.search(clause):
+        return True
+    return bool(_WITHIN.search(clause)) and not _ANSWER.search(clause)
 
 
 def _missing(tag: Tag) -> Hit:

@@ -138,6 +138,9 @@ def _brief_and_detailed(sentence: Sentence, words: Words) -> Iterator[Hit]:
     detailed = next((i for i, (word, _, _) in enumerate(said) if word in words.detailed), None)
     if brief is None or detailed is None or not is_instruction(sentence, words):
         return
+    start, end = sorted((said[brief][1], said[detailed][1]))
+    if set(";:") & set(sentence.text[start - sentence.start : end - sentence.start]):
+        return  # two clauses, which may be about two things
     a, b = (_head(said, index, words) for index in (brief, detailed))
     if a is not None and b is not None and (not a or not b or a == b):
         yield Hit(
@@ -161,12 +164,7 @@ def _head(said: Sequence[tuple[str, int, int]], index: int, words: Words) -> str
     noun = next((word for word in [*beside, *after[:2]] if word in nouns), None)
     if noun:
         return noun
-    return "" if not beside or _is_small(beside[0], words) else None
-
-
-def _is_small(word: str, words: Words) -> bool:
-    """Whether it is no noun: a function word, or the verb that an adverb belongs to."""
-    return word in words.function_words or word in words.imperatives
+    return "" if not beside or beside[0] in words.function_words else None
 
 
 def _only_and_explain(source: Source, words: Words) -> Iterator[Hit]:

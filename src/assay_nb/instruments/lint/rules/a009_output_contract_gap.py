@@ -26,6 +26,9 @@ _FIELDS = re.compile(
     r"schlüsseln?|felder[ns]?|feldern|spalten?|attribute|liste von|clés?|champs?|colonnes?|attributs?|liste de|"
     r"claves?|campos?|columnas?|propiedades|lista de|one row per|eine zeile pro|une ligne par|una fila por)\b"
 )
+_LISTED = re.compile(
+    r"(?i)\b(?:json|csv|tsv|yaml|xml|table|tabelle|tableau|tabla)\b[^.:\n]{0,40}:\s?[\w ]{1,30}[,;|] ?\w"
+)
 _NAMED = re.compile(r"[\"'`«“„][\w .-]{1,40}[\"'`»”“]")
 _EMPTY = re.compile(
     r"(?i)\bnull\b|\bnone\b|\bempty\b|\bn/a\b|\bmissing\b|\bnot (?:found|stated|given|present|mentioned|reported|shown|named)\b|"
@@ -85,7 +88,11 @@ class _Contract:
     def has_fields(self) -> bool:
         """Whether it names the fields: in words, by an example, in a tag or by a variable."""
         source = self.source
-        if _FIELDS.search(source.prose) or next(examples.find_json(source), None):
+        if (
+            _FIELDS.search(source.prose)
+            or _LISTED.search(source.prose)
+            or next(examples.find_json(source), None)
+        ):
             return True
         names = [*(v.name for v in source.variables), *source.tag_names]
         return any(

@@ -17,7 +17,7 @@ def _check(source: Source) -> Iterator[Hit]:
     if words is None:
         return
     for index, sentence in enumerate(source.sentences):
-        if not is_instruction(sentence, words) or has_number(sentence, words):
+        if not is_instruction(sentence, words):
             continue
         following = source.sentences[index + 1 : index + 2]
         if any(has_number(s, words) and _sets_length(s, words) for s in following):
@@ -32,13 +32,20 @@ def _sets_length(sentence: Sentence, words: Words) -> bool:
 def _vague(sentence: Sentence, words: Words) -> Iterator[Hit]:
     vague = words.vague_counts | words.vague_sizes | words.vague_manners
     found = tokens(sentence) if vague.intersection(sentence.words) else []
+    measured = has_number(sentence, words)
     for index, (word, start, end) in enumerate(found):
         near = [w for w, _, _ in found[index + 1 : index + 1 + _REACH]]
-        before = [w for w, _, _ in found[max(0, index - _REACH) : index]]
+        before = [w for w, _, _ in found[max(0, index - _REACH - 1) : index]]
         if word in words.vague_counts and words.countables.intersection(near):
-            yield _hit(start, end, sentence, "how many")
-        elif _is_vague_size(word, near, before, words):
+            if not _is_counted([*before, *near], words):
+                yield _hit(start, end, sentence, "how many")
+        elif not measured and _is_vague_size(word, near, before, words):
             yield _hit(start, end, sentence, "how long")
+
+
+def _is_counted(near: list[str], words: Words) -> bool:
+    """Whether a number stands right by it: "a few (3 to 5) bullet points"."""
+    return any(word.isdecimal() or word in words.numbers for word in near)
 
 
 def _is_vague_size(word: str, near: list[str], before: list[str], words: Words) -> bool:

@@ -1,0 +1,111 @@
+"""Texts made to keep a pattern busy: the redactor, the parsers and the rules take linear time.
+
+Each is timed at a size and at four times that size. Linear work takes four times as long and quadratic
+work sixteen times; the bound lies between. One run within it is enough, so that a busy machine fails
+nothing. A quadratic pattern shows that the measurement would notice.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+
+from assay_nb.instruments.lint import RULES, lint
+from assay_nb.instruments.lint.source import Source
+from assay_nb.text.redaction import find_keys, redact
+from assay_nb.text.templates import fill, find_fences, find_variables
+
+FACTOR = 4
+MOST = 9.0
+RUNS = 3
+FLOOR = 0.02
+"""Seconds below which a run is too short to compare; such a one is fast enough by itself."""
+
+BEGINNINGS = [
+    "sk-", "sk-ant-", "AIza", "AQ.", "eyJ", "eyJa.", "Bearer ", "-----BEGIN PRIVATE KEY-----", "api_key=",
+    'password: "', "xoxb-1", "ghp_a", "=", "-", " ", "\t \n", "a", "a ", "é", "\u200b", "\U000e0041",
+]  # fmt: skip
+STRUCTURES = [
+    "{{", "}}", "{{ ", "{{a ", "{{a}}", "{a}", "{", "{%", "{% if ", "%}", "${", "{{{", "{{a b c d ",
+    "```\n", "```", "~~~\n{a}\n", "```json\n{\"a\": 1,}\n```\n", "`", "`a", "<a>", "</a>", "<a>\n", "<a", "<", "<a b=\"",
+    "<a>\n</b>\n", "<a><b></a></b>\n", "<!--", "<!-- -->", "\\frac{a}", "{\"a\": ", "{\"a\": 1}\n", "[{\"", "\"", "“", "«a",
+    "# assay: ignore A001 ", "# assay: ignore A001\n", "# assay: ignore A001, ", "- a\n", "1. a\n", "# a\n", "a:\n", "> a\n",
+]  # fmt: skip
+SENTENCES = [
+    "Write a short note. ", "Do not guess. ", "Never. ", "TODO: ", "[INSERT ", "lorem ipsum dolor ", "....... ", ".", "! ", "!!!",
+    "MUST ", "at most 5 words ", "at least 9 words. Use at most 3 words. ", "in 5 ", "5-6 ", "one of: ", "a, b, c ", "a, a or ", "a/",
+    "Return JSON. ", "Return only JSON. Explain your reasoning. ", "Extract names as JSON. ", "Classify it. ", "in <doc> ",
+    "rule 99 ", "1. Use rule 99.\n", "the examples above ", "the following text ", "see section Rules. ", "see the section Abc Def ",
+    "Answer in English. Answer in German. ", "be brief and detailed ", "think about it step ", "Use at most 5 bullets per topic here. ",
+    "Réponds brièvement. ", "Antworte kurz und ausführlich. ", "Responde en 5 palabras. ", "{{article}} ", "{{artikel}}\n", "Name: {{text}}\n",
+]  # fmt: skip
+
+
+def seconds(work: Callable[[str], object], piece: str, size: int) -> float:
+    text = (piece * (size // len(piece) + 1))[:size]
+    start = time.process_time()
+    work(text)
+    return time.process_time() - start
+
+
+def assert_linear(work: Callable[[str], object], piece: str, size: int) -> None:
+    for _ in range(RUNS):
+        small = seconds(work, piece, size // FACTOR)
+        large = seconds(work, piece, size)
+        if large < max(small, FLOOR / FACTOR) * MOST:
+            return
+    pytest.fail(f"{piece!r}: {small:.3f} s, then {large:.3f} s")
+
+
+def test_a083_measurement_notices_a_quadratic_pattern() -> None:
+    quadratic = re.compile(r"a+b")
+
+    with pytest.raises(pytest.fail.Exception, match="then"):
+        assert_linear(quadratic.search, "a", 20_000)
+
+
+@pytest.mark.parametrize("piece", BEGINNINGS)
+def test_a083_redactor_takes_linear_time(piece: str) -> None:
+    """1 MiB of half a key, again and again → the redactor reads it once."""
+    assert_linear(redact, piece, 2**20)
+
+
+@pytest.mark.parametrize("piece", STRUCTURES)
+def test_a083_template_parsers_take_linear_time(piece: str) -> None:
+    """1 MiB of openings that never close → the parsers read it once."""
+    assert_linear(find_variables, piece, 2**20)
+    assert_linear(find_fences, piece, 2**20)
+
+
+def test_a083_filling_in_takes_linear_time() -> None:
+    """A prompt that is nothing but variables → one pass."""
+    assert_linear(lambda text: fill(text, {"a": "{{a}}"}), "{{a}}", 500_000)
+
+
+@pytest.mark.parametrize("piece", BEGINNINGS + STRUCTURES + SENTENCES)
+def test_a083_lint_takes_linear_time(piece: str) -> None:
+    """100 kB made to trip a rule at every word → all sixteen rules stay linear."""
+    assert_linear(
+        lambda text: lint(text, variables=["a", "article"], model="claude-opus-5-5"), piece, 100_000
+    )
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a083_rule_takes_linear_time_on_a_mixture(rule) -> None:
+    """All pieces together → no rule is quadratic in what another piece prepares for it."""
+    piece = "".join(STRUCTURES + SENTENCES)
+
+    def check(text: str) -> None:
+        list(rule.check(Source(original=text, model="claude-opus-5-5")))
+
+    assert_linear(check, piece, 100_000)
+
+
+def test_a083_redactor_still_finds_a_key_at_the_end_of_a_long_text() -> None:
+    """A megabyte of noise before a key → it is found all the same."""
+    key = "sk-" + "ant-api03-" + "Ab3" * 31 + "AA"
+
+    assert [key_.kind for key_ in find_keys("sk-a " * 200_000 + key)] == ["anthropic"]

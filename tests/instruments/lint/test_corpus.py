@@ -1,0 +1,86 @@
+"""Lint against planted faults: the figures that docs/lint.md publishes, and the marks they must reach."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from assay_nb.instruments.lint import lint
+from tests.corpus.planted import load_pairs
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def bench() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("bench_lint", ROOT / "benchmarks" / "lint.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["bench_lint"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_corpus_has_eighty_pairs_in_four_languages() -> None:
+    pairs = load_pairs()
+
+    assert len(pairs) == len({pair.clean.text for pair in pairs}) == 80
+    assert {pair.language for pair in pairs} == {"en", "fr", "de", "es"}
+    assert {pair.kind for pair in pairs} == {"classifier", "extraction", "rag", "agent", "chat"}
+    assert len({pair.dimension for pair in pairs}) == 6
+
+
+@pytest.mark.parametrize(
+    ("level", "precision", "recall"), [("error", 0.98, 0.85), ("warning", 0.90, 0.85)]
+)
+def test_class_reaches_its_marks(
+    bench: ModuleType, level: str, precision: float, recall: float
+) -> None:
+    count = bench.measure(load_pairs()).of_level(level)
+
+    assert count.precision >= precision
+    assert count.recall >= recall
+
+
+def test_language_of_every_prompt_is_told() -> None:
+    wrong = [
+        pair.id
+        for pair in load_pairs()
+        if lint(pair.clean.text, **pair.clean.known).language != pair.language
+    ]
+
+    assert wrong == []
+
+
+def test_docs_are_up_to_date(bench: ModuleType) -> None:
+    page = bench.PAGE.read_text("utf-8")
+
+    assert page == bench.render_page(page), "run: python benchmarks/lint.py --write-docs"
+
+
+def test_wilson_interval_matches_scipy(bench: ModuleType) -> None:
+    from scipy.stats import binomtest
+
+    for right, total in [(0, 5), (5, 5), (43, 45), (1, 3)]:
+        theirs = binomtest(right, total).proportion_ci(method="wilson")
+
+        assert bench.wilson(right, total) == pytest.approx((theirs.low, theirs.high), abs=1e-6)
+
+
+def test_hundred_kilobytes_take_less_than_a_fifth_of_a_second() -> None:
+    import time
+
+    prompts = "\n\n".join(pair.clean.text for pair in load_pairs())
+    text = (prompts * 4)[:100_000]
+
+    def seconds() -> float:
+        start = time.process_time()
+        lint(text, variables=["message"], model="claude-opus-5-5")
+        return time.process_time() - start
+
+    assert min(seconds() for _ in range(5)) < 0.2
