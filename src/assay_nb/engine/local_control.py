@@ -34,7 +34,6 @@ from assay_nb.providers.setup import SETUP
 
 if TYPE_CHECKING:
     from assay_nb.providers.base import ListedModel
-    from assay_nb.vault.secret import SecretBytes
     from assay_nb.vault.vault import MasterKeyStatus
     from assay_nb.workspaces.membership import Workspace
 
@@ -315,10 +314,12 @@ class LocalControl:
         await run_sync(lambda: self._backing.vault.accept_restore(actor=self._user))
 
     async def set_platform_key(self, provider: ProviderId, key: bytearray) -> None:
+        from assay_nb.vault.secret import SecretBytes
+
         destination = self._destination(provider, None)
 
         def run() -> None:
-            with _typed(key) as secret:
+            with SecretBytes(key) as secret:
                 self._backing.vault.save_key(
                     PLATFORM, destination, secret, added_by=self._user, verified=False, mode="demo"
                 )
