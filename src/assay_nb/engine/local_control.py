@@ -191,7 +191,11 @@ class LocalControl:
         credential = make_credential(self._backing.vault, where.id, stored.destination, mode="byok")
         outcome = await self._check(credential)
         if outcome.outcome == "accepted" and not stored.verified:
-            await run_sync(self._backing.vault.mark_verified, where.id, provider)
+            await run_sync(
+                lambda: self._backing.vault.mark_verified(
+                    where.id, provider, actor=self._user, row_version=stored.row_version
+                )
+            )
         return outcome
 
     async def remove_key(self, workspace: str | None, provider: ProviderId) -> Removal:
@@ -296,7 +300,7 @@ class LocalControl:
 
     async def rotate_master(self) -> MasterFacts:
         def run() -> MasterFacts:
-            self._backing.vault.rotate_master()
+            self._backing.vault.rotate_master(actor=self._user)
             return next(
                 _master(one) for one in self._backing.vault.master_status() if one.state == "active"
             )
@@ -305,7 +309,9 @@ class LocalControl:
 
     async def purge_master(self, older_than_days: int) -> list[MasterFacts]:
         def run() -> list[MasterFacts]:
-            gone = self._backing.vault.purge_master(timedelta(days=older_than_days))
+            gone = self._backing.vault.purge_master(
+                timedelta(days=older_than_days), actor=self._user
+            )
             return [_master(one) for one in gone]
 
         return await run_sync(run)

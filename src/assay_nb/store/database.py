@@ -28,6 +28,7 @@ from assay_nb.store.files import prepare_file
 __all__ = ["Connection", "Database"]
 
 _WRITE = "assay_write"
+_MAY_WRITE = "assay_may_write"
 _SERIAL_LOCK = 0x61737361795F6E62  # "assay_nb" as 64 bits: our advisory lock in a shared PostgreSQL
 _POSTGRES_READ = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _OLDEST_SQLITE = (3, 37)
@@ -198,6 +199,7 @@ class Database:
         cursor = raw.cursor()
         try:
             cursor.execute("PRAGMA query_only = OFF")
+            raw.info[_MAY_WRITE] = True
             cursor.execute(f"PRAGMA busy_timeout = {usual if wait is None else int(wait * 1000)}")
             cursor.execute(statement)
             return list(cursor.fetchall())
@@ -285,7 +287,11 @@ def _sqlite_engine(url: URL, busy_timeout: float) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writes = bool(connection.get_execution_options().get(_WRITE))
-        connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+        if (
+            connection.info.get(_MAY_WRITE) is not writes
+        ):  # SQLite compiles its statements anew after it
+            connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+            connection.info[_MAY_WRITE] = writes
         # A transaction that starts by reading and writes later can fail in the middle; this one waits first.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
