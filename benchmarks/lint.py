@@ -172,7 +172,7 @@ def _shown(example: str) -> str:
     example = redact(example)
     visible = "".join(c if c.isprintable() or c == "\n" else f"⟨U+{ord(c):04X}⟩" for c in example)
     lines = [
-        line if len(line) <= 100 else f"{line[:60]}… ({len(line):,} characters)"
+        line if len(line) <= 120 else f"{line[:60]}… ({len(line):,} characters)"
         for line in visible.split("\n")
     ]
     return "\n  ".join(lines)

@@ -57,6 +57,14 @@ def test_language_of_every_prompt_is_told() -> None:
     assert wrong == []
 
 
+def test_line_ends_of_windows_change_no_finding() -> None:
+    for prompt in (prompt for pair in load_pairs() for prompt in (pair.clean, pair.faulty)):
+        unix = lint(prompt.text, **prompt.known).findings
+        windows = lint(prompt.text.replace("\n", "\r\n"), **prompt.known).findings
+
+        assert [(f.rule, f.line) for f in windows] == [(f.rule, f.line) for f in unix]
+
+
 def test_docs_are_up_to_date(bench: ModuleType) -> None:
     page = bench.PAGE.read_text("utf-8")
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from assay_nb.instruments.lint import lint
+from assay_nb.instruments.lint import lint, models
 from tests.canaries import make_canary
 
 OPUS = "anthropic/claude-opus-5-5"
@@ -399,6 +399,14 @@ def test_knob_is_reported_where_the_model_refuses_it(
 )
 def test_model_is_reported_from_the_day_it_is_gone(model: str, today: date, count: int) -> None:
     assert len(lint("Add it up.", model=model, today=today).findings) == count
+
+
+def test_model_table_is_fresh() -> None:
+    age = (date.today() - models.AS_OF).days  # noqa: DTZ011
+    if age > 90:
+        pytest.skip(f"the model table is {age} days old: compare it with the providers' pages")
+
+    assert models.find_facts("claude-opus-5-5") is not None
 
 
 @pytest.mark.parametrize(

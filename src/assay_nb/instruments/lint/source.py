@@ -191,9 +191,16 @@ class Source:
 
     def line_span(self, position: int) -> tuple[int, int]:
         """Return where the line of `position` begins and ends, line break left out."""
-        number = self.line_of(position)
-        after = self.line_starts[number + 1 : number + 2]
-        return self.line_starts[number], after[0] - 1 if after else len(self.original)
+        start = self.line_starts[self.line_of(position)]
+        end = self.next_line(position)
+        if self.original[end - 1 : end] == "\n" and end > start:
+            end -= 2 if self.original[end - 2 : end] == "\r\n" else 1
+        return start, end
+
+    def next_line(self, position: int) -> int:
+        """Return where the line after that of `position` begins; the end of the prompt if there is none."""
+        after = self.line_of(position) + 1
+        return self.line_starts[after] if after < len(self.line_starts) else len(self.original)
 
 
 def blank(text: str, spans: Iterable[tuple[int, int]], filler: str = " ") -> str:

@@ -16,8 +16,8 @@ _BRACKETED = re.compile(
     r"[^\]>\n]{0,80}[\]>]"
 )
 _MARKER = re.compile(
-    r"^[ \t]*(?:[-*#/]+[ \t]*)?(?:TODO|FIXME|TBD|XXX)\b(?:\([^)\n]{0,40}\))?(?::|[ \t]*$|[ \t]+[a-z])"
-    r"|(?<=[:=(])[ \t]*(?:TODO|FIXME|TBD|XXX|\?\?\?)[ \t]*(?=[).;,]|$)",
+    r"^[ \t]*(?:[-*#/]+[ \t]*)?(?:TODO|FIXME|TBD|XXX)\b(?:\([^)\n]{0,40}\))?(?::|[ \t\r]*$|[ \t]+[a-z])"
+    r"|(?<=[:=(])[ \t]*(?:TODO|FIXME|TBD|XXX|\?\?\?)[ \t]*(?=[).;,\r]|$)",
     re.MULTILINE,
 )
 _FILLER = re.compile(r"\blorem ipsum dolor\b[^\n.]{0,200}", re.IGNORECASE)

@@ -100,7 +100,7 @@ def _deletion(source: Source, later: _Claim, earlier: _Claim) -> LintFix | None:
     marker = source.text[start : a.start].strip()
     if source.text[a.end : end].strip() or a.end > end or marker.strip("-*+•–"):
         return None
-    return LintFix(start, min(end + 1, len(source.text)), "")
+    return LintFix(start, source.next_line(start), "")
 
 
 RULE = Rule(
