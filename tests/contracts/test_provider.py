@@ -416,11 +416,14 @@ async def test_error_after_the_first_piece_is_not_retried(
     subject: Subject, fake: FakeProviders
 ) -> None:
     fake.answers("first", "second", fault="error_event")
-
     events: list[ProviderEvent] = []
-    with pytest.raises(ProviderUnavailable):
+
+    async def read() -> None:
         async for event in subject.stream():
             events.append(event)  # noqa: PERF401 - what came before the error counts
+
+    with pytest.raises(ProviderUnavailable):
+        await read()
 
     assert text_of(events) == "first"
     assert len(fake.calls) == 1
@@ -571,8 +574,7 @@ async def test_cancelling_before_the_headers_closes_the_connection(
     fake.answers("x", delay=20)
 
     task = asyncio.create_task(subject.ask())
-    while not fake.calls:
-        await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(fake.arrived.wait, 5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -10,6 +10,7 @@
         fake.origin                     # "http://127.0.0.1:PORT"
 
         fake.calls                      # every request, oldest first: wire, path, headers, body, key
+        fake.arrived.wait(1)            # a first request has come
         fake.calls[0].closed.wait(1)    # the client hung up before the reply was finished
         fake.keys = {"sk-…"}            # accept only these keys; others get the provider's own 401
         fake.models["openai"] = ("m",)  # what the listing call names
@@ -93,6 +94,7 @@ class FakeProviders:
         on_call: Callable[[Call], None] | None = None,
     ) -> None:
         self.calls: list[Call] = []
+        self.arrived = threading.Event()
         self.connections: set[Any] = set()
         self.keys: set[str] | None = None
         self.refuse_schema = False
@@ -170,8 +172,11 @@ class FakeProviders:
         self.port = self._runner.addresses[0][1]
 
     async def _stop(self) -> None:
+        # asyncio drops the socket of a connection that it accepted and had not begun to serve.
+        await asyncio.sleep(0.01)
         if self._runner is not None:
             await self._runner.cleanup()
+        await asyncio.sleep(0)
 
     # --- one request
 
@@ -180,6 +185,7 @@ class FakeProviders:
         wire = _wire_of(request)
         call = await _record(request, wire)
         self.calls.append(call)
+        self.arrived.set()
         if self._on_call:
             self._on_call(call)
         try:
@@ -345,7 +351,7 @@ async def _break(
             await response.write(wire.delta("x" * 60_000))
     elif fault == "drip":
         while True:
-            await response.write(b": still here\n\n")
+            await response.write(wire.ping())
             await asyncio.sleep(1)
     elif fault and fault.startswith("echo"):
         async for frame in _echo(wire, call, fault):

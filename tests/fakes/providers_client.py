@@ -76,7 +76,9 @@ class Opened:
 
 
 def make_credential(destination: Destination, key: str | None = None) -> Credential:
-    return Credential(destination, Opened(key or make_canary(destination.provider)).open)
+    return Credential(
+        destination, Opened(make_canary(destination.provider) if key is None else key).open
+    )
 
 
 def make_request(text: str = "Hello?", **options: Any) -> Request:

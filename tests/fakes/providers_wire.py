@@ -70,7 +70,7 @@ FAULTS = {
     "empty": "200 and no body at all",
     "gzip_bomb": "200 MB of spaces, compressed to 200 kB",
     "flood": "text frames without end",
-    "drip": "one comment line a second, and never an event",
+    "drip": "a sign of life a second, and never a word",
     "echo_body": "the request's headers in a text frame",
     "echo_split": "the key in text frames, cut in the middle",
     "echo_base64": "the key in a text frame, base64-encoded",
@@ -102,6 +102,7 @@ class Wire(Protocol):
     def delta(self, text: str) -> bytes: ...
     def closing(self, answer: Answer, model: str) -> Iterator[bytes]: ...
     def error_frame(self) -> bytes: ...
+    def ping(self) -> bytes: ...
     def whole(self, answer: Answer, model: str) -> Any: ...
     def error(self, status: int, code: str | None, text: str) -> Any: ...
     def models(self, names: Sequence[str]) -> Any: ...
@@ -161,7 +162,7 @@ class AnthropicMessages:
         if answer.input_tokens is not None:
             message["usage"] = self._usage(answer, 1)
         yield self._event({"type": "message_start", "message": message})
-        yield self._event({"type": "ping"})
+        yield self.ping()
         index = 0
         if answer.thinking:
             block = {"type": "thinking", "thinking": "", "signature": ""}
@@ -187,6 +188,9 @@ class AnthropicMessages:
             end["usage"] = {"output_tokens": answer.output_tokens}
         yield self._event(end)
         yield self._event({"type": "message_stop"})
+
+    def ping(self) -> bytes:
+        return self._event({"type": "ping"})
 
     def error_frame(self) -> bytes:
         error = {"type": "overloaded_error", "message": "Overloaded"}
@@ -241,6 +245,9 @@ class _OpenAI:
 
     def is_stream(self, path: str, body: Mapping[str, Any]) -> bool:
         return bool(body.get("stream"))
+
+    def ping(self) -> bytes:
+        return b": still here\n\n"
 
     def error(self, status: int, code: str | None, text: str) -> Any:
         kind = "invalid_request_error" if status < 500 else "server_error"
@@ -459,6 +466,9 @@ class Gemini:
         finish = self._STOP[answer.stop]
         frame = self._frame([{"text": ""}], finishReason=finish, modelVersion=model, **usage)
         yield _data(frame)
+
+    def ping(self) -> bytes:
+        return _data(self._frame([{"text": "Hm.", "thought": True}]))
 
     def error_frame(self) -> bytes:
         return _data({"error": {"code": 503, "message": "Overloaded.", "status": "UNAVAILABLE"}})

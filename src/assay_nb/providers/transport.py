@@ -22,7 +22,7 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx2
@@ -111,8 +111,12 @@ class Exchange:
         return label_of(self.destination.provider)
 
     def refuse(self, error: AssayError) -> httpx2.TransportError:
-        """Remember why, and return what the SDK is told."""
-        self.failure = error
+        """Remember why, and return what the SDK is told.
+
+        Without its frames: their variables hold what the provider sent.
+        """
+        error.__cause__ = error.__context__ = None
+        self.failure = error.with_traceback(None)
         return httpx2.ReadError("The exchange was ended.")
 
     def clear_text(self, text: str) -> str:
@@ -261,7 +265,9 @@ class _HeaderWriter:
             self._headers = None
 
 
-def _header_for(destination: Destination, key: bytes | bytearray | memoryview) -> tuple[bytes, bytes]:
+def _header_for(
+    destination: Destination, key: bytes | bytearray | memoryview
+) -> tuple[bytes, bytes]:
     if destination.placement == "bearer":
         return b"Authorization", b"Bearer " + key
     if destination.placement == "x-goog-api-key":
@@ -296,17 +302,22 @@ class _GuardedBody(httpx2.AsyncByteStream):
         self._echo = echo
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._body:
-            data = self._decoded(piece)
-            self._left -= len(data)
-            if self._left < 0:
-                raise self._exchange.refuse(self._exchange.too_much("more than a reply can be"))
-            if time.monotonic() > self._exchange.deadline:
-                raise self._exchange.refuse(self._exchange.too_much("too slowly for too long"))
-            if passed := self._exchange.check_echo(self._echo.feed(data)):
-                yield passed
+        # Closed by hand, or a broken-off body would stay in memory until the collector finds it.
+        async with contextlib.aclosing(cast("AsyncGenerator[bytes]", aiter(self._body))) as pieces:
+            async for piece in pieces:
+                if passed := self._checked(piece):
+                    yield passed
         if rest := self._echo.flush():
             yield rest
+
+    def _checked(self, piece: bytes) -> bytes:
+        data = self._decoded(piece)
+        self._left -= len(data)
+        if self._left < 0:
+            raise self._exchange.refuse(self._exchange.too_much("more than a reply can be"))
+        if time.monotonic() > self._exchange.deadline:
+            raise self._exchange.refuse(self._exchange.too_much("too slowly for too long"))
+        return self._exchange.check_echo(self._echo.feed(data))
 
     def _decoded(self, piece: bytes) -> bytes:
         if self._decoder is None:

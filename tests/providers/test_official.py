@@ -1,0 +1,168 @@
+"""What goes to the providers' own endpoints: through a tunnel, to a server that has their names."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay_nb.errors import WrongUsage
+from assay_nb.messages import PROVIDERS, ProviderId
+from assay_nb.providers import get_provider
+from assay_nb.providers.catalog import DEFAULT_MODEL, DEMO_MODEL
+from assay_nb.providers.origins import parse_endpoint
+from assay_nb.providers.transport import Egress
+from tests.canaries import find_canary, make_canary
+from tests.fakes.providers import FakeProviders, only
+from tests.fakes.providers_client import SCHEMA, collect, make_credential, make_request, text_of
+from tests.fakes.providers_tls import Authority, FakeProxy
+
+pytestmark = pytest.mark.anyio
+
+HOSTS = ("api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+@pytest.fixture
+def fake(authority: Authority) -> Iterator[FakeProviders]:
+    with FakeProviders(tls=authority.context(*HOSTS)) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(fake: FakeProviders) -> Iterator[FakeProxy]:
+    with FakeProxy(to=fake.port) as server:
+        yield server
+
+
+@pytest.fixture
+async def egress(proxy: FakeProxy, authority: Authority) -> AsyncIterator[Egress]:
+    async with Egress(proxy=proxy.url, ca_file=authority.file) as shared:
+        yield shared
+
+
+async def ask(
+    provider: ProviderId, egress: Egress, key: str | None = None, model: str = "", **options: Any
+) -> Any:
+    credential = make_credential(parse_endpoint(provider), key)
+    implementation = await get_provider(provider, egress)
+    stream = implementation.stream(
+        make_request(**options), model=model or DEFAULT_MODEL[provider], credential=credential
+    )
+    return await collect(stream)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_official_endpoint_is_reached_by_its_own_api(
+    provider: ProviderId, egress: Egress, fake: FakeProviders
+) -> None:
+    events = await ask(provider, egress, schema=SCHEMA)
+
+    assert text_of(events) == "Hello, world."
+    path = {
+        "anthropic": "/v1/messages",
+        "openai": "/v1/responses",
+        "google": f"/v1beta/models/{DEFAULT_MODEL['google']}:streamGenerateContent",
+    }
+    assert only(fake.calls).path == path[provider]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_proxy_sees_a_host_name_and_no_key(
+    provider: ProviderId, egress: Egress, fake: FakeProviders, proxy: FakeProxy
+) -> None:
+    key = make_canary(provider)
+
+    await ask(provider, egress, key)
+
+    assert only(fake.calls).key == key
+    assert proxy.heads[0].startswith(b"CONNECT " + HOSTS[PROVIDERS.index(provider)].encode())
+    assert not any(find_canary(head, key) for head in proxy.heads)
+
+
+async def test_demo_model_does_not_think_on_the_budget(egress: Egress, fake: FakeProviders) -> None:
+    await ask("anthropic", egress, model=DEMO_MODEL)
+
+    assert only(fake.calls).body["thinking"] == {"type": "disabled"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "where"),
+    [
+        ("anthropic", "claude-sonnet-5-5", ("output_config", "effort")),
+        ("openai", "gpt-6.2-sol", ("reasoning", "effort")),
+        ("google", "gemini-3.8-flash", ("generationConfig", "thinkingConfig", "thinking_level")),
+    ],
+)
+async def test_model_that_thinks_unasked_is_asked_to_think_little(
+    provider: ProviderId, model: str, where: tuple[str, ...], egress: Egress, fake: FakeProviders
+) -> None:
+    await ask(provider, egress, model=model)
+
+    value: Any = only(fake.calls).body
+    for name in where:
+        value = value[name]
+    assert value.lower() == "low"
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_model_nobody_knows_is_sent_nothing_special(
+    provider: ProviderId, egress: Egress, fake: FakeProviders
+) -> None:
+    await ask(provider, egress, model="brand-new-model")
+
+    sent = only(fake.calls).text
+    assert all(word not in sent for word in ("effort", "thinking", "reasoning"))
+
+
+async def test_effort_that_the_user_set_wins(egress: Egress, fake: FakeProviders) -> None:
+    await ask("openai", egress, model="gpt-6-luna", knobs={"effort": "high"})
+
+    assert only(fake.calls).body["reasoning"] == {"effort": "high"}
+
+
+async def test_temperature_goes_to_claude_under_the_version_that_takes_it(
+    egress: Egress, fake: FakeProviders
+) -> None:
+    await ask("anthropic", egress, model="claude-sonnet-4-6", knobs={"temperature": 0})
+
+    call = only(fake.calls)
+    assert call.body["temperature"] == 0
+    assert call.headers["anthropic-version"] == "2023-06-01"
+
+
+async def test_temperature_turns_reasoning_off_where_both_are_not_taken(
+    egress: Egress, fake: FakeProviders
+) -> None:
+    await ask("openai", egress, model="gpt-6-luna", knobs={"temperature": 0})
+
+    assert only(fake.calls).body["reasoning"] == {"effort": "none"}
+
+
+async def test_temperature_is_refused_here_where_the_model_would(
+    egress: Egress, fake: FakeProviders
+) -> None:
+    with pytest.raises(WrongUsage, match=r"claude-opus-5-5 takes no temperature"):
+        await ask("anthropic", egress, model="claude-opus-5-5", knobs={"temperature": 0})
+
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_no_more_output_is_asked_for_than_the_model_gives(
+    provider: ProviderId, egress: Egress, fake: FakeProviders
+) -> None:
+    await ask(provider, egress, max_output_tokens=10_000_000)
+
+    assert "10000000" not in only(fake.calls).text
