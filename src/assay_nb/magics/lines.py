@@ -7,8 +7,10 @@ import json
 from argparse import Namespace
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 from IPython.core.error import StdinNotImplementedError
+from IPython.core.getipython import get_ipython
 
 from assay_nb.commands import tree
 from assay_nb.commands.outcome import Desk, Outcome
@@ -56,7 +58,24 @@ def assay_parser() -> Parser:
     """Return the parser of `%assay`: the shared sub-commands, and the notebook's own."""
     parser, add = tree.build_parser("%assay", _DESCRIPTION)
     add("try", "start the practice provider and work in a practice workspace", _try)
+    panel = add("panel", "widgets: workspace, keys, model; or the review of an improvement", _panel)
+    panel.add_argument("name", metavar="NAME", nargs="?", help="a variable that holds one")
     return parser
+
+
+def _panel(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    from assay_nb.panels.opening import SettingsPanel, opened
+    from assay_nb.panels.review import ReviewPanel
+
+    if not args.name:
+        return opened(SettingsPanel(session))
+    shell: Any = get_ipython()
+    value = shell.user_ns.get(args.name)
+    if getattr(value, "schema", None) != "assay.improvement.v1":
+        raise WrongUsage(
+            f"'{args.name}' holds no improvement.", hint=f"`%%improve -o {args.name}` makes one."
+        )
+    return opened(ReviewPanel(value, shell.user_ns, insert=shell.set_next_input))
 
 
 def _try(session: Session, args: Namespace, desk: Desk) -> Outcome:

@@ -1,0 +1,79 @@
+"""Which workspace is active, who is in it, and a new one."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false, reportMissingTypeStubs=false
+# ipywidgets ships no types.
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets as widgets
+
+from assay_nb.engine.control import WorkspaceFacts
+from assay_nb.engine.session import Session
+from assay_nb.panels.base import WIDE, LivePanel, button, show
+from assay_nb.render.document import Block, Code, Document, Heading, Paragraph, Strong, Table
+
+
+class WorkspacePanel(LivePanel):
+    """Pick the active workspace, make one, see its members and your role."""
+
+    title = "Workspace"
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._filling = False
+        self.picker = widgets.Dropdown(description="Workspace", style=WIDE)
+        self.name = widgets.Text(description="New", placeholder="name of a new team", style=WIDE)
+        self.members = widgets.HTML()
+
+    def build(self) -> Any:
+        self.refresh()
+        self.picker.observe(self._on_pick, names="value")
+        make = button("Create", lambda: self.act(self.create), tip="Make this workspace")
+        return widgets.VBox(
+            [self.picker, self.members, widgets.HBox([self.name, make]), self.news.widget]
+        )
+
+    def refresh(self) -> None:
+        facts = self.ask(self.session.control.workspaces)
+        self._filling = True
+        try:
+            self.picker.options = [(f"{fact.name} ({fact.role})", fact.id) for fact in facts]
+            self.picker.value = next(fact.id for fact in facts if fact.active)
+        finally:
+            self._filling = False
+        self.members.value = show(self._blocks())
+
+    def create(self) -> None:
+        """Make a workspace of the name in the field, and work in it."""
+        made = self.ask(self.session.control.create_workspace, self.name.value.strip())
+        self.name.value = ""
+        self._use(made.id, f"Made {made.name}. It has no keys yet.")
+
+    def document(self) -> Document:
+        more = ["Another one: ", Code("%assay workspace use NAME"), ". A new one: "]
+        make = Code("%assay workspace create NAME")
+        return Document([Heading("Workspace"), *self._blocks(), Paragraph([*more, make, "."])])
+
+    def _blocks(self) -> list[Block]:
+        fact = self._active()
+        members = self.ask(self.session.control.members, fact.id)
+        kind = "yours alone" if fact.kind == "personal" else "a team"
+        return [
+            Paragraph([Strong(fact.name), f" is {kind}; you are its {fact.role}."]),
+            Table(["member", "role"], [[member.user, member.role] for member in members]),
+        ]
+
+    def _active(self) -> WorkspaceFacts:
+        return self.ask(self.session.control.show_workspace, None)
+
+    def _on_pick(self, change: dict[str, Any]) -> None:
+        if not self._filling:
+            self.act(lambda: self._use(change["new"], ""))
+
+    def _use(self, workspace: str, text: str) -> None:
+        fact = self.ask(self.session.control.use_workspace, workspace)
+        self.refresh()
+        self.news.say("good", [text or f"Working in {fact.name}."])
+        self.changed()
