@@ -97,6 +97,11 @@ class Failed(Exception):
         self.error = error
         self.again = again
 
+    def bare(self) -> Failed:
+        """Return itself without the SDK's exception, whose frames hold what was sent and received."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
+
 
 @dataclass(frozen=True, slots=True)
 class Errors:

@@ -54,8 +54,8 @@ class Retry:
                         yield event
                 return
             except Failed as exc:
-                failed = exc
-            # Outside of `except`, so that our error does not drag the SDK's along as its context.
+                failed = exc.bare()
+            # Outside of `except`: our error does not drag the SDK's along as its context.
             await self._wait(failed, attempt, begun=begun)
             attempt += 1
 
@@ -66,7 +66,7 @@ class Retry:
             try:
                 return await ask()
             except Failed as exc:
-                failed = exc
+                failed = exc.bare()
             await self._wait(failed, attempt, begun=False)
             attempt += 1
 
