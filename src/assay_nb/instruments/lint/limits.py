@@ -80,6 +80,7 @@ _LABEL = re.compile(r"\W*([^:\n]{1,40}):\s")
 _ASIDE = re.compile(r"(\w+)\W{0,6}\([^()]{0,30}$")
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _LOOK_BACK = 24
+_NEAR = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +162,9 @@ def _thing(sentence: Sentence, match: re.Match[str], words: Words) -> str:
     aside = _ASIDE.search(sentence.text, max(0, match.start() - 60), match.start())
     if aside:
         return aside[1].lower()  # "Name the movement (1-2 words)"
-    before = [m[0].lower() for m in _WORD.finditer(sentence.text, 0, match.start())]
-    after = [m[0].lower() for m in _WORD.finditer(sentence.text, match.end())]
+    left, right = max(0, match.start() - _NEAR), match.end() + _NEAR
+    before = [m[0].lower() for m in _WORD.finditer(sentence.text, left, match.start())]
+    after = [m[0].lower() for m in _WORD.finditer(sentence.text, match.end(), right)]
     for index, word in enumerate(before[-6:] + after[:4]):
         if word in _EACH:
             following = (before[-6:] + after[:6])[index + 1 : index + 2]
