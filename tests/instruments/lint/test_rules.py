@@ -414,6 +414,7 @@ def test_model_table_is_fresh() -> None:
     [
         "What was the profit? Do not infer.",
         "The bot answers questions. Never speak about the weather.",
+        "The bot answers questions. Never use emoji.",
         "Der Bot beantwortet Fragen. Sprich nicht über das Wetter.",
         "Le robot répond aux questions. Ne parle pas de la météo.",
         "El bot atiende consultas. No hables del tiempo.",

@@ -72,67 +72,67 @@ def word_set(words: str) -> frozenset[str]:
 ENGLISH = Words(
     language="en",
     imperatives=word_set(
-        "accept adapt adhere advise aim allocate annotate append apply approve arrange "
-        "assemble avoid back balance be bring capitalise capitalize capture change claim "
-        "clean combine comment comply confirm connect contact continue contrast cross-check "
-        "cut deduct delete deliver derive design detail direct display divide do double-check "
-        "download elaborate embed emit emphasise emphasize execute expand explore fetch "
-        "filter flag forward gather get guide hand handle import index inform install "
-        "interpret introduce invent join justify lead link listen load log lower maintain "
-        "manage map measure mimic monitor move normalise normalize notify number open "
-        "optimise optimize outline pair parse pass pause perform personalise plan post prompt "
-        "protect pull push quantify query raise reach recall recap record redact reduce "
-        "reject release remain repeat request research resolve restrict retrieve retry reuse "
-        "save scan schedule share shorten sign specify spend spot store strip submit "
-        "substitute supply swap switch tailor total track transcribe trim type understand "
-        "unify update upload vary view walk watch weigh welcome withhold "
-        "act add address analyse analyze answer ask assess assign assume base begin break build "
-        "calculate call categorise categorize check choose cite classify close collect compare "
-        "complete compute condense consider convert copy correct count create decide define "
-        "describe detect determine discuss draft edit end ensure escalate estimate evaluate examine "
-        "explain express extract fill find finish focus follow format generate give grade greet "
-        "group help highlight identify ignore imagine include infer insert inspect judge keep label "
-        "leave limit list look make mark match mention merge name note offer omit order organise "
-        "organize output paraphrase pick place play point polish predict prefer prepare present "
-        "preserve print prioritise prioritize produce proofread propose provide put quote rank rate "
-        "read recommend refer rely remember remove rephrase replace reply report respond restate "
-        "return review revise rewrite route round run say score search select send separate set show "
-        "simplify skip solve sort speak spell split start state stay stick stop structure suggest "
-        "summarise summarize support tag take talk tell test think transform translate treat try "
-        "turn use verify wait work wrap write"
+        "accept act adapt add address adhere advise aim allocate analyse analyze annotate answer "
+        "append apply approve arrange ask assemble assess assign assume avoid back balance base "
+        "be begin break bring build calculate call capitalise capitalize capture categorise "
+        "categorize change check choose cite claim classify clean close collect combine comment "
+        "compare complete comply compute condense confirm connect consider contact continue "
+        "contrast convert copy correct count create cross-check cut decide deduct define delete "
+        "deliver derive describe design detail detect determine direct discuss display divide do "
+        "double-check download draft edit elaborate embed emit emphasise emphasize end ensure "
+        "escalate estimate evaluate examine execute expand explain explore express extract fetch "
+        "fill filter find finish flag focus follow format forward gather generate get give grade "
+        "greet group guide hand handle help highlight identify ignore imagine import include "
+        "index infer inform insert inspect install interpret introduce invent join judge justify "
+        "keep label lead leave limit link list listen load log look lower maintain make manage "
+        "map mark match measure mention merge mimic monitor move name normalise normalize note "
+        "notify number offer omit open optimise optimize order organise organize outline output "
+        "pair paraphrase parse pass pause perform personalise pick place plan play point polish "
+        "post predict prefer prepare present preserve print prioritise prioritize produce prompt "
+        "proofread propose protect provide pull push put quantify query quote raise rank rate "
+        "reach read recall recap recommend record redact reduce refer reject release rely remain "
+        "remember remove repeat rephrase replace reply report request research resolve respond "
+        "restate restrict retrieve retry return reuse review revise rewrite round route run save "
+        "say scan schedule score search select send separate set share shorten show sign simplify "
+        "skip solve sort speak specify spell spend split spot start state stay stick stop store "
+        "strip structure submit substitute suggest summarise summarize supply support swap switch "
+        "tag tailor take talk tell test think total track transcribe transform translate treat "
+        "trim try turn type understand unify update upload use vary verify view wait walk watch "
+        "weigh welcome withhold work wrap write"
     ),
     introductions=word_set(
-        "using based from given with in for if when where after before on as once unless to at by within considering regarding"
+        "using based from given with in for if when where after before on as once unless to at by "
+        "within considering regarding"
     ),
     openers=word_set(
-        "please then first second third next finally also always and lastly afterwards now instead "
-        "otherwise just only simply carefully if your task is to you must should"
+        "please then first second third next finally also always and lastly afterwards now "
+        "instead otherwise just only simply carefully if your task is to you must should"
     ),
     obligations=word_set("must shall should"),
     negations=word_set("not never don't avoid without cannot can't mustn't shouldn't no"),
     alternatives=word_set(
-        "instead but rather only unless except if use otherwise when where until beyond outside "
-        "more other than before after until because"
+        "instead but rather only unless except if otherwise when where until beyond outside more "
+        "other than before after because"
     ),
     vague_sizes=word_set("short brief concise long lengthy compact"),
     vague_manners=word_set("briefly concisely shortly"),
     vague_counts=word_set("some several few many couple various multiple"),
     products=word_set(
-        "summary answer reply response paragraph description explanation introduction intro overview "
-        "abstract synopsis note email e-mail message text title headline caption essay report story "
-        "article review post comment list bio biography outline recap blurb letter digest feedback "
-        "sentence statement definition rationale justification conclusion snippet tagline subject "
-        "translation version paraphrase pitch speech poem dialogue script"
+        "summary answer reply response paragraph description explanation introduction intro "
+        "overview abstract synopsis note email e-mail message text title headline caption essay "
+        "report story article review post comment list bio biography outline recap blurb letter "
+        "digest feedback sentence statement definition rationale justification conclusion snippet "
+        "tagline subject translation version paraphrase pitch speech poem dialogue script"
     ),
     countables=word_set(
-        "sentences words paragraphs examples ideas suggestions bullets bullet points items options "
-        "questions reasons keywords tags titles headlines names alternatives steps lines tips facts "
-        "recommendations arguments variants themes topics quotes phrases taglines slogans hashtags "
-        "synonyms"
+        "sentences words paragraphs examples ideas suggestions bullets bullet points items "
+        "options questions reasons keywords tags titles headlines names alternatives steps lines "
+        "tips facts recommendations arguments variants themes topics quotes phrases taglines "
+        "slogans hashtags synonyms"
     ),
     numbers=word_set(
-        "one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty fifty "
-        "hundred single once twice half dozen"
+        "one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty "
+        "fifty hundred single once twice half dozen"
     ),
     articles=word_set("a an"),
     units=word_set("sentence paragraph word line bullet letter"),
@@ -140,8 +140,8 @@ ENGLISH = Words(
         "brief briefly concise concisely short terse succinct succinctly shortly minimal"
     ),
     detailed=word_set(
-        "detailed exhaustive exhaustively comprehensive comprehensively thorough thoroughly elaborate "
-        "extensive extensively lengthy verbose detail length depth"
+        "detailed exhaustive exhaustively comprehensive comprehensively thorough thoroughly "
+        "elaborate extensive extensively lengthy verbose detail length depth"
     ),
     be=word_set("be keep stay remain is are being make"),
     examples=word_set("example examples sample samples instance e.g"),
@@ -150,67 +150,65 @@ ENGLISH = Words(
 FRENCH = Words(
     language="fr",
     imperatives=word_set(
-        "aide aidez annonce annoncez applique appliquez arrondis arrondissez assure assurez "
-        "attends attendez avertis avertissez cherche cherchez combine combinez complète "
-        "complétez confirme confirmez convertis convertissez copie copiez coupe coupez couvre "
-        "détaille détaillez définis définissez développe développez effectue effectuez envoie "
-        "envoyez estime estimez examine examinez exprime exprimez imagine imaginez imite "
-        "imitez inclus incluez insère insérez interprète invite invitez joue jouez justifie "
-        "justifiez lance lancez numérote numérotez offre offrez ordonne ordonnez ouvre ouvrez "
-        "passe passez pense pensez planifie préfère prépare préparez prends prenez privilégie "
-        "privilégiez prononce rassure réduis réduisez refuse refusez regroupe regroupez "
-        "remercie remerciez remplis remplissez renseigne rends rendez reporte sépare séparez "
-        "simplifie simplifiez soigne souligne supprime supprimez surveille synthétise "
-        "transmets transmettez va allez vise "
-        "agis ajoute ajoutez analyse analysez attribue attribuez calcule calculez choisis choisissez "
-        "cite citez classe classez compare comparez commence commencez compte comptez conserve "
-        "conservez corrige corrigez crée créez décris décrivez détermine déterminez donne donnez "
-        "écris écrivez établis établissez évalue évaluez explique expliquez extrais extrayez fais "
-        "faites formule formulez fournis fournissez garde gardez génère générez identifie identifiez "
-        "ignore ignorez indique indiquez laisse laissez limite limitez lis lisez liste listez mets "
-        "mettez mentionne mentionnez note notez organise organisez pose posez précise précisez "
-        "présente présentez produis produisez propose proposez rédige rédigez réécris réécrivez "
-        "relève relevez remplace remplacez renvoie renvoyez repère repérez réponds répondez résume "
-        "résumez respecte respectez reste restez retourne retournez sélectionne sélectionnez signale "
-        "signalez sois soyez suggère suggérez suis suivez termine terminez traduis traduisez transforme "
-        "transformez trie triez trouve trouvez utilise utilisez vérifie vérifiez demande demandez dis "
-        "dites emploie employez salue saluez tutoie vouvoie vouvoyez adresse adressez veuillez "
-        "appuie appuyez base basez tiens tenez reformule reformulez rappelle rappelez"
+        "adresse adressez agis aide aidez ajoute ajoutez allez analyse analysez annonce annoncez "
+        "applique appliquez appuie appuyez arrondis arrondissez assure assurez attendez attends "
+        "attribue attribuez avertis avertissez base basez calcule calculez cherche cherchez "
+        "choisis choisissez cite citez classe classez combine combinez commence commencez compare "
+        "comparez complète complétez compte comptez confirme confirmez conserve conservez "
+        "convertis convertissez copie copiez corrige corrigez coupe coupez couvre crée créez "
+        "demande demandez dis dites donne donnez décris décrivez définis définissez détaille "
+        "détaillez détermine déterminez développe développez effectue effectuez emploie employez "
+        "envoie envoyez estime estimez examine examinez explique expliquez exprime exprimez "
+        "extrais extrayez fais faites formule formulez fournis fournissez garde gardez génère "
+        "générez identifie identifiez ignore ignorez imagine imaginez imite imitez incluez inclus "
+        "indique indiquez insère insérez interprète invite invitez joue jouez justifie justifiez "
+        "laisse laissez lance lancez limite limitez lis lisez liste listez mentionne mentionnez "
+        "mets mettez note notez numérote numérotez offre offrez ordonne ordonnez organise "
+        "organisez ouvre ouvrez passe passez pense pensez planifie pose posez prends prenez "
+        "privilégie privilégiez produis produisez prononce propose proposez précise précisez "
+        "préfère prépare préparez présente présentez rappelez rappelle rassure reformule "
+        "reformulez refuse refusez regroupe regroupez relevez relève remercie remerciez remplace "
+        "remplacez remplis remplissez rendez rends renseigne renvoie renvoyez reporte repère "
+        "repérez respecte respectez reste restez retourne retournez rédige rédigez réduis "
+        "réduisez répondez réponds résume résumez réécris réécrivez salue saluez signale signalez "
+        "simplifie simplifiez soigne sois souligne soyez suggère suggérez suis suivez supprime "
+        "supprimez surveille synthétise sélectionne sélectionnez sépare séparez tenez termine "
+        "terminez tiens traduis traduisez transforme transformez transmets transmettez trie triez "
+        "trouve trouvez tutoie utilise utilisez va veuillez vise vouvoie vouvoyez vérifie "
+        "vérifiez écris écrivez établis établissez évalue évaluez"
     ),
     introductions=word_set(
-        "à si selon en pour dans avec quand lorsque après avant sur d'après s'il depuis d pour"
+        "à si selon en pour dans avec quand lorsque après avant sur d'après s'il depuis d"
     ),
     openers=word_set(
         "puis ensuite enfin d'abord alors et toujours aussi sinon uniquement maintenant"
     ),
     obligations=word_set("dois devez doit doivent faut"),
     negations=word_set(
-        "ne n'est n'invente n'inventez n'utilise n'utilisez n'ajoute n'ajoutez pas jamais "
-        "aucun aucune évite évitez sans"
+        "ne n'est n'invente n'inventez n'utilise n'utilisez n'ajoute n'ajoutez pas jamais aucun "
+        "aucune évite évitez sans"
     ),
-    alternatives=word_set(
-        "mais plutôt sauf uniquement si sinon seulement lorsque quand sinon que hors"
-    ),
+    alternatives=word_set("mais plutôt sauf uniquement si sinon seulement lorsque quand que hors"),
     vague_sizes=word_set(
-        "court courte courts courtes bref brève brefs brèves concis concise concises "
-        "long longue longs longues succinct succincte"
+        "court courte courts courtes bref brève brefs brèves concis concise concises long longue "
+        "longs longues succinct succincte"
     ),
     vague_manners=word_set("brièvement succinctement"),
     vague_counts=word_set("quelques plusieurs certains certaines divers diverses"),
     products=word_set(
-        "résumé réponse paragraphe description explication introduction aperçu synthèse note courriel "
-        "mail e-mail message texte titre article avis commentaire liste biographie plan lettre "
-        "rapport phrase définition conclusion légende accroche traduction version histoire critique "
-        "annonce fiche"
+        "résumé réponse paragraphe description explication introduction aperçu synthèse note "
+        "courriel mail e-mail message texte titre article avis commentaire liste biographie plan "
+        "lettre rapport phrase définition conclusion légende accroche traduction version histoire "
+        "critique annonce fiche"
     ),
     countables=word_set(
-        "phrases mots paragraphes exemples idées suggestions puces points éléments options questions "
-        "raisons titres noms étapes lignes conseils faits recommandations arguments variantes thèmes "
-        "mots-clés citations synonymes"
+        "phrases mots paragraphes exemples idées suggestions puces points éléments options "
+        "questions raisons titres noms étapes lignes conseils faits recommandations arguments "
+        "variantes thèmes mots-clés citations synonymes"
     ),
     numbers=word_set(
-        "deux trois quatre cinq six sept huit neuf dix onze douze quinze vingt trente "
-        "cinquante cent seul seule dizaine"
+        "deux trois quatre cinq six sept huit neuf dix onze douze quinze vingt trente cinquante "
+        "cent seul seule dizaine"
     ),
     articles=word_set("un une"),
     units=word_set("phrase paragraphe mot ligne puce lettre"),
@@ -229,34 +227,36 @@ FRENCH = Words(
 GERMAN = Words(
     language="de",
     imperatives=word_set(
-        "fordere fordern lege legen lösche löschen verschiebe verschieben schicke schicken "
-        "sende senden speichere speichern öffne öffnen schließe schließen starte starten "
-        "stoppe warte warten wende wenden werte werten passe passen berücksichtige "
-        "berücksichtigen bestätige bestätigen bevorzuge bieten bitte danke danken definiere "
-        "definieren drücke einordne empfiehl empfehlen erwähne erwähnen erzähle erzählen "
-        "erläutere erläutern erinnere fange filtere filtern folge folgen gruppiere gruppieren "
-        "hole holen informiere informieren kennzeichne kennzeichnen kombiniere kommentiere "
-        "konzentriere kopiere korrigier lade löse lösen merke nummeriere nutze nutzen "
-        "optimiere plane planen präsentiere protokolliere reagiere recherchiere runde runden "
-        "sammle sammeln schau sichere simuliere sorge sorgen spiele stütze stützen summiere "
-        "teste testen übe unterscheide unterscheiden unterstreiche untersuche untersuchen "
-        "verbessere verbessern verbinde verknüpfe vermerke vervollständige verweigere verwirf "
-        "warne weiche wechsle zerlege ziehe ziehen frag sag komm lerne bringe bringen "
         "achte achten analysiere analysieren antworte antworten beachte beachten beantworte "
-        "beantworten begründe begründen beginne beginnen behalte behalten benenne benutze benutzen "
-        "berechne berechnen beschränke beschränken beschreibe beschreiben bestimme bestimmen bewerte "
-        "bewerten bilde biete bleibe bleib bleiben denke entscheide entscheiden entferne entfernen "
-        "ergänze ergänzen erkläre erklären ermittle ermitteln ersetze ersetzen erstelle erstellen "
-        "erzeuge erzeugen extrahiere extrahieren erfasse erfassen fasse fassen finde finden formuliere formulieren "
-        "frage fragen füge fügen führe führen gib geben geh gehe gehen gliedere gliedern halte halten hebe identifiziere "
-        "identifizieren ignoriere ignorieren klassifiziere klassifizieren korrigiere korrigieren kürze "
-        "kürzen lass lasse lassen lies lesen liefere liefern liste listen markiere markieren mache machen "
-        "nenne nennen nimm nehmen notiere notieren ordne ordnen prüfe prüfen rechne sage sagen "
-        "schlage schlagen schätze schreib schreibe schreiben sei seien setze setzen siehe sieze sortiere sortieren "
-        "sprich stelle stellen strukturiere suche suchen teile teilen trenne überarbeite "
-        "überarbeiten übernimm übernehmen übersetze übersetzen verfasse verfassen vergib vergeben "
-        "vergleiche vergleichen verwende verwenden verweise verweisen wähle wählen wandle weise weisen "
-        "wiederhole zähle zählen zeige zeigen zitiere zitieren begrüße begrüßen leite leiten melde melden"
+        "beantworten beginne beginnen begründe begründen begrüße begrüßen behalte behalten "
+        "benenne benutze benutzen berechne berechnen berücksichtige berücksichtigen beschreibe "
+        "beschreiben beschränke beschränken bestimme bestimmen bestätige bestätigen beurteile "
+        "bevorzuge bewerte bewerten biete bieten bilde bitte bleib bleibe bleiben bringe bringen "
+        "danke danken definiere definieren denke drücke einordne empfehlen empfiehl entferne "
+        "entfernen entscheide entscheiden erfasse erfassen ergänze ergänzen erinnere erkläre "
+        "erklären erläutere erläutern ermitteln ermittle ersetze ersetzen erstelle erstellen "
+        "erwähne erwähnen erzeuge erzeugen erzähle erzählen extrahiere extrahieren fange fass "
+        "fasse fassen filtere filtern finde finden folge folgen fordere fordern formuliere "
+        "formulieren frag frage fragen füge fügen führe führen geben geh gehe gehen gib gliedere "
+        "gliedern gruppiere gruppieren halte halten hebe hole holen identifiziere identifizieren "
+        "ignoriere ignorieren informiere informieren kennzeichne kennzeichnen klassifiziere "
+        "klassifizieren kombiniere komm kommentiere konzentriere kopiere korrigier korrigiere "
+        "korrigieren kürze kürzen lade lass lasse lassen lege legen leite leiten lerne lesen "
+        "liefere liefern lies liste listen lösche löschen löse lösen mache machen markiere "
+        "markieren melde melden merke nehmen nenne nennen nimm notiere notieren nummeriere nutze "
+        "nutzen optimiere ordne ordnen passe passen plane planen protokolliere präsentiere prüfe "
+        "prüfen reagiere recherchiere rechne runde runden sag sage sagen sammeln sammle schau "
+        "schicke schicken schlage schlagen schließe schließen schreib schreibe schreiben schätze "
+        "sei seien sende senden setze setzen sichere siehe sieze simuliere sorge sorgen sortiere "
+        "sortieren speichere speichern spiele sprich starte starten stelle stellen stoppe "
+        "strukturiere stütze stützen suche suchen summiere teile teilen teste testen trenne "
+        "unterscheide unterscheiden unterstreiche untersuche untersuchen verbessere verbessern "
+        "verbinde verfass verfasse verfassen vergeben vergib vergiss vergleiche vergleichen "
+        "verknüpfe vermerke verschiebe verschieben vervollständige verweigere verweise verweisen "
+        "verwende verwenden verwirf wandle warne warte warten wechsle weiche weise weisen wende "
+        "wenden werte werten wiederhole wähle wählen zeige zeigen zerlege ziehe ziehen zitiere "
+        "zitieren zähle zählen öffne öffnen übe überarbeite überarbeiten übernehmen übernimm "
+        "übersetze übersetzen"
     ),
     introductions=word_set("wenn falls sobald nachdem bevor sofern um soweit"),
     openers=word_set(
@@ -267,7 +267,7 @@ GERMAN = Words(
     negations=word_set(
         "nicht nie niemals kein keine keinen keinem keiner keinerlei vermeide vermeiden ohne"
     ),
-    alternatives=word_set("sondern stattdessen aber nur außer wenn falls sonst es"),
+    alternatives=word_set("sondern stattdessen aber nur außer wenn falls sonst"),
     vague_sizes=word_set(
         "kurz kurze kurzen kurzer kurzes knapp knappe knappen knapper knappes prägnante "
         "prägnanten lange langen langer langes ausführliche ausführlichen"
@@ -277,19 +277,20 @@ GERMAN = Words(
         "einige einigen einiger mehrere mehreren mehrerer paar viele vielen manche"
     ),
     products=word_set(
-        "zusammenfassung antwort absatz beschreibung erklärung einleitung übersicht überblick notiz "
-        "e-mail mail nachricht text titel überschrift artikel bericht bewertung kommentar liste brief "
-        "satz definition fazit begründung übersetzung fassung version geschichte rezension anzeige "
-        "produktbeschreibung stellungnahme rückmeldung"
+        "zusammenfassung antwort absatz beschreibung erklärung einleitung übersicht überblick "
+        "notiz e-mail mail nachricht text titel überschrift artikel bericht bewertung kommentar "
+        "liste brief satz definition fazit begründung übersetzung fassung version geschichte "
+        "rezension anzeige produktbeschreibung stellungnahme rückmeldung"
     ),
     countables=word_set(
-        "sätze sätzen wörter wörtern worte worten absätze absätzen beispiele beispielen ideen vorschläge vorschlägen punkte "
-        "punkten stichpunkte stichpunkten optionen fragen gründe titel namen schritte schritten zeilen tipps fakten "
-        "empfehlungen argumente argumenten varianten themen schlagwörter zitate synonyme überschriften"
+        "sätze sätzen wörter wörtern worte worten absätze absätzen beispiele beispielen ideen "
+        "vorschläge vorschlägen punkte punkten stichpunkte stichpunkten optionen fragen gründe "
+        "titel namen schritte schritten zeilen tipps fakten empfehlungen argumente argumenten "
+        "varianten themen schlagwörter zitate synonyme überschriften"
     ),
     numbers=word_set(
-        "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf "
-        "fünfzehn zwanzig dreißig fünfzig hundert einziger einzigen einzige"
+        "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf fünfzehn zwanzig dreißig "
+        "fünfzig hundert einziger einzigen einzige"
     ),
     articles=word_set("ein eine einen einem einer"),
     units=word_set("satz absatz wort zeile stichpunkt"),
@@ -305,30 +306,31 @@ GERMAN = Words(
 SPANISH = Words(
     language="es",
     imperatives=word_set(
-        "abre abra acepta adapta ajusta aplica aplique aporta aprovecha asegura atiende "
-        "atienda avisa avise calma cambia cierra cierre combina confirma confirme consulta "
-        "consulte contesta conteste contrasta cubre comenta copie corta cuida dale detalla "
-        "detalle dirige dirija distingue divide edita emplea emplee entrega envía envíe "
-        "espera espere especifica especifique estima expresa firma firme fija guarda guarde "
-        "imagina imita informa informe inserta inserte interpreta introduce justifica "
-        "justifique llama llame limpia mejora mejore mide nombra nombre numera obtén omite "
-        "omita opta parte prepara prepare prioriza procesa prueba publica publique quita "
-        "quite realiza realice recoge recomienda recuerda recuerde redondea reduce registra "
-        "registre relaciona rellena repite reserva resalta resuelve reúne simplifica simula "
-        "solicita solicite suma subraya toma tome transcribe transforma ve vuelve "
-        "actúa actúe agrega agregue analiza analice añade añada asigna asigne asegúrate ayuda ayude "
-        "basa busca busque calcula calcule cita cite clasifica clasifique compara compare completa "
-        "comprueba compruebe comienza convierte convierta copia corrige corrija crea cree cuenta da "
-        "decide define describe describa detecta detecte determina determine di diga devuelve devuelva "
-        "elige elija elimina elimine empieza encuentra encuentre enumera enumere escribe escriba escoge "
-        "evalúa evalúe explica explique extrae extraiga formula formule genera genere haz haga "
-        "identifica identifique ignora ignore incluye incluya indica indique lee lea limita limite limítate "
-        "lista liste mantén mantenga marca marque menciona mencione muestra muestre ofrece ofrezca "
-        "ordena ordene organiza organice pon ponga pregunta pregunte presenta presente proporciona "
-        "propón propone proponga redacta redacte reescribe reescriba reemplaza responde responda resume "
-        "resuma revisa revise saluda salude sé sea selecciona seleccione separa señala señale sigue siga "
-        "sugiere sugiera sustituye termina termine traduce traduzca trata trate usa use utiliza utilice "
-        "verifica verifique evita evite deja deje pide pida deriva derive conserva conserve etiqueta"
+        "abra abre acepta actúa actúe adapta agrega agregue ajusta analice analiza aplica aplique "
+        "aporta aprovecha asegura asegúrate asigna asigne atienda atiende avisa avise ayuda ayude "
+        "añada añade basa busca busque calcula calcule calma cambia cierra cierre cita cite "
+        "clasifica clasifique combina comenta comienza compara compare completa comprueba "
+        "compruebe confirma confirme conserva conserve consulta consulte contesta conteste "
+        "contrasta convierta convierte copia copie corrige corrija corta crea cree cubre cuenta "
+        "cuida da dale decide define deja deje deriva derive describa describe detalla detalle "
+        "detecta detecte determina determine devuelva devuelve di diga dirige dirija distingue "
+        "divide edita elige elija elimina elimine empieza emplea emplee encuentra encuentre "
+        "entrega enumera enumere envía envíe escoge escriba escribe especifica especifique espera "
+        "espere estima etiqueta evalúa evalúe evita evite explica explique expresa extrae "
+        "extraiga fija firma firme formula formule genera genere guarda guarde haga haz "
+        "identifica identifique ignora ignore imagina imita incluya incluye indica indique "
+        "informa informe inserta inserte interpreta introduce justifica justifique lea lee limita "
+        "limite limpia limítate lista liste llama llame mantenga mantén marca marque mejora "
+        "mejore menciona mencione mide muestra muestre nombra nombre numera obtén ofrece ofrezca "
+        "omita omite opta ordena ordene organice organiza parte pida pide pon ponga pregunta "
+        "pregunte prepara prepare presenta presente prioriza procesa propone proponga proporciona "
+        "propón prueba publica publique quita quite realice realiza recoge recomienda recuerda "
+        "recuerde redacta redacte redondea reduce reemplaza reescriba reescribe registra registre "
+        "relaciona rellena repite resalta reserva responda responde resuelve resuma resume revisa "
+        "revise reúne saluda salude sea selecciona seleccione separa señala señale siga sigue "
+        "simplifica simula solicita solicite subraya sugiera sugiere suma sustituye sé termina "
+        "termine toma tome traduce traduzca transcribe transforma trata trate usa use utilice "
+        "utiliza ve verifica verifique vuelve"
     ),
     introductions=word_set(
         "a si según en para con cuando después antes de desde usando basándote tras"
@@ -340,8 +342,8 @@ SPANISH = Words(
     negations=word_set("no nunca jamás evita evite evitar sin ningún ninguna"),
     alternatives=word_set("sino pero salvo si solo sólo únicamente cuando excepto más que"),
     vague_sizes=word_set(
-        "corto corta cortos cortas breve breves conciso concisa largo larga largos largas "
-        "extenso extensa"
+        "corto corta cortos cortas breve breves conciso concisa largo larga largos largas extenso "
+        "extensa"
     ),
     vague_manners=word_set("brevemente concisamente"),
     vague_counts=word_set("algunos algunas varios varias pocos pocas unos unas muchos muchas"),
@@ -351,13 +353,13 @@ SPANISH = Words(
         "conclusión traducción versión historia anuncio síntesis ficha comunicado"
     ),
     countables=word_set(
-        "frases palabras párrafos ejemplos ideas sugerencias viñetas puntos elementos opciones preguntas "
-        "razones títulos nombres pasos líneas consejos datos recomendaciones argumentos variantes temas "
-        "citas sinónimos etiquetas oraciones"
+        "frases palabras párrafos ejemplos ideas sugerencias viñetas puntos elementos opciones "
+        "preguntas razones títulos nombres pasos líneas consejos datos recomendaciones argumentos "
+        "variantes temas citas sinónimos etiquetas oraciones"
     ),
     numbers=word_set(
-        "uno dos tres cuatro cinco seis siete ocho nueve diez once doce quince veinte "
-        "treinta cincuenta cien sola "
+        "uno dos tres cuatro cinco seis siete ocho nueve diez once doce quince veinte treinta "
+        "cincuenta cien sola"
     ),
     articles=word_set("un una"),
     units=word_set("frase oración párrafo palabra línea letra"),
@@ -381,14 +383,17 @@ _MARKERS = {
         "the and of to is in you your with for that this it are from be not each if as by or an"
     ),
     "fr": word_set(
+        "tu es un nous mais plus comme être leur son sa ses donc sont très suis assistant "
         "le les des du une et est dans pour vous que qui sur avec pas ne au aux par ce cette "
         "votre ton il elle si ou chaque réponds à l'article l'avis"
     ),
     "de": word_set(
+        "dich dir dein bist sind es wir sein ihr sich bei nach wie einer eines aber dieser diese "
         "der die das und ist nicht ein eine einen mit für auf den dem des von zu im in oder wenn "
         "als bitte du sie ihre deine jede jeder antworte nur aus"
     ),
     "es": word_set(
+        "eres sos está son este esta pero entre sobre un qué cuando tus sus ese esa ni "
         "el la los las una y es en para que con no por del al se su tu si lo cada como responde "
         "sin más"
     ),
