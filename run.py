@@ -33,7 +33,7 @@ SYSTEM_TOOLS = {  # a program that some tests need: the Debian package that has 
     "pg_ctl": "postgresql",
 }
 
-PYTEST = ("python", "-m", "pytest", "--quiet", "--durations=10")
+PYTEST = ("python", "-m", "pytest", "--quiet", "-rs", "--durations=10")
 PARALLEL = (*PYTEST, "-n", "2", "--dist", "loadgroup")
 
 CHECKS: dict[str, tuple[tuple[str, ...], ...]] = {
