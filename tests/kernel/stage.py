@@ -14,6 +14,7 @@ from assay_nb.engine.local_control import LocalControl
 from assay_nb.engine.session import Session
 from assay_nb.messages import PROVIDERS, ProviderId
 from assay_nb.providers.transport import Egress, Limits
+from assay_nb.store.database import Database
 from tests.canaries import find_canary, find_in_tree, make_canary
 from tests.fakes.providers import FakeProviders
 
@@ -46,20 +47,21 @@ class Stage:
         session.close()
 
     def session(
-        self, *, say: Callable[[str], None] = lambda _: None, idle: float | None = None
+        self, *, say: Callable[[str], None] = lambda _: None, hasty: bool = False
     ) -> Session:
         """Return a session on the vault.
 
         Args:
             say: Gets the lines that a person must see.
-            idle: Seconds of silence after which a call is given up; as in real life by default.
+            hasty: Give up on silent providers and locked databases at once.
         """
         config = Config(home=self.home)
         session = Session(config, say)
-        if idle is not None:
+        if hasty:
             backing = Backing(config, say)
-            backing.egress = Egress(limits=Limits(idle=idle))
-            # The limits are no setting of a session's, so its seams are put in from outside.
+            backing.egress = Egress(limits=Limits(idle=0.5, connect=5))
+            backing.database = Database.open(self.home / "vault.sqlite", busy_timeout=0.2)
+            # Neither is a setting of a session's, so its seams are put in from outside.
             session.__dict__["_seams"] = (
                 LocalEngine(backing, LOCAL_USER),
                 LocalControl(backing, LOCAL_USER),
