@@ -1,0 +1,8 @@
+"""The hub service: it holds the vault, knows who is asking, and makes the calls.
+
+`configure_hub` is for a `jupyterhub_config.py`, and importing it loads nothing else of this package.
+"""
+
+from assay_nb.gateway.hub_config import configure_hub
+
+__all__ = ["configure_hub"]

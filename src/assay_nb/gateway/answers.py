@@ -1,0 +1,134 @@
+"""What the gateway answers: JSON, and errors as `{"error": {code, message, hint}}`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+
+from assay_nb.errors import AssayError, ProviderError
+
+SAFE_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What every answer carries, unless its handler said otherwise.
+
+Lab pages of the same hub run whatever notebooks hold, often on the same origin. The opener policy takes
+a page of ours out of reach of a window that opened it, and `frame-ancestors` keeps it out of frames.
+"""
+
+
+class NotSignedIn(AssayError):
+    """The hub does not know the token, or there is none."""
+
+    code = "not_signed_in"
+
+
+class LimitReached(AssayError):
+    """A limit of the gateway's own; `retry_after` says when to come back, where that is known."""
+
+    code = "limit_reached"
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "retry_after": self.retry_after}
+
+
+class HubUnavailable(AssayError):
+    """The hub cannot be asked who a caller is, so nobody is let in."""
+
+    code = "hub_unavailable"
+
+
+class TooLarge(AssayError):
+    """The request is larger than any that makes sense."""
+
+    code = "too_large"
+
+
+class NotFound(AssayError):
+    """Nothing is at this address."""
+
+    code = "not_found"
+
+
+class WrongMethod(AssayError):
+    """The address is right and the method is not."""
+
+    code = "wrong_method"
+
+
+class Broken(AssayError):
+    """An error of the gateway itself; its log has more under the same number."""
+
+    code = "internal"
+
+
+STATUS: dict[str, int] = {
+    "wrong_usage": 400,
+    "key_pasted": 400,
+    "not_signed_in": 401,
+    "demo_exhausted": 402,
+    "permission_denied": 403,
+    "endpoint_refused": 403,
+    "workspace_not_found": 404,
+    "not_found": 404,
+    "wrong_method": 405,
+    "provider_key_missing": 409,
+    "vault_integrity": 409,
+    "too_large": 413,
+    "limit_reached": 429,
+    "rate_limited": 429,
+    "internal": 500,
+    "provider_auth": 502,
+    "provider_error": 502,
+    "provider_unavailable": 502,
+    "bad_reply": 502,
+    "store_unavailable": 503,
+    "vault_sealed": 503,
+    "hub_unavailable": 503,
+}
+"""The HTTP status of each error code."""
+
+
+def json_answer(
+    data: Mapping[str, Any] | Sequence[Any], *, status: int = 200, **headers: str
+) -> web.Response:
+    """Return data as a JSON response."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False)
+    return web.Response(text=text, status=status, content_type="application/json", headers=headers)
+
+
+def error_answer(error: AssayError) -> web.Response:
+    """Return an error as a JSON response with its status."""
+    response = json_answer({"error": error.to_dict()}, status=status_of(error))
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, round(retry_after)))
+    if isinstance(error, NotSignedIn):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def status_of(error: AssayError) -> int:
+    """Return the HTTP status that an error is answered with."""
+    return STATUS.get(error.code, 502 if isinstance(error, ProviderError) else 500)
+
+
+def add_safe_headers(response: web.StreamResponse) -> None:
+    """Put the headers of `SAFE_HEADERS` on a response that has not begun."""
+    if not response.prepared:
+        for name, value in SAFE_HEADERS.items():
+            response.headers.setdefault(name, value)

@@ -1,0 +1,126 @@
+"""What a `jupyterhub_config.py` calls. Standard library only: the hub's environment needs no more of us."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+_SERVER_SCOPES = ("users:activity!user", "access:servers!server")
+"""What the hub gives every server's token by itself; naming scopes replaces them."""
+
+
+def configure_hub(
+    c: Any,
+    *,
+    url: str = "http://127.0.0.1:8790",
+    teams: Mapping[str, str] | None = None,
+    managed: bool = True,
+    name: str = "assay",
+    user: str | None = None,
+    api_token: str | None = None,
+    config: str | None = None,
+    kernel_url: str | None = None,
+    everybody: bool = True,
+) -> None:
+    """Register the gateway with a JupyterHub: service, roles, server tokens and kernels' environment.
+
+        from assay_nb.gateway import configure_hub
+        configure_hub(c, url="http://127.0.0.1:8790", teams={"hub-group": "workspace"})
+
+    A kernel may call the gateway when two things hold: its person has the service's scope, which a role
+    grants, and its server's token carries it. Both are set here. What the configuration holds already is
+    kept and added to.
+
+    Args:
+        c: The configuration object.
+        url: Where the gateway listens, as the hub's proxy reaches it.
+        teams: JupyterHub group to workspace. The group's members are the workspace's.
+        managed: Whether the hub starts the gateway. A unit of its own, under its own user, keeps the
+            gateway's secrets out of the hub's reach and is the better form.
+        name: The service's name on the hub.
+        user: The system user that a managed gateway runs as. It refuses to run as root.
+        api_token: The service's token at the hub. Needed when the gateway is not managed.
+        config: The gateway's TOML file, for a managed gateway.
+        kernel_url: How kernels reach the gateway, if not directly at `url`.
+        everybody: Whether everybody on the hub may use it, in their personal workspace at least. If not,
+            only members of the groups in `teams` may.
+    """
+    teams = dict(teams or {})
+    scope = f"access:services!service={name}"
+    service: dict[str, Any] = {"name": name, "url": url, "oauth_no_confirm": True}
+    if managed:
+        service |= {"command": _command(teams, config), "environment": {"ASSAY_NB_MANAGED": "1"}}
+        if user:
+            service["user"] = user
+    elif not api_token:
+        raise ValueError("A gateway that the hub does not start needs `api_token`.")
+    if api_token:
+        service["api_token"] = api_token
+    _extend(c.JupyterHub, "services", [service])
+    _grant(c, scope, groups=sorted(teams), everybody=everybody)
+    _let_server_tokens(c, scope)
+    _update(c.Spawner, "environment", {"ASSAY_GATEWAY_URL": kernel_url or _direct(c, url, name)})
+
+
+def _command(teams: Mapping[str, str], config: str | None) -> list[str]:
+    command = [sys.executable, "-m", "assay_nb.cli", "gateway"]
+    if config:
+        command += ["--config", os.path.abspath(config)]  # noqa: PTH100 - nothing else of pathlib is needed here
+    for group, workspace in teams.items():
+        command += ["--team", f"{group}={workspace}"]
+    return command
+
+
+def _grant(c: Any, scope: str, *, groups: list[str], everybody: bool) -> None:
+    roles: list[dict[str, Any]] = []
+    if groups:
+        roles.append({"name": "assay-teams", "scopes": [scope], "groups": groups})
+    if everybody:
+        for role in _current(c.JupyterHub, "load_roles", []):
+            if role.get("name") == "user":
+                role["scopes"] = [*role.get("scopes", ["self"]), scope]
+                break
+        else:
+            roles.append({"name": "user", "scopes": ["self", scope]})
+    _extend(c.JupyterHub, "load_roles", roles)
+
+
+def _let_server_tokens(c: Any, scope: str) -> None:
+    scopes: list[str] | Callable[..., list[str]] = _current(c.Spawner, "server_token_scopes", [])
+    if callable(scopes):
+        c.Spawner.server_token_scopes = lambda spawner: [*scopes(spawner), scope]
+    else:
+        c.Spawner.server_token_scopes = [*(scopes or _SERVER_SCOPES), scope]
+
+
+def _direct(c: Any, url: str, name: str) -> str:
+    base = str(_current(c.JupyterHub, "base_url", "/")).strip("/")
+    parts = urlsplit(url)
+    prefix = f"/{base}" if base else ""
+    return f"{parts.scheme}://{parts.netloc}{prefix}/services/{name}/"
+
+
+def _current(section: Any, name: str, default: Any) -> Any:
+    """Return what is set already. traitlets makes an object up for what is not."""
+    return section[name] if name in section and not _is_lazy(section[name]) else default
+
+
+def _is_lazy(value: Any) -> bool:
+    return type(value).__name__ == "LazyConfigValue"
+
+
+def _extend(section: Any, name: str, values: list[Any]) -> None:
+    if _is_lazy(section[name]) if name in section else False:
+        section[name].extend(values)
+    else:
+        section[name] = [*_current(section, name, []), *values]
+
+
+def _update(section: Any, name: str, values: dict[str, str]) -> None:
+    if _is_lazy(section[name]) if name in section else False:
+        section[name].update(values)
+    else:
+        section[name] = {**_current(section, name, {}), **values}

@@ -1,0 +1,46 @@
+"""Numbers for Prometheus. No label is a person, a workspace or a model: those are the calls log's."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180, 600)
+
+
+class Metrics:
+    """The counters of one gateway process."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "assay_requests",
+            "Requests answered.",
+            ["route", "method", "status"],
+            registry=self._registry,
+        )
+        self.seconds = Histogram(
+            "assay_request_seconds",
+            "Time until a request was answered whole.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self.calls = Counter(
+            "assay_calls",
+            "Calls that have ended.",
+            ["instrument", "provider", "funding", "status"],
+            registry=self._registry,
+        )
+        self.running = Gauge("assay_calls_running", "Calls that run now.", registry=self._registry)
+        self.refused = Counter(
+            "assay_tokens_refused",
+            "Requests whose token the hub did not know.",
+            registry=self._registry,
+        )
+
+    def text(self) -> bytes:
+        """Return all of them in Prometheus's text format."""
+        return generate_latest(self._registry)
+
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -1,0 +1,71 @@
+"""Reading what was sent, strictly: JSON that two programs could read differently is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from assay_nb.errors import WrongUsage
+
+_DEEPEST = 32
+_MOST_FIELDS = 10_000
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]|,', re.DOTALL)
+
+
+def parse_json_object(raw: bytes) -> dict[str, Any]:
+    """Return the object that a body holds.
+
+    Refused are: bodies that are no UTF-8, anything but an object, a name that occurs twice (one program
+    takes the first, another the last), `NaN` and `Infinity`, integers of absurd length, nesting and
+    counts that no caller of ours needs.
+
+    Raises:
+        WrongUsage: If it is one of those.
+    """
+    _check_shape(raw)
+    try:
+        value = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_once,
+            parse_constant=_no_constant,
+            parse_int=_short_int,
+        )
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        raise WrongUsage("The body is no JSON.", hint="Send UTF-8 JSON.") from None
+    if not isinstance(value, dict):
+        raise WrongUsage("The body must be a JSON object.")
+    return value
+
+
+def _check_shape(raw: bytes) -> None:
+    """Count nesting and fields before anything is built from them: one pass, no memory."""
+    depth = deepest = fields = 0
+    for match in _BRACKETS.finditer(raw):
+        first = raw[match.start()]
+        if first in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif first in b"]}":
+            depth -= 1
+        elif first == 0x2C:
+            fields += 1
+        if deepest > _DEEPEST or fields > _MOST_FIELDS:
+            raise WrongUsage("The body is nested too deeply, or has too many fields.")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise WrongUsage("The body names a field twice.")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise WrongUsage(f"{name} is no JSON number.")
+
+
+def _short_int(digits: str) -> int:
+    if len(digits) > 19:
+        raise WrongUsage("The body holds a number that is too long.")
+    return int(digits)

@@ -1,0 +1,16 @@
+"""All routes, in one table. What is not in it is not served."""
+
+from __future__ import annotations
+
+from assay_nb.gateway import instruments, keys, login, pages, passthrough, service, workspaces
+from assay_nb.gateway.route import Route
+
+ROUTES: tuple[Route, ...] = (
+    *service.ROUTES,
+    *workspaces.ROUTES,
+    *keys.ROUTES,
+    *instruments.ROUTES,
+    *passthrough.ROUTES,
+    *login.ROUTES,
+    *pages.ROUTES,
+)

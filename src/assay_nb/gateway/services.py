@@ -1,0 +1,164 @@
+"""What every handler works with, made once when the gateway starts."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp import web
+from anyio.to_thread import run_sync
+
+from assay_nb.engine.local_control import LocalControl
+from assay_nb.errors import AssayError, PermissionDenied, StoreUnavailable, WorkspaceNotFound
+from assay_nb.gateway.answers import Broken, HubUnavailable, NotSignedIn
+from assay_nb.gateway.backing import GatewayBacking, GatewayEngine
+from assay_nb.gateway.identity import Hub, Identity, Person
+from assay_nb.gateway.incoming import Caller
+from assay_nb.gateway.limits import Limiter
+from assay_nb.gateway.logs import CallsEnded, Log, WentWrong
+from assay_nb.gateway.metrics import Metrics
+from assay_nb.gateway.running import Running, taken_out
+from assay_nb.gateway.sessions import Sessions
+from assay_nb.gateway.settings import Settings
+from assay_nb.store.workspace_rows import Workspace
+from assay_nb.workspaces.roles import Action
+
+
+@dataclass
+class Services:
+    """The parts of one gateway process.
+
+    Attributes:
+        settings: What the operator set.
+        backing: Vault, workspaces, budget, calls log, way out.
+        hub: The hub's REST API.
+        identity: Turns tokens into people.
+        sessions: Browsers' cookies.
+        limiter: How much one person may ask for.
+        running: The calls that run now.
+        metrics: For Prometheus.
+        log: The structured log.
+    """
+
+    settings: Settings
+    backing: GatewayBacking
+    hub: Hub
+    identity: Identity
+    sessions: Sessions
+    limiter: Limiter
+    running: Running = field(default_factory=Running)
+    metrics: Metrics = field(default_factory=Metrics)
+    log: Log = field(default_factory=Log)
+
+    @property
+    def public_origin(self) -> str | None:
+        """The origin that browsers know the hub by, where the operator said it."""
+        url = self.settings.hub.public_url
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def control(self, user: str) -> LocalControl:
+        """Return keys, members, workspaces, models and budget as a person may see and change them."""
+        return LocalControl(self.backing, user)
+
+    def engine(self, user: str) -> GatewayEngine:
+        """Return an engine that makes calls for a person."""
+        return GatewayEngine(self.backing, user)
+
+    async def find_workspace_id(self, user: str, workspace: str | None) -> bytes:
+        """Return the id of a person's workspace by its name or id; None is the active one.
+
+        Raises:
+            WorkspaceNotFound: If they are in none such.
+        """
+        return (await run_sync(self._find_workspace, user, workspace)).id
+
+    async def authorize(self, user: str, workspace: str | None, action: Action) -> Workspace:
+        """Return a person's workspace if their role in it allows the action; None is the active one."""
+
+        def run() -> Workspace:
+            where = self._find_workspace(user, workspace)
+            return self.backing.workspaces.authorize(user, where.id, action)
+
+        return await run_sync(run)
+
+    def went_wrong(self, error: BaseException) -> Broken:
+        """Log an error of our own, and return what the caller is told: a number and nothing else."""
+        number = os.urandom(4).hex()
+        frames = traceback.extract_tb(error.__traceback__)
+        where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        self.log(WentWrong(number, type(error).__name__, where))
+        return Broken(
+            f"The gateway made a mistake (number {number}).",
+            hint="Its operator finds the number in the gateway's log.",
+        )
+
+    async def holds(self, caller: Caller, workspace_id: bytes) -> AssayError | None:
+        """Say why a person may no longer call in a workspace, or None while they may."""
+        try:
+            await self.identity.identify(caller.token)
+            await run_sync(self._find_workspace, caller.user, workspace_id.hex())
+        except WorkspaceNotFound:
+            reason: AssayError = taken_out()
+        except (NotSignedIn, PermissionDenied, HubUnavailable) as error:
+            reason = error
+        except StoreUnavailable:
+            return None  # a locked database takes nobody's membership; the next look decides
+        else:
+            return None
+        self.log(CallsEnded(caller.user, workspace_id.hex(), 1, reason.code))
+        return reason
+
+    def _find_workspace(self, user: str, workspace: str | None) -> Workspace:
+        workspaces = self.backing.workspaces
+        return workspaces.get(user, workspace) if workspace else workspaces.active(user)
+
+
+def make_services(
+    settings: Settings, session: aiohttp.ClientSession, api_token: str, log: Log | None = None
+) -> Services:
+    """Return the services of a gateway; nothing is opened or asked yet.
+
+    Args:
+        settings: What the operator set.
+        session: The HTTP client for the hub's API.
+        api_token: The service's own token at the hub.
+        log: Where the log goes; standard error by default.
+    """
+    backing = GatewayBacking(settings)
+    hub = Hub(session, settings.hub.api_url, api_token)
+
+    async def joined(person: Person) -> None:
+        await run_sync(_sync_groups, backing, settings.teams, person)
+
+    fresh = min(settings.hub.cache_seconds, 60.0)
+    return Services(
+        settings=settings,
+        backing=backing,
+        hub=hub,
+        identity=Identity(
+            hub.ask, service=settings.hub.service, joined=joined, fresh=fresh, longest=60.0
+        ),
+        sessions=Sessions(
+            api_token.encode(),
+            path=settings.prefix,
+            secure=(settings.hub.public_url or "").startswith("https:"),
+        ),
+        limiter=Limiter(settings.limits),
+        log=log or Log(),
+    )
+
+
+def _sync_groups(backing: GatewayBacking, teams: Mapping[str, str], person: Person) -> None:
+    if person.kind == "user":
+        backing.workspaces.sync_groups(person.name, person.groups, teams, hub_admin=person.admin)
+
+
+SERVICES = web.AppKey("services", Services)

@@ -1,0 +1,331 @@
+"""What an operator can set: one TOML file, and a flag for every value in it.
+
+A value that is unknown, mistyped or impossible stops the gateway before it listens. A typing error in a
+list of allowed origins would otherwise be found out by nobody.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import types
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+from assay_nb.errors import WrongUsage
+from assay_nb.messages import PROVIDERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """How much one person, and everybody together, may ask for.
+
+    Attributes:
+        calls_per_minute: Calls that one person may begin in a minute, at each replica.
+        calls_at_once: Calls of one person that may run at the same time.
+        streams: Calls of everybody that may run at the same time.
+        body: Bytes of a request to the API.
+        passthrough_body: Bytes of a request that is passed through.
+        call_seconds: Seconds that a call may take.
+        unpriced_call: US dollars that count against a member's spending limit for a call whose price is
+            not known.
+    """
+
+    calls_per_minute: int = 60
+    calls_at_once: int = 8
+    streams: int = 1_000
+    body: int = 2 * 1024 * 1024
+    passthrough_body: int = 32 * 1024 * 1024
+    call_seconds: int = 1_800
+    unpriced_call: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubSettings:
+    """The JupyterHub that knows people. A hub that starts the gateway itself says all of this.
+
+    Attributes:
+        api_url: The hub's REST API, such as `http://127.0.0.1:8081/hub/api`.
+        api_token_file: A file with the service's API token, readable by its owner alone.
+        service: The service's name on the hub.
+        base_url: The path that the hub has under its public address.
+        public_url: The hub's public address, such as `https://hub.example.org`. Browsers' requests must
+            come from there; without it, from the host that they name.
+        ca_file: Certificate authorities for `api_url`, as a PEM file.
+        cache_seconds: Seconds that the hub's answer about a person is good for, at most 60.
+    """
+
+    api_url: str = ""
+    api_token_file: Path | None = None
+    service: str = "assay"
+    base_url: str = "/"
+    public_url: str | None = None
+    ca_file: Path | None = None
+    cache_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that the gateway's configuration says.
+
+    Attributes:
+        listen: Host and port to listen on.
+        home: The directory of the SQLite database and the gateway's own files.
+        database_url: SQLAlchemy URL; by default SQLite in `home`.
+        master_key_file: The file with the master key, readable by its owner alone.
+        allow_origins: Exact origins that keys may be sent to, beside the providers' own.
+        allow_providers: Providers that may be used.
+        allow_models: Models that may be used, as `provider/model`, where `*` stands for anything. Empty
+            allows all. The pass-through is held to it too.
+        proxy: An HTTP proxy for https destinations.
+        no_proxy: Hosts that are reached without it, separated by commas.
+        ca_file: Certificate authorities for providers, as a PEM file, in place of the system's.
+        demo_calls: Whether the platform key, where one is stored, funds demo calls.
+        teams: JupyterHub group to workspace.
+        hub: The hub.
+        limits: The limits.
+    """
+
+    listen: str = "127.0.0.1:8790"
+    home: Path = Path("/var/lib/assay-nb")
+    database_url: str | None = None
+    master_key_file: Path | None = None
+    allow_origins: tuple[str, ...] = ()
+    allow_providers: tuple[str, ...] = PROVIDERS
+    allow_models: tuple[str, ...] = ()
+    proxy: str | None = None
+    no_proxy: str | None = None
+    ca_file: Path | None = None
+    demo_calls: bool = True
+    teams: Mapping[str, str] = field(default_factory=dict[str, str])
+    hub: HubSettings = HubSettings()
+    limits: LimitSettings = LimitSettings()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of `listen`."""
+        return parse_listen(self.listen)
+
+    @property
+    def prefix(self) -> str:
+        """The path of everything that the gateway serves, with a slash at both ends."""
+        base = self.hub.base_url.strip("/")
+        return f"/{base}/services/{self.hub.service}/" if base else f"/services/{self.hub.service}/"
+
+    @property
+    def public_page(self) -> str:
+        """The address of the key page, as far as it is known."""
+        return (self.hub.public_url or "").rstrip("/") + self.prefix
+
+    def is_model_allowed(self, provider: str, model: str) -> bool:
+        """Say whether the operator's lists have a model."""
+        if provider not in self.allow_providers:
+            return False
+        name = f"{provider}/{model}"
+        return not self.allow_models or any(
+            fnmatch.fnmatchcase(name, pattern) for pattern in self.allow_models
+        )
+
+
+def add_flags(parser: ArgumentParser) -> None:
+    """Add a flag for every setting, and `--config`."""
+    parser.add_argument("--config", metavar="FILE", help="the TOML file")
+    for path, kind in _leaves(Settings):
+        flag = "--" + "-".join(path).replace("_", "-")
+        if path == ("teams",):
+            parser.add_argument(
+                "--team",
+                metavar="GROUP=WORKSPACE",
+                action="append",
+                help="bind a hub group; repeatable",
+            )
+        elif _is_list(kind):
+            parser.add_argument(flag, metavar="VALUE", action="append", help="repeatable")
+        else:
+            parser.add_argument(flag, metavar="VALUE")
+
+
+def load_settings(given: Mapping[str, Any], base: Settings | None = None) -> Settings:
+    """Return the settings of a configuration file, with the flags that were given in their place.
+
+    Args:
+        given: What the command line says, by the names that `add_flags` gave them.
+        base: What holds where neither says anything, such as what the hub has told.
+
+    Raises:
+        WrongUsage: If a name is unknown or a value is not of its type.
+    """
+    file = given.get("config")
+    content = _read_toml(Path(file)) if file else {}
+    for path, kind in _leaves(Settings):
+        if path == ("teams",):
+            if given.get("team"):
+                content["teams"] = dict(map(_parse_team, given["team"]))
+            continue
+        value = given.get("_".join(path))
+        if value is not None:
+            place = content
+            for name in path[:-1]:
+                place = place.setdefault(name, {})
+            place[path[-1]] = value if _is_list(kind) else _parse_flag(path, kind, value)
+    settings = cast("Settings", _build(base or Settings(), content, ""))
+    _check(settings)
+    return settings
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """Return the host and the port of `HOST:PORT`.
+
+    Raises:
+        WrongUsage: If it is no such thing.
+    """
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) < 65_536:
+        raise WrongUsage(f"listen = '{text}' is no HOST:PORT.", hint="Such as 127.0.0.1:8790.")
+    return host.strip("[]"), int(port)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        import tomllib
+    except ModuleNotFoundError:  # Python 3.10
+        import tomli as tomllib
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WrongUsage(f"{path} cannot be read: {error.strerror}.") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise WrongUsage(f"{path} is no TOML: {error}") from None
+
+
+def _build(base: Any, content: Mapping[str, Any], where: str) -> Any:
+    hints = get_type_hints(type(base))
+    unknown = sorted(set(content) - set(hints))
+    if unknown:
+        raise WrongUsage(
+            f"There is no setting '{where}{unknown[0]}'.", hint=f"There are {', '.join(hints)}."
+        )
+    changes: dict[str, Any] = {}
+    for name, value in content.items():
+        current = getattr(base, name)
+        if is_dataclass(current):
+            if not isinstance(value, dict):
+                raise _mistyped(where + name, "a table")
+            changes[name] = _build(current, cast("dict[str, Any]", value), f"{where}{name}.")
+        else:
+            changes[name] = _convert(where + name, hints[name], value)
+    return replace(base, **changes)
+
+
+def _convert(name: str, kind: Any, value: Any) -> Any:
+    options = _options(kind)
+    if Path in options and isinstance(value, str):
+        path = Path(value)
+        if not path.is_absolute():
+            raise WrongUsage(f"{name} = '{value}' must be an absolute path.")
+        return path
+    if _is_list(kind):
+        items: list[Any] = value if isinstance(value, list) else [None]
+        if not all(isinstance(item, str) for item in items):
+            raise _mistyped(name, "a list of texts")
+        return tuple(items)
+    if name == "teams":
+        if not isinstance(value, dict) or not all(
+            isinstance(item, str) for item in cast("dict[str, Any]", value).values()
+        ):
+            raise _mistyped(name, "a table of texts")
+        return cast("dict[str, str]", value)
+    for option in options:
+        if option is float and type(value) is int:
+            return float(value)
+        if type(value) is option:
+            return value
+    raise _mistyped(name, " or ".join(getattr(o, "__name__", str(o)) for o in options))
+
+
+def _parse_flag(path: Sequence[str], kind: Any, text: str) -> Any:
+    name, options = ".".join(path), _options(kind)
+    try:
+        if bool in options:
+            return {"true": True, "false": False}[text.lower()]
+        if int in options:
+            return int(text)
+        if float in options:
+            return float(text)
+    except (KeyError, ValueError):
+        raise _mistyped(name, options[0].__name__) from None
+    return text
+
+
+def _parse_team(text: str) -> tuple[str, str]:
+    group, sign, workspace = text.partition("=")
+    if not (sign and group and workspace):
+        raise WrongUsage(f"--team '{text}' is no GROUP=WORKSPACE.")
+    return group, workspace
+
+
+def _leaves(kind: type[Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    hints = get_type_hints(kind)
+    for one in fields(kind):
+        assert one.default is not MISSING or one.default_factory is not MISSING
+        if is_dataclass(hints[one.name]):
+            yield from _leaves(hints[one.name], (*path, one.name))
+        else:
+            yield (*path, one.name), hints[one.name]
+
+
+def _options(kind: Any) -> tuple[Any, ...]:
+    if get_origin(kind) in (Union, types.UnionType):
+        return tuple(option for option in get_args(kind) if option is not type(None))
+    return (kind,)
+
+
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _mistyped(name: str, wanted: str) -> WrongUsage:
+    return WrongUsage(f"The setting '{name}' must be {wanted}.")
+
+
+def _check(settings: Settings) -> None:
+    parse_listen(settings.listen)
+    for provider in settings.allow_providers:
+        if provider not in PROVIDERS:
+            raise WrongUsage(
+                f"allow_providers has '{provider}', which is none.",
+                hint=f"There are {', '.join(PROVIDERS)}.",
+            )
+    for pattern in settings.allow_models:
+        if "/" not in pattern:
+            raise WrongUsage(
+                f"allow_models has '{pattern}'; a model is written PROVIDER/MODEL.",
+                hint="Such as anthropic/claude-*.",
+            )
+    for name in ("proxy",):
+        url = getattr(settings, name)
+        if url is not None and urlsplit(url).scheme not in {"http", "https"}:
+            raise WrongUsage(f"{name} must be an http:// or https:// URL.")
+    public = settings.hub.public_url
+    if public is not None:
+        parts = urlsplit(public)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/"):
+            raise WrongUsage(
+                "hub.public_url must be scheme and host alone.", hint="hub.base_url has the path."
+            )
+    for one in fields(settings.limits):
+        value = getattr(settings.limits, one.name)
+        if not value > 0 or value != value or value == float("inf"):
+            raise WrongUsage(f"limits.{one.name} must be a number above 0.")
+    if not 0 < settings.hub.cache_seconds <= 60:
+        raise WrongUsage("hub.cache_seconds must be above 0 and at most 60.")
+    _check_origins(settings)
+
+
+def _check_origins(settings: Settings) -> None:
+    from assay_nb.providers.origins import OperatorPolicy
+
+    OperatorPolicy.from_urls(settings.allow_origins)

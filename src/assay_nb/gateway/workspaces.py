@@ -1,0 +1,319 @@
+"""Workspaces, their members, models and calls, and who one is."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from anyio.to_thread import run_sync
+
+from assay_nb.engine.control import (
+    BudgetFacts,
+    CallFacts,
+    MemberFacts,
+    ModelFacts,
+    WorkspaceFacts,
+)
+from assay_nb.errors import WorkspaceNotFound
+from assay_nb.gateway.answers import json_answer
+from assay_nb.gateway.incoming import Incoming
+from assay_nb.gateway.logs import Changed
+from assay_nb.gateway.route import Route
+from assay_nb.gateway.running import taken_out
+from assay_nb.gateway.schemas import DONE, OPTIONAL_TEXT, TEXT, exactly, listed, schema_of
+
+_DONE = {"done": True}
+
+
+async def show_me(incoming: Incoming) -> web.Response:
+    """Tell the caller who they are here, and what they have."""
+    from assay_nb import __version__
+
+    control, caller = incoming.control, incoming.caller
+    workspaces = await control.workspaces()
+    vault = await run_sync(incoming.services.backing.vault.state)
+    return json_answer(
+        {
+            "user": caller.user,
+            "admin": caller.person.admin,
+            "version": __version__,
+            "vault": vault.name,
+            "page": incoming.services.settings.public_page,
+            "workspaces": [one.to_dict() for one in workspaces],
+            "budget": (await control.budget()).to_dict(),
+        }
+    )
+
+
+async def list_workspaces(incoming: Incoming) -> web.Response:
+    """List the caller's workspaces."""
+    return json_answer([one.to_dict() for one in await incoming.control.workspaces()])
+
+
+async def create_workspace(incoming: Incoming) -> web.Response:
+    """Make a team workspace that the caller owns."""
+    fields = await incoming.json(name=str)
+    created = await incoming.control.create_workspace(fields["name"])
+    _log(incoming, "workspace created", created.id)
+    return json_answer(created.to_dict(), status=201)
+
+
+async def show_workspace(incoming: Incoming) -> web.Response:
+    """Show one workspace, with the model that calls in it use when none is named."""
+    facts = await incoming.control.show_workspace(incoming.workspace)
+    return json_answer(facts.to_dict())
+
+
+async def change_workspace(incoming: Incoming) -> web.Response:
+    """Rename a workspace, choose its model, or make it the one that the caller works in."""
+    control, workspace = incoming.control, incoming.workspace
+    fields = await incoming.json(name=(str, None), model=(str, None), active=(bool, None))
+    where = (await control.show_workspace(workspace)).id
+    if fields.get("name") is not None:
+        await control.rename_workspace(where, fields["name"])
+        _log(incoming, "workspace renamed", where)
+    if "model" in fields:
+        await control.set_model(where, fields["model"])
+        _log(incoming, "model chosen", where)
+    if fields.get("active"):
+        await control.use_workspace(where)
+    return json_answer((await control.show_workspace(where)).to_dict())
+
+
+async def delete_workspace(incoming: Incoming) -> web.Response:
+    """Delete a workspace and its keys, and end the calls that run in it."""
+    where = (await incoming.control.show_workspace(incoming.workspace)).id
+    await incoming.control.delete_workspace(where)
+    gone = WorkspaceNotFound("The call was ended: its workspace was deleted.")
+    incoming.services.running.end(None, bytes.fromhex(where), gone)
+    _log(incoming, "workspace deleted", where)
+    return json_answer(_DONE)
+
+
+async def restore_workspace(incoming: Incoming) -> web.Response:
+    """Bring back a deleted workspace that the caller owned, without its keys."""
+    fields = await incoming.json(name=str)
+    workspaces = incoming.services.backing.workspaces
+    restored = await run_sync(workspaces.restore, incoming.user, fields["name"])
+    _log(incoming, "workspace restored", restored.id.hex())
+    return json_answer((await incoming.control.show_workspace(restored.id.hex())).to_dict())
+
+
+async def transfer_workspace(incoming: Incoming) -> web.Response:
+    """Hand a workspace to another member; whoever gives it stays as an admin."""
+    fields = await incoming.json(user=str)
+    where = (await incoming.control.show_workspace(incoming.workspace)).id
+    workspaces = incoming.services.backing.workspaces
+    await run_sync(workspaces.transfer, incoming.user, where, fields["user"])
+    _log(incoming, "workspace handed over", where, fields["user"])
+    return json_answer((await incoming.control.show_workspace(where)).to_dict())
+
+
+async def list_members(incoming: Incoming) -> web.Response:
+    """List the members of a workspace."""
+    return json_answer(
+        [one.to_dict() for one in await incoming.control.members(incoming.workspace)]
+    )
+
+
+async def add_member(incoming: Incoming) -> web.Response:
+    """Add a person to a workspace."""
+    fields = await incoming.json(user=str, role=(str, None))
+    where = (await incoming.control.show_workspace(incoming.workspace)).id
+    role = fields.get("role") or "member"
+    await incoming.control.add_member(where, fields["user"], role)
+    _log(incoming, "member added", where, fields["user"])
+    return json_answer(_DONE, status=201)
+
+
+async def change_member(incoming: Incoming) -> web.Response:
+    """Change what a member may do."""
+    fields = await incoming.json(role=str)
+    where = (await incoming.control.show_workspace(incoming.workspace)).id
+    await incoming.control.set_role(where, incoming.part("user"), fields["role"])
+    _log(incoming, "role changed", where, incoming.part("user"))
+    return json_answer(_DONE)
+
+
+async def remove_member(incoming: Incoming) -> web.Response:
+    """Take a person out of a workspace, or oneself, and end the calls that they have running in it."""
+    where = (await incoming.control.show_workspace(incoming.workspace)).id
+    user = incoming.part("user")
+    if user == incoming.user:
+        await incoming.control.leave_workspace(where)
+    else:
+        await incoming.control.remove_member(where, user)
+    incoming.services.running.end(user, bytes.fromhex(where), taken_out())
+    _log(incoming, "member removed", where, user)
+    return json_answer(_DONE)
+
+
+async def list_models(incoming: Incoming) -> web.Response:
+    """List the models that are known, or with `ask=true` those that the providers list for its keys."""
+    ask = incoming.flag("ask")
+    facts = await incoming.control.models(incoming.workspace, ask=ask)
+    allowed = incoming.services.settings.is_model_allowed
+    return json_answer([one.to_dict() for one in facts if allowed(one.provider, one.name)])
+
+
+async def list_calls(incoming: Incoming) -> web.Response:
+    """List a workspace's latest calls: who, when, what, how many tokens. Never content."""
+    limit = incoming.number("limit", default=20, most=1000)
+    return json_answer(
+        [one.to_dict() for one in await incoming.control.calls(incoming.workspace, limit)]
+    )
+
+
+def _log(incoming: Incoming, what: str, workspace: str, subject: str = "") -> None:
+    incoming.services.log(Changed(what, incoming.user, workspace, subject))
+
+
+_ONE = "api/v1/workspaces/{workspace}"
+_WORKSPACE = schema_of(WorkspaceFacts)
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="api/v1/me",
+        who="member",
+        handler=show_me,
+        summary="Who the caller is here: workspaces, roles, demo calls left",
+        reply=exactly(
+            user=TEXT,
+            admin={"type": "boolean"},
+            version=TEXT,
+            vault={"enum": ["empty", "open", "sealed"]},
+            page=TEXT,
+            workspaces=listed(_WORKSPACE),
+            budget=schema_of(BudgetFacts),
+        ),
+    ),
+    Route(
+        method="GET",
+        path="api/v1/workspaces",
+        who="member",
+        handler=list_workspaces,
+        summary="The caller's workspaces",
+        reply=listed(_WORKSPACE),
+    ),
+    Route(
+        method="POST",
+        path="api/v1/workspaces",
+        who="member",
+        handler=create_workspace,
+        summary="Make a team workspace",
+        body=exactly(name=TEXT),
+        reply=_WORKSPACE,
+        status=201,
+    ),
+    Route(
+        method="GET",
+        path=_ONE,
+        who="member",
+        action="view",
+        handler=show_workspace,
+        summary="One workspace",
+        reply=_WORKSPACE,
+    ),
+    Route(
+        method="PATCH",
+        path=_ONE,
+        who="member",
+        action="set_model",
+        handler=change_workspace,
+        summary="Rename a workspace, choose its model, or make it the caller's active one",
+        body=exactly(
+            name=OPTIONAL_TEXT,
+            model=OPTIONAL_TEXT,
+            active={"type": ["boolean", "null"]},
+            optional=("name", "model", "active"),
+        ),
+        reply=_WORKSPACE,
+    ),
+    Route(
+        method="DELETE",
+        path=_ONE,
+        who="session",
+        action="delete",
+        handler=delete_workspace,
+        summary="Delete a workspace and its keys",
+        reply=DONE,
+    ),
+    Route(
+        method="POST",
+        path="api/v1/restored",
+        who="session",
+        handler=restore_workspace,
+        summary="Bring back a deleted workspace that the caller owned, without its keys",
+        body=exactly(name=TEXT),
+        reply=_WORKSPACE,
+    ),
+    Route(
+        method="POST",
+        path=f"{_ONE}/owner",
+        who="session",
+        action="transfer",
+        handler=transfer_workspace,
+        summary="Hand a workspace to another member",
+        body=exactly(user=TEXT),
+        reply=_WORKSPACE,
+    ),
+    Route(
+        method="GET",
+        path=f"{_ONE}/members",
+        who="member",
+        action="view",
+        handler=list_members,
+        summary="The members of a workspace",
+        reply=listed(schema_of(MemberFacts)),
+    ),
+    Route(
+        method="POST",
+        path=f"{_ONE}/members",
+        who="session",
+        action="manage_members",
+        handler=add_member,
+        summary="Add a member",
+        body=exactly(user=TEXT, role=OPTIONAL_TEXT, optional=("role",)),
+        reply=DONE,
+        status=201,
+    ),
+    Route(
+        method="PATCH",
+        path=f"{_ONE}/members/{{user}}",
+        who="session",
+        action="manage_members",
+        handler=change_member,
+        summary="Change a member's role",
+        body=exactly(role=TEXT),
+        reply=DONE,
+    ),
+    Route(
+        method="DELETE",
+        path=f"{_ONE}/members/{{user}}",
+        who="session",
+        action="manage_members",
+        handler=remove_member,
+        summary="Remove a member, or leave",
+        reply=DONE,
+    ),
+    Route(
+        method="GET",
+        path=f"{_ONE}/models",
+        who="member",
+        action="view",
+        handler=list_models,
+        summary="The models that may be used",
+        query={"ask": {"enum": ["true", "false"]}},
+        reply=listed(schema_of(ModelFacts)),
+        errors=(409, 429, 502, 503),
+    ),
+    Route(
+        method="GET",
+        path=f"{_ONE}/calls",
+        who="member",
+        action="view",
+        handler=list_calls,
+        summary="The latest calls: who, when, what, how many tokens. Never content",
+        query={"limit": {"type": "integer", "minimum": 1, "maximum": 1000}},
+        reply=listed(schema_of(CallFacts)),
+    ),
+)

@@ -1,0 +1,142 @@
+"""A gateway on loopback, in this process: a fake hub before it, fake providers behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from anyio.to_thread import run_sync
+
+from assay_nb.gateway.app import make_app
+from assay_nb.gateway.logs import Log
+from assay_nb.gateway.services import Services, make_services
+from assay_nb.gateway.settings import HubSettings, LimitSettings, Settings
+from assay_nb.messages import ProviderId
+from assay_nb.vault.secret import SecretBytes
+from tests.canaries import make_canary
+from tests.fakes.hub import FakeHub
+from tests.fakes.providers import FakeProviders
+
+PREFIX = "/services/assay/"
+SECRET = "service-secret"
+
+
+@dataclass
+class Stage:
+    """The gateway and everything around it."""
+
+    hub: FakeHub
+    fake: FakeProviders
+    services: Services
+    runner: web.AppRunner
+    origin: str
+    http: aiohttp.ClientSession
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return self.origin + PREFIX
+
+    def token(self, user: str, **about: Any) -> str:
+        return self.hub.add(user, **about)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        token: str | None = None,
+        *,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        **more: Any,
+    ) -> tuple[int, Any]:
+        """Send a request; return the status and the JSON of the answer, or its text."""
+        given = dict(headers or {})
+        if token is not None:
+            given["Authorization"] = f"token {token}"
+        async with self.http.request(
+            method, self.url + path, json=body, headers=given, allow_redirects=False, **more
+        ) as response:
+            text = await response.text()
+            with suppress(ValueError):
+                return response.status, json.loads(text)
+            return response.status, text
+
+    async def sign_in(self, user: str, **about: Any) -> dict[str, str]:
+        """Return the headers of a browser that has signed in, XSRF token and all."""
+        token = self.hub.add(user, **about)
+        response = web.Response()
+        self.services.sessions.begin(response, token)
+        cookie = response.cookies["assay-session"]
+        headers = {"Cookie": f"{cookie.key}={cookie.value}", "Origin": self.origin}
+        fake_request: Any = type("R", (), {"cookies": {cookie.key: cookie.value}})()
+        session = self.services.sessions.read(fake_request)
+        assert session is not None
+        return headers | {"X-XSRFToken": session.xsrf}
+
+    async def store_key(
+        self,
+        workspace_id: str,
+        provider: ProviderId = "anthropic",
+        key: str | None = None,
+        **more: Any,
+    ) -> str:
+        """Put a key that leads to the fake provider into a workspace, past the gateway."""
+        key = key or make_canary(provider)
+
+        def save() -> None:
+            with SecretBytes(key.encode()) as secret:
+                self.services.backing.vault.save_key(
+                    bytes.fromhex(workspace_id),
+                    self.fake.destination(provider),
+                    secret,
+                    added_by="operator",
+                    verified=True,
+                    **more,
+                )
+
+        await run_sync(save)
+        return key
+
+    async def close(self) -> None:
+        await self.http.close()
+        await self.runner.cleanup()
+        await self.hub.stop()
+
+
+async def open_stage(
+    home: Path,
+    fake: FakeProviders,
+    hub: FakeHub,
+    *,
+    limits: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Stage:
+    await hub.start()
+    home = home / "gateway"
+    home.mkdir(mode=0o700, exist_ok=True)
+    master = home / "master.key"
+    chosen = Settings(
+        home=home,
+        master_key_file=master,
+        allow_origins=(fake.origin,),
+        hub=HubSettings(api_url=hub.api_url, **settings.pop("hub", {})),
+        limits=LimitSettings(**(limits or {})),
+        **settings,
+    )
+    session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5))
+    lines: list[str] = []
+    services = make_services(chosen, session, SECRET, Log(lines.append))
+    os.umask(0o077)
+    runner = web.AppRunner(make_app(services), handler_cancellation=True, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    return Stage(hub, fake, services, runner, f"http://127.0.0.1:{port}", session, lines)
