@@ -16,6 +16,7 @@ import pytest
 from assay_nb.instruments.lint import RULES, lint
 from assay_nb.instruments.lint.source import Source
 from assay_nb.text.redaction import find_keys, redact
+from assay_nb.text.segments import split_segments
 from assay_nb.text.templates import fill, find_fences, find_variables
 
 FACTOR = 4
@@ -84,6 +85,12 @@ def test_a083_template_parsers_take_linear_time(piece: str) -> None:
     """1 MiB of openings that never close → the parsers read it once."""
     assert_linear(find_variables, piece, 2**20)
     assert_linear(find_fences, piece, 2**20)
+
+
+@pytest.mark.parametrize("piece", [".", "!?", '."', ".)", "。", "。”", "a. ", "\n", " \n"])
+def test_a083_segmentation_takes_linear_time(piece: str) -> None:
+    """200 kB of ends of sentences → each run of marks is read once."""
+    assert_linear(split_segments, piece, 200_000)
 
 
 def test_a083_filling_in_takes_linear_time() -> None:

@@ -4,7 +4,8 @@
 our own, four languages, five kinds of prompt. Forms such as `⟦key:openai⟧` and `⟦filler:en:9000⟧` are
 filled in here, so that the file holds nothing that a secret scanner would report and no padding.
 
-Two fifths of the pairs are *held out*: no rule was changed after a look at them.
+Two fifths of the pairs were *held out* until all rules stood. Three rules were widened after their first
+run on these, so their figures are no longer blind; `docs/lint.md` has the first run's as well.
 """
 
 from __future__ import annotations

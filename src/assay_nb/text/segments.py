@@ -15,7 +15,11 @@ from assay_nb.text.templates import find_fences
 MOST_SEGMENTS = 400
 """Beyond this, neighbours are joined: a number costs tokens, and thousands of them help nobody."""
 
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[”’」』）]*")
+_SENTENCE_END = re.compile(
+    r"(?<![.!?…])[.!?…]+(?![.!?…])[\"'”’»)\]]*(?![\"'”’»)\]])(?=\s)|(?<![。！？])[。！？]+[”’」』）]*"
+)
+"""Each run of marks is tried from its beginning alone, and whole, so that a million dots take no longer
+than a million letters."""
 _SHORTEST_SENTENCE = 4  # so that the "1." of a list and an initial do not stand alone
 
 
