@@ -378,11 +378,9 @@ class Transport(httpx2.AsyncBaseTransport):
 
     async def _send(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:
         check_destination(request.url, exchange.destination)
-        outbound = await self._egress.address(_outbound(request), exchange)
-        pool = self._pool.for_host(exchange.destination, self._egress)
         try:
             with anyio.fail_after(max(0.0, exchange.deadline - time.monotonic())):
-                response = await pool.handle_async_request(outbound)
+                response = await self._connect(_outbound(request), exchange)
         except TimeoutError:
             raise httpx2.ReadTimeout("The provider took too long.") from None
         assert isinstance(response.stream, httpx2.AsyncByteStream)
@@ -394,6 +392,17 @@ class Transport(httpx2.AsyncBaseTransport):
             await response.aclose()
             raise
         return httpx2.Response(response.status_code, headers=headers, stream=body)
+
+    async def _connect(self, outbound: httpx2.Request, exchange: Exchange) -> httpx2.Response:
+        """Send to the first address that answers. A host may have one that is not reached from here."""
+        pool = self._pool.for_host(exchange.destination, self._egress)
+        addresses = await self._egress.addresses(outbound.url, exchange)
+        for address in addresses[:-1]:
+            with contextlib.suppress(httpx2.ConnectError, httpx2.ConnectTimeout):
+                request = self._egress.aim(outbound, exchange, address)
+                return await pool.handle_async_request(request)
+        request = self._egress.aim(outbound, exchange, addresses[-1])
+        return await pool.handle_async_request(request)
 
     async def aclose(self) -> None:
         """Do nothing: an SDK that closes its client must not close everybody's connections."""
@@ -527,20 +536,30 @@ class Egress:
             and not any(_is_exempt(url.host, rule) for rule in self._no_proxy)
         )
 
-    async def address(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Request:
-        """Point the request at a vetted address, and attach what writes the key."""
-        url = request.url
+    async def addresses(self, url: httpx2.URL, exchange: Exchange) -> Sequence[str | None]:
+        """Return the vetted addresses of a URL's host; None stands for whatever its name resolves to."""
+        if self._vet is None or self.goes_by_proxy(exchange.destination):
+            return [None]
+        return await self._vet(url.host, url.port or (443 if url.scheme == "https" else 80))
+
+    def aim(
+        self, outbound: httpx2.Request, exchange: Exchange, address: str | None
+    ) -> httpx2.Request:
+        """Return the request for one address, with what writes the key attached."""
+        url = outbound.url
         extensions: dict[str, Any] = {"timeout": self._timeout()}
-        if self._vet is not None and not self.goes_by_proxy(exchange.destination):
-            port = url.port or (443 if url.scheme == "https" else 80)
-            addresses = await self._vet(url.host, port)
+        if address is not None:
             extensions["sni_hostname"] = url.host
-            url = url.copy_with(host=addresses[0])
-        origin = (url.raw_scheme, url.raw_host, url.port)
-        extensions["trace"] = exchange.writer(origin)
-        request.url = url
-        request.extensions = extensions
-        return request
+            url = url.copy_with(host=address)
+        extensions["trace"] = exchange.writer((url.raw_scheme, url.raw_host, url.port))
+        assert isinstance(outbound.stream, httpx2.AsyncByteStream)
+        return httpx2.Request(
+            outbound.method,
+            url,
+            headers=outbound.headers,
+            stream=outbound.stream,
+            extensions=extensions,
+        )
 
     def _timeout(self) -> dict[str, float | None]:
         timeout = httpx2.Timeout(self.limits.idle, connect=self.limits.connect)

@@ -1,0 +1,246 @@
+"""The connections to providers: shared, bounded, and steered by arguments alone."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from assay_nb.errors import EndpointRefused
+from assay_nb.messages import Destination
+from assay_nb.providers.transport import (
+    Egress,
+    check_header_safe,
+    make_tls_context,
+    parse_retry_after,
+)
+from tests.canaries import make_canary
+from tests.fakes.providers import FakeProviders, only
+from tests.fakes.providers_client import (
+    WIRES,
+    collect,
+    make_credential,
+    make_provider,
+    make_request,
+    provider_of,
+    text_of,
+)
+from tests.fakes.providers_tls import Authority, FakeProxy
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeProviders]:
+    with FakeProviders() as server:
+        yield server
+
+
+@pytest.fixture
+async def egress() -> AsyncIterator[Egress]:
+    async with Egress() as shared:
+        yield shared
+
+
+async def ask(
+    wire: str, egress: Egress, fake: FakeProviders, destination: Destination | None = None
+) -> str:
+    credential = make_credential(destination or fake.destination(provider_of(wire)))
+    provider = make_provider(wire, egress, fake)
+    return text_of(await collect(provider.stream(make_request(), model="m", credential=credential)))
+
+
+# --- sharing ----------------------------------------------------------------------------------------
+
+
+async def test_calls_of_all_providers_share_one_connection(
+    egress: Egress, fake: FakeProviders
+) -> None:
+    for wire in WIRES * 3:
+        await ask(wire, egress, fake)
+
+    assert len(fake.connections) == 1
+
+
+async def test_warm_call_makes_no_tls_context(
+    egress: Egress, fake: FakeProviders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for wire in WIRES:
+        await ask(wire, egress, fake)
+    made: list[object] = []
+    monkeypatch.setattr(ssl, "create_default_context", lambda *a, **k: made.append(a))
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *a, **k: made.append(a))
+
+    for wire in WIRES:
+        await ask(wire, egress, fake)
+
+    assert made == []
+
+
+def test_each_event_loop_has_connections_of_its_own(fake: FakeProviders) -> None:
+    egress = Egress()
+
+    async def once() -> str:
+        text = await ask("openai-chat", egress, fake)
+        await egress.aclose()
+        return text
+
+    assert asyncio.run(once()) == asyncio.run(once()) == "Hello, world."
+
+
+async def test_sdk_that_closes_its_client_leaves_the_connections_open(
+    egress: Egress, fake: FakeProviders
+) -> None:
+    await ask("anthropic", egress, fake)
+    transport = (await egress._pool()).client._transport
+
+    await transport.aclose()
+
+    assert await ask("openai-chat", egress, fake) == "Hello, world."
+
+
+async def test_cookie_of_one_call_is_not_sent_with_the_next(
+    egress: Egress, fake: FakeProviders
+) -> None:
+    fake.answers("x", headers={"Set-Cookie": "who=alice; Path=/"})
+    for wire in WIRES * 2:
+        await ask(wire, egress, fake)
+
+    assert not any("cookie" in call.headers for call in fake.calls)
+
+
+# --- what comes back --------------------------------------------------------------------------------
+
+
+async def test_compressed_reply_that_nobody_asked_for_is_read_all_the_same(
+    egress: Egress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = (
+        b'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m",'
+        b'"choices":[{"index":0,"delta":{"content":"small"},"finish_reason":"stop"}]}\n\n'
+        b"data: [DONE]\n\n"
+    )
+    from aiohttp import web
+
+    async def answer(request: web.Request) -> web.Response:
+        headers = {"Content-Encoding": "gzip", "Content-Type": "text/event-stream"}
+        return web.Response(body=gzip.compress(frames), headers=headers)
+
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    destination = Destination("openai", f"{origin}/v1", origin, "bearer")
+    with FakeProviders() as unused:
+        text = await ask("openai-chat", egress, unused, destination)
+    await egress.aclose()
+    await runner.cleanup()
+
+    assert text == "small"
+
+
+def test_retry_after_is_read_as_seconds_or_as_a_date() -> None:
+    later = datetime.now(timezone.utc) + timedelta(seconds=90)
+
+    assert parse_retry_after("2") == 2
+    assert parse_retry_after("-5") == 0
+    assert 80 < (parse_retry_after(format_datetime(later, usegmt=True)) or 0) <= 90
+    assert parse_retry_after("soon") is None
+    assert parse_retry_after(None) is None
+
+
+# --- proxy ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("exempt", ["127.0.0.1", "localhost,127.0.0.0/8", "*", " 127.0.0.1 ,x"])
+async def test_host_on_the_no_proxy_list_is_reached_directly(tmp_path: Path, exempt: str) -> None:
+    authority = Authority(tmp_path)
+    with (
+        FakeProviders(tls=authority.context("127.0.0.1")) as fake,
+        FakeProxy(to=fake.port) as proxy,
+    ):
+        async with Egress(proxy=proxy.url, no_proxy=exempt, ca_file=authority.file) as egress:
+            await ask("anthropic", egress, fake)
+
+        assert proxy.heads == []
+
+
+async def test_https_goes_by_the_proxy(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with (
+        FakeProviders(tls=authority.context("127.0.0.1")) as fake,
+        FakeProxy(to=fake.port) as proxy,
+    ):
+        async with Egress(proxy=proxy.url, ca_file=authority.file) as egress:
+            await ask("anthropic", egress, fake)
+
+        assert len(proxy.heads) == 1
+
+
+async def test_plain_http_never_goes_by_the_proxy_where_it_would_show_the_key(
+    fake: FakeProviders,
+) -> None:
+    with FakeProxy(to=fake.port) as proxy:
+        async with Egress(proxy=proxy.url) as egress:
+            assert await ask("google", egress, fake) == "Hello, world."
+
+        assert proxy.heads == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "exempt"),
+    [("example.org", True), (".example.org", True), ("*.org", True), ("ample.org", False)],
+)
+def test_no_proxy_rule_covers_subdomains_and_no_look_alikes(rule: str, exempt: bool) -> None:
+    egress = Egress(proxy="http://127.0.0.1:1", no_proxy=rule)
+    destination = Destination("openai", "", "https://llm.example.org:443", "bearer")
+
+    assert egress.goes_by_proxy(destination) is not exempt
+
+
+# --- addresses --------------------------------------------------------------------------------------
+
+
+async def test_second_address_is_tried_where_the_first_is_not_reached(fake: FakeProviders) -> None:
+    async def vet(host: str, port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+    async with Egress(vet=vet) as egress:
+        assert await ask("anthropic", egress, fake) == "Hello, world."
+
+    assert only(fake.calls).headers["host"] == f"127.0.0.1:{fake.port}"
+
+
+# --- TLS and headers --------------------------------------------------------------------------------
+
+
+def test_tls_context_verifies_and_speaks_no_old_version() -> None:
+    context = make_tls_context()
+
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+@pytest.mark.parametrize("key", [b"", b"a b", b"a\n", b"\xc3\xa9", b"a\x7f", b"a\x00"])
+def test_key_with_a_character_that_no_header_takes_is_refused(key: bytes) -> None:
+    with pytest.raises(EndpointRefused):
+        check_header_safe(key)
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "openai", "google"])
+def test_real_looking_key_is_accepted(provider: str) -> None:
+    check_header_safe(make_canary(provider).encode())
