@@ -43,7 +43,8 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("-h", "--help", action=_ShowHelp, nargs=0, help="show this page")
 
     def parse_line(self, line: str) -> argparse.Namespace:
-        """Parse a magic's line, split as a shell would."""
+        """Parse a magic's line, split as a shell would; a key in it is refused first of all."""
+        refuse_keys([line])
         try:
             words = shlex.split(line)
         except ValueError:

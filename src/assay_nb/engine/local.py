@@ -20,7 +20,14 @@ from assay_nb.config import LOCAL_USER, Config
 from assay_nb.engine.backing import PLATFORM, Backing
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, Waiting
-from assay_nb.errors import AssayError, DemoExhausted, ProviderError, ProviderKeyMissing, WrongUsage
+from assay_nb.errors import (
+    AssayError,
+    DemoExhausted,
+    KeyPasted,
+    ProviderError,
+    ProviderKeyMissing,
+    WrongUsage,
+)
 from assay_nb.instruments.base import Instrument, Provenance, Result, Script
 from assay_nb.messages import (
     PROVIDERS,
@@ -35,6 +42,7 @@ from assay_nb.messages import (
 )
 from assay_nb.providers import catalog, get_provider, setup
 from assay_nb.providers.origins import is_official
+from assay_nb.text.redaction import find_keys
 
 if TYPE_CHECKING:
     from assay_nb.engine.local_control import LocalControl
@@ -109,6 +117,7 @@ class LocalEngine:
         await self._backing.aclose()
 
     async def _work(self, call: Call, emit: Callable[[Event], None]) -> None:
+        _refuse_keys(call)
         instrument = _instrument(call.instrument)
         script = instrument.start(call.prompt, call.options)
         plan = await run_sync(self._plan, call, instrument)
@@ -345,6 +354,16 @@ def _instrument(name: str) -> Instrument[Any]:
             f"There is no instrument '{name}'.", hint=f"There are {', '.join(INSTRUMENTS)}."
         )
     return INSTRUMENTS[name]
+
+
+def _refuse_keys(call: Call) -> None:
+    """Raise `KeyPasted` for a call that would send something shaped like a key to a model."""
+    for text in (call.prompt, *(str(value) for value in call.options.values())):
+        for shape in find_keys(text):
+            raise KeyPasted(
+                f"This prompt holds something shaped like a key ({shape.label}), so nothing was sent.",
+                hint="No prompt needs one: take it out. If it is real, revoke it where it was made.",
+            )
 
 
 def _first_choice(stored: Iterable[ProviderId]) -> tuple[ProviderId | None, str | None]:
