@@ -1,0 +1,215 @@
+"""The routes: where one stands, workspaces, keys, models, calls, lint and the save guard's look."""
+
+# pyright: reportUnknownMemberType=false, reportUntypedFunctionDecorator=false
+# jupyter_server's and tornado's types are partial.
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from assay_nb.engine.control import WorkspaceFacts
+from assay_nb.errors import PermissionDenied, WrongUsage
+from assay_nb.labserver.base import Handler, guarded
+from assay_nb.labserver.running import RunHandler
+from assay_nb.labserver.scanning import scan_texts
+from assay_nb.messages import PROVIDERS, ProviderId
+
+
+class StatusHandler(Handler):
+    """Where one stands, in one answer: what the status bar and the sidebar show."""
+
+    @guarded
+    async def get(self) -> None:
+        standing = await self.ask(self.control.standing)
+        setups = [self.control.setup(provider).to_dict() for provider in PROVIDERS]
+        page = self.session.config.gateway_url
+        self.answer({**standing.to_dict(), "setups": setups, "key_page": page})
+
+
+class WorkspacesHandler(Handler):
+    """The workspaces: list, and make one."""
+
+    @guarded
+    async def get(self) -> None:
+        facts = await self.ask(self.control.workspaces)
+        self.answer([fact.to_dict() for fact in facts])
+
+    @guarded
+    async def post(self) -> None:
+        name = _text(self.read(name=str), "name")
+        made = await self.ask(self.control.create_workspace, name)
+        self.set_status(201)
+        self.answer(made.to_dict())
+
+
+class UseHandler(Handler):
+    """Make a workspace the person's default."""
+
+    @guarded
+    async def post(self, workspace: str) -> None:
+        self.read()
+        self.answer((await self.ask(self._use, workspace)).to_dict())
+
+    async def _use(self, workspace: str) -> WorkspaceFacts:
+        """Switch the stored default, which kernels follow too, and bind this process to nothing."""
+        used = await self.control.use_workspace(workspace)
+        self.control.selected = None
+        return used
+
+
+class MembersHandler(Handler):
+    """Who is in a workspace."""
+
+    @guarded
+    async def get(self, workspace: str) -> None:
+        facts = await self.ask(self.control.members, workspace)
+        self.answer([fact.to_dict() for fact in facts])
+
+
+class CallsHandler(Handler):
+    """The latest calls: who, when, which instrument and model. Never content."""
+
+    @guarded
+    async def get(self, workspace: str) -> None:
+        facts = await self.ask(self.control.calls, workspace, 50)
+        self.answer([fact.to_dict() for fact in facts])
+
+
+class ModelHandler(Handler):
+    """The workspace's model."""
+
+    @guarded
+    async def put(self, workspace: str) -> None:
+        model = self.read(model=str)["model"]
+        self.answer({"model": await self.ask(self.control.set_model, workspace, model)})
+
+
+class ModelsHandler(Handler):
+    """The models that are known, without asking a provider."""
+
+    @guarded
+    async def get(self) -> None:
+        self.answer(self.control.known_models())
+
+
+class KeysHandler(Handler):
+    """What may be known of the workspace's keys."""
+
+    @guarded
+    async def get(self, workspace: str) -> None:
+        facts = await self.ask(self.control.keys, workspace)
+        self.answer([fact.to_dict() for fact in facts])
+
+
+class _SoloHandler(Handler):
+    """On a hub, keys are entered on the gateway's own page, which shows no model output."""
+
+    def _check_solo(self) -> None:
+        if self.session.mode == "hub":
+            raise PermissionDenied(
+                "On a hub, keys are not entered here.",
+                hint=f"Owners and admins do it on the gateway's page: {self.session.config.gateway_url}",
+            )
+
+
+class KeyHandler(_SoloHandler):
+    """One key: put it in, or remove it. It never comes out."""
+
+    @guarded
+    async def put(self, workspace: str, provider: str) -> None:
+        self._check_solo()
+        fields = self.read(key=str, endpoint=str, check=bool)
+        key = bytearray(_text(fields, "key").encode())
+        try:
+            check = await self.ask(
+                self.control.set_key,
+                workspace,
+                _provider(provider),
+                key,
+                endpoint=fields["endpoint"] or None,
+                check=fields["check"] is not False,
+            )
+        finally:
+            key[:] = bytes(len(key))
+        self.answer(check.to_dict())
+
+    @guarded
+    async def delete(self, workspace: str, provider: str) -> None:
+        self._check_solo()
+        removal = await self.ask(self.control.remove_key, workspace, _provider(provider))
+        self.answer(removal.to_dict())
+
+
+class KeyTestHandler(_SoloHandler):
+    """Ask the provider whether a stored key works: its free listing call."""
+
+    @guarded
+    async def post(self, workspace: str, provider: str) -> None:
+        self._check_solo()
+        self.read()
+        check = await self.ask(self.control.test_key, workspace, _provider(provider))
+        self.answer(check.to_dict())
+
+
+class LintHandler(Handler):
+    """The rules on a text: no key, no provider, nothing kept."""
+
+    @guarded
+    async def post(self) -> None:
+        fields = self.read(text=str, model=str)
+        self.answer(await asyncio.to_thread(_lint, fields["text"] or "", fields["model"]))
+
+
+class ScanHandler(Handler):
+    """Which of some texts hold something shaped like a credential, and where: never what."""
+
+    @guarded
+    async def post(self) -> None:
+        texts = cast("list[object]", self.read(texts=list)["texts"] or [])
+        read = [text for text in texts if isinstance(text, str)]
+        if len(read) < len(texts):
+            raise WrongUsage("'texts' is a list of texts.")
+        self.answer(await asyncio.to_thread(scan_texts, read))
+
+
+def _lint(text: str, model: str | None) -> dict[str, Any]:
+    from assay_nb.instruments.lint import lint
+    from assay_nb.text.templates import find_variables
+
+    report = lint(text, model=model).to_dict()
+    variables = [{"name": v.name, "start": v.start, "end": v.end} for v in find_variables(text)]
+    return {"findings": report["findings"], "variables": variables}
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    if not fields[name]:
+        raise WrongUsage(f"'{name}' is missing.")
+    return fields[name]
+
+
+def _provider(name: str) -> ProviderId:
+    if name not in PROVIDERS:
+        raise WrongUsage(
+            f"There is no provider '{name}'.", hint=f"There are {', '.join(PROVIDERS)}."
+        )
+    return name
+
+
+_WORKSPACE = r"workspaces/([^/]+)"
+
+ROUTES: list[tuple[str, type[Handler]]] = [
+    ("status", StatusHandler),
+    ("models", ModelsHandler),
+    ("lint", LintHandler),
+    ("scan", ScanHandler),
+    (r"instruments/([a-z]+)", RunHandler),
+    ("workspaces", WorkspacesHandler),
+    (f"{_WORKSPACE}/use", UseHandler),
+    (f"{_WORKSPACE}/members", MembersHandler),
+    (f"{_WORKSPACE}/calls", CallsHandler),
+    (f"{_WORKSPACE}/model", ModelHandler),
+    (f"{_WORKSPACE}/keys", KeysHandler),
+    (f"{_WORKSPACE}/keys/([a-z]+)", KeyHandler),
+    (f"{_WORKSPACE}/keys/([a-z]+)/test", KeyTestHandler),
+]

@@ -1,0 +1,80 @@
+"""An instrument run for a cell's toolbar: a stream of events, which hanging up ends."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+from tests.canaries import find_canary
+from tests.fakes.providers import Answer
+from tests.kernel.replies import PROMPT, chunks, critique
+from tests.kernel.stage import Stage
+from tests.labserver.serving import API, TOKEN, Server
+
+
+def test_stream_ends_with_the_result(server: Server, stage: Stage) -> None:
+    stage.fake.answers(*chunks(critique()))
+
+    answer = server.ask("POST", "instruments/critique", {"prompt": PROMPT})
+
+    names = [name for name, _ in answer.events]
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert names[0] == "started"
+    assert names[-1] == "finished"
+    assert answer.events[-1][1]["schema"] == "assay.critique.v1"
+
+
+def test_previews_come_while_the_reply_is_written(server: Server, stage: Stage) -> None:
+    stage.fake.answers(*chunks(critique(), 80), pause=0.02)
+
+    answer = server.ask("POST", "instruments/critique", {"prompt": PROMPT})
+
+    previews = [data for name, data in answer.events if name == "preview"]
+    assert previews
+    assert previews[-1]["verdict"] is None
+
+
+def test_error_of_a_call_is_the_last_event(server: Server, stage: Stage) -> None:
+    stage.fake.queue(Answer(status=401))
+
+    answer = server.ask("POST", "instruments/critique", {"prompt": PROMPT})
+
+    name, error = answer.events[-1]
+    assert name == "error"
+    assert error["code"] == "provider_auth"
+
+
+def test_prompt_with_a_key_in_it_is_not_sent(server: Server, stage: Stage, make_key) -> None:
+    key = make_key("openai")
+
+    answer = server.ask("POST", "instruments/critique", {"prompt": f"Use {key}."})
+
+    assert answer.status == 400
+    assert answer.code == "key_pasted"
+    assert stage.fake.calls == []
+    assert not find_canary(answer.text, key)
+
+
+def test_call_has_no_address_field(server: Server) -> None:
+    answer = server.ask(
+        "POST", "instruments/critique", {"prompt": "x", "endpoint": "https://attacker.invalid"}
+    )
+
+    assert answer.status == 400
+
+
+def test_hanging_up_closes_the_upstream_connection(server: Server, stage: Stage) -> None:
+    stage.fake.answers(*chunks(critique(), 20), pause=0.2)
+    body = json.dumps({"prompt": PROMPT}).encode()
+    host, port = server.url[7:-1].split(":")
+    head = (
+        f"POST /{API}/instruments/critique HTTP/1.1\r\nHost: {host}:{port}\r\n"
+        f"Authorization: token {TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+
+    with socket.create_connection((host, int(port))) as browser:
+        browser.sendall(head.encode() + body)
+        assert stage.fake.arrived.wait(20)
+        browser.recv(64)
+
+    assert stage.fake.calls[0].closed.wait(10)
