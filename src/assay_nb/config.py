@@ -7,7 +7,8 @@ There is no variable that carries a provider key. Variables that other software 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 LOCAL_USER = "me"
@@ -55,6 +56,65 @@ def load_config() -> Config:
         no_proxy=_get("NO_PROXY") or _get("no_proxy"),
         ca_file=Path(ca) if ca else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class HubEnvironment:
+    """What a JupyterHub tells a service that it starts, and what a service manager hands over.
+
+    Attributes:
+        api_url: The hub's REST API.
+        api_token: The service's token at the hub.
+        service: The service's name.
+        base_url: The hub's path under its public address.
+        service_url: Where the service is to listen.
+        public_url: The service's public address.
+        credentials: The directory of systemd's credentials.
+    """
+
+    api_url: str | None = None
+    api_token: str | None = field(default=None, repr=False)
+    service: str | None = None
+    base_url: str | None = None
+    service_url: str | None = None
+    public_url: str | None = None
+    credentials: Path | None = None
+
+
+def load_hub_environment() -> HubEnvironment:
+    """Read what a hub or a service manager has put into a service's environment."""
+    credentials = _get("CREDENTIALS_DIRECTORY")
+    return HubEnvironment(
+        api_url=_get("JUPYTERHUB_API_URL"),
+        api_token=_get("JUPYTERHUB_API_TOKEN"),
+        service=_get("JUPYTERHUB_SERVICE_NAME"),
+        base_url=_get("JUPYTERHUB_BASE_URL"),
+        service_url=_get("JUPYTERHUB_SERVICE_URL"),
+        public_url=_get("JUPYTERHUB_PUBLIC_URL"),
+        credentials=Path(credentials) if credentials else None,
+    )
+
+
+def hub_token() -> str | None:
+    """Return the token that the hub gave this kernel's server. It may call, and manage nothing."""
+    return _get("JUPYTERHUB_API_TOKEN")
+
+
+def set_variables(values: Mapping[str, str]) -> None:
+    """Set environment variables of this process, for other software in it to read."""
+    os.environ.update(values)
+
+
+def names_of_values(beginning: str) -> list[str]:
+    """Return the names of the variables whose value begins like this; the values stay where they are."""
+    return sorted(name for name, value in os.environ.items() if value.startswith(beginning))
+
+
+def keep_only(names: Collection[str], prefixes: tuple[str, ...] = ()) -> None:
+    """Take every variable out of this process's environment, but for these."""
+    for name in list(os.environ):
+        if name not in names and not name.startswith(prefixes):
+            del os.environ[name]
 
 
 def is_set(name: str) -> bool:

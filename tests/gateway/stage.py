@@ -13,6 +13,11 @@ import aiohttp
 from aiohttp import web
 from anyio.to_thread import run_sync
 
+from assay_nb.engine.call import Call
+from assay_nb.engine.events import Event
+from assay_nb.engine.link import Link
+from assay_nb.engine.remote import RemoteEngine
+from assay_nb.engine.remote_control import RemoteControl
 from assay_nb.gateway.app import make_app
 from assay_nb.gateway.logs import Log
 from assay_nb.gateway.services import Services, make_services
@@ -28,6 +33,19 @@ SECRET = "service-secret"
 
 
 @dataclass
+class Kernel:
+    """The engine and the control of a hub kernel."""
+
+    engine: RemoteEngine
+    control: RemoteControl
+    key: str = ""
+
+    async def run(self, instrument: str, prompt: str, **call: Any) -> list[Event]:
+        events = self.engine.run(Call(instrument=instrument, prompt=prompt, **call))
+        return [event async for event in events]
+
+
+@dataclass
 class Stage:
     """The gateway and everything around it."""
 
@@ -37,7 +55,8 @@ class Stage:
     runner: web.AppRunner
     origin: str
     http: aiohttp.ClientSession
-    lines: list[str] = field(default_factory=list)
+    lines: list[str]
+    links: list[Link] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -104,7 +123,19 @@ class Stage:
         await run_sync(save)
         return key
 
+    async def kernel(self, user: str, *, key: ProviderId | None = None, **about: Any) -> Kernel:
+        """Return what a kernel of this person's has; with a key in their personal workspace."""
+        link = Link(self.url, self.hub.add(user, **about))
+        kernel = Kernel(RemoteEngine(link), RemoteControl(link))
+        if key is not None:
+            workspace = await kernel.control.show_workspace(None)
+            kernel.key = await self.store_key(workspace.id, key)
+        self.links.append(link)
+        return kernel
+
     async def close(self) -> None:
+        for link in self.links:
+            await link.aclose()
         await self.http.close()
         await self.runner.cleanup()
         await self.hub.stop()

@@ -91,7 +91,11 @@ def _grant(c: Any, scope: str, *, groups: list[str], everybody: bool) -> None:
 def _let_server_tokens(c: Any, scope: str) -> None:
     scopes: list[str] | Callable[..., list[str]] = _current(c.Spawner, "server_token_scopes", [])
     if callable(scopes):
-        c.Spawner.server_token_scopes = lambda spawner: [*scopes(spawner), scope]
+
+        def with_ours(spawner: Any) -> list[str]:
+            return [*scopes(spawner), scope]
+
+        c.Spawner.server_token_scopes = with_ours
     else:
         c.Spawner.server_token_scopes = [*(scopes or _SERVER_SCOPES), scope]
 

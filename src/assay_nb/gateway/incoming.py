@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from aiohttp import web
 
@@ -153,7 +153,7 @@ def check_fields(found: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[st
         named = ", ".join(fields) or "none"
         raise WrongUsage("The body has a field that is not known here.", hint=f"Known: {named}.")
     for name, wanted in fields.items():
-        kinds: tuple[Any, ...] = wanted if isinstance(wanted, tuple) else (wanted,)
+        kinds = cast("tuple[Any, ...]", wanted) if isinstance(wanted, tuple) else (wanted,)
         if not _is_one_of(found.get(name), kinds):
             raise WrongUsage(f"The field '{name}' is missing, or of another type than it must be.")
     return dict(found)

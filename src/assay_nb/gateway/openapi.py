@@ -39,8 +39,7 @@ _WORDS = {
     503: "The hub, the database or the master key cannot be reached",
 }
 
-_ALWAYS = {"open": (), "operator": (401, 403, 503), "member": (401, 403, 503)}
-_ALWAYS |= {"session": (401, 403, 503), "page": (401, 403, 503)}
+_IDENTIFIED = (401, 403, 503)
 
 _PARTS: dict[str, Any] = {
     "provider": {"enum": list(PROVIDERS)},
@@ -131,7 +130,7 @@ def _responses(route: Route) -> dict[str, Any]:
 
 
 def _statuses(route: Route) -> set[int]:
-    found = {*route.errors, *_ALWAYS[route.who]}
+    found = {*route.errors, *(() if route.who == "open" else _IDENTIFIED)}
     if parts_of(route) or route.body or route.query:
         found |= {400, 404}
     if route.body:

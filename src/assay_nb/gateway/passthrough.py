@@ -1,7 +1,610 @@
-"""Pass-through: any SDK's own requests, with the workspace's key in the place of the hub token."""
+"""Pass-through: any SDK's own requests, with the workspace's key in the place of the hub token.
+
+The caller's SDK is told this gateway's address for its base URL and a hub token for its key. What it
+sends goes on byte by byte, and so does what comes back; in between the token is taken off and the
+workspace's key is put on. Where it goes, the stored key says, and nothing in the request does.
+"""
 
 from __future__ import annotations
 
-from assay_nb.gateway.route import Route
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote, unquote_plus, urlsplit
 
-ROUTES: tuple[Route, ...] = ()
+import aiohttp
+from aiohttp import web
+from anyio.to_thread import run_sync
+
+from assay_nb.engine.local import key_missing
+from assay_nb.engine.opening import make_credential
+from assay_nb.errors import (
+    AssayError,
+    PermissionDenied,
+    ProviderAuthError,
+    ProviderError,
+    ProviderUnavailable,
+    WrongUsage,
+)
+from assay_nb.gateway.answers import TooLarge, add_safe_headers
+from assay_nb.gateway.backing import check_model, check_provider
+from assay_nb.gateway.egress import make_vet
+from assay_nb.gateway.incoming import Incoming
+from assay_nb.gateway.route import Route
+from assay_nb.gateway.running import Held
+from assay_nb.gateway.services import SERVICES, Services
+from assay_nb.gateway.upstream import Errand, Upstream, explain
+from assay_nb.messages import Destination, ProviderId
+from assay_nb.providers.setup import label_of
+
+if TYPE_CHECKING:
+    from assay_nb.gateway.settings import Settings
+    from assay_nb.store.workspace_rows import Workspace
+
+INSTRUMENT = "pass-through"
+"""What the calls log has in the place of an instrument."""
+
+IDLE = 300.0
+"""Seconds without a byte in either direction. A thinking model is silent for minutes."""
+
+_SMALL = 64 * 1024
+"""Bytes up to which a body is read whole: it is one write then, not several."""
+
+_MOST_BACK = 512 * 1024 * 1024
+"""Bytes of a response. An answer that never ends is ended here, if not by the time that calls have."""
+
+_SENT = (
+    "Accept",
+    "Anthropic-Beta",
+    "Anthropic-Version",
+    "Content-Type",
+    "Idempotency-Key",
+    "OpenAI-Beta",
+    "User-Agent",
+    "X-Client-Request-Id",
+    "X-Goog-Api-Client",
+)
+"""What goes on of a request's headers. None of them says who pays, or for whom the answer is."""
+
+_BACK = frozenset({
+    "content-disposition", "content-type", "openai-processing-ms", "openai-version", "request-id",
+    "retry-after", "retry-after-ms", "x-request-id", "x-should-retry",
+})  # fmt: skip
+_BACK_BEGINNINGS = ("anthropic-ratelimit-", "x-ratelimit-")
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_BODILESS = frozenset({"GET", "HEAD", "DELETE"})
+_ADMINISTRATION = frozenset({"organization", "organizations"})
+_CREDENTIALS = frozenset({
+    "key", "api_key", "api-key", "apikey", "access_token", "oauth_token", "token", "x-api-key",
+    "x-goog-api-key", "authorization", "auth",
+})  # fmt: skip
+_MODEL = re.compile(r"(?:^|/)(?:models|tunedModels)/([^/:]+)")
+_UNSAFE = re.compile(r"[\x00-\x20\x7f/\\]")
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
+
+
+# --- the route
+
+
+async def pass_through(incoming: Incoming) -> web.StreamResponse:
+    """Send a request on with the workspace's key, and stream what comes back."""
+    services, caller = incoming.services, incoming.caller
+    if caller.via != "token":
+        raise PermissionDenied(
+            "The pass-through is for programs, which show a hub token.",
+            hint="Send `Authorization: Bearer TOKEN`, or give it to your SDK as its key.",
+        )
+    target = read_target(incoming)
+    workspace = await services.authorize(caller.user, incoming.workspace, "call")
+    passing = Passing(incoming, target, workspace)
+    with services.limiter.slot(caller.user), services.metrics.running.track_inprogress():
+        with services.running.hold(caller, workspace.id) as held:
+            await passing.run(held)
+        if held.ended_by is not None:
+            await passing.fail(held.ended_by)
+    return passing.response
+
+
+ROUTES = (
+    Route(
+        method="*",
+        path="providers/{workspace}/{provider}/{path:.*}",
+        who="member",
+        action="call",
+        handler=pass_through,
+        summary="Any SDK's own requests, with the workspace's key in the place of the hub token",
+        token_headers=("x-api-key", "x-goog-api-key"),
+        errors=(409, 413, 429, 502, 503),
+        listed=False,
+    ),
+)
+
+
+# --- what is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request asks a provider for.
+
+    Attributes:
+        provider: Which provider.
+        method: The HTTP method.
+        path: Below the provider's endpoint, as it was written, without a leading slash.
+        query: As it was written.
+        model: The model that the path names, if it names one.
+    """
+
+    provider: ProviderId
+    method: str
+    path: str
+    query: str
+    model: str | None
+
+    def url(self, destination: Destination) -> str:
+        """Return the URL at a key's destination.
+
+        Some SDKs take a base URL with the version in it and some without, and people try both; a
+        version that stands on both sides is not doubled.
+        """
+        path, endpoint = self.path, destination.endpoint.rstrip("/")
+        version = endpoint.rpartition("/")[2]
+        if path.startswith(f"{version}/") and urlsplit(endpoint).path.count("/"):
+            path = path[len(version) + 1 :]
+        return f"{endpoint}/{path}?{self.query}" if self.query else f"{endpoint}/{path}"
+
+
+def read_target(incoming: Incoming) -> Target:
+    """Return what a request asks for, read from its path as it was sent.
+
+    Raises:
+        WrongUsage: If the path or the query could be read as something else on the way, or holds a key.
+        PermissionDenied: If the operator's lists do not have it.
+    """
+    request, settings = incoming.request, incoming.services.settings
+    provider = incoming.provider
+    check_provider(settings, provider)
+    if request.method not in _METHODS or "Upgrade" in request.headers:
+        raise WrongUsage("Only plain HTTP requests are passed through, and no WebSockets.")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise WrongUsage("A compressed request is not passed through.", hint="Send it as it is.")
+    path = _check_path(request.rel_url.raw_path, settings.prefix)
+    query = request.rel_url.raw_query_string
+    if query:
+        _check_query(query)
+    model = None
+    if request.method not in _BODILESS and (match := _MODEL.search(unquote(path))):
+        model = match.group(1)
+        check_model(settings, provider, model)
+    return Target(provider, request.method, path, query, model)
+
+
+def _check_path(raw: str, prefix: str) -> str:
+    """Return the part of a path that goes on.
+
+    The router has matched as many slashes as there are before it, so they are counted, not compared.
+    """
+    segments = raw.split("/")[prefix.count("/") + 3 :]
+    for segment in segments[:-1]:
+        _check_segment(segment)
+    if segments and segments[-1]:
+        _check_segment(segments[-1])
+    if not _ADMINISTRATION.isdisjoint(segments[:2]):
+        raise PermissionDenied(
+            "The provider's administration is not passed through.",
+            hint="Its own console has it.",
+        )
+    return "/".join(segments)
+
+
+def _check_segment(segment: str) -> None:
+    text = unquote(segment) if "%" in segment else segment
+    if text in {"", ".", ".."} or _UNSAFE.search(text) or "%" in text:
+        raise WrongUsage("This path could be read in more than one way.", hint="Write it plainly.")
+
+
+def _check_query(query: str) -> None:
+    for pair in re.split("[&;]", query):
+        name = unquote_plus(pair.partition("=")[0]).strip().lower()
+        if name in _CREDENTIALS or name.startswith("$"):
+            raise WrongUsage(
+                "A key or a token never stands in a URL, where logs keep it.",
+                hint="Send the hub token in a header: `Authorization`, `x-api-key` or `x-goog-api-key`.",
+            )
+
+
+def parse_model(body: bytes) -> str | None:
+    """Return the model that a JSON body names, or None if it names none or more than one.
+
+    Only for an operator's list of models; without one, no body is read.
+    """
+    try:
+        pairs: Any = json.loads(body, object_pairs_hook=lambda found: tuple(found))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(pairs, tuple):
+        return None
+    named = [
+        pair for pair in cast("tuple[tuple[str, Any], ...]", pairs) if pair[0].lower() == "model"
+    ]
+    if len(named) != 1 or named[0][0] != "model" or not isinstance(named[0][1], str):
+        return None
+    return named[0][1].removeprefix("models/")
+
+
+# --- one request
+
+
+class Passing:
+    """One request on its way to a provider, and the response on its way back."""
+
+    def __init__(self, incoming: Incoming, target: Target, workspace: Workspace) -> None:
+        self._incoming = incoming
+        self._request = incoming.request
+        self._services = incoming.services
+        self._target = target
+        self._workspace = workspace
+        self._model = target.model
+        self._errand: Errand | None = None
+        self.response: web.StreamResponse = web.StreamResponse()
+
+    async def run(self, held: Held) -> None:
+        """Send the request, stream the response, and note the call.
+
+        Raises:
+            AssayError: If nothing has been answered yet. Later failures end what is being sent.
+        """
+        began, status = time.monotonic(), "stopped"
+        try:
+            with Watch(held, IDLE, self._services.settings.limits.call_seconds) as watch:
+                status = await self._pass(watch)
+        except AssayError as error:
+            status = error.code
+            await self.fail(error)
+        finally:
+            if held.ended_by is not None:
+                status = held.ended_by.code
+            self._note(status, time.monotonic() - began)
+
+    async def fail(self, error: AssayError) -> None:
+        """Say what went wrong, if there is still a way to: raise it, or end the stream with it."""
+        if not self.response.prepared:
+            raise error
+        if self.response.content_type == "text/event-stream":
+            frame = {"type": "error", "error": {"type": error.code, **error.to_dict()}}
+            text = f"\n\nevent: error\ndata: {json.dumps(frame)}\n\n"
+            try:
+                await self.response.write_eof(text.encode())
+                return
+            except (ConnectionError, RuntimeError):
+                pass
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+    async def _pass(self, watch: Watch) -> str:
+        relay = self._request.app[RELAY]
+        body = await self._body(watch)
+        errand = self._errand = await relay.find_errand(self._workspace, self._target.provider)
+        url = self._target.url(errand.destination)
+        sending = relay.upstream.send(
+            errand, self._target.method, url, headers=self._headers(), body=body
+        )
+        async with sending as response:
+            watch.touch()
+            self._check(errand, response)
+            await self._answer(errand, response, watch)
+            return _status_of(response.status)
+
+    # --- on the way out
+
+    def _headers(self) -> dict[str, str]:
+        sent = self._request.headers
+        headers = {name: sent[name] for name in _SENT if name in sent}
+        headers["Accept-Encoding"] = "identity"
+        length = self._request.content_length
+        if length is not None and self._request.body_exists:
+            headers["Content-Length"] = str(length)
+        return headers
+
+    async def _body(self, watch: Watch) -> Any:
+        """Return the body to send: what has come whole, or a stream of what is still coming."""
+        request, most = self._request, self._services.settings.limits.passthrough_body
+        if not request.body_exists:
+            return None
+        length = request.content_length
+        if length is not None and length > most:
+            raise _too_large(most)
+        if self._must_name_model():
+            body = await _read(request, most, watch)
+            await self._check_body_model(body)
+            return _pieces(body)
+        if length is not None and length <= _SMALL:
+            return await request.content.read()
+        return self._stream(most, watch)
+
+    def _must_name_model(self) -> bool:
+        """Say whether the operator's list of models needs a body to be read."""
+        target, settings = self._target, self._services.settings
+        return (
+            bool(settings.allow_models)
+            and target.model is None
+            and target.method not in _BODILESS
+            and not settings.is_model_allowed(target.provider, "")
+        )
+
+    async def _check_body_model(self, body: bytes) -> None:
+        self._model = await run_sync(parse_model, body)
+        if self._model is None:
+            raise PermissionDenied(
+                "This hub has a list of models, and the request does not name one.",
+                hint="Only JSON with one `model` is passed through here.",
+            )
+        check_model(self._services.settings, self._target.provider, self._model)
+
+    async def _stream(self, most: int, watch: Watch) -> AsyncIterator[bytes]:
+        left = most
+        async for piece in self._request.content.iter_any():
+            watch.touch()
+            left -= len(piece)
+            if left < 0:
+                error = _too_large(most)
+                if self._errand is not None:
+                    self._errand.failure = error
+                raise error
+            yield piece
+
+    # --- on the way back
+
+    def _check(self, errand: Errand, response: aiohttp.ClientResponse) -> None:
+        """Refuse what is no answer of a provider's, before anything of it is passed on."""
+        destination, status = errand.destination, response.status
+        refuse = partial(_refuse, destination, status, response.headers)
+        if 300 <= status < 400:
+            raise refuse(
+                ProviderError,
+                f"{destination.origin} answered with a redirect, which a key does not follow.",
+                "If the endpoint moved, an admin saves the key again with its new address.",
+            )
+        if status == 401:
+            # Providers quote keys in these, and the caller would take it for a word about their token.
+            label = label_of(destination.provider)
+            raise refuse(
+                ProviderAuthError,
+                f"{label} does not accept the key of '{self._workspace.name}'.",
+                "An owner or admin replaces it on the hub's page for keys.",
+            )
+        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise refuse(
+                ProviderUnavailable,
+                "The response is compressed in a way that was not asked for.",
+                "A proxy in between may do that.",
+            )
+        if response.content_type in _PAGES and "Content-Type" in response.headers:
+            raise refuse(
+                ProviderUnavailable,
+                f"{destination.origin} answered with a web page instead of a model's reply.",
+                "A network log-in page or a proxy may stand in between.",
+            )
+
+    async def _answer(self, errand: Errand, response: aiohttp.ClientResponse, watch: Watch) -> None:
+        headers = _kept(response)
+        if errand.echo.has_echo("\n".join(headers.values()).encode("utf-8", "surrogateescape")):
+            raise _echoed(errand.destination)
+        length = response.content_length
+        try:
+            if length is not None and length <= _SMALL:
+                await self._answer_whole(errand, response, headers)
+            else:
+                await self._answer_stream(errand, response, headers, watch)
+        except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+            raise explain(errand.destination, error) from None
+
+    async def _answer_whole(
+        self, errand: Errand, response: aiohttp.ClientResponse, headers: dict[str, str]
+    ) -> None:
+        body = await response.read()
+        if errand.echo.has_echo(body):
+            raise _echoed(errand.destination)
+        self.response = web.Response(body=body, status=response.status, headers=headers)
+
+    async def _answer_stream(
+        self,
+        errand: Errand,
+        response: aiohttp.ClientResponse,
+        headers: dict[str, str],
+        watch: Watch,
+    ) -> None:
+        out = self.response = web.StreamResponse(status=response.status, headers=headers)
+        if response.content_length is not None:
+            out.content_length = response.content_length
+        if out.content_type == "text/event-stream":
+            out.headers["X-Accel-Buffering"] = "no"
+        add_safe_headers(out)
+        await out.prepare(self._request)
+        left = _MOST_BACK
+        async for piece in response.content.iter_any():
+            passed = errand.echo.feed(piece)
+            left -= len(piece)
+            if passed is None:
+                raise _echoed(errand.destination)
+            if left < 0:
+                raise ProviderUnavailable(
+                    "The answer is longer than any that is passed through.",
+                    provider=errand.destination.provider,
+                )
+            if passed:
+                await out.write(passed)
+            watch.touch()
+        if rest := errand.echo.flush():
+            await out.write(rest)
+
+    def _note(self, status: str, seconds: float) -> None:
+        if self._errand is None or not self._errand.sent:
+            return
+        provider = self._target.provider
+        self._services.metrics.calls.labels(INSTRUMENT, provider, "workspace", status).inc()
+        self._request.app[RELAY].note(
+            workspace_id=self._workspace.id,
+            user=self._incoming.user,
+            provider=provider,
+            model=self._model or "",
+            status=status,
+            milliseconds=round(seconds * 1000),
+        )
+
+
+class Watch:
+    """Ends a call that is silent for too long, or that lasts too long, in whichever direction.
+
+    One timer for each call, which looks rarely: noting that a byte has passed costs next to nothing.
+    """
+
+    def __init__(self, held: Held, idle: float, total: float) -> None:
+        self._held = held
+        self._idle = idle
+        self._loop = asyncio.get_running_loop()
+        self._last = self._loop.time()
+        self._end = self._last + total
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> Watch:
+        self._look()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def touch(self) -> None:
+        """Note that something has passed."""
+        self._last = self._loop.time()
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        due = min(self._last + self._idle, self._end)
+        if now < due:
+            self._timer = self._loop.call_at(due, self._look)
+            return
+        why = "was silent for too long" if now < self._end else "took longer than a call may"
+        self._held.end(ProviderUnavailable(f"The call {why}, so its connection was closed."))
+
+
+# --- what all requests share
+
+
+class Relay:
+    """What requests that are passed through share: the connections, and the way to keys and log."""
+
+    def __init__(self, services: Services) -> None:
+        settings, self._backing = services.settings, services.backing
+        self._services = services
+        self.upstream = Upstream(
+            policy=self._backing.policy,
+            vet=make_vet(self._backing.policy),
+            egress=self._backing.egress,
+            connections=settings.limits.streams,
+            proxy=settings.proxy,
+            ca_file=None if settings.ca_file is None else str(settings.ca_file),
+        )
+
+    async def find_errand(self, workspace: Workspace, provider: ProviderId) -> Errand:
+        """Return the errand of a workspace's key. The key itself is not opened yet.
+
+        Raises:
+            ProviderKeyMissing: If the workspace has none. Nobody else's is taken instead.
+        """
+        vault = self._backing.vault
+        stored = await run_sync(vault.find_key, workspace.id, provider)
+        if stored is None:
+            raise key_missing(workspace.name, provider)
+        credential = make_credential(vault, workspace.id, stored.destination, mode="byok")
+        return Errand(credential, off_loop=self._backing.database.path is None)
+
+    def note(self, **fields: Any) -> None:
+        """Put a call into the calls log."""
+        record = partial(self._backing.calls.record, instrument=INSTRUMENT, funding="workspace")
+        record(**fields)
+
+
+async def open_relay(app: web.Application) -> AsyncIterator[None]:
+    """Open the connections when the application starts, and close them when it ends."""
+    relay = app[RELAY] = Relay(app[SERVICES])
+    await relay.upstream.open()
+    yield
+    await relay.upstream.close()
+
+
+RELAY = web.AppKey("relay", Relay)
+
+
+# --- in our own words
+
+
+def _kept(response: aiohttp.ClientResponse) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in response.headers.items()
+        if (lower := name.lower()) in _BACK or lower.startswith(_BACK_BEGINNINGS)
+    }
+
+
+def _status_of(status: int) -> str:
+    if status < 400:
+        return "ok"
+    if status == 429:
+        return "rate_limited"
+    if status == 403:
+        return "provider_auth"
+    return "provider_unavailable" if status >= 500 else "provider_error"
+
+
+def _refuse(
+    destination: Destination,
+    status: int,
+    headers: Any,
+    kind: type[ProviderError],
+    message: str,
+    hint: str,
+) -> ProviderError:
+    request_id = headers.get("request-id") or headers.get("x-request-id")
+    return kind(
+        message,
+        hint=hint,
+        provider=destination.provider,
+        status=status,
+        request_id=request_id,
+    )
+
+
+def _echoed(destination: Destination) -> ProviderError:
+    return ProviderError(
+        f"The answer from {destination.origin} held the key itself, so it was cut off there.",
+        hint="Revoke the key at the provider and find out what stands in between: "
+        "something on the way shows keys.",
+        provider=destination.provider,
+    )
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"The request is larger than {most:,} bytes.")
+
+
+async def _read(request: web.Request, most: int, watch: Watch) -> bytes:
+    found = bytearray()
+    async for piece in request.content.iter_any():
+        watch.touch()
+        found += piece
+        if len(found) > most:
+            raise _too_large(most)
+    return bytes(found)
+
+
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), _SMALL):
+        yield body[start : start + _SMALL]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, cast
 
 from assay_nb.errors import WrongUsage
 
@@ -35,7 +35,7 @@ def parse_json_object(raw: bytes) -> dict[str, Any]:
         raise WrongUsage("The body is no JSON.", hint="Send UTF-8 JSON.") from None
     if not isinstance(value, dict):
         raise WrongUsage("The body must be a JSON object.")
-    return value
+    return cast("dict[str, Any]", value)
 
 
 def _check_shape(raw: bytes) -> None:

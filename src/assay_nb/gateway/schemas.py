@@ -33,7 +33,7 @@ def schema_of(kind: Any) -> Schema:
         return _PLAIN[kind]
     if is_dataclass(kind):
         hints = get_type_hints(kind)
-        return exactly(**{one.name: schema_of(hints[one.name]) for one in fields(kind)})
+        return _object({one.name: schema_of(hints[one.name]) for one in fields(kind)})
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:
         return {"enum": list(arguments)}
@@ -46,14 +46,18 @@ def schema_of(kind: Any) -> Schema:
 
 def exactly(*, optional: Sequence[str] = (), **properties: Schema) -> Schema:
     """Return the schema of an object with these properties and no others."""
+    return _object(properties, optional)
+
+
+def listed(items: Schema) -> Schema:
+    """Return the schema of a list."""
+    return {"type": "array", "items": items}
+
+
+def _object(properties: Mapping[str, Schema], optional: Sequence[str] = ()) -> Schema:
     return {
         "type": "object",
         "properties": dict(properties),
         "required": [name for name in properties if name not in optional],
         "additionalProperties": False,
     }
-
-
-def listed(items: Schema) -> Schema:
-    """Return the schema of a list."""
-    return {"type": "array", "items": items}

@@ -7,10 +7,12 @@ list of allowed origins would otherwise be found out by nobody.
 from __future__ import annotations
 
 import fnmatch
+import sys
 import types
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -189,20 +191,18 @@ def parse_listen(text: str) -> tuple[str, int]:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    # Python 3.10 has no reader of its own; the extra `hub` brings the one that became it.
+    toml: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        import tomllib
-    except ModuleNotFoundError:  # Python 3.10
-        import tomli as tomllib
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return toml.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise WrongUsage(f"{path} cannot be read: {error.strerror}.") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except ValueError as error:  # both a byte that is no UTF-8 and what is no TOML
         raise WrongUsage(f"{path} is no TOML: {error}") from None
 
 
 def _build(base: Any, content: Mapping[str, Any], where: str) -> Any:
-    hints = get_type_hints(type(base))
+    hints = get_type_hints(cast("type[Any]", type(base)))
     unknown = sorted(set(content) - set(hints))
     if unknown:
         raise WrongUsage(
@@ -228,7 +228,7 @@ def _convert(name: str, kind: Any, value: Any) -> Any:
             raise WrongUsage(f"{name} = '{value}' must be an absolute path.")
         return path
     if _is_list(kind):
-        items: list[Any] = value if isinstance(value, list) else [None]
+        items = cast("list[Any]", value) if isinstance(value, list) else [None]
         if not all(isinstance(item, str) for item in items):
             raise _mistyped(name, "a list of texts")
         return tuple(items)
@@ -305,10 +305,8 @@ def _check(settings: Settings) -> None:
                 f"allow_models has '{pattern}'; a model is written PROVIDER/MODEL.",
                 hint="Such as anthropic/claude-*.",
             )
-    for name in ("proxy",):
-        url = getattr(settings, name)
-        if url is not None and urlsplit(url).scheme not in {"http", "https"}:
-            raise WrongUsage(f"{name} must be an http:// or https:// URL.")
+    if settings.proxy and urlsplit(settings.proxy).scheme not in {"http", "https"}:
+        raise WrongUsage("proxy must be an http:// or https:// URL.")
     public = settings.hub.public_url
     if public is not None:
         parts = urlsplit(public)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 from anyio.to_thread import run_sync
 
@@ -10,6 +12,7 @@ from assay_nb.engine.control import (
     CallFacts,
     MemberFacts,
     ModelFacts,
+    Standing,
     WorkspaceFacts,
 )
 from assay_nb.errors import WorkspaceNotFound
@@ -41,6 +44,13 @@ async def show_me(incoming: Incoming) -> web.Response:
             "budget": (await control.budget()).to_dict(),
         }
     )
+
+
+async def show_standing(incoming: Incoming) -> web.Response:
+    """Tell what `%assay` alone shows. Where the gateway keeps its files is not for its members."""
+    incoming.control.selected = (await incoming.control.show_workspace(incoming.workspace)).id
+    standing = await incoming.control.standing()
+    return json_answer(replace(standing, mode="hub", vault_place="", master_key_place="").to_dict())
 
 
 async def list_workspaces(incoming: Incoming) -> web.Response:
@@ -212,6 +222,15 @@ ROUTES = (
         handler=show_workspace,
         summary="One workspace",
         reply=_WORKSPACE,
+    ),
+    Route(
+        method="GET",
+        path=f"{_ONE}/standing",
+        who="member",
+        action="view",
+        handler=show_standing,
+        summary="Where the caller stands in a workspace: keys, model, budget",
+        reply=schema_of(Standing),
     ),
     Route(
         method="PATCH",

@@ -1,0 +1,143 @@
+"""The HTTP connection of a hub kernel to the gateway. No key ever crosses it, in either direction."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from assay_nb.errors import ProviderUnavailable, WrongUsage, error_from_dict
+
+if TYPE_CHECKING:
+    import httpx2
+
+_CONNECT = 10.0
+_IDLE = 60.0
+"""Seconds without a byte. The gateway sends a heartbeat every 15."""
+
+
+class Link:
+    """Requests to one gateway, with the hub token of this kernel's server.
+
+    Args:
+        url: The gateway's address, as in `ASSAY_GATEWAY_URL`.
+        token: The hub token.
+        ca_file: Certificate authorities for an https gateway.
+    """
+
+    def __init__(self, url: str, token: str | None, ca_file: Path | None = None) -> None:
+        self.url = url.rstrip("/") + "/"
+        self._token = token
+        self._ca_file = ca_file
+        self._client: httpx2.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __repr__(self) -> str:
+        return f"Link({self.url!r})"
+
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Send a request and return the JSON of its answer.
+
+        Raises:
+            AssayError: What the gateway answered, or that it did not.
+        """
+        with _explained(self.url):
+            response = await self._open().request(method, self.url + path, json=body)
+        return self._read(response)
+
+    def ask_now(self, path: str) -> Any:
+        """Get a path from synchronous code, for what a tab key or a help text waits for."""
+        import httpx2
+
+        with _explained(self.url):
+            response = httpx2.get(self.url + path, **self._options())
+        return self._read(response)
+
+    @asynccontextmanager
+    async def stream(self, path: str, body: Any) -> AsyncGenerator[AsyncIterator[str]]:
+        """Send a request, and give the lines of its answer as they come.
+
+        Leaving the block closes the connection, and with it the gateway's to the provider.
+        """
+        with _explained(self.url):
+            async with self._open().stream("POST", self.url + path, json=body) as response:
+                if response.status_code != 200:
+                    await response.aread()
+                    self._read(response)
+                yield response.aiter_lines()
+
+    async def aclose(self) -> None:
+        """Close the connections that were kept."""
+        client, self._client = self._client, None
+        if client is not None and self._loop is asyncio.get_running_loop():
+            await client.aclose()
+
+    def _open(self) -> httpx2.AsyncClient:
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._loop is not loop:
+            import httpx2
+
+            self._client, self._loop = httpx2.AsyncClient(**self._options()), loop
+        return self._client
+
+    def _options(self) -> dict[str, Any]:
+        import httpx2
+
+        if not self._token:
+            raise WrongUsage(
+                "There is no hub token in this process, so the gateway cannot know who is asking.",
+                hint="ASSAY_GATEWAY_URL is meant for servers that a JupyterHub started: they have "
+                "JUPYTERHUB_API_TOKEN. Unset it to work with a vault of your own.",
+            )
+        return {
+            "headers": {"Authorization": f"token {self._token}"},
+            "timeout": httpx2.Timeout(_IDLE, connect=_CONNECT),
+            # A proxy, or a .netrc, of the kernel's surroundings is not to see the token.
+            "trust_env": False,
+            "verify": httpx2.create_ssl_context(verify=str(self._ca_file))
+            if self._ca_file and self.url.startswith("https:")
+            else True,
+        }
+
+    def _read(self, response: httpx2.Response) -> Any:
+        try:
+            content = response.json()
+            if response.is_success:
+                return content
+            error = error_from_dict(content["error"])
+        except (ValueError, KeyError, TypeError):
+            error = _no_gateway(self.url, f"answered with status {response.status_code}")
+        raise error
+
+
+def part(name: str) -> str:
+    """Return a name as it stands in a path."""
+    return quote(name, safe="")
+
+
+@contextmanager
+def _explained(url: str) -> Generator[None]:
+    """Turn what the HTTP client raises into our own errors."""
+    import httpx2
+
+    try:
+        yield
+    except (httpx2.ConnectError, httpx2.ConnectTimeout):
+        raise _no_gateway(url, "does not answer") from None
+    except httpx2.HTTPError:
+        raise ProviderUnavailable(
+            "The connection to the gateway was cut.",
+            hint="Run it again. If the gateway was restarted, a call that had begun counts as made.",
+        ) from None
+    except (httpx2.InvalidURL, json.JSONDecodeError):
+        raise _no_gateway(url, "is no address of one") from None
+
+
+def _no_gateway(url: str, what: str) -> ProviderUnavailable:
+    return ProviderUnavailable(
+        f"The gateway at {url} {what}.", hint="If it stays so, tell the hub's operator."
+    )

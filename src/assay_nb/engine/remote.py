@@ -1,0 +1,77 @@
+"""The engine of a hub kernel: it sends the call to the gateway, and yields the events that come back.
+
+What this module needs reaches no vault, no database, no provider and none of their SDKs. That a key
+is never in a kernel is a fact about what can be imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, cast
+
+from assay_nb.config import hub_token, load_config
+from assay_nb.engine.call import Call
+from assay_nb.engine.events import Event, Finished
+from assay_nb.engine.link import Link, part
+from assay_nb.engine.wire import decode_event, read_events
+from assay_nb.errors import ProviderUnavailable, WrongUsage
+
+if TYPE_CHECKING:
+    from assay_nb.engine.remote_control import RemoteControl
+
+ACTIVE = "-"
+"""Stands for the caller's active workspace in a path of the gateway's."""
+
+
+def connect(gateway_url: str) -> tuple[RemoteEngine, RemoteControl]:
+    """Return the engine and the control of a hub kernel. Nothing is sent yet."""
+    from assay_nb.engine.remote_control import RemoteControl
+
+    link = Link(gateway_url, hub_token(), load_config().ca_file)
+    return RemoteEngine(link), RemoteControl(link)
+
+
+class RemoteEngine:
+    """Runs calls through a gateway; see `Engine`."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def run(self, call: Call) -> AsyncIterator[Event]:
+        """Run a call; see `Engine`. Closing the iterator closes the provider's connection too."""
+        read = _reader(call.instrument)
+        path = f"api/v1/workspaces/{part(call.workspace or ACTIVE)}/instruments/{part(call.instrument)}"
+        body = {
+            "prompt": call.prompt,
+            "model": call.model,
+            "options": dict(call.options),
+            "idempotency_key": call.idempotency_key,
+        }
+        async with (
+            self._link.stream(path, body) as lines,
+            aclosing(cast("Any", read_events(lines))) as events,
+        ):
+            async for name, data in events:
+                event = decode_event(name, data, read)
+                if event is not None:
+                    yield event
+                if isinstance(event, Finished):
+                    return
+        raise ProviderUnavailable(
+            "The gateway's answer ended in the middle.",
+            hint="Run it again. A call that had begun counts as made.",
+        )
+
+    async def aclose(self) -> None:
+        await self._link.aclose()
+
+
+def _reader(instrument: str) -> Any:
+    from assay_nb.instruments.catalog import INSTRUMENTS
+
+    if instrument not in INSTRUMENTS:
+        raise WrongUsage(
+            f"There is no instrument '{instrument}'.", hint=f"There are {', '.join(INSTRUMENTS)}."
+        )
+    return INSTRUMENTS[instrument].read
