@@ -61,13 +61,12 @@ def test_every_import_runs_downwards() -> None:
     assert cli.lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
 
 
-def test_the_public_names_are_these() -> None:
-    assert set(assay_nb.__all__) == PUBLIC
+def test_a_name_that_was_public_stays_public() -> None:
+    assert set(assay_nb.__all__) >= PUBLIC
 
 
-@pytest.mark.parametrize("name", sorted(PUBLIC))
-def test_a_public_name_can_be_had(name: str) -> None:
-    assert getattr(assay_nb, name) is not None
+def test_every_public_name_can_be_had() -> None:
+    assert [name for name in assay_nb.__all__ if getattr(assay_nb, name) is None] == []
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

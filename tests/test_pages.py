@@ -15,6 +15,7 @@ from nbclient import NotebookClient
 from assay_nb import cli
 from assay_nb.commands import tree
 from assay_nb.commands.outcome import Outcome
+from assay_nb.magics.lines import assay_parser
 from assay_nb.render.document import Document
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,11 +59,10 @@ def test_a_command_on_a_page_is_understood(line: str, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("line", sorted(set(NAMED)))
 def test_a_command_that_a_message_names_exists(line: str) -> None:
-    parser, add = tree.build_parser("assay-nb", "")
-    add("try", "", None), add("lint", "", None)
+    parser = assay_parser()
 
     for word in line.split():
-        if not parser.children:
+        if not parser.children or "{" in word:
             break
         assert word in {"-h", *parser.children}
         parser = parser.children.get(word, parser)
