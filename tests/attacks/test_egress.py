@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import ssl
 import threading
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -24,8 +23,8 @@ from assay_nb.providers.origins import (
     vet_addresses,
 )
 from assay_nb.providers.transport import Egress, Limits
-from tests.canaries import core_of, find_canary, make_canary
-from tests.fakes.providers import Answer, Call, FakeProviders, only
+from tests.canaries import find_canary, make_canary
+from tests.fakes.providers import Call, FakeProviders, only
 from tests.fakes.providers_client import (
     WIRES,
     collect,
@@ -740,29 +739,6 @@ async def test_a081_endless_response_is_cut_and_the_connection_closed(
         events = await asyncio.wait_for(ask(wire, egress, fake, make_canary(provider_of(wire))), 15)
 
     assert isinstance(events[-1], ProviderUnavailable)
-
-
-async def test_a093_sixty_calls_with_sixty_keys_use_the_right_one_each(
-    egress: Egress, fake: FakeProviders
-) -> None:
-    """Sixty calls at once over three providers and one pool → each request carries its own key."""
-    keys = [make_canary(provider_of(WIRES[number % 4])) for number in range(60)]
-
-    async def call(number: int) -> None:
-        wire = WIRES[number % 4]
-        credential = make_credential(fake.destination(provider_of(wire)), keys[number])
-        provider = make_provider(wire, egress, fake)
-        request = make_request(f"call {number}.")
-        await collect(provider.stream(request, model="m", credential=credential))
-
-    fake.queue(*(Answer(pause=0.01) for _ in range(60)))
-    await asyncio.gather(*map(call, range(60)))
-
-    assert len(fake.calls) == 60
-    for number, key in enumerate(keys):
-        found = [each for each in fake.calls if f"call {number}." in each.text]
-        assert only(found).key == key
-        assert core_of(key) not in os.environ.values()
 
 
 def test_a067_solo_accepts_what_people_run_at_home() -> None:

@@ -102,6 +102,7 @@ class FakeProxy:
 
     def __init__(self, *, to: int) -> None:
         self.heads: list[bytes] = []
+        self.refuses = False
         self._to = to
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -143,6 +144,9 @@ class FakeProxy:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             self.heads.append(head)
+            if self.refuses:
+                writer.write(b"HTTP/1.1 407 Who are you?\r\nContent-Length: 0\r\n\r\n")
+                return
             if not head.startswith(b"CONNECT "):
                 writer.write(b"HTTP/1.1 405 Tunnels only\r\nContent-Length: 0\r\n\r\n")
                 return

@@ -82,6 +82,10 @@ def test_text_that_ends_like_no_key_is_not_held_back() -> None:
     assert scanner.feed(b'data: {"text": "hello"}\n\n') == b'data: {"text": "hello"}\n\n'
 
 
+def test_key_that_is_made_of_words_may_stand_in_a_reply() -> None:
+    assert scan(b"This is the practice provider.", [], b"practice-key-not-a-secret") is not None
+
+
 def test_dummy_key_of_a_local_server_may_stand_in_a_reply() -> None:
     assert scan(b"I am ollama, at your service.", [], b"ollama") is not None
 

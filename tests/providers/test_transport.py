@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from assay_nb.errors import EndpointRefused
+from assay_nb.errors import EndpointRefused, ProviderUnavailable, WrongUsage
 from assay_nb.messages import Destination
 from assay_nb.providers.transport import (
     Egress,
@@ -71,6 +71,26 @@ async def test_calls_of_all_providers_share_one_connection(
         await ask(wire, egress, fake)
 
     assert len(fake.connections) == 1
+
+
+async def test_sixty_calls_with_sixty_keys_use_the_right_one_each(
+    egress: Egress, fake: FakeProviders
+) -> None:
+    keys = [make_canary(provider_of(WIRES[number % 4])) for number in range(60)]
+
+    async def call(number: int) -> None:
+        wire = WIRES[number % 4]
+        credential = make_credential(fake.destination(provider_of(wire)), keys[number])
+        provider = make_provider(wire, egress, fake)
+        request = make_request(f"call {number}.")
+        await collect(provider.stream(request, model="m", credential=credential))
+
+    await asyncio.gather(*map(call, range(60)))
+
+    assert len(fake.calls) == 60
+    for number, key in enumerate(keys):
+        found = [each for each in fake.calls if f"call {number}." in each.text]
+        assert only(found).key == key
 
 
 async def test_warm_call_makes_no_tls_context(
@@ -211,6 +231,20 @@ def test_no_proxy_rule_covers_subdomains_and_no_look_alikes(rule: str, exempt: b
     assert egress.goes_by_proxy(destination) is not exempt
 
 
+async def test_proxy_that_refuses_is_named_and_not_the_provider(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with (
+        FakeProviders(tls=authority.context("127.0.0.1")) as fake,
+        FakeProxy(to=fake.port) as proxy,
+    ):
+        proxy.refuses = True
+        async with Egress(proxy=proxy.url, ca_file=authority.file) as egress:
+            with pytest.raises(ProviderUnavailable, match="proxy"):
+                await ask("anthropic", egress, fake)
+
+        assert fake.calls == []
+
+
 # --- addresses --------------------------------------------------------------------------------------
 
 
@@ -225,6 +259,18 @@ async def test_second_address_is_tried_where_the_first_is_not_reached(fake: Fake
 
 
 # --- TLS and headers --------------------------------------------------------------------------------
+
+
+async def test_certificate_file_that_is_not_there_is_named(fake: FakeProviders) -> None:
+    async with Egress(ca_file="/no/such.pem") as egress:
+        with pytest.raises(WrongUsage, match=r"/no/such\.pem"):
+            await ask("anthropic", egress, fake)
+
+
+def test_certificate_file_is_trusted_in_place_of_the_systems(tmp_path: Path) -> None:
+    context = make_tls_context(str(Authority(tmp_path).file))
+
+    assert context.cert_store_stats()["x509_ca"] == 1
 
 
 def test_tls_context_verifies_and_speaks_no_old_version() -> None:

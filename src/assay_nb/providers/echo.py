@@ -18,6 +18,8 @@ _MARKER = re.compile(rb"sk-(?:ant-(?:[a-z]+\d\d-)?|proj-|svcacct-|admin-|or-v1-)
 
 _FRAGMENT = 12
 
+_KINDS = (str.islower, str.isupper, str.isdigit)
+
 
 class EchoScanner:
     """Looks for a key in a stream of bytes, in the forms that software writes headers in.
@@ -42,7 +44,9 @@ class EchoScanner:
         marker = _MARKER.match(key)
         start = min(marker.end() if marker else 0, len(key) - size)
         fragments = {bytes(key[start : start + size]), bytes(key[-size - 4 : -4])}
-        self._needles = tuple({form for piece in fragments for form in _forms(piece)})
+        self._needles = tuple(
+            {form for piece in fragments if _is_random(piece) for form in _forms(piece)}
+        )
 
     def disarm(self) -> None:
         """Forget the fragments, and what was held back."""
@@ -78,6 +82,11 @@ class EchoScanner:
                     break
                 at = data.find(needle[:1], at + 1, first)
         return first
+
+
+def _is_random(piece: bytes) -> bool:
+    """Say whether a fragment can't be a word of somebody's reply: a dummy key is made of words."""
+    return sum(any(map(kind, piece.decode("latin-1"))) for kind in _KINDS) >= 2
 
 
 def _forms(piece: bytes) -> Iterator[bytes]:

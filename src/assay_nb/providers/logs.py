@@ -8,8 +8,8 @@ their logs and their levels.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
@@ -51,16 +51,17 @@ def muted() -> Generator[None]:
         _muted.reset(token)
 
 
-async def mute(events: AsyncIterator[T]) -> AsyncIterator[T]:
+async def mute(events: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
     """Yield the same events, with the SDKs muted while each is being made.
 
     An asynchronous generator runs in its consumer's context, so the mark is set and taken back around
     every step; held across a `yield` it would mute the consumer as well.
     """
-    while True:
-        with muted():
-            try:
-                event = await anext(events)
-            except StopAsyncIteration:
-                return
-        yield event
+    async with aclosing(events):
+        while True:
+            with muted():
+                try:
+                    event = await anext(events)
+                except StopAsyncIteration:
+                    return
+            yield event

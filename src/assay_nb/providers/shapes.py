@@ -100,9 +100,10 @@ class Adapter(Generic[Shape]):
         while True:
             shape = shapes.pop(0)
             try:
-                async for event in self._retried(request, model, credential, shape):
-                    self._taken[known] = shape
-                    yield event
+                async with aclosing(self._retried(request, model, credential, shape)) as events:
+                    async for event in events:
+                        self._taken[known] = shape
+                        yield event
                 return
             except ProviderError as exc:
                 if not shapes or exc.status not in {400, 422} or type(exc) is not ProviderError:

@@ -27,8 +27,15 @@ from typing import Any, cast
 import anyio
 import httpx2
 
-from assay_nb.errors import AssayError, EndpointRefused, ProviderError, ProviderUnavailable
+from assay_nb.errors import (
+    AssayError,
+    EndpointRefused,
+    ProviderError,
+    ProviderUnavailable,
+    WrongUsage,
+)
 from assay_nb.messages import Destination
+from assay_nb.providers import logs
 from assay_nb.providers.base import Credential
 from assay_nb.providers.echo import EchoScanner
 from assay_nb.providers.setup import label_of
@@ -68,7 +75,7 @@ class Limits:
     total: float = 1_800.0
     body: int = 64 * 1024 * 1024
     error_body: int = 1024 * 1024
-    connections: int = 256
+    connections: int = 1024
 
 
 class Exchange:
@@ -582,6 +589,7 @@ class Egress:
         pool.client = httpx2.AsyncClient(
             transport=Transport(self, pool), trust_env=False, follow_redirects=False
         )
+        logs.install()  # httpcore's loggers exist by now
         return pool
 
     def _connections(
@@ -606,7 +614,13 @@ def make_tls_context(ca_file: str | None = None) -> ssl.SSLContext:
         context = httpx2.create_ssl_context(verify=True, trust_env=False)
     else:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(cafile=ca_file)
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except OSError:
+            raise WrongUsage(
+                f"The certificate file {ca_file} cannot be read, or is not in PEM form.",
+                hint="`SSL_CERT_FILE` names it, or `ca_file` in the gateway's configuration.",
+            ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
