@@ -21,6 +21,7 @@ from assay_nb.gateway.identity import Person, check_person, parse_authorization
 from assay_nb.gateway.incoming import Caller, Incoming
 from assay_nb.gateway.login import send_to_hub
 from assay_nb.gateway.logs import Answered
+from assay_nb.gateway.passthrough import open_relay
 from assay_nb.gateway.route import Route
 from assay_nb.gateway.routes import ROUTES
 from assay_nb.gateway.services import SERVICES, Services
@@ -46,6 +47,7 @@ def make_app(services: Services, routes: tuple[Route, ...] = ROUTES) -> web.Appl
             route.method, services.settings.prefix + route.path, _enter(route, services)
         )
     app.cleanup_ctx.append(_watch_calls)
+    app.cleanup_ctx.append(open_relay)
     return app
 
 

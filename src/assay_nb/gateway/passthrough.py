@@ -43,7 +43,6 @@ from assay_nb.messages import Destination, ProviderId
 from assay_nb.providers.setup import label_of
 
 if TYPE_CHECKING:
-    from assay_nb.gateway.settings import Settings
     from assay_nb.store.workspace_rows import Workspace
 
 INSTRUMENT = "pass-through"
@@ -297,8 +296,11 @@ class Passing:
         )
         async with sending as response:
             watch.touch()
+            headers = _kept(response)
+            if errand.echo.has_echo("\n".join(headers.values()).encode("utf-8", "surrogateescape")):
+                raise _echoed(errand.destination)
             self._check(errand, response)
-            await self._answer(errand, response, watch)
+            await self._answer(errand, response, headers, watch)
             return _status_of(response.status)
 
     # --- on the way out
@@ -392,10 +394,13 @@ class Passing:
                 "A network log-in page or a proxy may stand in between.",
             )
 
-    async def _answer(self, errand: Errand, response: aiohttp.ClientResponse, watch: Watch) -> None:
-        headers = _kept(response)
-        if errand.echo.has_echo("\n".join(headers.values()).encode("utf-8", "surrogateescape")):
-            raise _echoed(errand.destination)
+    async def _answer(
+        self,
+        errand: Errand,
+        response: aiohttp.ClientResponse,
+        headers: dict[str, str],
+        watch: Watch,
+    ) -> None:
         length = response.content_length
         try:
             if length is not None and length <= _SMALL:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -173,7 +173,7 @@ class Upstream:
     @asynccontextmanager
     async def send(
         self, errand: Errand, method: str, url: str, *, headers: Mapping[str, str], body: Any
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
         """Send a request, and give its response while the block lasts.
 
         A block that is left before the response was read to its end closes the connection at once.
