@@ -22,6 +22,7 @@ from assay_nb.commands.parser import HelpWanted
 from assay_nb.commands.registry import Adder, add_json
 from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import AssayError, WrongUsage
+from assay_nb.gateway.settings import add_flags
 from assay_nb.render.bundle import plain
 
 _KEY_LIMIT = 65_536
@@ -101,6 +102,7 @@ def _add_own(add: Adder) -> None:
     trying.add_argument(
         "--lab", action="store_true", help="open the quickstart notebook in JupyterLab"
     )
+    add_flags(add("gateway", "run the hub service that holds a team's keys", _gateway))
 
 
 def _complain(error: AssayError, as_json: bool) -> None:
@@ -154,6 +156,20 @@ def _try(session: Session, args: Namespace, desk: Desk) -> Outcome:
         return _open_lab()
     for document in run_tour(session):
         print(plain(document), flush=True)
+    return Outcome(Document(), {})
+
+
+def _gateway(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    from assay_nb.render.document import Document
+
+    try:
+        from assay_nb.gateway.server import run_gateway
+    except ModuleNotFoundError as missing:
+        raise WrongUsage(
+            f"The gateway needs the package {missing.name}, which is not installed.",
+            hint="Install what it needs: `pip install 'assay-nb[hub]'`.",
+        ) from None
+    run_gateway(args)
     return Outcome(Document(), {})
 
 

@@ -44,6 +44,8 @@ class Running:
 
     def __init__(self) -> None:
         self._held: set[Held] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @contextmanager
     def hold(self, caller: Caller, workspace_id: bytes) -> Generator[Held]:
@@ -54,11 +56,14 @@ class Running:
         """
         held = Held(caller, workspace_id)
         self._held.add(held)
+        self._idle.clear()
         try:
             with held.scope:
                 yield held
         finally:
             self._held.discard(held)
+            if not self._held:
+                self._idle.set()
 
     def end(self, user: str | None, workspace_id: bytes, reason: AssayError) -> None:
         """End the calls of a person, or of everybody, in a workspace."""
@@ -70,6 +75,10 @@ class Running:
         """End every call."""
         for held in list(self._held):
             held.end(reason)
+
+    async def idle(self) -> None:
+        """Wait until no call runs."""
+        await self._idle.wait()
 
     def __len__(self) -> int:
         return len(self._held)

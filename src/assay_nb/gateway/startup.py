@@ -1,0 +1,219 @@
+"""What is looked at, and shut, before the gateway listens.
+
+It holds the keys of everybody on the hub. Where the surroundings would let somebody else read its memory
+or its files, it does not start, and says in one line why.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from assay_nb import config
+from assay_nb.config import HubEnvironment
+from assay_nb.errors import AssayError, StoreUnavailable, WrongUsage
+from assay_nb.gateway.settings import HubSettings, Settings
+
+_PR_SET_DUMPABLE = 4
+_MASTER_KEY = "anbmk1."
+_KEPT = ("HOME", "LANG", "NOTIFY_SOCKET", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
+_KEPT_PREFIXES = ("LC_", "PYTHONUNBUFFERED")
+_CREDENTIALS = {"master": "assay-master-key", "token": "assay-hub-token"}
+_SINGLE_USER = (b"jupyterhub-singleuser", b"jupyterhub.singleuser", b"ipykernel_launcher")
+
+
+class Refused(AssayError):
+    """The gateway does not start where its keys would not be safe."""
+
+    code = "refused_to_start"
+
+
+def harden() -> None:
+    """Keep other processes of this user out of this one's memory, and its memory out of files.
+
+    Files that it makes are its own; no core is dumped; `/proc/PID/mem` and ptrace are closed to
+    everybody but root, from the first line on: a key that is not there yet cannot be read.
+    """
+    os.umask(0o077)
+    if os.name != "posix":
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        import ctypes
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+            raise Refused("The system does not let this process close its memory to others.")
+
+
+def scrub_environment() -> None:
+    """Take everything out of the environment that could steer an SDK, a proxy, or a child."""
+    config.keep_only(_KEPT, _KEPT_PREFIXES)
+
+
+def settings_of(environment: HubEnvironment) -> Settings:
+    """Return the settings that the hub, the service manager and `ASSAY_` variables have stated."""
+    said = config.load_config()
+    hub = HubSettings()
+    if environment.api_url:
+        hub = replace(hub, api_url=environment.api_url)
+    if environment.service:
+        hub = replace(hub, service=environment.service)
+    if environment.base_url:
+        hub = replace(hub, base_url=environment.base_url)
+    if environment.public_url:
+        parts = urlsplit(environment.public_url)
+        hub = replace(hub, public_url=f"{parts.scheme}://{parts.netloc}")
+    token_file = _credential(environment, "token")
+    if token_file:
+        hub = replace(hub, api_token_file=token_file)
+    settings = Settings(
+        hub=hub,
+        database_url=said.database_url,
+        master_key_file=said.master_key_file or _credential(environment, "master"),
+    )
+    if config.is_set("ASSAY_HOME"):
+        settings = replace(settings, home=said.home)
+    if environment.service_url:
+        settings = replace(settings, listen=urlsplit(environment.service_url).netloc)
+    return settings
+
+
+def check_surroundings(settings: Settings) -> None:
+    """Refuse to start where keys would not be safe.
+
+    Raises:
+        Refused: With one line on why.
+    """
+    _check_user()
+    _check_no_secret_in_environment()
+    _check_directory(settings.home)
+    for path in _files(settings):
+        _check_file(path)
+    if not settings.hub.api_url:
+        raise WrongUsage(
+            "hub.api_url is not set, so nobody's name could be checked.",
+            hint="Such as http://127.0.0.1:8081/hub/api.",
+        )
+
+
+def read_api_token(settings: Settings, environment: HubEnvironment) -> str:
+    """Return the service's token at the hub.
+
+    Raises:
+        WrongUsage: If there is none.
+    """
+    path = settings.hub.api_token_file
+    if path is not None:
+        _check_file(path)
+        try:
+            token = path.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            raise WrongUsage(f"{path} cannot be read as a token.") from None
+    else:
+        token = environment.api_token or ""
+    if len(token) < 16:
+        raise WrongUsage(
+            "The gateway has no token at the hub.",
+            hint="hub.api_token_file names a file with the `api_token` of its entry in c.JupyterHub.services.",
+        )
+    return token
+
+
+def _check_user() -> None:
+    if not hasattr(os, "geteuid"):
+        raise Refused("The gateway runs on POSIX systems alone.")
+    if os.geteuid() == 0:
+        raise Refused(
+            "The gateway does not run as root.",
+            hint="Give it a user of its own: docs/operator.md has a unit. `configure_hub(user=…)` for a "
+            "gateway that the hub starts.",
+        )
+    other = _find_single_user(os.geteuid())
+    if other is not None:
+        raise Refused(
+            f"Process {other}, a notebook server or a kernel, runs as this very user.",
+            hint="Whoever has a kernel could read the keys. Give the gateway a user of its own.",
+        )
+
+
+def _find_single_user(uid: int) -> int | None:
+    """Return a process of this user that is a notebook server or a kernel, or None."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is not ours to look at
+            command = (entry / "cmdline").read_bytes() if entry.stat().st_uid == uid else b""
+            if any(name in command for name in _SINGLE_USER):
+                return int(entry.name)
+    return None
+
+
+def _check_no_secret_in_environment() -> None:
+    names = config.names_of_values(_MASTER_KEY)
+    if config.is_set("ASSAY_MASTER_KEY"):
+        names.append("ASSAY_MASTER_KEY")
+    if names:
+        raise Refused(
+            f"A master key is in the environment, in {names[0]}.",
+            hint="Other processes can read it there, and children inherit it. Put it into a file that "
+            "only the gateway's user may read, name that file in master_key_file, and make a new "
+            "master key: `assay-nb master rotate`.",
+        )
+
+
+def _files(settings: Settings) -> Iterable[Path]:
+    for path in (settings.master_key_file, settings.hub.api_token_file):
+        if path is not None:
+            yield path
+    if settings.database_url is None:
+        yield settings.home / "vault.sqlite"
+    elif settings.database_url.startswith("sqlite:///"):
+        yield Path(settings.database_url.removeprefix("sqlite:///"))
+
+
+def _check_directory(path: Path) -> None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return  # made later, private
+    _check_private(path, found, stat.S_ISDIR(found.st_mode), "a directory", "700")
+
+
+def _check_file(path: Path) -> None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreUnavailable(f"{path} cannot be looked at: {error.strerror}.") from None
+    _check_private(path, found, stat.S_ISREG(found.st_mode), "a plain file", "600")
+
+
+def _check_private(
+    path: Path, found: os.stat_result, right_kind: bool, kind: str, mode: str
+) -> None:
+    if not right_kind:
+        raise Refused(
+            f"{path} is not {kind}.", hint="A link could lead elsewhere; name the real place."
+        )
+    if found.st_uid not in (os.geteuid(), 0):
+        raise Refused(f"{path} belongs to another user.", hint="It must be the gateway's user's.")
+    if found.st_mode & 0o077:
+        raise Refused(
+            f"{path} is open to other users of this machine.",
+            hint=f"`chmod {mode} {path}` closes it.",
+        )
+
+
+def _credential(environment: HubEnvironment, which: str) -> Path | None:
+    if environment.credentials is None:
+        return None
+    path = environment.credentials / _CREDENTIALS[which]
+    return path if path.exists() else None
