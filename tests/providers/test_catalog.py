@@ -17,11 +17,11 @@ from assay_nb.providers.catalog import (
     MODELS,
     estimate_cost,
     find_model,
-    find_retirement,
     parse_model,
     suggest_model,
     table_age_days,
 )
+from assay_nb.retirements import find_retirement
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from assay_nb.providers import catalog, get_provider
 from assay_nb.providers.base import Credential
 from assay_nb.providers.origins import parse_endpoint
 from assay_nb.providers.setup import SETUP
+from assay_nb.retirements import find_retirement
 
 if TYPE_CHECKING:
     from assay_nb.providers.base import ListedModel
@@ -456,6 +457,7 @@ def _time(seconds: int) -> str:
 
 
 def _known(model: catalog.Model) -> ModelFacts:
+    retires = find_retirement(model.id)
     return ModelFacts(
         name=model.id,
         provider=model.provider,
@@ -463,7 +465,7 @@ def _known(model: catalog.Model) -> ModelFacts:
         max_output=model.max_output,
         input_price=_price(model, Usage(1000, 0)),
         output_price=_price(model, Usage(0, 1000)),
-        retires=model.retires.isoformat() if model.retires else None,
+        retires=retires.isoformat() if retires else None,
         note="demo" if model.id == catalog.DEMO_MODEL else "",
     )
 

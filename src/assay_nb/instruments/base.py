@@ -9,7 +9,7 @@ a test drives it with a list of replies. Nothing in this room can reach a provid
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from assay_nb.messages import Reply, Request, Usage
@@ -41,7 +41,7 @@ class Provenance:
     workspace: str = ""
     provider: str = ""
     model: str = ""
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     cost: float | None = None
     seconds: float | None = None
     requests: int = 0

@@ -39,7 +39,6 @@ class Model:
         max_output: Tokens of a reply at most, thinking included.
         temperature: Whether sampling parameters are taken. `without reasoning`: only with effort `none`.
         thinking: How it thinks unless told: not at all, only on request, as it sees fit, or always.
-        retires: When the provider has announced to shut it down.
     """
 
     id: str
@@ -48,7 +47,6 @@ class Model:
     max_output: int
     temperature: Temperature = "refused"
     thinking: Thinking = "adaptive"
-    retires: date | None = None
 
 
 def _anthropic(
@@ -64,16 +62,13 @@ def _anthropic(
     )
 
 
-def _openai(
-    name: str, temperature: Temperature = "without reasoning", retires: date | None = None
-) -> Model:
+def _openai(name: str, temperature: Temperature = "without reasoning") -> Model:
     return Model(
         id=name,
         provider="openai",
         context=1_050_000,
         max_output=128_000,
         temperature=temperature,
-        retires=retires,
     )
 
 
@@ -105,25 +100,6 @@ MODELS: dict[str, Model] = {
         _google("gemini-4-argon"),
     )
 }
-
-RETIREMENTS: dict[str, date] = {
-    "gpt-5": date(2026, 12, 11),
-    "gpt-5-mini": date(2026, 12, 11),
-    "gpt-5-nano": date(2026, 12, 11),
-    "o3": date(2026, 12, 11),
-    "gpt-4.1": date(2027, 1, 14),
-    "gpt-4.1-mini": date(2027, 1, 14),
-    "gpt-4o": date(2027, 1, 14),
-    "gpt-4o-mini": date(2027, 1, 14),
-    "gpt-5.1": date(2027, 4, 1),
-    "gpt-5.4-nano": date(2027, 4, 1),
-    "gpt-4.1-nano": date(2026, 10, 23),
-    "gpt-3.5-turbo": date(2026, 10, 23),
-    "gpt-4-turbo": date(2026, 10, 23),
-    "o1": date(2026, 10, 23),
-    "o4-mini": date(2026, 10, 23),
-}
-"""Shutdown dates of models that are still asked for by habit."""
 
 _FAMILIES: tuple[tuple[str, ProviderId], ...] = (
     ("claude", "anthropic"),
@@ -183,12 +159,6 @@ def suggest_model(model: str, provider: ProviderId | None = None) -> str | None:
     names = [name for name, known in MODELS.items() if provider in {None, known.provider}]
     near = difflib.get_close_matches(model.lower(), names, n=1, cutoff=0.6)
     return f"{MODELS[near[0]].provider}/{near[0]}" if near else None
-
-
-def find_retirement(model: str) -> date | None:
-    """Return the day on which the provider shuts a model down, where it has said so."""
-    known = find_model(model)
-    return known.retires if known and known.retires else RETIREMENTS.get(model)
 
 
 def table_age_days(today: date) -> int:

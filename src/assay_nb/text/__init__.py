@@ -1,0 +1,1 @@
+"""Pure functions on strings: segments, anchors, edits, templates, credentials by their shape."""

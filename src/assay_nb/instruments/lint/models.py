@@ -64,38 +64,11 @@ _FAMILIES: Mapping[str, ModelFacts] = {
     "gemini-4": _GEMINI,
 }
 
-_RETIRED: Mapping[str, date] = {
-    "gpt-3.5-turbo": date(2026, 10, 23),
-    "gpt-4-turbo": date(2026, 10, 23),
-    "gpt-4.1-nano": date(2026, 10, 23),
-    "o1": date(2026, 10, 23),
-    "o4-mini": date(2026, 10, 23),
-    "gpt-5": date(2026, 12, 11),
-    "gpt-5-mini": date(2026, 12, 11),
-    "gpt-5-nano": date(2026, 12, 11),
-    "o3": date(2026, 12, 11),
-    "gpt-4.1": date(2027, 1, 14),
-    "gpt-4.1-mini": date(2027, 1, 14),
-    "gpt-4o": date(2027, 1, 14),
-    "gpt-4o-mini": date(2027, 1, 14),
-    "gpt-5.1": date(2027, 4, 1),
-    "gpt-5.4-nano": date(2027, 4, 1),
-}
-
 
 def find_facts(model: str | None) -> ModelFacts | None:
     """Return what is known about the model, or None for one that is not in the table."""
     fitting = [beginning for beginning in _FAMILIES if (model or "").startswith(beginning)]
     return _FAMILIES[max(fitting, key=len)] if fitting else None
-
-
-def find_retirement(model: str | None) -> date | None:
-    """Return the day on which the model is, or was, shut down; None when none is known.
-
-    A dated snapshot (`gpt-4o-2024-08-06`) goes with its family.
-    """
-    name, _, _ = (model or "").partition("-20")
-    return _RETIRED.get(name)
 
 
 def refused_knobs(model: str | None, knobs: Mapping[str, Any]) -> list[str]:
