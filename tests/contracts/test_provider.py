@@ -101,12 +101,23 @@ def subject(request: pytest.FixtureRequest, egress: Egress, fake: FakeProviders)
 
 
 async def test_text_arrives_piece_by_piece_and_whole(subject: Subject, fake: FakeProviders) -> None:
-    fake.answers("Good", " ", "prompt, naïve — 日本\u2028.")
+    fake.answers("Good", " ", "prompt, naïve — 日本\u2028 👩‍🔬.")
 
     events = await subject.ask()
 
-    assert text_of(events) == "Good prompt, naïve — 日本\u2028."
+    assert text_of(events) == "Good prompt, naïve — 日本\u2028 👩‍🔬."
     assert [type(event) for event in events].count(TextDelta) == 3
+
+
+async def test_half_a_surrogate_pair_does_not_end_the_reply(
+    subject: Subject, fake: FakeProviders
+) -> None:
+    fake.answers("before", "\ud83d", "after")
+
+    text = text_of(await subject.ask())
+
+    assert text.startswith("before")
+    assert text.endswith("after")
 
 
 async def test_last_event_is_the_only_stop(subject: Subject) -> None:
@@ -281,14 +292,18 @@ async def test_schema_goes_in_the_providers_own_parameter(
 
 
 async def test_refused_schema_goes_in_the_prompt_and_the_model_is_remembered(
-    subject: Subject, fake: FakeProviders
+    subject: Subject, egress: Egress, fake: FakeProviders
 ) -> None:
     fake.refuse_schema = True
     fake.answers('{"score": 7}')
 
     first = await subject.ask(schema=SCHEMA)
     tried = len(fake.calls)
-    second = await subject.ask(schema=SCHEMA)
+    another = make_provider(subject.wire, egress, fake)
+    stream = another.stream(
+        make_request(schema=SCHEMA), model="a-model", credential=subject.credential
+    )
+    second = await collect(stream)
 
     assert text_of(first) == text_of(second) == '{"score": 7}'
     assert "JSON Schema" in fake.calls[-1].text

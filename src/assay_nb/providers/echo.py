@@ -17,6 +17,8 @@ _MARKER = re.compile(rb"sk-(?:ant-(?:[a-z]+\d\d-)?|proj-|svcacct-|admin-|or-v1-)
 """The public beginning of a key, the same in everybody's."""
 
 _FRAGMENT = 12
+_SUSPECT = 4
+_REMEMBERED = 6 * _FRAGMENT  # the longest form: JSON escapes
 
 _KINDS = (str.islower, str.isupper, str.isdigit)
 
@@ -27,13 +29,15 @@ class EchoScanner:
     It keeps no key, only two short fragments: one from where the secret part begins, so that nothing
     secret has passed when it is noticed, and one from near the end. Each is looked for as it is, in
     base64 at any alignment, percent-encoded, JSON-escaped and in hex. A form that straddles two pieces
-    is found, because a tail that could be its beginning is held back until the next piece.
+    is found: the last bytes are remembered, and a tail that is likely its beginning is held back until
+    the next piece. Three characters are no likelihood; holding those back would make text stutter.
 
     An upstream that wants to hide a key can always do so. This is for the ones that do not.
     """
 
     def __init__(self) -> None:
         self._needles: tuple[bytes, ...] = ()
+        self._passed = b""
         self._held = b""
 
     def arm(self, key: bytes | bytearray | memoryview) -> None:
@@ -50,17 +54,20 @@ class EchoScanner:
 
     def disarm(self) -> None:
         """Forget the fragments, and what was held back."""
-        self._needles, self._held = (), b""
+        self._needles, self._passed, self._held = (), b"", b""
 
     def feed(self, piece: bytes) -> bytes | None:
         """Return what may be passed on by now, or None when the key is in it."""
-        data = self._held + piece if self._held else piece
-        if any(needle in data for needle in self._needles):
+        if not self._needles:
+            return piece
+        data = self._passed + self._held + piece
+        if self.has_echo(data):
             self.disarm()
             return None
-        cut = self._suspect_from(data)
-        self._held = data[cut:]
-        return data[:cut]
+        start = len(self._passed)
+        cut = max(start, self._suspect_from(data))
+        self._passed, self._held = data[max(0, cut - _REMEMBERED) : cut], data[cut:]
+        return data[start:cut]
 
     def flush(self) -> bytes:
         """Return what was held back; the stream is over, so it was no beginning of anything."""
@@ -77,7 +84,7 @@ class EchoScanner:
         for needle in self._needles:
             at = data.find(needle[:1], max(0, len(data) - len(needle) + 1), first)
             while at != -1:
-                if needle.startswith(data[at:]):
+                if len(data) - at >= _SUSPECT and needle.startswith(data[at:]):
                     first = at
                     break
                 at = data.find(needle[:1], at + 1, first)

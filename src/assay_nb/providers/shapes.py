@@ -42,7 +42,6 @@ class Adapter(Generic[Shape]):
     def __init__(self, egress: Egress, *, retry: Retry | None = None) -> None:
         self._egress = egress
         self._retry = retry or Retry()
-        self._taken: dict[tuple[str, str, bool], Shape] = {}
         logs.install()
 
     # --- what a subclass says
@@ -94,15 +93,15 @@ class Adapter(Generic[Shape]):
     async def _stream(
         self, request: Request, model: str, credential: Credential
     ) -> AsyncGenerator[ProviderEvent, None]:
-        known = (credential.destination.endpoint, model, request.schema is not None)
-        taken = self._taken.get(known)
+        known = (self.id, credential.destination.endpoint, model, request.schema is not None)
+        taken: Shape | None = self._egress.learnt.get(known)
         shapes = [taken] if taken else list(self.shapes(request, model, credential))
         while True:
             shape = shapes.pop(0)
             try:
                 async with aclosing(self._retried(request, model, credential, shape)) as events:
                     async for event in events:
-                        self._taken[known] = shape
+                        self._egress.learnt[known] = shape
                         yield event
                 return
             except ProviderError as exc:

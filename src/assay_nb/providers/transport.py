@@ -131,13 +131,14 @@ class Exchange:
 
         A model that spells a key out, one token per frame, is not noticed on the wire.
         """
-        passed = self._text_echo.feed(text.encode())
+        # A model may emit half of a surrogate pair, which nothing further on could write down.
+        passed = self._text_echo.feed(text.encode("utf-8", "surrogatepass"))
         if passed is None:
             raise self._echoed()
-        return passed.decode()
+        return passed.decode("utf-8", "replace")
 
     def flush_text(self) -> str:
-        return self._text_echo.flush().decode()
+        return self._text_echo.flush().decode("utf-8", "replace")
 
     async def close(self) -> None:
         """Close the connection unless the response was read to its end, and forget the key's traces."""
@@ -460,6 +461,10 @@ class Egress:
 
     One TLS context for all, one pool per event loop. Nothing is read from the environment: proxy and
     certificate authorities are arguments, and `SSLKEYLOGFILE`, `.netrc` and cookies have no effect.
+
+    Attributes:
+        limits: How much and how long.
+        learnt: What endpoints and models turned out to take, kept by the adapters.
     """
 
     def __init__(
@@ -482,6 +487,7 @@ class Egress:
                 asked where a proxy is in between, since that resolves by itself.
         """
         self.limits = limits or Limits()
+        self.learnt: dict[object, Any] = {}
         self._proxy = proxy
         self._no_proxy = [
             part.strip().lower() for part in (no_proxy or "").split(",") if part.strip()
