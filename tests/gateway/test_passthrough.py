@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 
+import aiohttp
+import anyio
 import pytest
 from anyio.to_thread import run_sync
 
-from tests.fakes.providers import Answer, FakeProviders, only
+from assay_nb.errors import PermissionDenied
+from assay_nb.gateway import passthrough
+from assay_nb.gateway.upstream import KeyedRequest
+from tests.canaries import find_canary
+from tests.fakes.providers import FakeProviders, only
+from tests.gateway.members import Member, ask_raw, calls_of, join, open_stream, post, post_bytes
 from tests.gateway.stage import Stage
 
 pytestmark = pytest.mark.anyio
@@ -20,29 +31,13 @@ pytestmark = pytest.mark.anyio
 TEXT = "Better said."
 
 
-@dataclass
-class Member:
-    """A person with a key in their personal workspace, and the base URLs that their SDKs are given."""
-
-    stage: Stage
-    token: str
-    workspace: str
-    key: str
-
-    def base(self, provider: str, workspace: str = "personal") -> str:
-        return f"{self.stage.url}providers/{workspace}/{provider}"
-
-
 MakeMember = Callable[..., Awaitable[Member]]
 
 
 @pytest.fixture
 def make_member(stage: Stage) -> MakeMember:
-    async def make(provider: Any = "anthropic", user: str = "ada") -> Member:
-        token = stage.token(user)
-        workspace = (await stage.ask("GET", "api/v1/me", token))[1]["workspaces"][0]["id"]
-        key = await stage.store_key(workspace, provider)
-        return Member(stage, token, workspace, key)
+    async def make(provider: str = "anthropic", user: str = "ada") -> Member:
+        return await join(stage, provider, user)
 
     return make
 
@@ -172,3 +167,485 @@ async def test_official_sdk_is_answered_on_the_workspaces_key(
     assert answers == [TEXT, TEXT]
     assert [call.key for call in fake.calls] == [member.key, member.key]
     assert member.token not in json.dumps([call.headers for call in fake.calls])
+
+
+async def test_llm_command_is_answered_on_the_workspaces_key(
+    make_member: MakeMember, fake: FakeProviders, tmp_path: Path
+) -> None:
+    """A client that nobody here wrote, set up as its own documentation says."""
+    pytest.importorskip("llm")
+    fake.answers("Better ", "said.")
+    member = await make_member("openai")
+    (tmp_path / "extra-openai-models.yaml").write_text(
+        "- model_id: ours\n  model_name: m\n  api_key_name: hub\n"
+        f"  api_base: {member.base('openai')}\n"
+    )
+    (tmp_path / "keys.json").write_text(json.dumps({"hub": member.token}))
+    environment = {**os.environ, "LLM_USER_PATH": str(tmp_path)}
+    command = [sys.executable, "-m", "llm", "prompt", "-m", "ours", "hi"]
+
+    done = await anyio.run_process(command, env=environment, stdin=DEVNULL, check=False)
+
+    assert done.stderr == b""
+    assert done.stdout.decode().strip() == TEXT
+    assert only(fake.calls).key == member.key
+
+
+@pytest.mark.parametrize("version", ["", "/v1"], ids=["bare", "with version"])
+async def test_base_url_is_taken_with_and_without_its_version(
+    version: str, make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("openai")
+
+    await ask_chat_async(member.base("openai") + version, member.token, stream=False)
+
+    assert only(fake.calls).path == "/openai/v1/chat/completions"
+
+
+# --- byte by byte
+
+
+async def test_bytes_pass_unchanged_in_both_directions(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("openai")
+    fake.answers(*[f"Zeile {n} ☂ " for n in range(500)])
+    noise = os.urandom(300_000)
+    direct = await post_bytes(f"{fake.endpoint('openai')}/files", member.key, noise)
+
+    passed = await post_bytes(member.base("openai") + "/files", member.token, noise)
+
+    assert passed == direct
+    assert [call.raw for call in fake.calls] == [noise, noise]
+
+
+async def test_streamed_upload_arrives_whole(make_member: MakeMember, fake: FakeProviders) -> None:
+    """A body without a length, as multipart uploads are."""
+    member = await make_member("openai")
+    pieces = [os.urandom(70_000) for _ in range(5)]
+
+    async def upload() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+
+    await post_bytes(member.base("openai") + "/files", member.token, upload())
+
+    assert only(fake.calls).raw == b"".join(pieces)
+
+
+async def test_first_words_come_before_the_last_are_spoken(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("anthropic")
+    fake.answers("early", "late", fault="stall", fault_after=1)
+
+    async with open_stream(member, "anthropic") as response:
+        seen = b""
+        with anyio.fail_after(5):
+            while b"early" not in seen:
+                seen += await response.content.readany()
+
+    assert b"late" not in seen
+
+
+async def test_unknown_length_and_unknown_content_pass(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("anthropic")
+    fake.answers(status=529)
+
+    status, answer = await ask_raw(member, "anthropic", "v1/messages", {"model": "m"})
+
+    assert (status, answer["error"]["type"]) == (529, "overloaded_error")
+
+
+# --- headers
+
+
+async def test_only_listed_headers_leave(make_member: MakeMember, fake: FakeProviders) -> None:
+    member = await make_member("openai")
+    given = {
+        "Cookie": "session=1",
+        "Forwarded": "for=10.0.0.1",
+        "OpenAI-Beta": "assistants=v2",
+        "OpenAI-Organization": "org-other",
+        "OpenAI-Project": "proj-other",
+        "X-Forwarded-Host": "evil.example",
+        "X-Goog-User-Project": "other",
+        "X-HTTP-Method-Override": "DELETE",
+        "X-Stainless-OS": "Linux",
+    }
+
+    await ask_raw(member, "openai", "responses", {"model": "m"}, headers=given)
+
+    assert set(only(fake.calls).headers) == {
+        "accept", "accept-encoding", "authorization", "content-length", "content-type", "host",
+        "openai-beta", "user-agent",
+    }  # fmt: skip
+    assert only(fake.calls).headers["host"] == f"127.0.0.1:{fake.port}"
+
+
+async def test_only_listed_headers_come_back(make_member: MakeMember, fake: FakeProviders) -> None:
+    member = await make_member("anthropic")
+    fake.answers(
+        "hi",
+        headers={
+            "Access-Control-Allow-Origin": "*",
+            "Anthropic-Organization-Id": "org-1",
+            "Anthropic-RateLimit-Requests-Remaining": "7",
+            "Clear-Site-Data": '"cookies"',
+            "Content-Security-Policy": "default-src *",
+            "Set-Cookie": "track=1",
+        },
+    )
+
+    async with post(member, "anthropic", "v1/messages", {"model": "m"}) as response:
+        headers = response.headers
+
+    assert headers["Anthropic-RateLimit-Requests-Remaining"] == "7"
+    assert headers["request-id"] == "req_fake"
+    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["Cache-Control"] == "no-store"
+    gone = {
+        "Access-Control-Allow-Origin",
+        "Anthropic-Organization-Id",
+        "Clear-Site-Data",
+        "Set-Cookie",
+    }
+    assert gone.isdisjoint(headers)
+
+
+@pytest.mark.parametrize("header", ["Authorization", "x-api-key", "x-goog-api-key"])
+@pytest.mark.parametrize("provider", ["anthropic", "openai", "google"])
+async def test_token_is_taken_where_any_sdk_puts_its_key(
+    header: str, provider: str, make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member(provider)
+    value = f"Bearer {member.token}" if header == "Authorization" else member.token
+
+    async with member.stage.http.get(
+        member.base(provider) + "/v1/models", headers={header: value}
+    ) as response:
+        assert response.status == 200
+
+    sent = only(fake.calls).headers
+    assert only(fake.calls).key == member.key
+    assert member.token not in json.dumps(sent)
+
+
+async def test_request_object_is_rid_of_the_key_when_its_head_is_written(
+    make_member: MakeMember, fake: FakeProviders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    send = KeyedRequest.send
+
+    async def watched(self: KeyedRequest, conn: Any) -> Any:
+        assert not find_canary(repr(self.headers), member.key)
+        response = await send(self, conn)
+        seen.append((dict(self.headers), dict(response.request_info.headers)))
+        return response
+
+    member = await make_member("google")
+    monkeypatch.setattr(KeyedRequest, "send", watched)
+    await ask_raw(member, "google", "v1beta/models/m:generateContent", {})
+
+    assert only(fake.calls).key == member.key
+    assert seen
+    assert not find_canary(repr(seen), member.key)
+
+
+# --- what ends a call
+
+
+async def test_hanging_up_closes_the_providers_connection(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("anthropic")
+    fake.answers("early", "late", fault="stall", fault_after=1)
+
+    async with open_stream(member, "anthropic") as response:
+        await response.content.readany()
+        left = time.monotonic()
+        response.close()
+    await run_sync(fake.calls[0].closed.wait, 5)
+
+    closed = fake.calls[0].closed_at
+    assert closed is not None
+    assert closed - left < 1.0  # 0.2 s on a machine of its own: benchmarks/gateway.py
+
+
+async def test_member_who_is_taken_out_hears_no_more(
+    stage: Stage, make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("anthropic")
+    fake.answers("early", "late", fault="stall", fault_after=1)
+
+    async with open_stream(member, "anthropic") as response:
+        await response.content.readany()
+        reason = PermissionDenied("The call was ended: you are no longer a member.")
+        stage.services.running.end("ada", bytes.fromhex(member.workspace), reason)
+        with anyio.fail_after(5):
+            rest = await response.content.read()
+
+    assert b"no longer a member" in rest
+    assert await run_sync(fake.calls[0].closed.wait, 5)
+
+
+async def test_silence_is_ended(
+    make_member: MakeMember, fake: FakeProviders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passthrough, "IDLE", 0.3)
+    member = await make_member("anthropic")
+    fake.answers("early", "late", fault="stall", fault_after=1)
+
+    with anyio.fail_after(10):
+        async with open_stream(member, "anthropic") as response:
+            heard = await response.content.read()
+
+    assert b"was silent for too long" in heard
+    assert await run_sync(fake.calls[0].closed.wait, 5)
+
+
+@pytest.mark.parametrize("fault", ["drip", "flood"])
+async def test_answer_without_end_is_ended_with_the_time_that_calls_have(
+    fault: str, make_stage: Any, fake: FakeProviders
+) -> None:
+    stage = await make_stage(limits={"call_seconds": 1})
+    member = await join(stage, "anthropic")
+    fake.answers("early", fault=fault)
+
+    with anyio.fail_after(10):
+        async with open_stream(member, "anthropic") as response:
+            heard = await response.content.read()
+
+    assert b"took longer than a call may" in heard
+    assert stage.services.limiter.running == 0
+
+
+async def test_slot_is_free_again_however_a_call_ends(
+    stage: Stage, make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("anthropic")
+
+    for answer in ({}, {"status": 500}, {"fault": "cut"}, {"fault": "html"}, {"status": 401}):
+        fake.answers("x", **answer)
+        with suppress(aiohttp.ClientError):
+            await ask_raw(member, "anthropic", "v1/messages", {"model": "m", "stream": True})
+
+    assert stage.services.limiter.running == 0
+    assert len(stage.services.running) == 0
+
+
+# --- what is refused, and in which words
+
+
+async def test_provider_that_refuses_the_key_is_not_quoted(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("openai")
+    fake.answers("x", fault="echo_error")
+
+    status, answer = await ask_raw(member, "openai", "responses", {"model": "m"})
+
+    assert (status, answer["error"]["code"]) == (502, "provider_auth")
+    assert "does not accept the key of 'personal'" in answer["error"]["message"]
+    assert not find_canary(json.dumps(answer), member.key)
+
+
+async def test_sdk_shows_what_the_gateway_says(
+    stage: Stage, make_member: MakeMember, fake: FakeProviders
+) -> None:
+    from openai import APIStatusError
+
+    member = await make_member("anthropic")
+
+    with pytest.raises(APIStatusError, match="has no OpenAI key") as caught:
+        await ask_chat_async(member.base("openai"), member.token, stream=False)
+
+    assert caught.value.status_code == 409
+    assert fake.calls == []
+
+
+async def test_provider_that_cannot_be_reached_is_named(
+    stage: Stage, make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("anthropic")
+    await run_sync(fake.__exit__, None, None, None)
+
+    status, answer = await ask_raw(member, "anthropic", "v1/messages", {"model": "m"})
+    await run_sync(fake.restart)
+
+    assert status == 502
+    assert answer["error"]["message"] == f"{fake.origin} cannot be reached."
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ({"fault": "html"}, "a web page"),
+        ({"fault": "gzip_bomb"}, "compressed"),
+        ({"status": 307, "location": "http://127.0.0.1:9/"}, "redirect"),
+    ],
+)
+async def test_what_is_no_answer_is_not_passed_on(
+    answer: dict[str, Any], text: str, make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("anthropic")
+    fake.answers("x", **answer)
+
+    status, told = await ask_raw(member, "anthropic", "v1/messages", {"model": "m"})
+
+    assert status == 502
+    assert text in told["error"]["message"]
+
+
+@pytest.mark.parametrize("fault", ["cut", "reset"])
+async def test_answer_that_is_cut_off_does_not_look_whole(
+    fault: str, make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("anthropic")
+    fake.answers("early", "late", fault=fault)
+
+    async with open_stream(member, "anthropic") as response:
+        heard = await response.content.read()
+
+    assert b"event: error" in heard
+    assert b"The connection to Anthropic was cut" in heard
+
+
+async def test_request_larger_than_the_limit_is_refused_before_it_is_sent(
+    make_stage: Any, fake: FakeProviders
+) -> None:
+    stage = await make_stage(limits={"passthrough_body": 100_000})
+    member = await join(stage, "openai")
+
+    status, answer = await ask_raw(member, "openai", "responses", {"input": "x" * 100_000})
+
+    assert (status, answer["error"]["code"]) == (413, "too_large")
+    assert fake.calls == []
+
+
+async def test_upload_that_grows_past_the_limit_is_cut_off(
+    make_stage: Any, fake: FakeProviders
+) -> None:
+    stage = await make_stage(limits={"passthrough_body": 100_000})
+    member = await join(stage, "openai")
+
+    async def upload() -> AsyncIterator[bytes]:
+        for _ in range(10):
+            yield b"x" * 50_000
+            await asyncio.sleep(0.01)
+
+    answer = await post_bytes(member.base("openai") + "/files", member.token, upload())
+
+    assert json.loads(answer)["error"]["code"] == "too_large"
+    assert stage.services.limiter.running == 0
+
+
+# --- the operator's lists
+
+
+@pytest.mark.parametrize(
+    ("provider", "path", "body"),
+    [
+        ("google", "v1beta/models/gemini-ultra:generateContent", {}),
+        ("google", "v1beta/models/%67emini-ultra:generateContent", {}),
+        ("anthropic", "v1/messages", {"model": "claude-opus"}),
+        ("openai", "responses", {"model": "gpt-6"}),
+    ],
+)
+async def test_model_that_is_not_listed_is_refused(
+    provider: str, path: str, body: Any, make_stage: Any, fake: FakeProviders
+) -> None:
+    stage = await make_stage(
+        allow_models=("google/gemini-*-flash", "anthropic/claude-haiku", "openai/gpt-mini")
+    )
+    member = await join(stage, provider)
+
+    status, answer = await ask_raw(member, provider, path, body)
+
+    assert (status, answer["error"]["code"]) == (403, "permission_denied")
+    assert "does not use the model" in answer["error"]["message"]
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model": "gpt-mini", "model": "gpt-6"}',
+        b'{"model": "gpt-mini", "Model": "gpt-6"}',
+        b'{"model": ["gpt-mini"]}',
+        b'{"input": {"model": "gpt-mini"}}',
+        b'["gpt-mini"]',
+        b"--form\r\nmodel=gpt-mini",
+        b"[" * 100_000,
+    ],
+)
+async def test_body_that_two_programs_could_read_two_models_from_is_refused(
+    body: bytes, make_stage: Any, fake: FakeProviders
+) -> None:
+    stage = await make_stage(allow_models=("openai/gpt-mini",))
+    member = await join(stage, "openai")
+
+    answer = await post_bytes(member.base("openai") + "/responses", member.token, body)
+
+    assert json.loads(answer)["error"]["code"] == "permission_denied"
+    assert fake.calls == []
+
+
+async def test_listed_model_passes_and_is_logged(make_stage: Any, fake: FakeProviders) -> None:
+    stage = await make_stage(allow_models=("openai/gpt-mini",))
+    member = await join(stage, "openai")
+
+    status, _ = await ask_raw(member, "openai", "responses", {"model": "gpt-mini"})
+
+    assert status == 200
+    assert only(fake.calls).body == {"model": "gpt-mini"}
+    assert (await calls_of(member))[0]["model"] == "gpt-mini"
+
+
+async def test_provider_that_is_not_listed_is_refused(make_stage: Any, fake: FakeProviders) -> None:
+    stage = await make_stage(allow_providers=("openai",))
+    member = await join(stage, "anthropic")
+
+    status, _ = await ask_raw(member, "anthropic", "v1/messages", {"model": "m"})
+
+    assert status == 403
+    assert fake.calls == []
+
+
+# --- the calls log
+
+
+async def test_call_is_logged_without_its_content(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("google")
+    path = "v1beta/models/gemini-flash:generateContent"
+
+    await ask_raw(member, "google", path, {"contents": "the secret plan"})
+
+    logged = (await calls_of(member))[0]
+    expected = {
+        "user": "ada",
+        "instrument": "pass-through",
+        "provider": "google",
+        "model": "gemini-flash",
+        "funding": "workspace",
+        "status": "ok",
+    }
+    assert expected.items() <= logged.items()
+    assert logged["input_tokens"] is None
+    assert "secret plan" not in json.dumps(logged) + "".join(member.stage.lines)
+
+
+async def test_failed_call_is_logged_as_what_it_was(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("anthropic")
+    fake.answers(status=429, retry_after="3")
+
+    async with post(member, "anthropic", "v1/messages", {"model": "m"}) as response:
+        assert (response.status, response.headers["Retry-After"]) == (429, "3")
+
+    assert (await calls_of(member))[0]["status"] == "rate_limited"
