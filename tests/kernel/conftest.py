@@ -1,79 +1,55 @@
-"""A vault with keys that lead to a scripted provider, and real kernels that use it."""
+"""One vault, one scripted provider and one kernel for this whole folder: starting a kernel takes seconds."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nbclient import NotebookClient
-from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_notebook
-from tests.canaries import make_canary
+
 from tests.fakes.providers import FakeProviders
-
-from assay_nb.config import load_config
-from assay_nb.engine.session import Session
-from assay_nb.messages import PROVIDERS, ProviderId
+from tests.kernel.kernels import Kernel, open_kernel
+from tests.kernel.stage import Stage, open_stage
 
 
-@pytest.fixture
-def fake() -> Iterator[FakeProviders]:
-    with FakeProviders() as fake:
-        yield fake
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home directory of the kernel, and where it works."""
+    return tmp_path_factory.mktemp("kernel")
 
 
-@pytest.fixture
-def keys() -> dict[ProviderId, str]:
-    return {provider: make_canary(provider) for provider in PROVIDERS}
-
-
-@pytest.fixture
-def vault(
-    home: Path, monkeypatch: pytest.MonkeyPatch, fake: FakeProviders, keys: dict[ProviderId, str]
-) -> Iterator[Path]:
-    """The directory of a vault whose personal workspace has a key for each provider."""
-    place = home / "vault"
-    monkeypatch.setenv("ASSAY_HOME", str(place))
-    fake.keys = set(keys.values())
-    session = Session(load_config(), say=lambda _: None)
-    for provider, key in keys.items():
-        store_key(session, provider, key, fake.endpoint(provider))
-    session.close()
-    yield place
-
-
-def store_key(session: Session, provider: ProviderId, key: str, endpoint: str) -> None:
-    async def save() -> None:
-        await session.control.set_key(
-            None, provider, bytearray(key.encode()), endpoint=endpoint, check=False
-        )
-
-    session.portal.call(save)
-
-
-RunNotebook = Callable[..., NotebookNode]
+@pytest.fixture(scope="session")
+def _stage(place: Path) -> Iterator[Stage]:
+    with open_stage(place / "vault") as stage:
+        yield stage
 
 
 @pytest.fixture
-def run_notebook(tmp_path: Path) -> RunNotebook:
-    """Execute cells in a real kernel, as nbconvert does, and return the notebook with its outputs."""
-
-    def run(*cells: str, allow_errors: bool = False) -> NotebookNode:
-        notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "", "language": "python"}
-        client = NotebookClient(
-            notebook,
-            timeout=60,
-            allow_errors=allow_errors,
-            resources={"metadata": {"path": str(tmp_path)}},
-        )
-        return client.execute(env=dict(os.environ))
-
-    return run
+def stage(_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """The vault with a key for each provider; the provider is as it was before the last test."""
+    monkeypatch.setenv("ASSAY_HOME", str(_stage.home))
+    _stage.reset()
+    return _stage
 
 
-def interpreter() -> str:
-    return sys.executable
+@pytest.fixture
+def fake(stage: Stage) -> FakeProviders:
+    return stage.fake
+
+
+@pytest.fixture(scope="session")
+def _kernel(_stage: Stage, place: Path) -> Iterator[Kernel]:
+    surroundings = {
+        "ASSAY_HOME": str(_stage.home),
+        "HOME": str(place),
+        "IPYTHONDIR": str(place / ".ipython"),
+        "KEY_TO_TAKE_OVER": _stage.keys["google"],
+    }
+    with open_kernel(place, surroundings) as kernel:
+        yield kernel
+
+
+@pytest.fixture
+def kernel(_kernel: Kernel, stage: Stage) -> Kernel:
+    """A kernel that works on the vault, shared: names and workspaces of earlier tests may be there."""
+    return _kernel

@@ -106,6 +106,9 @@ class Kernel:
                 reply = self.client.get_shell_msg(timeout=WAIT)
                 if reply["parent_header"].get("msg_id") == message:
                     ran.reply = reply["content"]
+            if until is not None and until(ran):
+                until = None
+                then()
             if not self.client.iopub_channel.msg_ready():
                 time.sleep(0.005)
                 continue
@@ -113,9 +116,6 @@ class Kernel:
             if note["parent_header"].get("msg_id") == message:
                 idle |= note["content"].get("execution_state") == "idle"
                 _take(ran, note)
-                if until is not None and until(ran):
-                    until = None
-                    then()
         return ran
 
     def complete(self, code: str) -> list[str]:
@@ -156,7 +156,7 @@ def _take(ran: Ran, note: dict[str, Any]) -> None:
 
 @contextmanager
 def open_kernel(
-    folder: Path, environment: Mapping[str, str] = {}, *arguments: str
+    folder: Path, environment: Mapping[str, str] = {}, *arguments: str, load: bool = True
 ) -> Generator[Kernel]:
     """Start a kernel in `folder`, with its own output in a file there, and load the extension.
 
@@ -164,6 +164,7 @@ def open_kernel(
         folder: Its working directory.
         environment: What it has besides this process's own variables.
         arguments: More arguments on its command line.
+        load: Whether the extension is loaded.
     """
     log = folder / "kernel.log"
     manager = KernelManager(kernel_name="python3")
@@ -182,7 +183,8 @@ def open_kernel(
         try:
             client.wait_for_ready(timeout=WAIT)
             kernel = Kernel(manager, client, log)
-            kernel.run("%load_ext assay_nb")
+            if load:
+                kernel.run("%load_ext assay_nb")
             yield kernel
         finally:
             client.stop_channels()

@@ -1,18 +1,18 @@
-"""The magics in a real kernel, as a notebook runs them."""
+"""The magics in a real kernel: what a notebook shows while a call runs, and what it keeps."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-import pytest
-from jupyter_client.manager import start_new_kernel
-from nbclient.exceptions import CellExecutionError
-from tests.fakes.providers import FakeProviders
-from tests.kernel.conftest import RunNotebook
-from tests.kernel.replies import PROMPT, chunks, critique
+from tests.fakes.providers import Answer, FakeProviders
+from tests.kernel.kernels import Kernel, Ran, open_kernel
+from tests.kernel.replies import PROMPT, chunks, critique, improvement, rewriting
+from tests.kernel.stage import Stage
 
 MIME = "application/vnd.assay.critique.v1+json"
+FORMS = {"text/plain", "text/markdown", "text/html"}
+FOUND = "The length is left open."
 
 
 def said(fake: FakeProviders) -> str:
@@ -20,133 +20,290 @@ def said(fake: FakeProviders) -> str:
     return fake.calls[-1].body["messages"][0]["content"]
 
 
-def test_loading_prints_nothing_and_loads_no_sdk(home: Path, run_notebook: RunNotebook) -> None:
+# --- loading ----------------------------------------------------------------------------------------
+
+
+def test_loading_prints_nothing_opens_nothing_and_loads_no_sdk(home: Path, tmp_path: Path) -> None:
     heavy = "anthropic openai google.genai sqlalchemy alembic ipywidgets httpx2 keyring cryptography anyio pydantic"
-    notebook = run_notebook(
-        "import sys, threading\nbefore, threads = set(sys.modules), threading.active_count()",
-        "%load_ext assay_nb",
-        f"print([m for m in '{heavy}'.split() if m in set(sys.modules) - before])",
-        "print(threading.active_count() - threads)",
-    )
+    with open_kernel(tmp_path, load=False) as kernel:
+        kernel.run(
+            "import sys, threading\n"
+            "before, threads, audited = set(sys.modules), threading.active_count(), []\n"
+            "sys.addaudithook(lambda event, a: event in {'socket.connect', 'sqlite3.connect'} and audited.append(event))"
+        )
+        loading = kernel.run("%load_ext assay_nb")
+        after = kernel.run(
+            f"[m for m in '{heavy}'.split() if m in set(sys.modules) - before],"
+            "threading.active_count() - threads, audited"
+        )
 
-    assert notebook.cells[1].outputs == []
-    assert notebook.cells[2].outputs[0].text == "[]\n"
-    assert notebook.cells[3].outputs[0].text == "0\n"
+    assert loading.outputs == []
+    assert after.data["text/plain"] == "([], 0, [])"
+    assert not (home / ".local" / "share" / "assay_nb").exists()
 
 
-def test_critique_leaves_one_output_with_every_form(
-    vault: Path, fake: FakeProviders, run_notebook: RunNotebook
-) -> None:
+def test_reloading_and_unloading_leave_no_magic_behind_and_none_twice(kernel: Kernel) -> None:
+    reloaded = kernel.run("%reload_ext assay_nb")
+    unloaded = kernel.run("%unload_ext assay_nb\n%critique x")
+    kernel.run("%load_ext assay_nb")
+
+    assert reloaded.outputs == []
+    assert unloaded.error == "UsageError" or "not found" in unloaded.text
+    assert kernel.run("%critique -h").error is None
+
+
+# --- what a cell shows ------------------------------------------------------------------------------
+
+
+def test_critique_leaves_one_output_with_every_form(fake: FakeProviders, kernel: Kernel) -> None:
     fake.answers(*chunks(critique()), pause=0.01)
 
-    notebook = run_notebook("%load_ext assay_nb", f"%%critique -o review\n{PROMPT}", "review.score")
+    ran = kernel.run(f"%%critique -o review\n{PROMPT}")
 
-    (output,) = notebook.cells[1].outputs
-    assert set(output.data) == {"text/plain", "text/markdown", "text/html", MIME}
-    assert output.data[MIME]["findings"][0]["problem"] == "The length is left open."
-    assert notebook.cells[2].outputs[0].data["text/plain"] == "5.0"
+    (output,) = ran.outputs
+    assert set(output["data"]) == FORMS | {MIME}
+    assert output["data"][MIME]["findings"][0]["problem"] == FOUND
+    assert kernel.run("review.score").data["text/plain"] == "5.0"
 
 
-def test_prompt_goes_to_the_provider_with_its_braces(
-    vault: Path, fake: FakeProviders, run_notebook: RunNotebook
+def test_each_instrument_leaves_its_own_type(fake: FakeProviders, kernel: Kernel) -> None:
+    fake.queue(Answer(chunks=(improvement(),)), Answer(chunks=(rewriting(),)))
+
+    improved = kernel.run(f"%%improve\n{PROMPT}").data
+    rewritten = kernel.run(f"%%rewrite\n{PROMPT}").data
+    linted = kernel.run(f"%%lint\n{PROMPT}").data
+
+    kinds = [set(data) - FORMS for data in (improved, rewritten, linted)]
+    assert kinds == [
+        {f"application/vnd.assay.{name}.v1+json"} for name in ("improvement", "rewrite", "lint")
+    ]
+
+
+def test_findings_are_shown_while_the_reply_still_streams(
+    fake: FakeProviders, kernel: Kernel
 ) -> None:
-    fake.answers(critique())
+    parts = chunks(critique())
+    fake.answers(*parts, pause=0.5 / len(parts))
 
-    run_notebook("%load_ext assay_nb\nticket = 'no'", '%%critique\n{"a": {ticket}} $HOME {{ticket}} briefly\n')
+    ran = kernel.run(f"%%critique\n{PROMPT}")
+
+    early = [data["text/plain"] for data in ran.drawn[:-1]]
+    assert early[0].startswith("Asking") or "Asking" in early[0]
+    assert any(FOUND in text for text in early)
+
+
+def test_a_reply_of_a_thousand_pieces_is_drawn_at_most_ten_times_a_second(
+    fake: FakeProviders, kernel: Kernel
+) -> None:
+    fake.answers(*chunks(critique(), 2))
+    began = time.monotonic()
+
+    ran = kernel.run(f"%%critique\n{PROMPT}")
+
+    assert len(fake.calls) == 1
+    assert len(ran.drawn) <= 10 * (time.monotonic() - began) + 3
+
+
+def test_only_the_last_state_of_the_display_is_saved(fake: FakeProviders, kernel: Kernel) -> None:
+    fake.answers(*chunks(critique()), pause=0.02)
+
+    ran = kernel.run(f"%%critique\n{PROMPT}")
+
+    assert len(ran.drawn) > 2
+    assert len(ran.outputs) == 1
+    assert MIME in ran.outputs[0]["data"]
+    assert not any(MIME in data for data in ran.drawn[:-1])
+
+
+def test_prompt_goes_to_the_provider_with_its_braces(fake: FakeProviders, kernel: Kernel) -> None:
+    fake.answers(critique())
+    kernel.run("ticket = 'no'")
+
+    kernel.run('%%critique\n{"a": {ticket}} $HOME {{ticket}} briefly\n')
 
     assert '{"a": {ticket}} $HOME {{ticket}} briefly' in said(fake)
 
 
 def test_variable_of_python_is_the_prompt_of_a_line_magic(
-    vault: Path, fake: FakeProviders, run_notebook: RunNotebook
+    fake: FakeProviders, kernel: Kernel
 ) -> None:
     fake.answers(critique())
+    kernel.run(f"draft = {PROMPT!r}")
 
-    run_notebook("%load_ext assay_nb", f"draft = {PROMPT!r}", "%critique draft")
+    kernel.run("%critique draft")
 
     assert "Summarise {{ticket}} briefly." in said(fake)
 
 
-def test_failing_call_fails_the_cell_with_one_line(
-    vault: Path, fake: FakeProviders, run_notebook: RunNotebook
-) -> None:
+# --- what fails -------------------------------------------------------------------------------------
+
+
+def test_failing_call_fails_the_cell_with_one_line(fake: FakeProviders, kernel: Kernel) -> None:
     fake.keys = {"another-key-entirely"}
 
-    notebook = run_notebook("%load_ext assay_nb", f"%%critique\n{PROMPT}", allow_errors=True)
+    ran = kernel.run(f"%%critique\n{PROMPT}")
 
-    (error,) = [o for o in notebook.cells[1].outputs if o.output_type == "error"]
-    assert error.ename == "ProviderAuthError"
-    assert len(error.traceback) == 1
-    assert "keys set" in error.evalue
+    assert ran.error == "ProviderAuthError"
+    assert len(ran.reply["traceback"]) == 1
+    assert "keys set" in ran.reply["evalue"]
 
 
-def test_notebook_stops_at_a_failing_cell(
-    vault: Path, fake: FakeProviders, run_notebook: RunNotebook
+def test_failing_call_takes_away_what_it_had_shown_for_the_time_being(
+    fake: FakeProviders, kernel: Kernel
 ) -> None:
-    fake.answers(status=500)
+    fake.answers(*chunks(critique())[:3], fault="cut", fault_after=3, pause=0.1)
 
-    with pytest.raises(CellExecutionError, match="ProviderUnavailable"):
-        run_notebook("%load_ext assay_nb", f"%%critique\n{PROMPT}")
+    ran = kernel.run(f"%%critique\n{PROMPT}")
+
+    assert ran.error == "ProviderUnavailable"
+    assert ran.data == {"text/plain": ""}
 
 
 def test_score_under_the_bar_fails_the_cell_and_keeps_the_result(
-    vault: Path, fake: FakeProviders, run_notebook: RunNotebook
+    fake: FakeProviders, kernel: Kernel
 ) -> None:
     fake.answers(critique())
 
-    notebook = run_notebook(
-        "%load_ext assay_nb", f"%%critique --fail-under 5.5 -o review\n{PROMPT}", "review.score", allow_errors=True
-    )
+    ran = kernel.run(f"%%critique --fail-under 5.5 -o barred\n{PROMPT}")
 
-    assert [o.output_type for o in notebook.cells[1].outputs] == ["display_data", "error"]
-    assert notebook.cells[2].outputs[0].data["text/plain"] == "5.0"
+    assert [output["output_type"] for output in ran.outputs] == ["display_data", "error"]
+    assert ran.error == "BelowThreshold"
+    assert kernel.run("barred.score").data["text/plain"] == "5.0"
+
+
+def test_verbose_tracebacks_do_not_change_what_an_error_says(
+    fake: FakeProviders, kernel: Kernel
+) -> None:
+    fake.answers(status=500)
+    kernel.run("%xmode Verbose")
+
+    ran = kernel.run(f"%%critique\n{PROMPT}")
+    kernel.run("%xmode Context")
+
+    assert len(ran.reply["traceback"]) == 1
+
+
+# --- what is stopped --------------------------------------------------------------------------------
 
 
 def test_interrupt_closes_the_upstream_connection_and_keeps_what_came(
-    vault: Path, fake: FakeProviders
+    fake: FakeProviders, kernel: Kernel
 ) -> None:
-    whole = critique()
-    fake.answers(*chunks(whole), fault="stall", fault_after=len(chunks(whole)) - 1)
-    manager, client = start_new_kernel(kernel_name="python3")
-    try:
-        client.execute_interactive("%load_ext assay_nb", timeout=30)
-        updates: list[dict[str, object]] = []
-        message = client.execute(f"%%critique -o review\n{PROMPT}")
-        _collect_until_findings(client, updates)
+    whole = chunks(critique())
+    fake.answers(*whole, fault="stall", fault_after=len(whole) - 1)
+    pressed: list[float] = []
 
-        began = time.monotonic()
-        manager.interrupt_kernel()
-        closed = fake.calls[-1].closed.wait(5)
-        closing = time.monotonic() - began
-        reply = client.get_shell_msg(timeout=30)
-        _drain(client, updates)
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
+    def press() -> None:
+        pressed.append(time.monotonic())
+        kernel.interrupt()
 
-    assert reply["parent_header"]["msg_id"] == message
-    assert closed
-    assert closing < 2
-    assert reply["content"]["ename"] == "Interrupted"
-    assert updates[-1][MIME]["provenance"]["stopped"] is True  # type: ignore[index]
-    assert "The length is left open." in str(updates[-1]["text/plain"])
+    ran = kernel.run(
+        f"%%critique -o stopped\n{PROMPT}", until=lambda ran: shows(ran, FOUND), then=press
+    )
+
+    call = fake.calls[-1]
+    assert call.closed.wait(5)
+    assert (call.closed_at or 0) - pressed[0] < 2
+    assert ran.error == "Interrupted"
+    assert ran.data[MIME]["provenance"]["stopped"] is True
+    assert FOUND in ran.data["text/plain"]
 
 
-def _collect_until_findings(client: object, updates: list[dict[str, object]]) -> None:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        message = client.get_iopub_msg(timeout=90)  # type: ignore[attr-defined]
-        if message["msg_type"] in {"display_data", "update_display_data"}:
-            updates.append(message["content"]["data"])
-            if "The length is left open." in str(updates[-1].get("text/plain")):
-                return
-    raise AssertionError("no finding was shown while the reply streamed")
+def test_interrupt_before_anything_came_says_so(fake: FakeProviders, kernel: Kernel) -> None:
+    fake.answers("x", fault="stall_headers")
+
+    ran = kernel.run(
+        f"%%critique\n{PROMPT}",
+        until=lambda ran: bool(fake.arrived.is_set() and ran.drawn),
+        then=kernel.interrupt,
+    )
+
+    assert ran.error == "Interrupted"
+    assert "Stopped before anything had come." in ran.data["text/plain"]
 
 
-def _drain(client: object, updates: list[dict[str, object]]) -> None:
-    while True:
-        message = client.get_iopub_msg(timeout=10)  # type: ignore[attr-defined]
-        if message["msg_type"] in {"display_data", "update_display_data"}:
-            updates.append(message["content"]["data"])
-        if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-            return
+def test_next_cell_works_after_an_interrupt(fake: FakeProviders, kernel: Kernel) -> None:
+    fake.queue(Answer(chunks=("x",), fault="stall_headers"))
+    fake.answers(critique())
+    kernel.run(
+        f"%%critique\n{PROMPT}",
+        until=lambda ran: bool(fake.arrived.is_set() and ran.drawn),
+        then=kernel.interrupt,
+    )
+
+    assert kernel.run(f"%%critique\n{PROMPT}").error is None
+
+
+def shows(ran: Ran, text: str) -> bool:
+    return bool(ran.drawn) and text in ran.drawn[-1].get("text/plain", "")
+
+
+# --- the Python surface, in a notebook --------------------------------------------------------------
+
+
+def test_a_call_can_be_awaited_in_a_cell(fake: FakeProviders, kernel: Kernel) -> None:
+    fake.answers(critique())
+
+    ran = kernel.run(f"from assay_nb import acritique\nawait acritique({PROMPT!r})")
+
+    assert MIME in ran.data
+
+
+def test_many_awaited_calls_run_at_the_same_time(fake: FakeProviders, kernel: Kernel) -> None:
+    fake.answers(critique(), delay=0.3)
+    began = time.monotonic()
+
+    ran = kernel.run(
+        "import asyncio\n"
+        f"done = await asyncio.gather(*(acritique({PROMPT!r}) for _ in range(8)))\nlen(done)"
+    )
+
+    assert ran.data["text/plain"] == "8"
+    assert time.monotonic() - began < 8 * 0.3
+
+
+def test_a_cancelled_call_closes_its_connection(fake: FakeProviders, kernel: Kernel) -> None:
+    fake.answers("x", fault="stall")
+
+    ran = kernel.run(
+        f"task = asyncio.ensure_future(acritique({PROMPT!r}))\n"
+        "await asyncio.sleep(0.5)\ntask.cancel()\n"
+        "try:\n    await task\nexcept asyncio.CancelledError:\n    print('cancelled')"
+    )
+
+    assert ran.text == "cancelled\n"
+    assert fake.calls[-1].closed.wait(5)
+
+
+def test_an_ordinary_call_works_in_a_cell_although_a_loop_runs(
+    fake: FakeProviders, kernel: Kernel
+) -> None:
+    fake.answers(critique())
+
+    assert MIME in kernel.run(f"from assay_nb import critique\ncritique({PROMPT!r})").data
+
+
+# --- %assay -----------------------------------------------------------------------------------------
+
+
+def test_assay_alone_shows_where_one_stands(stage: Stage, kernel: Kernel) -> None:
+    shown = kernel.run("%assay").data["text/plain"]
+
+    assert "Workspace personal" in shown
+    assert all(name in shown for name in stage.keys)
+
+
+def test_a_workspace_chosen_in_a_kernel_is_this_kernels_and_the_next_ones_default(
+    fake: FakeProviders, stage: Stage, kernel: Kernel
+) -> None:
+    kernel.run("%assay workspace create elsewhere")
+    kernel.run("%assay workspace use elsewhere")
+    here = kernel.run(f"%%critique\n{PROMPT}")
+    session = stage.session()
+    stored = session.portal.call(session.control.standing).workspace.name
+    session.close()
+    kernel.run("%assay workspace use personal")
+
+    assert here.error == "ProviderKeyMissing"
+    assert "elsewhere" in here.reply["evalue"]
+    assert stored == "elsewhere"
