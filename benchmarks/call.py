@@ -114,12 +114,12 @@ def open_key() -> Generator[bytearray]:
     yield bytearray(KEY.encode())
 
 
-async def ours(provider: ProviderId, fake: FakeProviders, egress: Egress) -> Ask:
-    implementation = await get_provider(provider, egress)
+def ours(provider: ProviderId, fake: FakeProviders, egress: Egress) -> Ask:
     credential = Credential(fake.destination(provider), open_key)
     request = Request(messages=(Message("user", PROMPT),))
 
     async def ask() -> float:
+        implementation = await get_provider(provider, egress)
         stream = implementation.stream(request, model="m", credential=credential)
         return await first_token(stream, lambda event: isinstance(event, TextDelta))
 
@@ -149,7 +149,7 @@ async def main(rounds: int) -> None:
                 medians = await measure(
                     {
                         "bare": BARE[provider](client),
-                        "ours": await ours(provider, fake, egress),
+                        "ours": ours(provider, fake, egress),
                         "fresh": fresh(provider, endpoint),
                     },
                     rounds,

@@ -24,12 +24,15 @@ _CLASSES = {
     "google": ("assay_nb.providers.google", "Google"),
 }
 
+_ready: set[str] = set()
+
 
 async def get_provider(
     provider: ProviderId, egress: Egress, *, retry: Retry | None = None
 ) -> Provider:
     """Return the provider, loading its SDK at the first call, beside the event loop."""
-    await asyncio.to_thread(warm_up, provider)
+    if provider not in _ready:
+        await asyncio.to_thread(warm_up, provider)
     module, name = _CLASSES[provider]
     make = getattr(importlib.import_module(module), name)
     return cast("Provider", make(egress, retry=retry))
@@ -51,3 +54,4 @@ def make_egress(
 def warm_up(provider: ProviderId) -> None:
     """Import a provider's SDK, which takes up to a second. Safe in any thread."""
     importlib.import_module(_CLASSES[provider][0])
+    _ready.add(provider)

@@ -28,14 +28,19 @@ class _Mute(logging.Filter):
 
 
 _MUTE = _Mute()
+_loggers_seen = 0
 
 
 def install() -> None:
     """Put the filter on every logger of the SDKs that exists by now.
 
-    A filter on a logger does not see its children's records, so each one needs it. Adding it twice
-    changes nothing.
+    A filter on a logger does not see its children's records, so each one needs it. Done again only
+    where there are new loggers, so that it costs a call nothing.
     """
+    global _loggers_seen
+    if _loggers_seen == len(logging.root.manager.loggerDict):
+        return
+    _loggers_seen = len(logging.root.manager.loggerDict)
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] in _NOISY or name.startswith("google.genai"):
             logging.getLogger(name).addFilter(_MUTE)
