@@ -190,11 +190,10 @@ def _check_path(raw: str, prefix: str) -> str:
     The router has matched as many slashes as there are before it, so they are counted, not compared.
     """
     segments = raw.split("/")[prefix.count("/") + 3 :]
-    for segment in segments[:-1]:
-        _check_segment(segment)
-    if segments and segments[-1]:
-        _check_segment(segments[-1])
-    if not _ADMINISTRATION.isdisjoint(segments[:2]):
+    named = [_read_segment(segment) for segment in segments[:-1]]
+    if segments and segments[-1]:  # a path may end in a slash
+        named.append(_read_segment(segments[-1]))
+    if not _ADMINISTRATION.isdisjoint(name.lower() for name in named[:3]):
         raise PermissionDenied(
             "The provider's administration is not passed through.",
             hint="Its own console has it.",
@@ -202,10 +201,11 @@ def _check_path(raw: str, prefix: str) -> str:
     return "/".join(segments)
 
 
-def _check_segment(segment: str) -> None:
+def _read_segment(segment: str) -> str:
     text = unquote(segment) if "%" in segment else segment
     if text in {"", ".", ".."} or _UNSAFE.search(text) or "%" in text:
         raise WrongUsage("This path could be read in more than one way.", hint="Write it plainly.")
+    return text
 
 
 def _check_query(query: str) -> None:
