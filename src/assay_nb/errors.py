@@ -8,6 +8,7 @@
     ├── ProviderKeyMissing        the workspace has no key for this provider
     ├── DemoExhausted             the seven demo calls are used up
     ├── EndpointRefused           the destination is not one that this key may be sent to
+    ├── LimitReached              one person has asked for as much as they may for now
     ├── StoreUnavailable          the database is locked, full, read-only, or damaged
     ├── VaultSealed               keys are stored, but the master key that opens them is not here
     ├── VaultIntegrityError       a stored key was moved, edited or damaged; one text for every cause
@@ -97,6 +98,25 @@ class EndpointRefused(AssayError):
     """The destination is not the one bound to the key, or is one that keys are never sent to."""
 
     code = "endpoint_refused"
+
+
+class LimitReached(AssayError):
+    """One person has asked for as much as they may for now.
+
+    Attributes:
+        retry_after: Seconds until there is more, where that is known.
+    """
+
+    code = "limit_reached"
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "retry_after": self.retry_after}
 
 
 class StoreUnavailable(AssayError):
@@ -207,6 +227,8 @@ def error_from_dict(fields: dict[str, Any]) -> AssayError:
             request_id=fields.get("request_id"),
             retry_after=fields.get("retry_after"),
         )
+    if issubclass(kind, LimitReached):
+        return kind(message, hint=hint, retry_after=fields.get("retry_after"))
     return kind(message, hint=hint)
 
 

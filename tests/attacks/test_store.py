@@ -223,6 +223,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.pool import Pool
 import alembic.command, alembic.config, alembic.context
 from assay_nb.store.database import Database
+from assay_nb.store.migrations import HEAD
 
 home = Path(sys.argv[1])
 
@@ -257,7 +258,7 @@ while not results or results[-1][1] != 0:
     results.append((point, status, len(tables)))
     Database.open(path).close()
     with sqlite3.connect(path) as raw:
-        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
         assert raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     raw.close()
 print(json.dumps(results))

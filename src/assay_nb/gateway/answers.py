@@ -31,21 +31,6 @@ class NotSignedIn(AssayError):
     code = "not_signed_in"
 
 
-class LimitReached(AssayError):
-    """A limit of the gateway's own; `retry_after` says when to come back, where that is known."""
-
-    code = "limit_reached"
-
-    def __init__(
-        self, message: str, *, hint: str | None = None, retry_after: float | None = None
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.retry_after = retry_after
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**super().to_dict(), "retry_after": self.retry_after}
-
-
 class HubUnavailable(AssayError):
     """The hub cannot be asked who a caller is, so nobody is let in."""
 

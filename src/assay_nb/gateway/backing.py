@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +16,18 @@ from assay_nb.gateway.settings import Settings
 from assay_nb.instruments.base import Instrument
 from assay_nb.providers.origins import OperatorPolicy, check_destination
 from assay_nb.providers.transport import Egress, Limits
+from assay_nb.vault.hierarchy import MasterKey
+from assay_nb.vault.keystores.base import KeyStore
+from assay_nb.vault.keystores.key_file import KeyFile
+from assay_nb.workspaces.allowances import Allowances, Taken
+
+
+class _GivenKeyFile(KeyFile):
+    """A key file that may be somebody else's to write, as a service manager's credentials are."""
+
+    def put(self, vault_id: bytes, master: MasterKey) -> None:
+        if self.find(vault_id, master.mk_id) is None:
+            super().put(vault_id, master)
 
 
 class GatewayBacking(Backing):
@@ -31,6 +44,17 @@ class GatewayBacking(Backing):
         self.settings = settings
 
     @cached_property
+    def allowances(self) -> Allowances:
+        return Allowances(self.database)
+
+    @cached_property
+    def keystore(self) -> KeyStore:
+        path = self.settings.master_key_file or self.settings.home / "master.key"
+        beside = os.access(path.parent, os.W_OK)
+        mark_path = None if beside else self.settings.home / "master.epoch"
+        return _GivenKeyFile(path, mark_path=mark_path, is_shared=True)
+
+    @cached_property
     def egress(self) -> Egress:
         settings = self.settings
         return Egress(
@@ -43,18 +67,27 @@ class GatewayBacking(Backing):
 
 
 class GatewayEngine(LocalEngine):
-    """A local engine that also keeps to what the operator allows."""
+    """A local engine that also keeps to what the operator allows, and a team's admin. It runs one call."""
 
     def __init__(self, backing: GatewayBacking, user: str) -> None:
         super().__init__(backing, user)
         self._settings = backing.settings
+        self._allowances = backing.allowances
+        self._taken: Taken | None = None
 
     def _plan(self, call: Call, instrument: Instrument[Any]) -> Plan:
         plan = super()._plan(call, instrument)
         if plan.mode == "byok":
             check_model(self._settings, plan.provider, plan.model)
             check_destination(plan.destination, self._backing.policy)
+            self._taken = self._allowances.take(plan.workspace.id, self._user)
         return plan
+
+    def _write_up(self, plan: Plan, call: Call, account: Any, error: BaseException | None) -> None:
+        super()._write_up(plan, call, account, error)
+        if self._taken is not None:
+            unknown = self._settings.limits.unpriced_call
+            self._allowances.settle(self._taken, account.provenance().cost, unknown=unknown)
 
 
 def check_model(settings: Settings, provider: str, model: str) -> None:

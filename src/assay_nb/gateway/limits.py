@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from assay_nb.gateway.answers import LimitReached
+from assay_nb.errors import LimitReached
 from assay_nb.gateway.settings import LimitSettings
 
 _REMEMBERED = 20_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, cast
 
@@ -30,6 +31,7 @@ def parse_json_object(raw: bytes) -> dict[str, Any]:
             object_pairs_hook=_once,
             parse_constant=_no_constant,
             parse_int=_short_int,
+            parse_float=_finite,
         )
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         raise WrongUsage("The body is no JSON.", hint="Send UTF-8 JSON.") from None
@@ -69,3 +71,10 @@ def _short_int(digits: str) -> int:
     if len(digits) > 19:
         raise WrongUsage("The body holds a number that is too long.")
     return int(digits)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise WrongUsage("The body holds a number that is too large.")
+    return value

@@ -159,6 +159,31 @@ reservations = Table(
     sqlite_strict=True,
 )
 
+allowances = Table(
+    "allowances",
+    metadata,
+    Column("workspace_id", LargeBinary, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("calls_per_day", Big),
+    Column("micros_per_day", Big),
+    PrimaryKeyConstraint("workspace_id", "user"),
+    CheckConstraint("calls_per_day >= 0", name="calls_not_negative"),
+    CheckConstraint("micros_per_day >= 0", name="micros_not_negative"),
+    sqlite_strict=True,
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("workspace_id", LargeBinary, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("day", Big, nullable=False),
+    Column("calls", Big, nullable=False),
+    Column("micros", Big, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "user", "day"),
+    sqlite_strict=True,
+)
+
 calls = Table(
     "calls",
     metadata,
