@@ -21,12 +21,13 @@ PROSE = sorted(
 )
 
 PUBLIC = {
-    "AssayError", "BadReply", "BelowThreshold", "CallStopped", "Critique", "DemoExhausted",
-    "EndpointRefused", "Improvement", "KeyPasted", "LintReport", "PermissionDenied",
+    "AssayError", "BadReply", "Batch", "BelowThreshold", "CallStopped", "Critique", "DemoExhausted",
+    "EndpointRefused", "Improvement", "Judgement", "KeyPasted", "LintReport", "Measurement", "PermissionDenied",
     "ProviderAuthError", "ProviderError", "ProviderKeyMissing", "ProviderUnavailable",
-    "RateLimited", "Rewrite", "StoreUnavailable", "VaultIntegrityError", "VaultSealed",
-    "WorkspaceNotFound", "WrongUsage", "__version__", "acritique", "aimprove", "arewrite",
-    "critique", "improve", "lint", "load_ipython_extension", "rewrite", "unload_ipython_extension",
+    "RateLimited", "Rewrite", "Run", "SideBySide", "StoreUnavailable", "VaultIntegrityError", "VaultSealed",
+    "WorkspaceNotFound", "WrongUsage", "__version__", "acritique", "aimprove",
+    "ajudge", "aplayground", "arewrite", "critique", "improve", "judge", "lint",
+    "load_ipython_extension", "measure", "playground", "rewrite", "to_gepa", "unload_ipython_extension",
 }  # fmt: skip
 
 HEAVY = {

@@ -22,11 +22,17 @@ if TYPE_CHECKING:
     from assay_nb.api import (
         acritique,
         aimprove,
+        ajudge,
+        aplayground,
         arewrite,
         critique,
         improve,
+        judge,
         lint,
+        measure,
+        playground,
         rewrite,
+        to_gepa,
     )
     from assay_nb.errors import (
         AssayError,
@@ -50,13 +56,32 @@ if TYPE_CHECKING:
     )
     from assay_nb.instruments.critique import Critique
     from assay_nb.instruments.improve import Improvement
+    from assay_nb.instruments.judge import Judgement
     from assay_nb.instruments.lint import LintReport
+    from assay_nb.instruments.playground import Run
     from assay_nb.instruments.rewrite import Rewrite
+    from assay_nb.measurement.batch import Batch
+    from assay_nb.measurement.result import Measurement
+    from assay_nb.measurement.sidebyside import SideBySide
 
     __version__: str
 
 _HOMES = {
-    "assay_nb.api": ("acritique", "aimprove", "arewrite", "critique", "improve", "lint", "rewrite"),
+    "assay_nb.api": (
+        "acritique",
+        "aimprove",
+        "ajudge",
+        "aplayground",
+        "arewrite",
+        "critique",
+        "improve",
+        "judge",
+        "lint",
+        "measure",
+        "playground",
+        "rewrite",
+        "to_gepa",
+    ),
     "assay_nb.errors": (
         "AssayError",
         "BadReply",
@@ -79,22 +104,30 @@ _HOMES = {
     ),
     "assay_nb.instruments.critique": ("Critique",),
     "assay_nb.instruments.improve": ("Improvement",),
+    "assay_nb.instruments.judge": ("Judgement",),
     "assay_nb.instruments.lint": ("LintReport",),
+    "assay_nb.instruments.playground": ("Run",),
     "assay_nb.instruments.rewrite": ("Rewrite",),
+    "assay_nb.measurement.batch": ("Batch",),
+    "assay_nb.measurement.result": ("Measurement",),
+    "assay_nb.measurement.sidebyside": ("SideBySide",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AssayError",
     "BadReply",
+    "Batch",
     "BelowThreshold",
     "CallStopped",
     "Critique",
     "DemoExhausted",
     "EndpointRefused",
     "Improvement",
+    "Judgement",
     "KeyPasted",
     "LintReport",
+    "Measurement",
     "PermissionDenied",
     "ProviderAuthError",
     "ProviderError",
@@ -102,6 +135,8 @@ __all__ = [
     "ProviderUnavailable",
     "RateLimited",
     "Rewrite",
+    "Run",
+    "SideBySide",
     "StoreUnavailable",
     "VaultIntegrityError",
     "VaultSealed",
@@ -110,12 +145,18 @@ __all__ = [
     "__version__",
     "acritique",
     "aimprove",
+    "ajudge",
+    "aplayground",
     "arewrite",
     "critique",
     "improve",
+    "judge",
     "lint",
     "load_ipython_extension",
+    "measure",
+    "playground",
     "rewrite",
+    "to_gepa",
     "unload_ipython_extension",
 ]
 

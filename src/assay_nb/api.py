@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from datetime import date
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Event, Finished
@@ -22,10 +22,21 @@ from assay_nb.engine.session import current_session
 from assay_nb.instruments.base import Result
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from pathlib import Path
+
     from assay_nb.instruments.critique import Critique
     from assay_nb.instruments.improve import Improvement
+    from assay_nb.instruments.judge import Judgement, RubricLike
     from assay_nb.instruments.lint import LintReport
+    from assay_nb.instruments.playground import Run
     from assay_nb.instruments.rewrite import Rewrite
+    from assay_nb.measurement.batch import Batch
+    from assay_nb.measurement.gepa import GepaTask
+    from assay_nb.measurement.metrics import Metric
+    from assay_nb.measurement.progress import OnProgress
+    from assay_nb.measurement.result import Measurement
+    from assay_nb.measurement.sidebyside import SideBySide
 
 
 def critique(
@@ -143,6 +154,257 @@ async def arewrite(
     )
 
 
+def playground(
+    prompt: str,
+    values: Mapping[str, object] | None = None,
+    *,
+    data: Any = None,
+    beside: str | None = None,
+    beside_model: str | None = None,
+    workspace: str | None = None,
+    model: str | None = None,
+    concurrency: int | None = None,
+    budget: float | None = None,
+    max_calls: int | None = None,
+    executor: Executor | None = None,
+    fresh: bool = False,
+    on_progress: OnProgress | None = None,
+    **knobs: Any,
+) -> Run | Batch | SideBySide:
+    """Run a prompt, or run it on every row of a table.
+
+    Rows are cached by content as they come: a run that was stopped goes on, and pays for none twice.
+
+    Args:
+        prompt: The prompt; `{{name}}` is filled from `values`, or from the columns of `data`.
+        values: What the variables stand for.
+        data: A DataFrame, or a list of dictionaries: one call per row. `.frame` of the result is the
+            data with the outputs beside it.
+        beside: Another prompt, to see next to this one.
+        beside_model: Another model, likewise.
+        workspace: Whose key pays; the active workspace by default.
+        model: `"provider/model"`; the workspace's choice by default.
+        concurrency: Calls under way at once; 8 by default. With data only, like all that follow.
+        budget: Dollars. No call is sent that it would not cover.
+        max_calls: Requests at most.
+        executor: Any `concurrent.futures.Executor` whose workers make the calls.
+        fresh: Ask again what was answered before.
+        on_progress: Called with a `Progress` after each row.
+        knobs: `system`, `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
+    """
+    if data is None and beside is None and beside_model is None:
+        values = {name: str(value) for name, value in (values or {}).items()}
+        return cast(
+            "Run", _run(_call("playground", prompt, workspace, model, values=values, **knobs))
+        )
+    from assay_nb.measurement.playing import prepare
+
+    playing = prepare(
+        current_session(), prompt, values, data=data, beside=beside, beside_model=beside_model,
+        workspace=workspace, model=model, concurrency=concurrency, budget=budget,
+        max_calls=max_calls, executor=executor, fresh=fresh, options=knobs,
+    )  # fmt: skip
+    for progress in playing.steps():
+        if on_progress is not None:
+            on_progress(progress)
+    return playing.result()
+
+
+async def aplayground(
+    prompt: str,
+    values: Mapping[str, object] | None = None,
+    *,
+    data: Any = None,
+    beside: str | None = None,
+    beside_model: str | None = None,
+    workspace: str | None = None,
+    model: str | None = None,
+    concurrency: int | None = None,
+    budget: float | None = None,
+    max_calls: int | None = None,
+    executor: Executor | None = None,
+    fresh: bool = False,
+    **knobs: Any,
+) -> Run | Batch | SideBySide:
+    """Like `playground`, to await."""
+    if data is None and beside is None and beside_model is None:
+        values = {name: str(value) for name, value in (values or {}).items()}
+        call = _call("playground", prompt, workspace, model, values=values, **knobs)
+        return cast("Run", await _arun(call))
+    from assay_nb.measurement.playing import prepare
+
+    session = current_session()
+    playing = prepare(
+        session, prompt, values, data=data, beside=beside, beside_model=beside_model,
+        workspace=workspace, model=model, concurrency=concurrency, budget=budget,
+        max_calls=max_calls, executor=executor, fresh=fresh, options=knobs,
+    )  # fmt: skip
+    return await session.portal.wait(playing.run)
+
+
+def judge(
+    prompt: str,
+    output: str | Run | None = None,
+    *,
+    against: str | Run | None = None,
+    rubric: RubricLike | None = None,
+    values: Mapping[str, object] | None = None,
+    workspace: str | None = None,
+    model: str | None = None,
+    **knobs: Any,
+) -> Judgement:
+    """Score an output by a rubric, or compare two in both orders.
+
+    Args:
+        prompt: The task that the output is an answer to.
+        output: The output: text, or what `playground` returned. Without one, the prompt is run first.
+        against: Another output of the same task. It wins, or loses, only where both orders agree.
+        rubric: Criteria, one a line: `- [2] It names the order id.`; `[must]` and `(1-5)` are known.
+        values: What the prompt's variables stood for, so that the judge sees the task as it was sent.
+        workspace: Whose key pays; the active workspace by default.
+        model: The judge; by default one of another provider, where the workspace has its key.
+        knobs: `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
+    """
+    session = current_session()
+    from assay_nb.measurement.judging import judge_output
+
+    return session.portal.call(
+        lambda: judge_output(
+            session, prompt, output, against=against, rubric=rubric, values=values,
+            workspace=workspace, model=model, options=knobs,
+        )
+    )  # fmt: skip
+
+
+async def ajudge(
+    prompt: str,
+    output: str | Run | None = None,
+    *,
+    against: str | Run | None = None,
+    rubric: RubricLike | None = None,
+    values: Mapping[str, object] | None = None,
+    workspace: str | None = None,
+    model: str | None = None,
+    **knobs: Any,
+) -> Judgement:
+    """Like `judge`, to await."""
+    session = current_session()
+    from assay_nb.measurement.judging import judge_output
+
+    return await session.portal.wait(
+        lambda: judge_output(
+            session, prompt, output, against=against, rubric=rubric, values=values,
+            workspace=workspace, model=model, options=knobs,
+        )
+    )  # fmt: skip
+
+
+def measure(
+    old: str | HasText,
+    new: str | HasText | None = None,
+    data: Any = None,
+    metric: Metric | None = None,
+    *,
+    rubric: RubricLike | None = None,
+    workspace: str | None = None,
+    model: str | None = None,
+    judge_model: str | None = None,
+    budget: float | None = None,
+    max_calls: int | None = None,
+    margin: float | None = None,
+    cluster: str | None = None,
+    top: float | None = None,
+    candidates: int = 3,
+    feedback: str | None = None,
+    concurrency: int = 8,
+    executor: Executor | None = None,
+    fresh: bool = False,
+    holdout: bool = False,
+    seed: int = 0,
+    ledger: str | Path | bool = True,
+    on_progress: OnProgress | None = None,
+    **knobs: Any,
+) -> Measurement:
+    """Return whether a new prompt is better than the old one on your data, as a tested claim.
+
+    Without `new`, up to three candidates are proposed from dev rows, one is chosen on them, and only
+    that one is tested, on rows that no proposer has seen. `.text` of the result is the new prompt where it
+    was shown to be better, and else the old one.
+
+    Args:
+        old: The prompt as it is; `{{name}}` is filled from the data's columns.
+        new: The prompt to test, or what `improve` or `rewrite` returned.
+        data: A DataFrame, or a list of dictionaries.
+        metric: `(row, output)` → True or False, a number (more is better), or `(score, feedback)`. A
+            DSPy metric works unchanged. Without one, a judge compares old and new by the rubric.
+        rubric: What the judge goes by; see `judge`.
+        workspace: Whose key pays; the active workspace by default.
+        model: Who answers; the workspace's choice by default.
+        judge_model: Who judges; by default another provider's model, where there is a key for one.
+        budget: Dollars. A run that would cost more is refused, and no call is sent that goes over.
+        max_calls: Requests at most; needed with a budget where prices are not known.
+        margin: A difference too small to care about; makes the verdict "equivalent" possible.
+        cluster: The column that says what a row belongs to, where rows are not independent.
+        top: The best possible score, if it is not 1.
+        candidates: How many to propose, 1 to 3.
+        feedback: What goes wrong, in your words, for whoever proposes.
+        concurrency: Calls under way at once.
+        executor: Any `concurrent.futures.Executor` whose workers make the calls on rows.
+        fresh: Ask again what was answered before.
+        holdout: Test on the test rows only, since `new` was searched for on the others.
+        seed: Draws the resamples.
+        ledger: The directory for the run's record; `assay-ledger` by default, False for none.
+        on_progress: Called with a `Progress` as it goes.
+        knobs: `system`, `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
+    """
+    from assay_nb.measurement.measuring import Measuring, Settings
+
+    settings = Settings(
+        metric=metric, rubric=rubric, workspace=workspace, model=model, judge_model=judge_model,
+        budget=budget, max_calls=max_calls, margin=margin, cluster=cluster, top=top,
+        candidates=candidates, feedback=feedback, concurrency=concurrency, executor=executor,
+        fresh=fresh, holdout=holdout, seed=seed, ledger=ledger, options=knobs,
+    )  # fmt: skip
+    measuring = Measuring(
+        current_session(), _text(old), None if new is None else _text(new), data, settings
+    )
+    for progress in measuring.steps():
+        if on_progress is not None:
+            on_progress(progress)
+    return measuring.result
+
+
+def to_gepa(
+    prompt: str | HasText,
+    data: Any,
+    metric: Metric,
+    *,
+    workspace: str | None = None,
+    model: str | None = None,
+    reflection_model: str | None = None,
+    concurrency: int = 8,
+    executor: Executor | None = None,
+    ledger: str | Path | bool = True,
+    **knobs: Any,
+) -> GepaTask:
+    """Return what `gepa.optimize` takes, so that GEPA searches and our test gives the verdict.
+
+        task = to_gepa(prompt, data, metric)
+        found = gepa.optimize(**task.arguments, max_metric_calls=150)
+        task.measure(found)
+
+    GEPA sees dev rows only, and calls go through the workspace's key: it needs none of its own.
+    """
+    from assay_nb.measurement.gepa import make_gepa_task
+    from assay_nb.measurement.measuring import Settings
+
+    settings = Settings(
+        metric=metric, workspace=workspace, model=model, concurrency=concurrency,
+        executor=executor, holdout=True, ledger=ledger, options=knobs,
+    )  # fmt: skip
+    return make_gepa_task(current_session(), _text(prompt), data, settings, reflection_model)
+
+
 def lint(
     prompt: str,
     *,
@@ -163,6 +425,17 @@ def lint(
     from assay_nb.instruments.lint import lint as run
 
     return run(prompt, variables=variables, model=model, knobs=knobs, today=today)
+
+
+class HasText(Protocol):
+    """A result to go on from: its text is the prompt."""
+
+    @property
+    def text(self) -> str: ...
+
+
+def _text(prompt: str | HasText) -> str:
+    return prompt if isinstance(prompt, str) else prompt.text
 
 
 def _improve_call(

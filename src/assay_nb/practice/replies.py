@@ -16,6 +16,7 @@ from assay_nb.instruments import presence
 from assay_nb.instruments.fencing import parse_fence
 from assay_nb.instruments.lint import RULES, LintFinding, lint
 from assay_nb.instruments.rubric import QUESTIONS
+from assay_nb.practice.task import judge, work
 from assay_nb.practice.wire import Asked
 from assay_nb.text.segments import Segment, split_segments
 from assay_nb.text.templates import find_fences, find_variables
@@ -56,9 +57,11 @@ _UNKNOWN = re.compile(
 
 def make_reply(asked: Asked) -> str:
     """Return the reply to a request: JSON in the form that was asked for, or a line of text."""
+    if "criteria" in asked.fields:
+        return _dump(judge("".join(asked.texts[:1])))
     under_review = _find_prompt(asked)
     if under_review is None:
-        return "This is the practice provider. It is no model: it can only speak about a prompt under review."
+        return work("".join(asked.texts[-1:]))
     text, segments = under_review
     reader = _Reader(text, segments)
     if "answers" in asked.fields:

@@ -1,0 +1,140 @@
+"""Playground: run a prompt as it would be run in earnest, and keep what the model said.
+
+The values of `{{name}}` travel beside the prompt and are filled in here, so that a result knows the
+template and the values apart, and data cannot reach other variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, cast
+
+from assay_nb.errors import WrongUsage
+from assay_nb.instruments.asking import check_stop
+from assay_nb.instruments.base import Instrument, Provenance, Script, Shown
+from assay_nb.instruments.fineprint import make_fine_print, make_notices
+from assay_nb.instruments.intake import check_options, check_prompt
+from assay_nb.instruments.provenance import decode_provenance, encode_provenance
+from assay_nb.messages import Message, Request, StopReason
+from assay_nb.render.document import Block, Callout, Document, Heading, Paragraph, Verbatim
+from assay_nb.text.templates import fill
+
+_CUT: Mapping[StopReason, str] = {
+    "length": "The reply reached the limit on output tokens and is cut there.",
+    "refusal": "The model declined to answer.",
+    "filtered": "The provider's content filter stopped the reply.",
+}
+
+
+@dataclass(frozen=True, repr=False)
+class Run(Shown):
+    """What a model said to a prompt.
+
+    Attributes:
+        prompt: The template, verbatim.
+        output: The reply.
+        values: What its variables were filled with.
+        system: Standing instructions that went with it.
+        stop: Why the reply ended; `"end"` is a complete one.
+        provenance: Model, tokens, cost.
+    """
+
+    schema: ClassVar[str] = "assay.run.v1"
+
+    prompt: str
+    output: str
+    values: Mapping[str, str] = field(default_factory=dict[str, str])
+    system: str | None = None
+    stop: StopReason = "end"
+    provenance: Provenance = field(default_factory=Provenance)
+
+    @property
+    def sent(self) -> str:
+        """The prompt with its variables filled in."""
+        return fill(self.prompt, self.values)
+
+    def with_provenance(self, provenance: Provenance) -> Run:
+        return replace(self, provenance=provenance)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": self.schema,
+            "output": self.output,
+            "stop": self.stop,
+            "prompt": self.prompt,
+            "values": dict(self.values),
+            "system": self.system,
+            "provenance": encode_provenance(self.provenance),
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Run:
+        """Return the run that `to_dict` described."""
+        read: dict[str, Any] = {name: value for name, value in fields.items() if name != "schema"}
+        read["provenance"] = decode_provenance(fields["provenance"])
+        return cls(**read)
+
+    def to_document(self) -> Document:
+        return Document(tuple(_describe(self)))
+
+
+def start(prompt: str, options: Mapping[str, Any]) -> Script[Run]:
+    """Begin a run. Options: `values`, `system`, and the model's knobs."""
+    given = check_options("playground", options, ("values", "system"))
+    values = _take_values(given.get("values", {}))
+    system: str | None = given.get("system")
+    check_prompt(prompt)
+    filled = fill(prompt, values)
+    check_prompt(filled)
+    return _script(prompt, filled, values, system, given)
+
+
+def _take_values(values: object) -> dict[str, str]:
+    if not isinstance(values, Mapping):
+        raise WrongUsage("values maps the prompt's variables to what stands for them.")
+    given = cast("Mapping[object, object]", values)
+    return {str(name): str(value) for name, value in given.items()}
+
+
+def _script(
+    prompt: str,
+    filled: str,
+    values: Mapping[str, str],
+    system: str | None,
+    options: Mapping[str, Any],
+) -> Script[Run]:
+    limit: dict[str, Any] = {
+        name: options[name] for name in ("max_output_tokens",) if name in options
+    }
+    request = Request(
+        messages=(Message("user", filled),),
+        system=system,
+        knobs={
+            knob: options[knob] for knob in ("temperature", "top_p", "effort") if knob in options
+        },
+        **limit,
+    )
+    (reply,) = yield (request,)
+    if reply.stop not in _CUT:
+        check_stop(reply, request)
+    return Run(prompt, reply.text, values, system, reply.stop)
+
+
+def preview(prompt: str, text: str) -> Run | None:
+    """Return what has come so far."""
+    return Run(prompt, text, stop="incomplete") if text else None
+
+
+def _describe(run: Run) -> Iterator[Block]:
+    yield Heading("Playground")
+    yield from make_notices(run.provenance)
+    if run.stop in _CUT:
+        yield Callout("warning", [_CUT[run.stop]])
+    yield Verbatim(run.output) if run.output else Paragraph(["The reply is empty."])
+    yield from make_fine_print(run.provenance)
+
+
+INSTRUMENT: Instrument[Run] = Instrument(
+    name="playground", start=start, preview=preview, read=Run.from_dict
+)

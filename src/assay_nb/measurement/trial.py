@@ -1,0 +1,117 @@
+"""Outputs of several prompts on the same rows, gathered once and kept while a run needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from assay_nb.measurement.answers import Answer, Job
+from assay_nb.measurement.bench import Bench, Task, number_repeats
+from assay_nb.measurement.progress import Progress
+from assay_nb.measurement.result import SideFigures
+from assay_nb.measurement.rows import Row, Rows, values_for
+from assay_nb.text.templates import fill
+
+Place: TypeAlias = tuple[str, int, int]
+"""A prompt's name in this run, a row's index, and the repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One output that is wanted: of this task, on this row, for the so-manieth time."""
+
+    name: str
+    row: int
+    repeat: int = 0
+
+
+class Trial:
+    """The outputs of one run."""
+
+    def __init__(
+        self, bench: Bench, rows: Rows, see: Callable[[Place, Row, Answer], None], title: str
+    ) -> None:
+        """Prepare a trial.
+
+        Args:
+            bench: Makes the calls.
+            rows: The data.
+            see: Called with each output as it comes, in the caller's thread.
+            title: What the run is called while it is shown.
+        """
+        self.bench = bench
+        self.rows = rows
+        self.title = title
+        self._see = see
+        self._tasks: dict[str, Task] = {}
+        self._repeats: dict[str, list[int]] = {}
+        self._answers: dict[Place, Answer] = {}
+
+    def add(self, name: str, task: Task) -> None:
+        """Add a prompt under a name."""
+        self._tasks[name] = task
+        self._repeats[name] = number_repeats(values_for(task.prompt, row) for row in self.rows)
+
+    def task(self, name: str) -> Task:
+        return self._tasks[name]
+
+    def answer(self, name: str, row: int, repeat: int = 0) -> Answer:
+        """Return an answer that was gathered."""
+        return self._answers[name, row, repeat]
+
+    def output(self, name: str, row: int, repeat: int = 0) -> str | None:
+        return self._answers[name, row, repeat].output
+
+    def filled(self, name: str, row: int) -> str:
+        """Return a prompt as it is sent for a row."""
+        task = self._tasks[name]
+        return fill(task.prompt, values_for(task.prompt, self.rows[row]))
+
+    def count_open(self, wanted: Sequence[Wanted]) -> int:
+        """Return how many of these neither this trial nor the cache has."""
+        cache = self.bench.cache
+        jobs = [self._job(one) for one in wanted if self._place(one) not in self._answers]
+        return sum(cache is None or cache.find(job.shelf, job.name) is None for job in jobs)
+
+    def gather(self, step: str, wanted: Sequence[Wanted]) -> Iterator[Progress]:
+        """Get these outputs, in this order as far as there is one, and yield how far it is."""
+        missing = [one for one in wanted if self._place(one) not in self._answers]
+        progress = Progress(self.title, step, total=len(missing))
+        yield progress
+        for job, answer in self.bench.answers(map(self._job, missing)):
+            place: Place = job.tag
+            self._answers[place] = replace(answer, result=None)
+            self._see(place, self.rows[place[1]], answer)
+            progress = progress.after(answer)
+            yield progress
+
+    def figures(self, name: str, rows: Sequence[int], score: float | None) -> SideFigures:
+        """Return what a prompt took on these rows, on average."""
+        answers = [self._answers[name, row, 0] for row in rows]
+        return SideFigures(
+            score=score,
+            input_tokens=_mean([answer.input_tokens for answer in answers]),
+            output_tokens=_mean([answer.output_tokens for answer in answers]),
+            cost=_mean([answer.cost for answer in answers]),
+            seconds=_mean([answer.seconds for answer in answers]),
+        )
+
+    @property
+    def answers(self) -> Mapping[Place, Answer]:
+        return self._answers
+
+    def _place(self, one: Wanted) -> Place:
+        return one.name, one.row, one.repeat
+
+    def _job(self, one: Wanted) -> Job:
+        task = self._tasks[one.name]
+        # Equal rows are told apart by their number, so that each is asked for itself.
+        repeat = [self._repeats[one.name][one.row], one.repeat]
+        values = values_for(task.prompt, self.rows[one.row])
+        return task.job(values, repeat if any(repeat) else 0, self._place(one))
+
+
+def _mean(values: Sequence[Any]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
