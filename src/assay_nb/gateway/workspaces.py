@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -161,9 +162,11 @@ async def remove_member(incoming: Incoming) -> web.Response:
 
 async def list_models(incoming: Incoming) -> web.Response:
     """List the models that are known, or with `ask=true` those that the providers list for its keys."""
-    ask = incoming.flag("ask")
-    facts = await incoming.control.models(incoming.workspace, ask=ask)
-    allowed = incoming.services.settings.is_model_allowed
+    services, ask = incoming.services, incoming.flag("ask")
+    where = await services.authorize(incoming.user, incoming.workspace, "view")
+    with services.limiter.slot(incoming.user) if ask else nullcontext():
+        facts = await incoming.control.models(where.id.hex(), ask=ask)
+    allowed = services.settings.is_model_allowed
     return json_answer([one.to_dict() for one in facts if allowed(one.provider, one.name)])
 
 

@@ -1,0 +1,258 @@
+"""Who may come in by which route: every route of the table with every kind of caller.
+
+Each route has a row here, by its method and path. A route without one fails, and so does a row
+without a route. A row names what the caller of each kind gets; where rows are alike they share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio.to_thread import run_sync
+
+from assay_nb.gateway.route import Route
+from assay_nb.gateway.routes import ROUTES
+from tests.fakes.hub import FakeHub
+from tests.fakes.providers import FakeProviders
+from tests.gateway.stage import Stage, open_stage
+from tests.kernel.replies import PROMPT, critique
+
+pytestmark = pytest.mark.anyio
+
+KINDS = (
+    "none", "bad token", "revoked", "no scope", "service", "metrics service",
+    "outsider", "hub admin", "foreign owner", "member", "admin", "owner",
+    "page outsider", "page member", "page admin", "page owner",
+    "page owner, no xsrf", "page owner, other origin", "page owner, null origin", "page owner, lookalike",
+)  # fmt: skip
+
+OK = "ok"
+
+
+def row(*changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row: nobody without a token, nobody without the scope, no service, no forged page."""
+    base: dict[str, Any] = dict.fromkeys(KINDS, OK)
+    base |= {"none": 401, "bad token": 401, "revoked": 401, "no scope": 403}
+    base |= {"service": 403, "metrics service": 403}
+    base |= {kind: 403 for kind in KINDS if kind.startswith("page owner, ")}
+    for change in changes:
+        base |= change
+    return base
+
+
+def those(value: Any, kinds: list[str]) -> dict[str, Any]:
+    return dict.fromkeys(kinds, value)
+
+
+_FORGED = [kind for kind in KINDS if kind.startswith("page owner, ")]
+_PAGES = [kind for kind in KINDS if kind.startswith("page") and kind not in _FORGED]
+_TOKENS = ["outsider", "hub admin", "foreign owner", "member", "admin", "owner"]
+_STRANGERS = ["outsider", "hub admin", "foreign owner", "page outsider"]
+
+OPEN = dict.fromkeys(KINDS, OK)
+OPERATOR = row(those(403, [*_TOKENS, *_PAGES, *_FORGED]), {"hub admin": OK, "metrics service": OK})
+OWN = row(those(OK, _FORGED))
+"""What everybody sees of their own; reading needs no XSRF token."""
+CHANGE_OWN = row()
+MEMBER = row(those(404, _STRANGERS), those(OK, _FORGED))
+"""What a member sees of a workspace."""
+MEMBER_ACTS = row(those(404, _STRANGERS))
+ADMIN_SETS = row(those(404, _STRANGERS), {"member": 403, "page member": 403})
+PAGE_OWN = row(those(403, _TOKENS))
+PAGE_ADMIN = row(those(403, _TOKENS), {"page outsider": 404, "page member": 403})
+PAGE_OWNER = row(those(403, _TOKENS), {"page outsider": 404, "page member": 403, "page admin": 403})
+PROGRAMS = row(those(404, _STRANGERS), those(403, [*_PAGES, *_FORGED]))
+
+_ONE = "api/v1/workspaces/{workspace}"
+
+ROWS: dict[str, Mapping[str, Any]] = {
+    "GET health": OPEN,
+    "GET api/openapi.json": OPEN,
+    "GET metrics": OPERATOR,
+    "GET api/v1/me": OWN,
+    "GET api/v1/providers": OWN,
+    "GET api/v1/workspaces": OWN,
+    "POST api/v1/workspaces": CHANGE_OWN,
+    f"GET {_ONE}": MEMBER,
+    f"GET {_ONE}/standing": MEMBER,
+    f"PATCH {_ONE}": ADMIN_SETS,
+    f"DELETE {_ONE}": PAGE_OWNER,
+    "POST api/v1/restored": row(those(403, _TOKENS), those(404, _PAGES), {"page owner": OK}),
+    f"POST {_ONE}/owner": PAGE_OWNER,
+    f"GET {_ONE}/members": MEMBER,
+    f"POST {_ONE}/members": PAGE_ADMIN,
+    f"PATCH {_ONE}/members/{{user}}": PAGE_ADMIN,
+    f"DELETE {_ONE}/members/{{user}}": PAGE_ADMIN,
+    f"GET {_ONE}/models": MEMBER,
+    f"GET {_ONE}/calls": MEMBER,
+    f"GET {_ONE}/allowances": MEMBER,
+    f"PUT {_ONE}/allowances": PAGE_ADMIN,
+    f"GET {_ONE}/keys": MEMBER,
+    f"PUT {_ONE}/keys/{{provider}}": PAGE_ADMIN,
+    f"DELETE {_ONE}/keys/{{provider}}": PAGE_ADMIN,
+    f"POST {_ONE}/keys/{{provider}}/test": PAGE_ADMIN,
+    f"POST {_ONE}/instruments/{{instrument}}": MEMBER_ACTS,
+    "* providers/{workspace}/{provider}/{path:.*}": PROGRAMS,
+    "GET oauth_callback": dict.fromkeys(KINDS, 403),  # nobody has begun to sign in
+    "POST api/v1/sign-out": PAGE_OWN,
+}
+
+BODIES: dict[str, Any] = {
+    "POST api/v1/workspaces": {"name": "{fresh}"},
+    f"PATCH {_ONE}": {"model": None},
+    "POST api/v1/restored": {"name": "{name}"},
+    f"POST {_ONE}/owner": {"user": "mia"},
+    f"POST {_ONE}/members": {"user": "nora"},
+    f"PATCH {_ONE}/members/{{user}}": {"role": "member"},
+    f"PUT {_ONE}/allowances": {"user": "mia", "calls_per_day": 1000},
+    f"PUT {_ONE}/keys/{{provider}}": {"key": "{key}", "endpoint": "{endpoint}", "check": False},
+    f"POST {_ONE}/instruments/{{instrument}}": {"prompt": PROMPT},
+    "* providers/{workspace}/{provider}/{path:.*}": {
+        "model": "claude-sonnet-4-6",
+        "max_tokens": 10,
+        "messages": [{"role": "user", "content": "Hello"}],
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Cast:
+    """One gateway, and a caller of every kind."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.headers: dict[str, dict[str, str]] = {}
+        self.made = 0
+
+    async def set_up(self) -> None:
+        stage, hub = self.stage, self.stage.hub
+        revoked = hub.add("olga")
+        tokens = {
+            "bad token": "no-such-token",
+            "revoked": revoked,
+            "no scope": hub.add("olga", scopes=()),
+            "service": hub.add("cull", kind="service"),
+            "metrics service": hub.add(
+                "prometheus",
+                kind="service",
+                scopes=("access:services!service=assay", "read:metrics"),
+            ),
+            "outsider": hub.add("otto"),
+            "hub admin": hub.add("hugo", admin=True),
+            "foreign owner": hub.add("fred"),
+            "member": hub.add("mia"),
+            "admin": hub.add("adam"),
+            "owner": hub.add("olga"),
+        }
+        hub.revoke(revoked)
+        self.headers = {kind: {"Authorization": f"Bearer {t}"} for kind, t in tokens.items()}
+        self.headers["none"] = {}
+        for kind, user in (
+            ("outsider", "otto"),
+            ("member", "mia"),
+            ("admin", "adam"),
+            ("owner", "olga"),
+        ):
+            self.headers[f"page {kind}"] = await stage.sign_in(user)
+        owner = self.headers["page owner"]
+        self.headers["page owner, no xsrf"] = {k: v for k, v in owner.items() if k != "X-XSRFToken"}
+        for kind, origin in (
+            ("other origin", "https://evil.example"),
+            ("null origin", "null"),
+            ("lookalike", f"{stage.origin}.evil.example"),
+        ):
+            self.headers[f"page owner, {kind}"] = owner | {"Origin": origin}
+        workspaces = stage.services.backing.workspaces
+        await run_sync(workspaces.create, "elsewhere", "fred")
+
+    async def make_workspace(self) -> tuple[str, str, str]:
+        """Return the id, the name and the key of a workspace with an owner, an admin and a member."""
+        self.made += 1
+        name = f"team-{self.made}"
+        workspaces = self.stage.services.backing.workspaces
+
+        def make() -> str:
+            made = workspaces.create(name, "olga")
+            workspaces.add_member("olga", made.id, "adam", "admin")
+            workspaces.add_member("olga", made.id, "mia")
+            workspaces.add_member("olga", made.id, "max")
+            return made.id.hex()
+
+        workspace = await run_sync(make)
+        return workspace, name, await self.stage.store_key(workspace)
+
+    async def come_in(self, route: Route, kind: str) -> int:
+        workspace, name, key = await self.make_workspace()
+        if route.path == "api/v1/restored":
+            services = self.stage.services
+            await run_sync(services.backing.workspaces.delete, "olga", workspace)
+        parts = {
+            "workspace": workspace,
+            "user": "max",
+            "provider": "anthropic",
+            "instrument": "critique",
+        }
+        path = route.path.replace("{path:.*}", "v1/messages").format(**parts)
+        body = _fill(
+            BODIES.get(name_of(route)),
+            {
+                "fresh": f"new-{self.made}",
+                "name": name,
+                "key": key,
+                "endpoint": self.stage.fake.endpoint("anthropic"),
+            },
+        )
+        method = "POST" if route.method == "*" else route.method
+        status, _ = await self.stage.ask(method, path, headers=self.headers[kind], body=body)
+        return status
+
+
+def name_of(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+def _fill(body: Any, values: Mapping[str, str]) -> Any:
+    if isinstance(body, dict):
+        return {name: _fill(value, values) for name, value in body.items()}
+    return (
+        body.format(**values)
+        if isinstance(body, str) and body.startswith("{") and body[1:-1] in values
+        else body
+    )
+
+
+@pytest.fixture(scope="module")
+async def cast(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cast]:
+    directory = Path(tmp_path_factory.mktemp("matrix"))
+    with FakeProviders() as fake:
+        fake.answers(critique())
+        stage = await open_stage(directory, fake, FakeHub(), limits={"calls_per_minute": 100_000})
+        whole = Cast(stage)
+        await whole.set_up()
+        yield whole
+        await stage.close()
+
+
+def test_every_route_has_a_row_and_every_row_a_route() -> None:
+    assert {name_of(route) for route in ROUTES} == set(ROWS)
+
+
+def test_every_row_names_every_kind() -> None:
+    assert all(tuple(found) == KINDS for found in ROWS.values())
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=name_of)
+async def test_a055_each_kind_of_caller_gets_what_its_row_says(cast: Cast, route: Route) -> None:
+    """Every route × every kind of caller → the row, checked in full."""
+    expected = ROWS[name_of(route)]
+
+    found = {kind: await cast.come_in(route, kind) for kind in KINDS}
+
+    assert {k: OK if v in (200, 201, 302) else v for k, v in found.items()} == dict(expected)
