@@ -15,8 +15,10 @@ from IPython.core.getipython import get_ipython
 from assay_nb.commands import tree
 from assay_nb.commands.outcome import Desk, Outcome
 from assay_nb.commands.parser import HelpWanted, Parser
+from assay_nb.commands.registry import add_workspace
 from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import WrongUsage
+from assay_nb.magics.passthrough import show_environment
 
 _DESCRIPTION = "Keys, workspaces, model and budget. Alone, it shows where you stand."
 
@@ -57,6 +59,10 @@ def run_line(line: str) -> Outcome | None:
 def assay_parser() -> Parser:
     """Return the parser of `%assay`: the shared sub-commands, and the notebook's own."""
     parser, add = tree.build_parser("%assay", _DESCRIPTION)
+    env = add_workspace(
+        add("env", "let other SDKs in this kernel use the keys, on a hub", show_environment)
+    )
+    env.add_argument("--export", action="store_true", help="set the variables for this kernel")
     add("try", "start the practice provider and work in a practice workspace", _try)
     panel = add("panel", "widgets: workspace, keys, model; or the review of an improvement", _panel)
     panel.add_argument("name", metavar="NAME", nargs="?", help="a variable that holds one")
