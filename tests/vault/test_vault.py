@@ -362,3 +362,11 @@ def test_vault_is_full_after_more_changes_than_its_keys_allow(house: House) -> N
 
     with pytest.raises(VaultSealed, match="more often"):
         house.save()
+
+
+@pytest.mark.parametrize("kind", ["sk-ant-admin01-", "sk-ant-oat01-", "sk-ant-ort01-", "sk-admin-"])
+def test_key_that_manages_an_account_is_not_stored(house: House, kind: str) -> None:
+    typed = secret(f" {kind}{'a1' * 30}\n")
+
+    with pytest.raises(WrongUsage, match="manages an account"):
+        house.vault.save_key(RESEARCH, ANTHROPIC, typed, added_by="ada", verified=False)

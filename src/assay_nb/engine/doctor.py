@@ -26,7 +26,7 @@ PROMISE = (
 
 _FLOORS = {
     "anthropic": "2",
-    "google-genai": "3",
+    "google-genai": "2.33",
     "ipython": "8.20",
     "jupyter-server": "2.21",
     "jupyterlab": "4.6.2",

@@ -21,6 +21,8 @@ DOUBTED = "doubted"
 _KEY = re.compile(rb"[ \t\r\n]*([\x21-\x7e]{20,512})[ \t\r\n]*")
 _ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]_-]+:[0-9]{1,5}")
 _PLACEMENT = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_WRONG_KIND = (b"sk-ant-admin", b"sk-ant-oat", b"sk-ant-ort", b"sk-admin-")
+"""How keys begin that manage an account, or that an application got on somebody's behalf."""
 _SHOWN = 24
 """Only of keys this long are the last four characters shown."""
 
@@ -42,6 +44,11 @@ def accept_key(secret: SecretBytes) -> SecretBytes:
             hint="A key is 20 to 512 characters of plain ASCII without a blank or line end inside.",
         )
     start, end = match.span(1)
+    if any(typed.startswith(kind, start) for kind in _WRONG_KIND):
+        raise WrongUsage(
+            "That key manages an account or stands for a person's log-in, so it was not stored.",
+            hint="Make an ordinary API key for calls, and revoke this one if it was shown to anybody.",
+        )
     with memoryview(typed) as window:
         return SecretBytes(window[start:end])
 
