@@ -127,7 +127,7 @@ def walk(roots: list[Any], most: int = 40_000) -> Iterator[Any]:
     waiting = list(roots)
     while waiting and len(seen) < most:
         value = waiting.pop()
-        if id(value) in seen or isinstance(value, SKIPPED):
+        if id(value) in seen or isinstance(value, SKIPPED) or _is_far_side(value):
             continue
         seen.add(id(value))
         yield value
@@ -135,11 +135,22 @@ def walk(roots: list[Any], most: int = 40_000) -> Iterator[Any]:
             waiting += gc.get_referents(value)
 
 
+def _is_far_side(value: Any) -> bool:
+    """The server runs in this process too, and may know the key."""
+    if type(value).__module__.partition(".")[0] in {"tests", "aiohttp"}:
+        return True
+    codes = (getattr(value, name, None) for name in ("f_code", "cr_code", "gi_code", "ag_code"))
+    files = [code.co_filename for code in codes if isinstance(code, types.CodeType)]
+    return any("/tests/" in file or "/aiohttp/" in file for file in files)
+
+
 def holds_key(values: Iterator[Any], key: str) -> list[str]:
     core = core_of(key)
     half = core[: len(core) // 2], core[len(core) // 2 :]
     found: list[str] = []
     for value in values:
+        if value is key:
+            continue  # the very object that this test made and handed to nobody
         if isinstance(value, str) and any(part in value for part in half):
             found.append(f"str of {len(value)}")
         elif isinstance(value, (bytes, bytearray)) and any(p.encode() in value for p in half):
@@ -299,7 +310,7 @@ async def test_a031_control_the_walk_finds_a_key_in_an_sdk_client() -> None:
     import openai
 
     key = make_canary("openai")
-    client = openai.AsyncOpenAI(api_key=key)
+    client = openai.AsyncOpenAI(api_key="".join(key))
     try:
         assert holds_key(walk([client]), key)
     finally:

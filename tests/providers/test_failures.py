@@ -30,7 +30,7 @@ def exceptions_of(module: str) -> list[type[Exception]]:
         and not issubclass(member, Warning)
         and member.__module__.split(".")[0] == package
     ]
-    assert len(found) >= 8, "the SDK keeps its exceptions somewhere else by now"
+    assert len(found) >= 7, "the SDK keeps its exceptions somewhere else by now"
     return found
 
 
@@ -78,7 +78,8 @@ def test_exceptions_that_are_read_by_status_are_the_ones_we_know(provider: Provi
 def test_table_names_no_exception_that_the_sdk_has_lost(provider: ProviderId) -> None:
     module, kinds = MODULES[provider]
 
-    assert set(kinds) <= {kind.__name__ for kind in exceptions_of(module)}
+    newer = {"ContinuationInterruptedError"}  # google-genai 3, for Python 3.11 and later
+    assert set(kinds) - newer <= {kind.__name__ for kind in exceptions_of(module)}
 
 
 def test_every_network_exception_is_mapped() -> None:
