@@ -30,6 +30,8 @@ SYSTEM_TOOLS = {  # a program that some tests need: the Debian package that has 
     "chromium": "chromium",
     "dbus-run-session": "dbus",
     "gnome-keyring-daemon": "gnome-keyring",
+    "node": "nodejs",
+    "npm": "npm",
     "pg_ctl": "postgresql",
 }
 
@@ -172,7 +174,8 @@ def prepare(directory: Path, python: str, groups: tuple[str, ...]) -> None:
         groups = tuple(sorted({*groups, *found.get("groups", ())}))
         asked = [word for group in groups for word in ("--group", f"{ROOT}/pyproject.toml:{group}")]
         pip_install(directory, "--upgrade", PIP)
-        pip_install(directory, "--editable", str(ROOT), *asked)
+        extra = "[hub]" if "test" in groups else ""
+        pip_install(directory, "--editable", f"{ROOT}{extra}", *asked)
         stamp.write_text(json.dumps({**wanted, "groups": groups}))
 
 
