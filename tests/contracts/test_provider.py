@@ -310,6 +310,16 @@ async def test_refused_schema_goes_in_the_prompt_and_the_model_is_remembered(
     assert len(fake.calls) == tried + 1
 
 
+async def test_schema_that_is_refused_after_another_was_taken_still_goes_in_the_prompt(
+    subject: Subject, fake: FakeProviders
+) -> None:
+    fake.answers('{"score": 7}')
+    await subject.ask(schema=SCHEMA)
+    fake.refuse_schema = True
+
+    assert text_of(await subject.ask(schema=SCHEMA)) == '{"score": 7}'
+
+
 # --- errors
 
 

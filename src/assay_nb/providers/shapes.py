@@ -93,9 +93,12 @@ class Adapter(Generic[Shape]):
     async def _stream(
         self, request: Request, model: str, credential: Credential
     ) -> AsyncGenerator[ProviderEvent, None]:
-        known = (self.id, credential.destination.endpoint, model, request.schema is not None)
+        schema = request.schema_name if request.schema is not None else None
+        known = (self.id, credential.destination.endpoint, model, schema)
+        shapes = list(self.shapes(request, model, credential))
         taken: Shape | None = self._egress.learnt.get(known)
-        shapes = [taken] if taken else list(self.shapes(request, model, credential))
+        if taken in shapes:
+            del shapes[: shapes.index(taken)]
         while True:
             shape = shapes.pop(0)
             try:
