@@ -20,6 +20,7 @@ class FakeHub:
     codes: dict[str, str] = field(default_factory=dict)
     asked: int = 0
     down: bool = False
+    secret: str = "service-secret"
     server: TestServer | None = None
 
     def add(
@@ -72,7 +73,7 @@ class FakeHub:
         fields = await request.post()
         token = self.codes.pop(str(fields.get("code")), None)
         right = (
-            fields.get("client_secret") == "service-secret"
+            fields.get("client_secret") == self.secret
             and fields.get("client_id") == "service-assay"
         )
         if token is None or not right:

@@ -55,6 +55,7 @@ class Stage:
     runner: web.AppRunner
     origin: str
     http: aiohttp.ClientSession
+    asking: aiohttp.ClientSession
     lines: list[str]
     links: list[Link] = field(default_factory=list)
 
@@ -138,18 +139,19 @@ class Stage:
             await link.aclose()
         await self.http.close()
         await self.runner.cleanup()
+        await self.asking.close()
         await self.hub.stop()
 
 
 async def open_stage(
     home: Path,
     fake: FakeProviders,
-    hub: FakeHub,
+    fake_hub: FakeHub,
     *,
     limits: dict[str, Any] | None = None,
     **settings: Any,
 ) -> Stage:
-    await hub.start()
+    await fake_hub.start()
     home = home / "gateway"
     home.mkdir(mode=0o700, exist_ok=True)
     master = home / "master.key"
@@ -157,17 +159,20 @@ async def open_stage(
         home=home,
         master_key_file=master,
         allow_origins=(fake.origin,),
-        hub=HubSettings(api_url=hub.api_url, **settings.pop("hub", {})),
+        hub=HubSettings(api_url=fake_hub.api_url, **settings.pop("hub", {})),
         limits=LimitSettings(**(limits or {})),
         **settings,
     )
-    session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5))
+    session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
     lines: list[str] = []
-    services = make_services(chosen, session, SECRET, Log(lines.append))
+    asking = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
+    services = make_services(chosen, asking, SECRET, Log(lines.append))
     os.umask(0o077)
     runner = web.AppRunner(make_app(services), handler_cancellation=True, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = runner.addresses[0][1]
-    return Stage(hub, fake, services, runner, f"http://127.0.0.1:{port}", session, lines)
+    return Stage(
+        fake_hub, fake, services, runner, f"http://127.0.0.1:{port}", session, asking, lines
+    )

@@ -257,7 +257,7 @@ def running_hub(fake: FakeProviders) -> Iterator[Hub]:
     plain = {
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
-        "PYTHONPATH": os.pathsep.join(_import_path()),
+        "PYTHONPATH": os.pathsep.join(import_path()),
         "JUPYTER_PATH": str(Path(sys.prefix) / "share" / "jupyter"),
     }
     environment = (
@@ -398,7 +398,7 @@ def _may_be_run_by_others(path: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in (*real.parents, *path.parents, real))
 
 
-def _import_path() -> list[str]:
+def import_path() -> list[str]:
     import jupyterhub
 
     return [str(Path(jupyterhub.__file__).parents[1]), str(_SOURCE)]
