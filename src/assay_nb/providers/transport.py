@@ -12,355 +12,52 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import email.utils
 import ipaddress
-import secrets
 import ssl
 import time
 import weakref
-import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import anyio
 import httpx2
 
-from assay_nb.errors import (
-    AssayError,
-    EndpointRefused,
-    ProviderError,
-    ProviderUnavailable,
-    WrongUsage,
-)
+from assay_nb.errors import AssayError, EndpointRefused, WrongUsage
 from assay_nb.messages import Destination
 from assay_nb.providers import logs
 from assay_nb.providers.base import Credential
-from assay_nb.providers.echo import EchoScanner
-from assay_nb.providers.setup import label_of
+from assay_nb.providers.exchange import (
+    TICKET,
+    Exchange,
+    Limits,
+    check_header_safe,
+    parse_retry_after,
+)
+
+__all__ = [
+    "PLACEHOLDER",
+    "Egress",
+    "Exchange",
+    "Limits",
+    "Transport",
+    "Vet",
+    "check_header_safe",
+    "make_tls_context",
+    "parse_retry_after",
+]
 
 PLACEHOLDER = "assay-placeholder"
 """What the SDKs are given for a key."""
-
-TICKET = "x-assay-ticket"
 
 _SENT = frozenset({
     "accept", "anthropic-beta", "anthropic-version", "content-length", "content-type", "host",
     "transfer-encoding", "user-agent", "x-goog-api-client",
 })  # fmt: skip
-_RECEIVED = frozenset({"content-type", "request-id", "retry-after", "x-request-id"})
-
-_HEADER_SAFE = frozenset(range(0x21, 0x7F))
 
 Vet = Callable[[str, int], Awaitable[Sequence[str]]]
 """Resolves a host and returns the addresses that may be connected to, or raises `EndpointRefused`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How much a provider may send, and how long it may take.
-
-    Attributes:
-        connect: Seconds until the connection stands.
-        idle: Seconds without a byte. A thinking model is silent for minutes.
-        total: Seconds for the whole exchange, however it drips.
-        body: Bytes of a response, decoded.
-        error_body: Bytes of an error's.
-        connections: Open connections per event loop.
-    """
-
-    connect: float = 10.0
-    idle: float = 180.0
-    total: float = 1_800.0
-    body: int = 64 * 1024 * 1024
-    error_body: int = 1024 * 1024
-    connections: int = 1024
-
-
-class Exchange:
-    """One request and its response, as the transport saw them.
-
-    Attributes:
-        destination: Where it goes.
-        status: The response's status; None while there is none.
-        request_id: The provider's id of the request.
-        retry_after: Seconds that the provider asks to wait.
-        is_page: An HTML page came instead of an answer.
-        sent: The request's headers, and so the key, have been written.
-        failure: What the transport itself refused. It explains whatever the SDK made of it.
-    """
-
-    def __init__(self, credential: Credential, limits: Limits) -> None:
-        self.destination: Destination = credential.destination
-        self.ticket = secrets.token_urlsafe(12)
-        self.status: int | None = None
-        self.request_id: str | None = None
-        self.retry_after: float | None = None
-        self.is_page = False
-        self.sent = False
-        self.failure: AssayError | None = None
-        self.limits = limits
-        self.deadline = time.monotonic() + limits.total
-        self._credential = credential
-        self._wire_echo = EchoScanner()
-        self._text_echo = EchoScanner()
-        self._body: httpx2.AsyncByteStream | None = None
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The header that an SDK's request must carry to be let out."""
-        return {TICKET: self.ticket}
-
-    @property
-    def label(self) -> str:
-        """The provider's name, for people."""
-        return label_of(self.destination.provider)
-
-    def refuse(self, error: AssayError) -> httpx2.TransportError:
-        """Remember why, and return what the SDK is told.
-
-        Without its frames: their variables hold what the provider sent.
-        """
-        error.__cause__ = error.__context__ = None
-        self.failure = error.with_traceback(None)
-        return httpx2.ReadError("The exchange was ended.")
-
-    def clear_text(self, text: str) -> str:
-        """Return as much of a piece of reply as may be shown by now; `flush_text` returns the rest.
-
-        A model that spells a key out, one token per frame, is not noticed on the wire.
-        """
-        # A model may emit half of a surrogate pair, which nothing further on could write down.
-        passed = self._text_echo.feed(text.encode("utf-8", "surrogatepass"))
-        if passed is None:
-            raise self._echoed()
-        return passed.decode("utf-8", "replace")
-
-    def flush_text(self) -> str:
-        return self._text_echo.flush().decode("utf-8", "replace")
-
-    async def close(self) -> None:
-        """Close the connection unless the response was read to its end, and forget the key's traces."""
-        self._wire_echo.disarm()
-        self._text_echo.disarm()
-        body, self._body = self._body, None
-        if body is not None:
-            with anyio.CancelScope(shield=True):
-                await body.aclose()
-
-    # --- on the way out
-
-    def writer(self, origin: tuple[bytes, bytes, int | None]) -> _HeaderWriter:
-        return _HeaderWriter(self, self._credential, origin, self._arm)
-
-    def _arm(self, key: bytes | bytearray | memoryview) -> None:
-        self._wire_echo.arm(key)
-        self._text_echo.arm(key)
-
-    # --- on the way back
-
-    def take_head(self, response: httpx2.Response) -> dict[str, str]:
-        """Read status and headers, and return the headers that the SDK may see."""
-        self.status = response.status_code
-        if self._wire_echo.has_echo(b"\n".join(b"%s: %s" % pair for pair in response.headers.raw)):
-            raise self._echoed()
-        kept = {name: value for name, value in response.headers.items() if name in _RECEIVED}
-        self.request_id = kept.get("request-id") or kept.get("x-request-id")
-        self.retry_after = parse_retry_after(kept.get("retry-after"))
-        self._check_status(response.status_code)
-        self._check_type(kept.get("content-type", ""), response.status_code)
-        return kept
-
-    def _check_status(self, status: int) -> None:
-        if 300 <= status < 400:
-            raise ProviderError(
-                f"{self.destination.origin} answered with a redirect, which a key does not follow.",
-                hint="If the endpoint moved, save the key again with its new address.",
-                provider=self.destination.provider,
-                status=status,
-                request_id=self.request_id,
-            )
-
-    def _check_type(self, content_type: str, status: int) -> None:
-        kind = content_type.partition(";")[0].strip().lower()
-        self.is_page = kind in {"text/html", "application/xhtml+xml"}
-        if status >= 400 or not kind or kind.endswith("json") or kind == "text/event-stream":
-            return
-        what = "a web page" if self.is_page else f"content of type {kind[:60]!r}"
-        raise ProviderUnavailable(
-            f"{self.destination.origin} answered with {what} instead of a model's reply.",
-            hint="A network log-in page or a proxy may stand in between; `assay-nb doctor` shows the way out.",
-            provider=self.destination.provider,
-            status=status,
-        )
-
-    def guard(self, body: httpx2.AsyncByteStream, encoding: str) -> httpx2.AsyncByteStream:
-        """Return the response's body as the SDK reads it: decoded, bounded and free of the key."""
-        self._body = body
-        is_error = self.status is not None and self.status >= 400
-        cap = self.limits.error_body if is_error else self.limits.body
-        return _GuardedBody(self, body, cap, _decoder_for(encoding), self._wire_echo)
-
-    def too_much(self, what: str) -> ProviderUnavailable:
-        return ProviderUnavailable(
-            f"{self.label} sent {what}, so the connection was closed.",
-            provider=self.destination.provider,
-            status=self.status,
-            request_id=self.request_id,
-        )
-
-    def _echoed(self) -> ProviderError:
-        return ProviderError(
-            f"The answer from {self.destination.origin} held the key itself, so it was cut off there.",
-            hint="Revoke the key at the provider and find out what stands in between: "
-            "something on the way shows keys.",
-            provider=self.destination.provider,
-            status=self.status,
-        )
-
-    def check_echo(self, passed: bytes | None) -> bytes:
-        if passed is None:
-            raise self.refuse(self._echoed())
-        return passed
-
-
-class _HeaderWriter:
-    """Puts the key on a request while its headers are written, and takes it off again.
-
-    It is called by httpcore's `trace` extension. A proxy's CONNECT request runs through the same
-    events and must not get the key, hence the look at method and origin.
-    """
-
-    def __init__(
-        self,
-        exchange: Exchange,
-        credential: Credential,
-        origin: tuple[bytes, bytes, int | None],
-        arm: Callable[[bytes | bytearray | memoryview], None],
-    ) -> None:
-        self._exchange = exchange
-        self._credential = credential
-        self._origin = origin
-        self._arm = arm
-        self._headers: list[tuple[bytes, bytes]] | None = None
-
-    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        if event == "http11.send_request_headers.started":
-            self._write(info["request"])
-        elif event.startswith("http11.send_request_headers."):
-            self._erase()
-
-    def _write(self, request: Any) -> None:
-        url = request.url
-        if request.method == b"CONNECT" or (url.scheme, url.host, url.port) != self._origin:
-            return
-        if self._exchange.sent:
-            raise self._exchange.refuse(EndpointRefused("A key is put on one request, not on two."))
-        try:
-            with self._credential.open() as key:
-                check_header_safe(key)
-                self._arm(key)
-                request.headers.append(_header_for(self._credential.destination, key))
-        except AssayError as error:
-            raise self._exchange.refuse(error) from None
-        self._headers = request.headers
-        self._exchange.sent = True
-
-    def _erase(self) -> None:
-        if self._headers is not None:
-            self._headers.pop()
-            self._headers = None
-
-
-def _header_for(
-    destination: Destination, key: bytes | bytearray | memoryview
-) -> tuple[bytes, bytes]:
-    if destination.placement == "bearer":
-        return b"Authorization", b"Bearer " + key
-    if destination.placement == "x-goog-api-key":
-        return b"x-goog-api-key", bytes(key)
-    raise EndpointRefused("The key is to be sent in a way that is not known here.")
-
-
-def check_header_safe(key: bytes | bytearray | memoryview) -> None:
-    """Raise unless the key can stand in a header. h11 would print all of it in its own complaint."""
-    if not key or not _HEADER_SAFE.issuperset(key):
-        raise EndpointRefused(
-            "The stored key holds a space, a line break or a character that no key has.",
-            hint="Enter it again: `assay-nb keys set`.",
-        )
-
-
-class _GuardedBody(httpx2.AsyncByteStream):
-    """A response's body: decoded, counted, timed and scanned."""
-
-    def __init__(
-        self,
-        exchange: Exchange,
-        body: httpx2.AsyncByteStream,
-        cap: int,
-        decoder: _Inflate | None,
-        echo: EchoScanner,
-    ) -> None:
-        self._exchange = exchange
-        self._body = body
-        self._left = cap
-        self._decoder = decoder
-        self._echo = echo
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        # Closed by hand, or a broken-off body would stay in memory until the collector finds it.
-        async with contextlib.aclosing(cast("AsyncGenerator[bytes]", aiter(self._body))) as pieces:
-            async for piece in pieces:
-                if passed := self._checked(piece):
-                    yield passed
-        if rest := self._echo.flush():
-            yield rest
-
-    def _checked(self, piece: bytes) -> bytes:
-        data = self._decoded(piece)
-        self._left -= len(data)
-        if self._left < 0:
-            raise self._exchange.refuse(self._exchange.too_much("more than a reply can be"))
-        if time.monotonic() > self._exchange.deadline:
-            raise self._exchange.refuse(self._exchange.too_much("too slowly for too long"))
-        return self._exchange.check_echo(self._echo.feed(data))
-
-    def _decoded(self, piece: bytes) -> bytes:
-        if self._decoder is None:
-            return piece
-        try:
-            return self._decoder.decode(piece, self._left + 1)
-        except zlib.error:
-            error = self._exchange.too_much("a damaged response")
-        raise self._exchange.refuse(error)
-
-    async def aclose(self) -> None:
-        await self._body.aclose()
-
-
-class _Inflate:
-    """Undoes gzip and deflate without ever making more than is asked for."""
-
-    def __init__(self) -> None:
-        self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
-
-    def decode(self, piece: bytes, most: int) -> bytes:
-        return self._inflate.decompress(piece, most)
-
-
-def _decoder_for(encoding: str) -> _Inflate | None:
-    """Return a decoder for what we did not ask for but some gateways send all the same."""
-    encoding = encoding.strip().lower()
-    if encoding in {"", "identity"}:
-        return None
-    if encoding in {"gzip", "x-gzip", "deflate"}:
-        return _Inflate()
-    raise ProviderUnavailable(
-        "The response is compressed in a way that was not asked for.",
-        hint="A proxy in between may do that.",
-    )
 
 
 class Transport(httpx2.AsyncBaseTransport):
@@ -629,19 +326,6 @@ def make_tls_context(ca_file: str | None = None) -> ssl.SSLContext:
             ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
-
-
-def parse_retry_after(value: str | None) -> float | None:
-    """Return the seconds that a Retry-After header means: a number, or a date."""
-    if value is None:
-        return None
-    with contextlib.suppress(ValueError):
-        return max(0.0, float(value))
-    try:
-        date = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, date.timestamp() - time.time())
 
 
 def _is_exempt(host: str, rule: str) -> bool:
