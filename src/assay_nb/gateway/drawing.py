@@ -20,6 +20,7 @@ from assay_nb.gateway.answers import NotFound, status_of
 from assay_nb.gateway.incoming import Incoming
 from assay_nb.gateway.notices import take_notice
 from assay_nb.gateway.sessions import XSRF_FIELD
+from assay_nb.render.characters import show_hidden
 
 POLICY = "; ".join((
     "default-src 'none'",
@@ -120,13 +121,15 @@ async def show_static(incoming: Incoming) -> web.Response:
 @cache
 def _environment() -> Environment:
     folder = files("assay_nb.gateway") / "templates"
-    return Environment(
+    environment = Environment(
         loader=FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["shown"] = show_hidden
+    return environment
 
 
 @cache

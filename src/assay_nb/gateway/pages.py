@@ -72,8 +72,8 @@ def _page(show: Callable[[Incoming], Awaitable[web.Response]]) -> Handler:
     """Return a handler that answers errors with a page too."""
 
     async def handler(incoming: Incoming) -> web.Response:
+        check_navigation(incoming.request)  # outside: an error's page has the XSRF token too
         try:
-            check_navigation(incoming.request)
             return await show(incoming)
         except AssayError as error:
             return draw_error(incoming, error)
