@@ -5,7 +5,6 @@ Exit status: 0 done, 1 failed, 2 wrong usage.
 
 from __future__ import annotations
 
-import getpass
 import json
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from assay_nb.commands import tree
+from assay_nb.commands.asking import ask_hidden, ask_yes
 from assay_nb.commands.outcome import Desk, Outcome
 from assay_nb.commands.parser import HelpWanted
 from assay_nb.commands.registry import Adder, add_json
@@ -35,12 +35,10 @@ class TerminalDesk:
     def read_key(self, prompt: str) -> bytearray:
         if not sys.stdin.isatty():
             return bytearray(sys.stdin.buffer.read(_KEY_LIMIT))
-        return bytearray(getpass.getpass(prompt).encode())
+        return ask_hidden(prompt)
 
     def confirm(self, question: str) -> bool:
-        if not sys.stdin.isatty():
-            return False
-        return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+        return sys.stdin.isatty() and ask_yes(question)
 
     def say(self, line: str) -> None:
         if sys.stdin.isatty():
@@ -160,15 +158,9 @@ def _try(session: Session, args: Namespace, desk: Desk) -> Outcome:
 
 
 def _gateway(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    from assay_nb.gateway.main import run_gateway
     from assay_nb.render.document import Document
 
-    try:
-        from assay_nb.gateway.server import run_gateway
-    except ModuleNotFoundError as missing:
-        raise WrongUsage(
-            f"The gateway needs the package {missing.name}, which is not installed.",
-            hint="Install what it needs: `pip install 'assay-nb[hub]'`.",
-        ) from None
     run_gateway(args)
     return Outcome(Document(), {})
 

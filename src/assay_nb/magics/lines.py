@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from argparse import Namespace
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from IPython.core.error import StdinNotImplementedError
 from IPython.core.getipython import get_ipython
 
 from assay_nb.commands import tree
+from assay_nb.commands.asking import ask_hidden, ask_yes
 from assay_nb.commands.outcome import Desk, Outcome
 from assay_nb.commands.parser import HelpWanted, Parser
 from assay_nb.commands.registry import add_workspace
 from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import WrongUsage
 from assay_nb.magics.passthrough import show_environment
+
+T = TypeVar("T")
 
 _DESCRIPTION = "Keys, workspaces, model and budget. Alone, it shows where you stand."
 
@@ -32,10 +34,10 @@ class NotebookDesk:
                 "On a hub, a key never goes through a kernel.",
                 hint="An owner or admin adds it on the gateway's key page: `%assay keys list` shows its address.",
             )
-        return bytearray(_asking(getpass.getpass, prompt).encode())
+        return _asking(ask_hidden, prompt)
 
     def confirm(self, question: str) -> bool:
-        return _asking(input, f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+        return _asking(ask_yes, question)
 
     def say(self, line: str) -> None:
         print(line)
@@ -90,7 +92,7 @@ def _try(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return Outcome(start_practice(session), {"workspace": WORKSPACE})
 
 
-def _asking(ask: Callable[[str], str], prompt: str) -> str:
+def _asking(ask: Callable[[str], T], prompt: str) -> T:
     try:
         return ask(prompt)
     except StdinNotImplementedError:
