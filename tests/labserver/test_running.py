@@ -11,6 +11,8 @@ from tests.kernel.replies import PROMPT, chunks, critique
 from tests.kernel.stage import Stage
 from tests.labserver.serving import API, TOKEN, Server
 
+VENDOR = "application/vnd.assay.critique.v1+json"
+
 
 def test_stream_ends_with_the_result(server: Server, stage: Stage) -> None:
     stage.fake.answers(*chunks(critique()))
@@ -20,8 +22,17 @@ def test_stream_ends_with_the_result(server: Server, stage: Stage) -> None:
     names = [name for name, _ in answer.events]
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert names[0] == "started"
-    assert names[-1] == "finished"
-    assert answer.events[-1][1]["schema"] == "assay.critique.v1"
+    assert names[-2:] == ["finished", "bundle"]
+    assert answer.events[-2][1]["schema"] == "assay.critique.v1"
+
+
+def test_bundle_is_what_the_magic_would_have_left(server: Server, stage: Stage) -> None:
+    stage.fake.answers(*chunks(critique()))
+
+    bundle = server.ask("POST", "instruments/critique", {"prompt": PROMPT}).events[-1][1]
+
+    assert {"text/plain", "text/markdown", "text/html", VENDOR} == set(bundle["data"])
+    assert bundle["metadata"]["assay_nb"]["prompt_sha256"]
 
 
 def test_previews_come_while_the_reply_is_written(server: Server, stage: Stage) -> None:

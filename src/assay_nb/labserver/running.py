@@ -1,7 +1,8 @@
 """Running an instrument for a cell's toolbar, as a stream of the engine's events.
 
-The stream has the gateway's form, and one event more: `preview`, the result as far as it can be read
-from an unfinished reply, so that a browser need not know how replies are written.
+The stream has the gateway's form, and two events more, so that a browser need know neither how replies
+are written nor how results are drawn: `preview`, the result as far as it can be read from an unfinished
+reply, and `bundle`, the MIME bundle that the kernel's magic would have left in the notebook.
 """
 
 # pyright: reportUnknownMemberType=false, reportUntypedFunctionDecorator=false
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from assay_nb.engine.wire import encode_error, encode_event
 from assay_nb.errors import AssayError, KeyPasted, WrongUsage
 from assay_nb.instruments.catalog import INSTRUMENTS
 from assay_nb.labserver.base import Handler, guarded
+from assay_nb.render.bundle import bundle
 from assay_nb.text.redaction import find_keys
 
 _PAUSE = 0.15
@@ -105,12 +107,15 @@ class RunHandler(Handler):
             else:
                 text = "" if isinstance(event, NextRound) else text
                 self.write(encode_event(event))
-            await self.flush()
             if isinstance(event, Finished):
-                break
+                data, metadata = bundle(event.result.to_document(), event.result.to_dict())
+                self._write_more("bundle", {"data": data, "metadata": metadata})
+            await self.flush()
 
     def _write_preview(self, call: Call, text: str) -> None:
         result = INSTRUMENTS[call.instrument].preview(call.prompt, text)
         if result is not None:
-            data = json.dumps(result.to_dict(), ensure_ascii=True)
-            self.write(f"event: preview\ndata: {data}\n\n")
+            self._write_more("preview", result.to_dict())
+
+    def _write_more(self, name: str, fields: Mapping[str, Any]) -> None:
+        self.write(f"event: {name}\ndata: {json.dumps(fields, ensure_ascii=True)}\n\n")

@@ -1,0 +1,5 @@
+module.exports = {
+  testEnvironment: 'jsdom',
+  testRegex: 'test/.*\\.test\\.ts$',
+  transform: { '\\.ts$': ['ts-jest', { tsconfig: { ...require('./tsconfig.json').compilerOptions, module: 'commonjs', rootDir: '.' } }] }
+};

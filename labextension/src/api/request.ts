@@ -1,0 +1,131 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+import type { Call, Hit, Key, KeyCheck, Marks, Member, Provider, Removal, Status, Workspace } from './facts';
+import { readEvents, type ServerEvent } from './events';
+
+/** What went wrong, in a sentence, and what to do next. */
+export class AssayError extends Error {
+  constructor(
+    message: string,
+    readonly hint: string | null,
+    readonly code: string
+  ) {
+    super(message);
+  }
+}
+
+/** One run of an instrument, as it is asked for. */
+export interface Run {
+  instrument: string;
+  prompt: string;
+}
+
+/**
+ * The server extension's routes. No other file makes a request.
+ */
+export class Api {
+  constructor(private readonly settings = ServerConnection.makeSettings()) {}
+
+  status(): Promise<Status> {
+    return this.ask('GET', 'status');
+  }
+
+  workspaces(): Promise<Workspace[]> {
+    return this.ask('GET', 'workspaces');
+  }
+
+  createWorkspace(name: string): Promise<Workspace> {
+    return this.ask('POST', 'workspaces', { name });
+  }
+
+  useWorkspace(id: string): Promise<Workspace> {
+    return this.ask('POST', `workspaces/${encodeURIComponent(id)}/use`, {});
+  }
+
+  members(id: string): Promise<Member[]> {
+    return this.ask('GET', `workspaces/${encodeURIComponent(id)}/members`);
+  }
+
+  calls(id: string): Promise<Call[]> {
+    return this.ask('GET', `workspaces/${encodeURIComponent(id)}/calls`);
+  }
+
+  keys(id: string): Promise<Key[]> {
+    return this.ask('GET', `workspaces/${encodeURIComponent(id)}/keys`);
+  }
+
+  models(): Promise<string[]> {
+    return this.ask('GET', 'models');
+  }
+
+  setModel(id: string, model: string | null): Promise<{ model: string | null }> {
+    return this.ask('PUT', `workspaces/${encodeURIComponent(id)}/model`, { model });
+  }
+
+  /** Test a key with its provider and store it. The only request that holds one. */
+  setKey(id: string, provider: Provider, key: string, endpoint: string | null): Promise<KeyCheck> {
+    const path = `workspaces/${encodeURIComponent(id)}/keys/${provider}`;
+    return this.ask('PUT', path, { key, endpoint, check: true });
+  }
+
+  testKey(id: string, provider: Provider): Promise<KeyCheck> {
+    return this.ask('POST', `workspaces/${encodeURIComponent(id)}/keys/${provider}/test`, {});
+  }
+
+  removeKey(id: string, provider: Provider): Promise<Removal> {
+    return this.ask('DELETE', `workspaces/${encodeURIComponent(id)}/keys/${provider}`);
+  }
+
+  lint(text: string): Promise<Marks> {
+    return this.ask('POST', 'lint', { text });
+  }
+
+  scan(texts: string[]): Promise<Hit[]> {
+    return this.ask('POST', 'scan', { texts });
+  }
+
+  /** Run an instrument and yield its events. Aborting closes the connection to the provider. */
+  async *run(run: Run, signal: AbortSignal): AsyncGenerator<ServerEvent> {
+    const response = await this.send('POST', `instruments/${run.instrument}`, { prompt: run.prompt }, signal);
+    if (!response.ok) {
+      throw await errorOf(response);
+    }
+    if (response.body) {
+      yield* readEvents(response.body);
+    }
+  }
+
+  private async ask<T>(method: string, path: string, body?: object): Promise<T> {
+    const response = await this.send(method, path, body);
+    if (!response.ok) {
+      throw await errorOf(response);
+    }
+    return (await response.json()) as T;
+  }
+
+  private send(method: string, path: string, body?: object, signal?: AbortSignal): Promise<Response> {
+    const url = URLExt.join(this.settings.baseUrl, 'assay-nb/api/v1', path);
+    const init: RequestInit = { method, cache: 'no-store' };
+    if (body) {
+      init.body = JSON.stringify(body);
+    }
+    if (signal) {
+      init.signal = signal;
+    }
+    return ServerConnection.makeRequest(url, init, this.settings);
+  }
+}
+
+async function errorOf(response: Response): Promise<AssayError> {
+  if (response.status === 404 && !response.headers.get('Content-Type')?.includes('json')) {
+    return new AssayError('The server extension is not running.', null, 'not_found');
+  }
+  try {
+    const { error } = (await response.json()) as {
+      error: { message: string; hint: string | null; code: string };
+    };
+    return new AssayError(error.message, error.hint, error.code);
+  } catch {
+    return new AssayError(`The server answered ${response.status}.`, null, 'internal');
+  }
+}

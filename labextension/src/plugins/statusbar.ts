@@ -1,0 +1,62 @@
+import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import { Widget } from '@lumino/widgets';
+import type { Status } from '../api/facts';
+import { IAssay } from '../tokens';
+import { fill, h } from '../views/dom';
+import { COMMANDS } from './names';
+
+/** Active workspace, model and key state; a click switches. */
+export const statusbar: JupyterFrontEndPlugin<void> = {
+  id: 'assay-nb:statusbar',
+  description: 'Shows the active workspace, its model and whether it has a key.',
+  autoStart: true,
+  requires: [IAssay],
+  optional: [IStatusBar, ITranslator],
+  activate: (app, assay: IAssay, bar: IStatusBar | null, translator: ITranslator | null) => {
+    const trans = (translator ?? nullTranslator).load('assay_nb');
+    const item = new StatusItem(assay, trans, () => {
+      void app.commands.execute(COMMANDS.switchWorkspace);
+    });
+    bar?.registerStatusItem('assay-nb:status', { item, align: 'left', rank: 900 });
+  }
+};
+
+class StatusItem extends Widget {
+  private readonly button: HTMLButtonElement;
+
+  constructor(
+    private readonly assay: IAssay,
+    private readonly trans: TranslationBundle,
+    click: () => void
+  ) {
+    super();
+    this.addClass('assay-status');
+    this.button = h('button', { attributes: { type: 'button' }, click });
+    this.node.append(this.button);
+    assay.changed.connect(this.update_, this);
+    this.update_();
+  }
+
+  override dispose(): void {
+    this.assay.changed.disconnect(this.update_, this);
+    super.dispose();
+  }
+
+  private update_(): void {
+    const { status, trouble } = this.assay;
+    const text = status ? describe(status, this.trans) : trouble ? this.trans.__('assay: not available') : this.trans.__('assay: …');
+    fill(this.button, text);
+    this.button.title = trouble ?? this.trans.__('Switch workspace');
+  }
+}
+
+/** Return the status in one line. */
+export function describe(status: Status, trans: TranslationBundle): string {
+  const provider = status.model?.split('/')[0];
+  const key = status.keys.find(fact => fact.provider === provider);
+  const demo = status.budget.left ? trans.__('%1 demo calls', status.budget.left) : trans.__('no key');
+  const words = { ready: trans.__('key ready'), unreadable: trans.__('key unreadable'), sealed: trans.__('vault sealed'), missing: demo };
+  return [status.workspace.name, status.model, key ? words[key.state] : demo].filter(Boolean).join(' · ');
+}

@@ -1,0 +1,201 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { Widget } from '@lumino/widgets';
+import type { Call, Member, Status, Workspace } from '../api/facts';
+import { AssayError } from '../api/request';
+import type { IAssay } from '../tokens';
+import { button, fill, h, newId } from './dom';
+import { KeyCard } from './keys';
+
+/** What stands at the side: workspace and members, keys, model, demo budget, calls. */
+export class Sidebar extends Widget {
+  private readonly news = h('p', { class: 'assay-news', attributes: { role: 'status' } });
+  private readonly body = h('div', {});
+  private cards: KeyCard[] = [];
+  private shownFor = '';
+
+  constructor(
+    private readonly assay: IAssay,
+    private readonly trans: TranslationBundle
+  ) {
+    super();
+    this.addClass('assay-sidebar');
+    this.node.setAttribute('data-lm-suppress-shortcuts', 'true');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', trans.__('Prompts: workspace, keys, model, calls'));
+    this.node.append(this.body, this.news);
+    assay.changed.connect(this.redraw, this);
+  }
+
+  override dispose(): void {
+    this.assay.changed.disconnect(this.redraw, this);
+    super.dispose();
+  }
+
+  protected override onAfterShow(): void {
+    void this.assay.refresh();
+  }
+
+  private redraw(): void {
+    if (this.isVisible) {
+      void this.draw();
+    }
+  }
+
+  private async draw(): Promise<void> {
+    const { status, trouble, api } = this.assay;
+    if (!status) {
+      fill(this.body, h('p', {}, trouble ?? this.trans.__('Asking …')));
+      return;
+    }
+    await this.act(async () => {
+      const id = status.workspace.id;
+      const [workspaces, members, calls, models] = await Promise.all([
+        api.workspaces(),
+        api.members(id),
+        api.calls(id),
+        api.models()
+      ]);
+      this.fillIn(status, workspaces, members, calls, models);
+    });
+  }
+
+  private fillIn(status: Status, workspaces: Workspace[], members: Member[], calls: Call[], models: string[]): void {
+    const { trans } = this;
+    if (this.shownFor !== status.workspace.id || this.cards.length === 0) {
+      // New cards have empty fields: a key typed for one workspace is not saved in another.
+      this.cards = this.makeCards(status);
+      this.shownFor = status.workspace.id;
+    }
+    for (const card of this.cards) {
+      card.show(status);
+    }
+    fill(
+      this.body,
+      this.section(trans.__('Workspace'), ...this.workspace(status, workspaces, members)),
+      this.section(trans.__('Keys'), ...this.hub(status), ...this.cards.map(card => card.node)),
+      this.section(trans.__('Model'), ...this.model(status, models)),
+      this.section(trans.__('Demo calls'), this.budget(status)),
+      this.section(trans.__('Calls'), this.calls(calls))
+    );
+  }
+
+  private section(title: string, ...children: (Node | null)[]): HTMLElement {
+    return h('section', {}, h('h2', {}, title), ...children);
+  }
+
+  private workspace(status: Status, workspaces: Workspace[], members: Member[]): HTMLElement[] {
+    const { trans } = this;
+    const id = newId();
+    const options = workspaces.map(fact => h('option', { attributes: { value: fact.id } }, fact.name));
+    const select = h('select', { attributes: { id } }, ...options);
+    select.value = status.workspace.id;
+    select.addEventListener('change', () => {
+      void this.act(async () => {
+        await this.assay.api.useWorkspace(select.value);
+        await this.assay.refresh();
+      });
+    });
+    const name = h('input', { attributes: { type: 'text', 'aria-label': trans.__('Name of a new workspace'), placeholder: trans.__('New workspace') } });
+    const make = h('form', { class: 'assay-line' }, name, h('button', { class: 'assay-button', attributes: { type: 'submit' } }, trans.__('Create')));
+    make.addEventListener('submit', event => {
+      event.preventDefault();
+      void this.act(async () => {
+        const made = await this.assay.api.createWorkspace(name.value.trim());
+        await this.assay.api.useWorkspace(made.id);
+        await this.assay.refresh();
+      });
+    });
+    const people = members.map(({ user, role }) => h('li', {}, user, ' ', h('span', { class: 'assay-note' }, role)));
+    return [
+      h('label', { class: 'assay-field', attributes: { for: id } }, trans.__('Active')),
+      select,
+      h('ul', { class: 'assay-plain', attributes: { 'aria-label': trans.__('Members') } }, ...people),
+      make
+    ];
+  }
+
+  private makeCards(status: Status): KeyCard[] {
+    const order = ['google', 'anthropic', 'openai'];
+    return [...status.setups]
+      .sort((a, b) => order.indexOf(a.provider) - order.indexOf(b.provider))
+      .map((setup, index) => new KeyCard({
+        setup,
+        workspace: status.workspace.id,
+        fastest: index === 0,
+        api: this.assay.api,
+        entry: status.mode === 'solo',
+        changed: () => this.assay.refresh(),
+        act: what => this.act(what),
+        trans: this.trans
+      }));
+  }
+
+  private hub(status: Status): HTMLElement[] {
+    const page = status.key_page;
+    if (status.mode !== 'hub' || !page) {
+      return [];
+    }
+    const open = (): void => { window.open(page, '_blank', 'noopener,noreferrer'); };
+    return [
+      h('p', { class: 'assay-note' }, this.trans.__('On this hub, keys are entered on a page of their own.')),
+      button(this.trans.__('Open the key page'), open, 'assay-primary')
+    ];
+  }
+
+  private model(status: Status, models: string[]): HTMLElement[] {
+    const { trans } = this;
+    const id = newId();
+    const known = h('datalist', { attributes: { id } }, ...models.map(model => {
+      const option = h('option', {});
+      option.value = model;
+      return option;
+    }));
+    const input = h('input', { attributes: { type: 'text', list: id, 'aria-label': trans.__('Model'), placeholder: 'provider/model' } });
+    input.value = status.workspace.model ?? '';
+    const form = h('form', { class: 'assay-line' }, input, h('button', { class: 'assay-button', attributes: { type: 'submit' } }, trans.__('Set')));
+    form.addEventListener('submit', event => {
+      event.preventDefault();
+      void this.act(async () => {
+        await this.assay.api.setModel(status.workspace.id, input.value.trim() || null);
+        await this.assay.refresh();
+      });
+    });
+    const used = status.model ? trans.__('Calls use %1.', status.model) : trans.__('There is no model without a key.');
+    return [h('p', { class: 'assay-note' }, used), form, known];
+  }
+
+  private budget(status: Status): HTMLElement {
+    const { granted, left } = status.budget;
+    if (!granted) {
+      return h('p', { class: 'assay-note' }, this.trans.__('None here: calls use the workspace’s key.'));
+    }
+    const text = this.trans.__('%1 of %2 left', left, granted);
+    return h('p', {}, h('meter', { attributes: { min: '0', max: String(granted), value: String(left), 'aria-label': text } }), ' ', text);
+  }
+
+  private calls(calls: Call[]): HTMLElement {
+    if (!calls.length) {
+      return h('p', { class: 'assay-note' }, this.trans.__('None yet.'));
+    }
+    const rows = calls.slice(0, 12).map(call =>
+      h('tr', {}, ...[call.at, call.instrument, call.model, call.status].map(text => h('td', {}, text)))
+    );
+    const head = [this.trans.__('When'), this.trans.__('What'), this.trans.__('Model'), this.trans.__('How')];
+    return h(
+      'div',
+      { class: 'assay-wide', attributes: { tabindex: '0', role: 'group', 'aria-label': this.trans.__('The latest calls') } },
+      h('table', { class: 'assay-table' }, h('thead', {}, h('tr', {}, ...head.map(text => h('th', { attributes: { scope: 'col' } }, text)))), h('tbody', {}, ...rows))
+    );
+  }
+
+  /** Do something, and say in a sentence where it fails. */
+  private async act(what: () => Promise<void>): Promise<void> {
+    try {
+      fill(this.news);
+      await what();
+    } catch (error) {
+      const hint = error instanceof AssayError && error.hint ? ` ${error.hint}` : '';
+      fill(this.news, `${error instanceof Error ? error.message : String(error)}${hint}`);
+    }
+  }
+}

@@ -1,0 +1,147 @@
+"""A person at JupyterLab: opening notebooks, running cells, looking around."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
+from playwright.sync_api import Browser, Locator, Page, Response, sync_playwright
+
+from tests.kernel.stage import Stage
+from tests.labserver.serving import TOKEN, Server
+
+IMAGES = Path(__file__).parents[2] / "docs" / "img"
+Theme = Literal["light", "dark"]
+
+# A kernel reads "idle" before it can be asked anything; these three together do not.
+_KERNEL_IS_READY = """() => {
+  const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
+  const kernel = context?.session?.kernel;
+  return !!kernel && context.isReady && kernel.connectionStatus === 'connected'
+    && kernel.status === 'idle';
+}"""
+_SAVE = "() => window.jupyterapp.shell.currentWidget.context.save()"
+_THEME = "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
+
+
+@contextmanager
+def open_browser(program: str) -> Generator[Browser]:
+    """Start Chromium, without any service of its own that would call home."""
+    flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=flags)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def make_page(browser: Browser) -> Generator[Page]:
+    """Open a page in a context of its own, with cookies and storage as new."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    context.set_default_timeout(15_000)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+@dataclass
+class Lab:
+    """JupyterLab with one person in front of it.
+
+    Attributes:
+        server: The server behind it.
+        page: The browser's page.
+        folder: Where the notebooks are.
+        stage: The vault, and the provider's script.
+        responses: Every response since `watch`.
+        requests: The address of every request since `watch`.
+    """
+
+    server: Server
+    page: Page
+    folder: Path
+    stage: Stage
+    responses: list[Response] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def open(self, name: str, cells: Sequence[NotebookNode], *, kernel: bool = True) -> None:
+        """Write a notebook and open it; with `kernel`, wait until cells can be run."""
+        spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook = new_notebook(cells=list(cells), metadata={"kernelspec": spec})
+        nbformat.write(notebook, self.folder / name)
+        self.visit(name, kernel=kernel)
+
+    def visit(self, name: str, *, kernel: bool = True) -> None:
+        """Open a notebook that is there, in a fresh workspace of Lab's."""
+        self.page.goto(f"{self.server.url}lab/tree/{name}?token={TOKEN}&reset")
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        if kernel:
+            self.page.wait_for_function(_KERNEL_IS_READY, timeout=60_000)
+
+    def run_all(self) -> None:
+        """Run every cell, and wait for the last."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        self.page.wait_for_function(_KERNEL_IS_READY)
+
+    def save(self) -> None:
+        """Save the notebook as its menu does."""
+        self.page.evaluate(_SAVE)
+
+    def saved(self, name: str) -> Any:
+        """Return what the notebook's file holds."""
+        return json.loads((self.folder / name).read_text(encoding="utf-8"))
+
+    def command(self, name: str) -> None:
+        """Carry out a command as the palette does, without waiting for its end."""
+        self.page.evaluate("name => { window.jupyterapp.commands.execute(name); }", name)
+
+    def sidebar(self) -> Locator:
+        """Show the extension's sidebar and return it."""
+        self.command("assay-nb:open-sidebar")
+        panel = self.page.locator(".assay-sidebar")
+        panel.locator(".assay-card").first.wait_for()
+        return panel
+
+    def source(self, index: int) -> str:
+        """Return a cell's source."""
+        read = "i => window.jupyterapp.shell.currentWidget.content.widgets[i].model.sharedModel.getSource()"
+        return self.page.evaluate(read, index)
+
+    def select(self, index: int) -> None:
+        """Make a cell the active one."""
+        self.page.evaluate(
+            "i => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = i; }", index
+        )
+
+    def result(self) -> Locator:
+        """Return the shown results."""
+        return self.page.locator(".assay-result")
+
+    def watch(self) -> None:
+        """Keep every request and response from here on."""
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("response", lambda response: self.responses.append(response))
+
+    def theme(self, theme: Theme) -> None:
+        """Switch to a theme, and wait until it is drawn."""
+        self.page.evaluate(_THEME, f"JupyterLab {theme.title()}")
+        light = "true" if theme == "light" else "false"
+        self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
+
+    def photograph(self, name: str) -> None:
+        """Take the documentation's pictures of what is shown, in both themes."""
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        for theme in ("dark", "light"):
+            self.theme(theme)
+            self.page.wait_for_timeout(400)  # the theme's style sheet, and transitions
+            self.page.screenshot(path=IMAGES / f"{name}-{theme}.png")
