@@ -166,7 +166,7 @@ class Process:
 
     def wait_refused(self) -> str:
         """Return what it says when it does not start."""
-        assert self.process.wait(60) == 1, self.log
+        assert self.process.wait(60) in (1, 2), self.log
         return self.log
 
     def stop(self, number: int = signal.SIGTERM) -> float:

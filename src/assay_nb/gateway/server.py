@@ -6,7 +6,6 @@ import asyncio
 import signal
 import ssl
 import time
-from argparse import Namespace
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
@@ -15,19 +14,11 @@ import aiohttp
 from aiohttp import web
 from anyio.to_thread import run_sync
 
-from assay_nb.config import load_hub_environment
 from assay_nb.errors import ProviderUnavailable, WrongUsage
 from assay_nb.gateway.app import make_app
 from assay_nb.gateway.logs import CallsEnded, GatewayStarted, GatewayStopped
 from assay_nb.gateway.services import Services, make_services
-from assay_nb.gateway.settings import HubSettings, Settings, load_settings
-from assay_nb.gateway.startup import (
-    check_surroundings,
-    harden,
-    read_api_token,
-    scrub_environment,
-    settings_of,
-)
+from assay_nb.gateway.settings import HubSettings, Settings
 from assay_nb.providers.transport import make_tls_context
 
 BACKLOG = 2048
@@ -40,19 +31,13 @@ _CLEANUP_SECONDS = 3.0
 _HUB_SECONDS = 5.0
 
 
-def run_gateway(args: Namespace) -> None:
-    """Check the surroundings and serve until SIGTERM or SIGINT.
+def serve(settings: Settings, api_token: str) -> None:
+    """Serve until SIGTERM or SIGINT.
 
     Raises:
-        AssayError: If it does not start.
+        AssayError: If the database or the address cannot be had.
     """
-    harden()
-    environment = load_hub_environment()
-    settings = load_settings(vars(args), settings_of(environment))
-    check_surroundings(settings)
-    token = read_api_token(settings, environment)
-    scrub_environment()
-    _loop_runner()(_serve(settings, token))
+    _loop_runner()(_serve(settings, api_token))
 
 
 def _loop_runner() -> Callable[[Coroutine[Any, Any, None]], None]:
