@@ -6,16 +6,14 @@ import contextlib
 import email.utils
 import secrets
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import anyio
 import httpx2
 
 from assay_nb.errors import AssayError, EndpointRefused, ProviderError, ProviderUnavailable
 from assay_nb.messages import Destination
-from assay_nb.providers.base import Credential
+from assay_nb.providers.base import Credential, Opening
 from assay_nb.providers.body import GuardedBody, decoder_for
 from assay_nb.providers.echo import EchoScanner
 from assay_nb.providers.setup import label_of
@@ -24,7 +22,6 @@ TICKET = "x-assay-ticket"
 """The header that names a running exchange. It never leaves the process."""
 
 _RECEIVED = frozenset({"content-type", "request-id", "retry-after", "x-request-id"})
-_HEADER_SAFE = frozenset(range(0x21, 0x7F))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +118,17 @@ class Exchange:
 
     # --- on the way out
 
-    def writer(self, origin: tuple[bytes, bytes, int | None]) -> HeaderWriter:
-        return HeaderWriter(self, self._credential, origin, self._arm)
+    def open_key(self) -> Opening:
+        """Open the key. Once: an SDK that sends a second request of its own does not get it."""
+        if self.sent:
+            raise EndpointRefused("A key is put on one request, not on two.")
+        return self._credential.open()
 
-    def _arm(self, key: bytes | bytearray | memoryview) -> None:
+    def watch_for(self, key: bytes | bytearray | memoryview) -> None:
+        """Look for this key, which is about to be sent, in what comes back."""
         self._wire_echo.arm(key)
         self._text_echo.arm(key)
+        self.sent = True
 
     # --- on the way back
 
@@ -193,73 +195,6 @@ class Exchange:
         if passed is None:
             raise self.refuse(self._echoed())
         return passed
-
-
-class HeaderWriter:
-    """Puts the key on a request while its headers are written, and takes it off again.
-
-    It is called by httpcore's `trace` extension. A proxy's CONNECT request runs through the same
-    events and must not get the key, hence the look at method and origin.
-    """
-
-    def __init__(
-        self,
-        exchange: Exchange,
-        credential: Credential,
-        origin: tuple[bytes, bytes, int | None],
-        arm: Callable[[bytes | bytearray | memoryview], None],
-    ) -> None:
-        self._exchange = exchange
-        self._credential = credential
-        self._origin = origin
-        self._arm = arm
-        self._headers: list[tuple[bytes, bytes]] | None = None
-
-    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        if event == "http11.send_request_headers.started":
-            self._write(info["request"])
-        elif event.startswith("http11.send_request_headers."):
-            self._erase()
-
-    def _write(self, request: Any) -> None:
-        url = request.url
-        if request.method == b"CONNECT" or (url.scheme, url.host, url.port) != self._origin:
-            return
-        if self._exchange.sent:
-            raise self._exchange.refuse(EndpointRefused("A key is put on one request, not on two."))
-        try:
-            with self._credential.open() as key:
-                check_header_safe(key)
-                self._arm(key)
-                request.headers.append(_header_for(self._credential.destination, key))
-        except AssayError as error:
-            raise self._exchange.refuse(error) from None
-        self._headers = request.headers
-        self._exchange.sent = True
-
-    def _erase(self) -> None:
-        if self._headers is not None:
-            self._headers.pop()
-            self._headers = None
-
-
-def _header_for(
-    destination: Destination, key: bytes | bytearray | memoryview
-) -> tuple[bytes, bytes]:
-    if destination.placement == "bearer":
-        return b"Authorization", b"Bearer " + key
-    if destination.placement == "x-goog-api-key":
-        return b"x-goog-api-key", bytes(key)
-    raise EndpointRefused("The key is to be sent in a way that is not known here.")
-
-
-def check_header_safe(key: bytes | bytearray | memoryview) -> None:
-    """Raise unless the key can stand in a header. h11 would print all of it in its own complaint."""
-    if not key or not _HEADER_SAFE.issuperset(key):
-        raise EndpointRefused(
-            "The stored key holds a space, a line break or a character that no key has.",
-            hint="Enter it again: `assay-nb keys set`.",
-        )
 
 
 def parse_retry_after(value: str | None) -> float | None:

@@ -16,7 +16,7 @@ import ipaddress
 import ssl
 import time
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,7 @@ from assay_nb.errors import AssayError, EndpointRefused, WrongUsage
 from assay_nb.messages import Destination
 from assay_nb.providers import logs
 from assay_nb.providers.base import Credential
-from assay_nb.providers.exchange import (
-    TICKET,
-    Exchange,
-    Limits,
-    check_header_safe,
-    parse_retry_after,
-)
+from assay_nb.providers.exchange import TICKET, Exchange, Limits, parse_retry_after
 
 __all__ = [
     "PLACEHOLDER",
@@ -55,6 +49,8 @@ _SENT = frozenset({
     "accept", "anthropic-beta", "anthropic-version", "content-length", "content-type", "host",
     "transfer-encoding", "user-agent", "x-goog-api-client",
 })  # fmt: skip
+
+_HEADER_SAFE = frozenset(range(0x21, 0x7F))
 
 Vet = Callable[[str, int], Awaitable[Sequence[str]]]
 """Resolves a host and returns the addresses that may be connected to, or raises `EndpointRefused`."""
@@ -130,6 +126,62 @@ def _outbound(request: httpx2.Request) -> httpx2.Request:
     headers.append(("accept-encoding", "identity"))
     assert isinstance(request.stream, httpx2.AsyncByteStream)
     return httpx2.Request(request.method, request.url, headers=headers, stream=request.stream)
+
+
+class HeaderWriter:
+    """Puts the key on a request while its headers are written, and takes it off again.
+
+    It is called by httpcore's `trace` extension. A proxy's CONNECT request runs through the same
+    events and must not get the key, hence the look at method and origin.
+    """
+
+    def __init__(self, exchange: Exchange, origin: tuple[bytes, bytes, int | None]) -> None:
+        self._exchange = exchange
+        self._origin = origin
+        self._headers: list[tuple[bytes, bytes]] | None = None
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        if event == "http11.send_request_headers.started":
+            self._write(info["request"])
+        elif event.startswith("http11.send_request_headers."):
+            self._erase()
+
+    def _write(self, request: Any) -> None:
+        url = request.url
+        if request.method == b"CONNECT" or (url.scheme, url.host, url.port) != self._origin:
+            return
+        try:
+            with self._exchange.open_key() as key:
+                check_header_safe(key)
+                request.headers.append(_header_for(self._exchange.destination, key))
+                self._headers = request.headers
+                self._exchange.watch_for(key)
+        except AssayError as error:
+            raise self._exchange.refuse(error) from None
+
+    def _erase(self) -> None:
+        if self._headers is not None:
+            self._headers.pop()
+            self._headers = None
+
+
+def _header_for(
+    destination: Destination, key: bytes | bytearray | memoryview
+) -> tuple[bytes, bytes]:
+    if destination.placement == "bearer":
+        return b"Authorization", b"Bearer " + key
+    if destination.placement == "x-goog-api-key":
+        return b"x-goog-api-key", bytes(key)
+    raise EndpointRefused("The key is to be sent in a way that is not known here.")
+
+
+def check_header_safe(key: bytes | bytearray | memoryview) -> None:
+    """Raise unless the key can stand in a header. h11 would print all of it in its own complaint."""
+    if not key or not _HEADER_SAFE.issuperset(key):
+        raise EndpointRefused(
+            "The stored key holds a space, a line break or a character that no key has.",
+            hint="Enter it again: `assay-nb keys set`.",
+        )
 
 
 @dataclass
@@ -261,7 +313,8 @@ class Egress:
         if address is not None:
             extensions["sni_hostname"] = url.host
             url = url.copy_with(host=address)
-        extensions["trace"] = exchange.writer((url.raw_scheme, url.raw_host, url.port))
+        origin = (url.raw_scheme, url.raw_host, url.port)
+        extensions["trace"] = HeaderWriter(exchange, origin)
         assert isinstance(outbound.stream, httpx2.AsyncByteStream)
         return httpx2.Request(
             outbound.method,
