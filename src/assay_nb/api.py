@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from assay_nb.instruments.rewrite import Rewrite
     from assay_nb.measurement.batch import Batch
     from assay_nb.measurement.gepa import GepaTask
+    from assay_nb.measurement.judgements import Judgements
     from assay_nb.measurement.metrics import Metric
     from assay_nb.measurement.progress import OnProgress
     from assay_nb.measurement.result import Measurement
@@ -244,20 +245,21 @@ async def aplayground(
 
 def judge(
     prompt: str,
-    output: str | Run | None = None,
+    output: str | Run | Batch | None = None,
     *,
-    against: str | Run | None = None,
+    against: str | Run | Batch | None = None,
     rubric: RubricLike | None = None,
     values: Mapping[str, object] | None = None,
     workspace: str | None = None,
     model: str | None = None,
     **knobs: Any,
-) -> Judgement:
+) -> Judgement | Judgements:
     """Score an output by a rubric, or compare two in both orders.
 
     Args:
         prompt: The task that the output is an answer to.
-        output: The output: text, or what `playground` returned. Without one, the prompt is run first.
+        output: The output: text, or what `playground` returned; a table is judged row by row.
+            Without one, the prompt is run first.
         against: Another output of the same task. It wins, or loses, only where both orders agree.
         rubric: Criteria, one a line: `- [2] It names the order id.`; `[must]` and `(1-5)` are known.
         values: What the prompt's variables stood for, so that the judge sees the task as it was sent.
@@ -266,10 +268,10 @@ def judge(
         knobs: `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
     """
     session = current_session()
-    from assay_nb.measurement.judging import judge_output
+    from assay_nb.measurement.judgements import judge_any
 
     return session.portal.call(
-        lambda: judge_output(
+        lambda: judge_any(
             session, prompt, output, against=against, rubric=rubric, values=values,
             workspace=workspace, model=model, options=knobs,
         )
@@ -278,21 +280,21 @@ def judge(
 
 async def ajudge(
     prompt: str,
-    output: str | Run | None = None,
+    output: str | Run | Batch | None = None,
     *,
-    against: str | Run | None = None,
+    against: str | Run | Batch | None = None,
     rubric: RubricLike | None = None,
     values: Mapping[str, object] | None = None,
     workspace: str | None = None,
     model: str | None = None,
     **knobs: Any,
-) -> Judgement:
+) -> Judgement | Judgements:
     """Like `judge`, to await."""
     session = current_session()
-    from assay_nb.measurement.judging import judge_output
+    from assay_nb.measurement.judgements import judge_any
 
     return await session.portal.wait(
-        lambda: judge_output(
+        lambda: judge_any(
             session, prompt, output, against=against, rubric=rubric, values=values,
             workspace=workspace, model=model, options=knobs,
         )

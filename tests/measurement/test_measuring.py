@@ -360,7 +360,7 @@ def test_a_measurement_survives_the_way_through_json(session: Session) -> None:
 
 
 def test_a_prompt_without_a_column_for_its_variable_is_refused(session: Session) -> None:
-    with pytest.raises(WrongUsage, match="no column for {{tickt}}"):
+    with pytest.raises(WrongUsage, match=r"no column for \{\{tickt\}\}"):
         measure("Read {{tickt}}.", NEW, make_rows(30), is_good)
 
 

@@ -6,6 +6,7 @@ from argparse import Namespace
 
 from assay_nb.commands.keys import add_keys, add_platform_key
 from assay_nb.commands.master import add_master
+from assay_nb.commands.measuring import add_measuring
 from assay_nb.commands.outcome import Desk, Outcome
 from assay_nb.commands.parser import Parser
 from assay_nb.commands.registry import Adder, adder
@@ -25,6 +26,7 @@ def build_parser(prog: str, description: str) -> tuple[Parser, Adder]:
     add_keys(add)
     add_master(add)
     add_platform_key(add)
+    add_measuring(add)
     return parser, add
 
 

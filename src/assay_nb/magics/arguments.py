@@ -73,6 +73,12 @@ def _critique(parser: Parser) -> None:
     parser.add_argument(
         "--repeat", type=int, metavar="K", help="ask K times and keep what the answers agree on"
     )
+    parser.add_argument(
+        "--probe",
+        action="store_true",
+        help="run each finding's probe, and mark it confirmed or refuted",
+    )
+    parser.add_argument("--judge-model", metavar="PROVIDER/MODEL", help="who judges the probes")
 
 
 def _improve(parser: Parser) -> None:
@@ -86,11 +92,62 @@ def _improve(parser: Parser) -> None:
     parser.add_argument(
         "--findings", metavar="NAME", help="a variable with an earlier critique of this prompt"
     )
+    parser.add_argument(
+        "--data", metavar="NAME", help="measure on this DataFrame or list: propose, choose, test"
+    )
+    parser.add_argument(
+        "--metric", metavar="NAME", help="a function (row, output): True or False, or a number"
+    )
+    parser.add_argument("--rubric", metavar="NAME", help="criteria for a judge, where no metric is")
+    parser.add_argument("--judge-model", metavar="PROVIDER/MODEL", help="who judges")
+    parser.add_argument(
+        "--margin", type=float, metavar="D", help="a difference too small to matter"
+    )
+    parser.add_argument("--cluster", metavar="COLUMN", help="what rows belong to that go together")
+    parser.add_argument("--candidates", type=int, metavar="K", help="how many to propose, 1 to 3")
+    _limits(parser)
 
 
 def _rewrite(parser: Parser) -> None:
     _model_options(parser)
     parser.add_argument("--goal", metavar="TEXT", help="what the new prompt should do better")
+
+
+def _playground(parser: Parser) -> None:
+    _model_options(parser)
+    parser.add_argument(
+        "--data", metavar="NAME", help="run on every row of this DataFrame or list of dictionaries"
+    )
+    parser.add_argument("--system", metavar="NAME", help="a variable with standing instructions")
+    parser.add_argument(
+        "--beside", metavar="NAME", help="a variable with a prompt to see beside it"
+    )
+    parser.add_argument("--beside-model", metavar="PROVIDER/MODEL", help="a model to see beside it")
+    _limits(parser)
+
+
+def _judge(parser: Parser) -> None:
+    _model_options(parser)
+    parser.add_argument(
+        "--output",
+        metavar="NAME",
+        help="a variable with what to judge: text, or a playground's result",
+    )
+    parser.add_argument(
+        "--against", metavar="NAME", help="another output, to compare in both orders"
+    )
+    parser.add_argument(
+        "--rubric", metavar="NAME", help="a variable with criteria, one a line, or one criterion"
+    )
+    _limits(parser)
+
+
+def _limits(parser: Parser) -> None:
+    """Add what bounds a run over many rows."""
+    parser.add_argument("--budget", type=float, metavar="DOLLARS", help="no call is sent above it")
+    parser.add_argument("--max-calls", type=int, metavar="N", help="requests at most")
+    parser.add_argument("--concurrency", type=int, metavar="N", help="calls under way at once (8)")
+    parser.add_argument("--fresh", action="store_true", help="ask again what was answered before")
 
 
 def _lint(parser: Parser) -> None:
@@ -102,12 +159,16 @@ _BUILDERS: dict[str, Build] = {
     "critique": _critique,
     "improve": _improve,
     "rewrite": _rewrite,
+    "playground": _playground,
+    "judge": _judge,
     "lint": _lint,
 }
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "critique": ("repeat",),
     "improve": ("accept", "feedback"),
     "rewrite": ("goal",),
+    "playground": (),
+    "judge": (),
     "lint": (),
 }
 MAGICS = tuple(_BUILDERS)

@@ -1,4 +1,4 @@
-"""`%%critique`, `%%improve`, `%%rewrite`, `%%lint`, and their line forms that read a variable."""
+"""The cell magics on one prompt, and their line forms that read a variable. `data` runs those on many rows."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # IPython's own types are partial: what its shell holds is untyped.
@@ -43,7 +43,7 @@ def run_cell(shell: InteractiveShell, name: str, line: str, cell: str | None) ->
         return None
     prompt = _prompt(shell, name, args, cell)
     _refuse_key_in(prompt)
-    result = _lint(prompt, args, shell) if name == "lint" else _ask(shell, name, args, prompt)
+    result = _lint(prompt, args, shell) if name == "lint" else _run(shell, name, args, prompt)
     _keep(shell, args, result)
     _judge(name, args, result)
     return None
@@ -106,11 +106,28 @@ def _lint(prompt: str, args: Namespace, shell: InteractiveShell) -> Result:
     return report
 
 
-def _ask(shell: InteractiveShell, name: str, args: Namespace, prompt: str) -> Result:
+def _run(shell: InteractiveShell, name: str, args: Namespace, prompt: str) -> Result:
+    from assay_nb.magics import data
+
     options = options_of(name, args)
     refuse_keys(str(value) for value in options.values())
+    if not data.concerns(name, args):
+        return _ask(shell, name, args, prompt, options)
+    try:
+        return data.run(shell, name, args, prompt, options, lambda done: _keep(shell, args, done))
+    except KeyboardInterrupt:
+        raise Interrupted from None
+
+
+def _ask(
+    shell: InteractiveShell, name: str, args: Namespace, prompt: str, options: dict[str, Any]
+) -> Result:
     if name == "improve" and (critique := _find_critique(shell, args)):
         options["findings"] = critique
+    if name == "playground":
+        from assay_nb.magics.data import find_system, find_values
+
+        options |= {"values": find_values(shell, prompt), **find_system(shell, args)}
     call = Call(
         instrument=name, prompt=prompt, workspace=args.workspace, model=args.model, options=options
     )

@@ -71,6 +71,33 @@ class AssayMagics(Magics):
 
     @no_var_expand
     @line_cell_magic
+    def playground(self, line: str, cell: str | None = None) -> None:
+        """Run the prompt in this cell, once or on every row of a table.
+
+        `{{name}}` takes the Python variable of that name, or with `--data` the column. A run that was
+        stopped keeps every row that is done; running it again goes on, and pays for none twice. `.frame` of
+        the result is the data with the outputs beside it.
+
+            %%playground --data df --budget 0.50 -o runs
+            Classify the ticket as billing, shipping or other: {{ticket}}
+        """
+        self._run("playground", line, cell)
+
+    @no_var_expand
+    @line_cell_magic
+    def judge(self, line: str, cell: str | None = None) -> None:
+        """Score outputs of the prompt in this cell by a rubric, or compare two in both orders.
+
+        The judge is a model of another provider where the workspace has its key. With `--against`, a win
+        counts only where both orders agree.
+
+            %%judge --output runs --rubric "It names exactly one of the three labels."
+            Classify the ticket as billing, shipping or other: {{ticket}}
+        """
+        self._run("judge", line, cell)
+
+    @no_var_expand
+    @line_cell_magic
     def lint(self, line: str, cell: str | None = None) -> None:
         """Check the prompt in this cell against fixed rules: offline, no key, no model, no cost.
 

@@ -67,6 +67,7 @@ class Answer:
         seconds: Wall time.
         model: Who answered.
         practice: Whether it was the practice provider.
+        requests: How many requests it took, repairs included.
         error: What went wrong with this row; None when nothing did.
         cached: Whether it was paid for earlier.
         result: The whole result; None from the cache.
@@ -79,6 +80,7 @@ class Answer:
     seconds: float | None = None
     model: str = ""
     practice: bool = False
+    requests: int = 0
     error: str | None = None
     cached: bool = False
     result: Any = None
@@ -89,7 +91,7 @@ class Answer:
         return self.payload.get("output")
 
 
-_KEPT = ("input_tokens", "output_tokens", "cost", "seconds", "model", "practice")
+_KEPT = ("input_tokens", "output_tokens", "cost", "seconds", "model", "practice", "requests")
 
 PAYLOADS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "playground": lambda run: {"output": run.output, "stop": run.stop},
@@ -206,6 +208,7 @@ def make_answer(instrument: str, result: Result) -> Answer:
         seconds=source.seconds,
         model=source.model,
         practice=source.practice,
+        requests=source.requests,
         result=result,
     )
 

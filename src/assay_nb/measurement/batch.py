@@ -113,14 +113,15 @@ def summarise(answers: Sequence[Answer | None], workspace: str, model: str | Non
     costs = [answer.cost for answer in paid]
     provider, _, name = (model or "").partition("/")
     usage = sum((Usage(a.input_tokens, a.output_tokens) for a in paid), Usage())
+    practice = any(answer.practice for answer in known)
     return Provenance(
         workspace=workspace,
         provider=provider,
         model=next((answer.model for answer in known if answer.model), name),
         usage=usage,
-        cost=None if None in costs else sum(cost for cost in costs if cost is not None),
-        requests=len(paid),
-        practice=any(answer.practice for answer in known),
+        cost=None if None in costs or practice else sum(cost for cost in costs if cost is not None),
+        requests=sum(answer.requests for answer in paid),
+        practice=practice,
     )
 
 

@@ -154,3 +154,11 @@ def number_repeats(values: Iterable[Mapping[str, str]]) -> list[int]:
         numbers.append(seen.get(key, 0))
         seen[key] = numbers[-1] + 1
     return numbers
+
+
+def make_bench(
+    session: Session, *, budget: float | None = None, max_calls: int | None = None, **settings: Any
+) -> Bench:
+    """Return a bench with these limits and settings; those that are None stay as they are."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    return Bench(session, Purse(budget, max_calls), **given)

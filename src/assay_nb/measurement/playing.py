@@ -12,9 +12,9 @@ from assay_nb.errors import BadReply
 from assay_nb.instruments.playground import Run
 from assay_nb.measurement.answers import Answer, Job
 from assay_nb.measurement.batch import Batch, summarise
-from assay_nb.measurement.bench import Bench, Task, number_repeats
+from assay_nb.measurement.bench import Bench, Task, make_bench, number_repeats
 from assay_nb.measurement.progress import Progress
-from assay_nb.measurement.purse import OverBudget, Purse
+from assay_nb.measurement.purse import OverBudget
 from assay_nb.measurement.rows import Rows, check_columns, read_rows, values_for
 from assay_nb.measurement.sidebyside import SideBySide
 from assay_nb.measurement.target import Target, find_target
@@ -155,8 +155,7 @@ def prepare(
 
     Without data, a comparison is of single runs, with `values` as its only row.
     """
-    given = {name: value for name, value in settings.items() if value is not None}
-    bench = Bench(session, Purse(budget, max_calls), **given)
+    bench = make_bench(session, budget=budget, max_calls=max_calls, **settings)
     sides = [Side(prompt=prompt, model=model)]
     if beside is not None or beside_model is not None:
         sides.append(Side(prompt=beside or prompt, model=beside_model or model))

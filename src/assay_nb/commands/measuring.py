@@ -1,0 +1,131 @@
+"""Evaluation from a terminal: suites for a pipeline, and how far to trust a judge and a critic."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay_nb.commands.outcome import Desk, Outcome
+from assay_nb.commands.parser import Parser
+from assay_nb.commands.registry import Adder, add_json, add_workspace
+from assay_nb.engine.session import Session
+
+if TYPE_CHECKING:
+    from assay_nb.measurement.bench import Bench
+
+
+def add_measuring(add: Adder) -> None:
+    """Add what runs many calls: `eval`, `judge-check`, `selfcheck`."""
+    suite = _add_limits(
+        add("eval", "run a suite of cases, and fail when it is under its bar", run_eval)
+    )
+    suite.add_argument(
+        "suite", metavar="SUITE", help="a JSON or YAML file: prompt, cases, threshold"
+    )
+    suite.add_argument(
+        "--against",
+        metavar="FILE",
+        help="an earlier version of the prompt: compare the two on the cases",
+    )
+    suite.add_argument(
+        "--fail-under",
+        type=_share,
+        metavar="SHARE",
+        help="the bar from 0 to 1, in place of the suite's",
+    )
+    suite.add_argument(
+        "--judge-model", metavar="PROVIDER/MODEL", help="who judges, if it has a rubric"
+    )
+    check = _add_limits(
+        add(
+            "judge-check",
+            "ask a judge about pairs that you have labelled: how far to trust it",
+            run_judge_check,
+        )
+    )
+    check.add_argument(
+        "pairs",
+        metavar="FILE",
+        help='a JSON list of {"task": …, "better": …, "worse": …}; ten or more',
+    )
+    check.add_argument("--rubric", metavar="FILE", help="criteria, one a line")
+    _add_limits(
+        add(
+            "selfcheck",
+            "how good a critic your model is, on thirty prompts that ship with this",
+            run_selfcheck,
+        )
+    )
+
+
+def _add_limits(parser: Parser) -> Parser:
+    add_json(add_workspace(parser))
+    parser.add_argument(
+        "-m", "--model", metavar="PROVIDER/MODEL", help="the workspace's by default"
+    )
+    parser.add_argument("--concurrency", type=int, default=8, metavar="N", help="calls at once (8)")
+    parser.add_argument("--budget", type=float, metavar="DOLLARS", help="no call is sent above it")
+    parser.add_argument("--max-calls", type=int, metavar="N", help="requests at most")
+    parser.add_argument("--fresh", action="store_true", help="ask again what was answered before")
+    return parser
+
+
+def _share(word: str) -> float:
+    value = float(word)
+    if not 0 <= value <= 1:
+        raise ArgumentTypeError("a share from 0 to 1")
+    return value
+
+
+def _bench(session: Session, args: Namespace) -> Bench:
+    from assay_nb.measurement.bench import Bench
+    from assay_nb.measurement.purse import Purse
+
+    purse = Purse(args.budget, args.max_calls)
+    return Bench(session, purse, args.concurrency, fresh=args.fresh)
+
+
+def run_eval(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Run a suite; a score under its bar fails."""
+    from assay_nb.measurement.suites import read_suite, read_text, run_suite
+
+    suite = read_suite(Path(args.suite))
+    against = read_text(Path(args.against)) if args.against else None
+    result = run_suite(
+        session,
+        suite,
+        against=against,
+        threshold=args.fail_under,
+        workspace=args.workspace,
+        model=args.model,
+        judge_model=args.judge_model,
+        bench=_bench(session, args),
+    )
+    return Outcome(result.to_document(), result.to_dict(), 0 if result.passed else 1)
+
+
+def run_judge_check(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Ask a judge about labelled pairs."""
+    from assay_nb.measurement.judgecheck import check_judge, read_pairs
+    from assay_nb.measurement.suites import read_text
+
+    result = check_judge(
+        session,
+        read_pairs(Path(args.pairs)),
+        rubric=read_text(Path(args.rubric)) if args.rubric else None,
+        workspace=args.workspace,
+        model=args.model,
+        bench=_bench(session, args),
+    )
+    return Outcome(result.to_document(), result.to_dict())
+
+
+def run_selfcheck(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    """Check the model as a critic."""
+    from assay_nb.measurement.selfcheck import check_self
+
+    result = check_self(
+        session, workspace=args.workspace, model=args.model, bench=_bench(session, args)
+    )
+    return Outcome(result.to_document(), result.to_dict())

@@ -1,0 +1,181 @@
+"""How good a critic is your model? Thirty short prompts, twenty with a fault that was planted, ten clean.
+
+Recall says how many of the planted faults are found at their place, false findings what is said of clean
+prompts, and the verbatim rate how often the model quotes the prompt to the letter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from importlib.resources import files
+from typing import Any, ClassVar
+
+from assay_nb.engine.session import Session
+from assay_nb.instruments.base import Provenance, Shown
+from assay_nb.instruments.critique import Critique
+from assay_nb.instruments.findings import overlaps
+from assay_nb.instruments.fineprint import make_fine_print
+from assay_nb.instruments.provenance import encode_provenance
+from assay_nb.measurement.answers import Answer, Job
+from assay_nb.measurement.batch import summarise
+from assay_nb.measurement.bench import Bench, make_call
+from assay_nb.measurement.judgecheck import wilson
+from assay_nb.measurement.target import Target, find_target
+from assay_nb.render.document import Block, Callout, Details, Document, Heading, Paragraph, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """One prompt of the corpus.
+
+    Attributes:
+        id: Its name.
+        dimension: What it is about.
+        prompt: Its text.
+        words: The words at fault; None in a clean prompt.
+        fault: What is wrong with them.
+    """
+
+    id: str
+    dimension: str
+    prompt: str
+    words: str | None = None
+    fault: str | None = None
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """Where the words at fault stand."""
+        if self.words is None:
+            return None
+        start = self.prompt.index(self.words)
+        return start, start + len(self.words)
+
+
+def load_corpus() -> tuple[Planted, ...]:
+    """Return the thirty prompts that ship with the package."""
+    text = files("assay_nb.measurement").joinpath("corpus.json").read_text(encoding="utf-8")
+    return tuple(Planted(**fields) for fields in json.loads(text))
+
+
+@dataclass(frozen=True, repr=False)
+class SelfCheck(Shown):
+    """A report card of one model as a critic.
+
+    Attributes:
+        model: Who was checked, `provider/model`.
+        planted: Prompts with a planted fault that were answered.
+        found: Of those, how many have a finding at its words.
+        clean: Clean prompts that were answered.
+        false: Findings above a nit on them.
+        quotes: Findings that a model gave, those dropped since their words are nowhere included.
+        verbatim: How many of them quote the prompt to the letter.
+        missed: The prompts whose fault was not found.
+        failed: Prompts without an answer.
+    """
+
+    schema: ClassVar[str] = "assay.selfcheck.v1"
+
+    model: str
+    planted: int
+    found: int
+    clean: int
+    false: int
+    quotes: int
+    verbatim: int
+    missed: tuple[str, ...] = ()
+    failed: int = 0
+    provenance: Provenance = field(default_factory=Provenance)
+
+    @property
+    def recall(self) -> float | None:
+        """The share of planted faults that were found."""
+        return self.found / self.planted if self.planted else None
+
+    def with_provenance(self, provenance: Provenance) -> SelfCheck:
+        return replace(self, provenance=provenance)
+
+    def to_dict(self) -> dict[str, Any]:
+        fields = asdict(self)
+        fields.update(
+            schema=self.schema,
+            recall=self.recall,
+            recall_interval=list(wilson(self.found, self.planted)),
+            verbatim_rate=self.verbatim / self.quotes if self.quotes else None,
+            missed=list(self.missed),
+            provenance=encode_provenance(self.provenance),
+        )
+        return fields
+
+    def to_document(self) -> Document:
+        return Document(tuple(_describe(self)))
+
+
+def check_self(
+    session: Session,
+    *,
+    workspace: str | None = None,
+    model: str | None = None,
+    corpus: Sequence[Planted] | None = None,
+    bench: Bench | None = None,
+) -> SelfCheck:
+    """Return the report card of a model: one critique per prompt, thirty calls."""
+    corpus = corpus or load_corpus()
+    bench = bench or Bench(session)
+
+    async def find() -> Target:
+        return await find_target(session.control, workspace or session.control.selected, model)
+
+    target = session.portal.call(find)
+    jobs = [Job(make_call("critique", one.prompt, target), one) for one in corpus]
+    answers: list[tuple[Planted, Answer]] = [
+        (job.tag, answer) for job, answer in bench.answers(jobs)
+    ]
+    read = {one.id: answer.result for one, answer in answers if answer.result is not None}
+    source = summarise([answer for _, answer in answers], target.workspace_name, target.name)
+    return _count(target.name or "", corpus, read).with_provenance(source)
+
+
+def _count(model: str, corpus: Sequence[Planted], read: Mapping[str, Critique]) -> SelfCheck:
+    planted = [one for one in corpus if one.words is not None and one.id in read]
+    clean = [one for one in corpus if one.words is None and one.id in read]
+    missed = [one.id for one in planted if not _finds(read[one.id], one)]
+    findings = [finding for critique in read.values() for finding in critique.findings]
+    own = [finding for finding in findings if finding.origin == "model"]
+    dropped = sum(critique.consistency.unanchored for critique in read.values())
+    return SelfCheck(
+        model=model,
+        planted=len(planted),
+        found=len(planted) - len(missed),
+        clean=len(clean),
+        false=sum(f.severity != "nit" for one in clean for f in read[one.id].findings),
+        quotes=len(own) + dropped,
+        verbatim=sum(all(anchor.match == "exact" for anchor in f.evidence) for f in own),
+        missed=tuple(missed),
+        failed=len(corpus) - len(read),
+    )
+
+
+def _finds(critique: Critique, one: Planted) -> bool:
+    span = one.span
+    return span is not None and any(overlaps(finding, *span) for finding in critique.findings)
+
+
+def _describe(check: SelfCheck) -> Iterator[Block]:
+    yield Heading(f"Self-check: {check.model}")
+    if check.provenance.practice:
+        text = "Practice provider, no model: this is how much of it fixed rules find."
+        yield Callout("info", [text])
+    low, high = wilson(check.found, check.planted)
+    rows = [
+        ("planted faults found", f"{check.found} of {check.planted}", f"{low:.0%} to {high:.0%}"),
+        ("false findings", f"{check.false} on {check.clean} clean prompts", ""),
+        ("quoted to the letter", f"{check.verbatim} of {check.quotes} findings", ""),
+    ]
+    yield Table(("", "", "95% interval"), rows)
+    if check.failed:
+        yield Callout("warning", [f"{check.failed} prompts got no answer that could be read."])
+    if check.missed:
+        yield Details("Missed", [Paragraph([", ".join(check.missed)])])
+    yield from make_fine_print(check.provenance)

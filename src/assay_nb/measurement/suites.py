@@ -1,0 +1,372 @@
+"""Suites: cases, what is expected of them, and a bar, in one file beside the notebook.
+
+A suite is plain JSON or YAML:
+
+    name: tickets
+    prompt: "Classify …: {{ticket}}"        # or prompt_file: prompt.txt
+    threshold: 0.9
+    cases:
+      - values: {ticket: "My invoice is wrong"}
+        expect: {equals: billing}
+      - values: {ticket: "Where is my parcel?"}
+        expect: {contains: [shipping], not_contains: [billing]}
+    rubric: ["- It is one word."]           # optional: asked of a judge, where the expectations hold
+
+What code can check, code checks, and it outranks the judge: a case whose expectations fail scores 0.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+from assay_nb.engine.session import Session
+from assay_nb.errors import WrongUsage
+from assay_nb.evaluation import PairedVerdict, paired_verdict
+from assay_nb.evaluation.splits import MIN_ROWS
+from assay_nb.instruments.base import Provenance, Shown
+from assay_nb.instruments.fineprint import make_fine_print, make_notices
+from assay_nb.instruments.judge import RubricLike
+from assay_nb.instruments.provenance import encode_provenance
+from assay_nb.measurement.batch import Batch, shorten
+from assay_nb.measurement.bench import Bench
+from assay_nb.measurement.judgements import Judging
+from assay_nb.measurement.playing import Playing, Side
+from assay_nb.measurement.rows import Row, Rows
+from assay_nb.render.document import Badge, Block, Callout, Document, Heading, Paragraph, Table
+
+_KNOWN = (
+    "name",
+    "prompt",
+    "prompt_file",
+    "model",
+    "system",
+    "threshold",
+    "cases",
+    "rubric",
+    "schema",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case: values for the prompt's variables, and what is expected of the output."""
+
+    values: Mapping[str, Any]
+    expect: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A suite, as its file describes it.
+
+    Attributes:
+        name: What it is called.
+        prompt: The prompt that is evaluated.
+        cases: The cases.
+        rubric: Asked of a judge where the expectations hold; None asks nobody.
+        threshold: The score from 0 to 1 that it has to reach.
+        model: The model; None takes the workspace's choice.
+        system: Standing instructions that go with the prompt.
+    """
+
+    name: str
+    prompt: str
+    cases: tuple[Case, ...]
+    rubric: RubricLike | None = None
+    threshold: float = 1.0
+    model: str | None = None
+    system: str | None = None
+
+
+def read_suite(path: Path) -> Suite:
+    """Return the suite of a file.
+
+    Raises:
+        WrongUsage: If it is no suite; the message says what is wrong, and where.
+    """
+    data = _parse(path)
+    unknown = sorted(set(data) - set(_KNOWN))
+    if unknown:
+        raise WrongUsage(
+            f"{path} has '{unknown[0]}', which no suite has.", hint=f"It has {', '.join(_KNOWN)}."
+        )
+    prompt = data.get("prompt")
+    if isinstance(data.get("prompt_file"), str):
+        prompt = read_text(path.parent / data["prompt_file"])
+    if not isinstance(prompt, str):
+        raise WrongUsage(f"{path} has no prompt.", hint="prompt: …, or prompt_file: prompt.txt")
+    listed = data.get("cases")
+    if not isinstance(listed, list) or not listed:
+        raise WrongUsage(f"{path} has no cases.", hint="cases: [{values: {…}, expect: {…}}]")
+    cases = tuple(
+        _read_case(case, number, path) for number, case in enumerate(cast("list[Any]", listed))
+    )
+    return Suite(
+        name=str(data.get("name") or path.stem),
+        prompt=prompt,
+        cases=cases,
+        rubric=data.get("rubric"),
+        threshold=float(data.get("threshold", 1.0)),
+        model=data.get("model"),
+        system=data.get("system"),
+    )
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text, or say that it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongUsage(f"{path} cannot be read.") from error
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    text = read_text(path)
+    try:
+        if path.suffix.lower() in {".yaml", ".yml"}:
+            import yaml
+
+            data: Any = yaml.safe_load(text)
+        else:
+            data = json.loads(text)
+    except ImportError:
+        raise WrongUsage(
+            f"{path} is YAML, and PyYAML is not installed.",
+            hint="`pip install pyyaml`, or use JSON.",
+        ) from None
+    except ValueError as error:
+        raise WrongUsage(f"{path} is not valid JSON: {error}.") from None
+    except Exception as error:  # yaml.YAMLError, whose name is not there without the package
+        raise WrongUsage(f"{path} is not valid YAML.") from error
+    if not isinstance(data, dict):
+        raise WrongUsage(f"{path} is no suite: it has to be a mapping.")
+    return cast("dict[str, Any]", data)
+
+
+def _read_case(case: Any, number: int, path: Path) -> Case:
+    if not isinstance(case, Mapping):
+        raise WrongUsage(f"Case {number} of {path} is no mapping.")
+    fields = cast("Mapping[str, Any]", case)
+    values: Mapping[str, Any] = fields.get("values") or {}
+    expect: Mapping[str, Any] = fields.get("expect") or {}
+    unknown = sorted(set(expect) - set(CHECKS))
+    if unknown:
+        raise WrongUsage(
+            f"Case {number} of {path} expects '{unknown[0]}', which is not known.",
+            hint=f"There are {', '.join(CHECKS)}.",
+        )
+    if "matches" in expect:
+        try:
+            re.compile(str(expect["matches"]))
+        except re.error:
+            raise WrongUsage(f"Case {number} of {path}: its pattern cannot be read.") from None
+    return Case(dict(values), dict(expect))
+
+
+# --- what code can check ----------------------------------------------------------------------------
+
+
+def _words(value: Any) -> list[str]:
+    return (
+        [str(one) for one in cast("list[Any]", value)] if isinstance(value, list) else [str(value)]
+    )
+
+
+def _object(output: str) -> dict[str, Any]:
+    try:
+        value = json.loads(output)
+    except ValueError:
+        return {}
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+CHECKS: Mapping[str, Callable[[str, Any], bool]] = {
+    "equals": lambda output, value: output.strip() == str(value).strip(),
+    "contains": lambda output, value: all(word.lower() in output.lower() for word in _words(value)),
+    "not_contains": lambda output, value: (
+        not any(word.lower() in output.lower() for word in _words(value))
+    ),
+    "matches": lambda output, value: re.search(str(value), output) is not None,
+    "json_keys": lambda output, value: set(_words(value)) <= set(_object(output)),
+    "json": lambda output, value: all(_object(output).get(k) == v for k, v in value.items()),
+    "max_length": lambda output, value: len(output) <= int(value),
+}
+"""Everything that `expect` can name."""
+
+
+def find_failed(case: Case, output: str) -> list[str]:
+    """Return the expectations that an output does not meet."""
+    return [name for name, value in case.expect.items() if not CHECKS[name](output, value)]
+
+
+# --- running ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """What came of one case."""
+
+    output: str | None
+    score: float | None
+    failed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class SuiteResult(Shown):
+    """What came of a suite.
+
+    Attributes:
+        name: The suite.
+        cases: One result per case.
+        threshold: The bar.
+        verdict: Against another version of the prompt: the paired verdict; None alone.
+        provenance: Model, tokens and cost.
+    """
+
+    schema: ClassVar[str] = "assay.suiteresult.v1"
+
+    name: str
+    cases: tuple[CaseResult, ...]
+    threshold: float
+    verdict: PairedVerdict | None = None
+    provenance: Provenance = field(default_factory=Provenance)
+
+    @property
+    def score(self) -> float:
+        """The mean score; a case that failed to run counts 0."""
+        return sum(case.score or 0.0 for case in self.cases) / len(self.cases)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the score reaches the bar, and the prompt has not regressed against the other version."""
+        regressed = self.verdict is not None and self.verdict.verdict == "regressed"
+        return self.score >= self.threshold - 1e-9 and not regressed
+
+    def with_provenance(self, provenance: Provenance) -> SuiteResult:
+        return replace(self, provenance=provenance)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": self.schema,
+            "name": self.name,
+            "score": self.score,
+            "threshold": self.threshold,
+            "passed": self.passed,
+            "verdict": self.verdict.to_dict() if self.verdict else None,
+            "cases": [asdict(case) for case in self.cases],
+            "provenance": encode_provenance(self.provenance),
+        }
+
+    def to_document(self) -> Document:
+        return Document(tuple(_describe(self)))
+
+
+def run_suite(
+    session: Session,
+    suite: Suite,
+    *,
+    against: str | None = None,
+    threshold: float | None = None,
+    workspace: str | None = None,
+    model: str | None = None,
+    judge_model: str | None = None,
+    bench: Bench | None = None,
+) -> SuiteResult:
+    """Run a suite; with `against`, an earlier version of the prompt, compare the two on the same cases."""
+    bench = bench or Bench(session)
+    running = _Running(session, suite, bench, workspace, model or suite.model, judge_model)
+    batch = running.play(suite.prompt)
+    cases = running.score(batch)
+    verdict = None
+    if against is not None:
+        old = running.score(running.play(against))
+        # Cases that somebody wrote to be passed are no sample of anything below the usual minimum.
+        verdict = paired_verdict(
+            [case.score for case in old],
+            [case.score for case in cases],
+            exploratory=len(cases) < MIN_ROWS,
+        )
+    bar = suite.threshold if threshold is None else threshold
+    return SuiteResult(suite.name, tuple(cases), bar, verdict, batch.provenance)
+
+
+@dataclass
+class _Running:
+    session: Session
+    suite: Suite
+    bench: Bench
+    workspace: str | None
+    model: str | None
+    judge_model: str | None
+
+    def play(self, prompt: str) -> Batch:
+        rows = Rows(tuple(Row(case.values) for case in self.suite.cases))
+        options = {"system": self.suite.system} if self.suite.system else {}
+        side = Side(prompt=prompt, model=self.model)
+        playing = Playing(self.bench, [side], rows, workspace=self.workspace, options=options)
+        for _ in playing.steps():
+            pass
+        batch = playing.result()
+        assert isinstance(batch, Batch)
+        return batch
+
+    def score(self, batch: Batch) -> list[CaseResult]:
+        failed = [
+            find_failed(case, output) if output is not None else []
+            for case, output in zip(self.suite.cases, batch.outputs, strict=True)
+        ]
+        judged = self._judge(batch)
+        return [
+            CaseResult(output, None if output is None else 0.0 if bad else score, tuple(bad))
+            for output, bad, score in zip(batch.outputs, failed, judged, strict=True)
+        ]
+
+    def _judge(self, batch: Batch) -> Sequence[float | None]:
+        if self.suite.rubric is None:
+            return [1.0] * len(batch.answers)
+        judging = Judging(
+            self.bench,
+            batch,
+            rubric=self.suite.rubric,
+            workspace=self.workspace,
+            model=self.judge_model,
+        )
+        for _ in judging.steps():
+            pass
+        return judging.result().scores
+
+
+def _describe(result: SuiteResult) -> Iterator[Block]:
+    word, tone = ("passed", "good") if result.passed else ("failed", "bad")
+    yield Heading(f"Suite {result.name}")
+    yield from make_notices(result.provenance)
+    yield Paragraph(
+        [
+            Badge(word, "good" if tone == "good" else "bad"),
+            f" {result.score:.0%} over {len(result.cases)} cases; the bar is {result.threshold:.0%}.",
+        ]
+    )
+    bad = [(i, case) for i, case in enumerate(result.cases) if (case.score or 0.0) < 1]
+    if bad:
+        yield Table(
+            ("case", "score", "not met", "output"),
+            [
+                (
+                    str(i),
+                    "–" if c.score is None else f"{c.score:.0%}",
+                    ", ".join(c.failed),
+                    shorten(c.output),
+                )
+                for i, c in bad[:20]
+            ],
+        )
+    if result.verdict is not None:
+        yield from result.verdict.to_document().blocks
+    elif len(bad) > 20:
+        yield Callout("info", [f"{len(bad) - 20} more cases did not pass."])
+    yield from make_fine_print(result.provenance)

@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from assay_nb import (
+    Batch,
+    ProviderAuthError,
+    RateLimited,
+    Run,
+    SideBySide,
+    WrongUsage,
+    aplayground,
+    playground,
+)
+from assay_nb.engine.call import Call
+from assay_nb.engine.session import set_session
+from assay_nb.measurement.progress import Progress
+from tests.fakes.providers import Answer, FakeProviders
+from tests.kernel.stage import Stage, open_stage
+from tests.measurement.simulated import Engine, Session
+
+PROMPT = "Repeat: {{ticket}}"
+
+
+def make_rows(count: int) -> list[dict[str, Any]]:
+    return [{"ticket": f"t{number}"} for number in range(count)]
+
+
+@pytest.fixture
+def echo(session: Session, engine: Engine) -> Engine:
+    engine.task = lambda call: f"did {call.options['values']['ticket']}"
+    return engine
+
+
+# --- over rows --------------------------------------------------------------------------------------
+
+
+def test_each_row_gets_its_own_output_in_order(echo: Engine) -> None:
+    batch = playground(PROMPT, data=make_rows(30), concurrency=7)
+
+    assert isinstance(batch, Batch)
+    assert batch.outputs == [f"did t{number}" for number in range(30)]
+
+
+def test_a_frame_comes_back_with_outputs_cost_and_latency(echo: Engine) -> None:
+    frame = pd.DataFrame(make_rows(3), index=[5, 6, 7])
+
+    result = playground(PROMPT, data=frame)
+
+    assert isinstance(result, Batch)
+    assert list(result.frame.columns) == ["ticket", "output", "cost", "seconds", "error"]
+    assert list(result.frame.index) == [5, 6, 7]
+
+
+def test_no_more_calls_are_under_way_than_allowed(echo: Engine) -> None:
+    echo.delay = 0.01
+
+    playground(PROMPT, data=make_rows(40), concurrency=5)
+
+    assert echo.most_at_once == 5
+
+
+def test_rows_that_are_done_are_not_paid_for_again(echo: Engine) -> None:
+    playground(PROMPT, data=make_rows(10))
+
+    again = playground(PROMPT, data=make_rows(15))
+
+    assert len(echo.calls) == 15
+    assert (again.provenance.requests, again.provenance.cost) == (5, 0.005)
+
+
+def test_another_column_does_not_make_a_row_another_call(echo: Engine) -> None:
+    playground(PROMPT, data=make_rows(5))
+
+    playground(PROMPT, data=[{**row, "label": 1} for row in make_rows(5)])
+
+    assert len(echo.calls) == 5
+
+
+@pytest.mark.parametrize(
+    "change", [{"model": "openai/gpt-6.2-sol"}, {"temperature": 0.5}, {"system": "Be kind."}]
+)
+def test_whatever_changes_an_answer_is_asked_anew(echo: Engine, change: dict[str, Any]) -> None:
+    playground(PROMPT, data=make_rows(5))
+
+    playground(PROMPT, data=make_rows(5), **change)
+
+    assert len(echo.calls) == 10
+
+
+def test_equal_rows_are_asked_each_for_itself(echo: Engine) -> None:
+    playground(PROMPT, data=[{"ticket": "same"}] * 4)
+
+    assert len(echo.calls) == 4
+
+
+def test_fresh_asks_again(echo: Engine) -> None:
+    playground(PROMPT, data=make_rows(5))
+
+    playground(PROMPT, data=make_rows(5), fresh=True)
+
+    assert len(echo.calls) == 10
+
+
+def test_a_row_that_fails_does_not_stop_the_others_and_is_tried_again(
+    echo: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def task(call: Call) -> str:
+        if call.options["values"]["ticket"] == "t3":
+            raise RateLimited("Too many requests.", status=429)
+        return "fine"
+
+    echo.task = task
+    batch = playground(PROMPT, data=make_rows(6))
+    echo.task = lambda call: "fine"
+    again = playground(PROMPT, data=make_rows(6))
+
+    assert isinstance(batch, Batch)
+    assert isinstance(again, Batch)
+    assert (batch.failed, batch.outputs[3], again.failed) == ((3,), None, ())
+
+
+def test_what_hits_every_row_ends_the_run_at_once(echo: Engine) -> None:
+    def task(call: Call) -> str:
+        raise ProviderAuthError("The key is not accepted.", status=401)
+
+    echo.task = task
+
+    with pytest.raises(ProviderAuthError):
+        playground(PROMPT, data=make_rows(500), concurrency=4)
+
+    assert len(echo.calls) <= 8
+
+
+def test_a_provider_that_is_down_is_not_asked_a_thousand_times(echo: Engine) -> None:
+    def task(call: Call) -> str:
+        raise RateLimited("Too many requests.", status=429)
+
+    echo.task = task
+
+    with pytest.raises(RateLimited):
+        playground(PROMPT, data=make_rows(1000), concurrency=4)
+
+    assert len(echo.calls) < 20
+
+
+def test_the_budget_keeps_what_it_paid_for(echo: Engine) -> None:
+    echo.price = 0.01
+
+    batch = playground(PROMPT, data=make_rows(50), budget=0.1, concurrency=1)
+
+    assert isinstance(batch, Batch)
+    assert (batch.done, batch.stopped) == (10, "budget")
+
+
+def test_a_budget_that_was_used_up_goes_on_with_a_larger_one(echo: Engine) -> None:
+    echo.price = 0.01
+    playground(PROMPT, data=make_rows(20), budget=0.1, concurrency=1)
+
+    batch = playground(PROMPT, data=make_rows(20), budget=0.1, concurrency=1)
+
+    assert isinstance(batch, Batch)
+    assert (batch.done, len(echo.calls)) == (20, 20)
+
+
+def test_progress_knows_how_many_there_are(echo: Engine) -> None:
+    seen: list[Progress] = []
+
+    playground(PROMPT, data=make_rows(4), on_progress=seen.append)
+
+    assert [(one.done, one.total) for one in seen] == [(n, 4) for n in range(5)]
+
+
+def test_an_executor_makes_the_calls(echo: Engine) -> None:
+    with ThreadPoolExecutor(2, thread_name_prefix="worker") as executor:
+        threads: set[str] = set()
+        submit = executor.submit
+
+        def watched(function: Any, *args: Any) -> Any:
+            return submit(
+                lambda: (threads.add(threading.current_thread().name), function(*args))[1]
+            )
+
+        executor.submit = watched  # type: ignore[method-assign]
+        batch = playground(PROMPT, data=make_rows(6), executor=executor)
+
+    assert isinstance(batch, Batch)
+    assert batch.done == 6
+    assert all(name.startswith("worker") for name in threads)
+
+
+async def _later() -> Any:
+    return await aplayground(PROMPT, data=make_rows(5))
+
+
+def test_the_async_twin_gives_the_same(echo: Engine) -> None:
+    import asyncio
+
+    batch = asyncio.run(_later())
+
+    assert batch.outputs == [f"did t{number}" for number in range(5)]
+
+
+def test_a_batch_survives_the_way_through_json(echo: Engine) -> None:
+    batch = playground(PROMPT, data=make_rows(3))
+
+    assert Batch.from_dict(json.loads(json.dumps(batch.to_dict()))).to_dict() == batch.to_dict()
+
+
+@pytest.mark.parametrize("count", [0, -1, 1000, True, 2.5])
+def test_a_concurrency_that_makes_no_sense_is_refused(echo: Engine, count: Any) -> None:
+    with pytest.raises(WrongUsage):
+        playground(PROMPT, data=make_rows(3), concurrency=count)
+
+
+# --- side by side -----------------------------------------------------------------------------------
+
+
+def test_two_prompts_stand_side_by_side(echo: Engine) -> None:
+    both = playground(PROMPT, {"ticket": "x"}, beside="Again: {{ticket}}")
+
+    assert isinstance(both, SideBySide)
+    assert isinstance(both.left, Run)
+    assert (both.left.prompt, both.right.prompt) == (PROMPT, "Again: {{ticket}}")
+
+
+def test_two_models_stand_side_by_side_over_rows(echo: Engine) -> None:
+    both = playground(PROMPT, data=make_rows(3), beside_model="openai/gpt-6.2-sol")
+
+    assert isinstance(both, SideBySide)
+    assert {call.model for call in echo.calls} == {
+        "anthropic/claude-sonnet-4-6",
+        "openai/gpt-6.2-sol",
+    }
+    assert both.frame[0] == {"ticket": "t0", "output_left": "did t0", "output_right": "did t0"}
+
+
+# --- the whole way, with the real engine and SDK ----------------------------------------------------
+
+
+@pytest.fixture
+def stage(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setenv("ASSAY_HOME", str(home / "vault"))
+    with open_stage(home / "vault") as stage:
+        set_session(stage.session())
+        yield stage
+        set_session(None)
+
+
+def test_a_table_goes_the_whole_way_and_leaves_no_key_behind(stage: Stage, home: Path) -> None:
+    stage.fake.answers("fine")
+
+    batch = playground(PROMPT, data=make_rows(12), concurrency=6)
+
+    assert isinstance(batch, Batch)
+    assert batch.outputs == ["fine"] * 12
+    assert stage.traces_under(home / "vault" / "runs") == {}
+    assert stage.traces_in(json.dumps(batch.to_dict())) == {}
+
+
+_RUN = """
+import sys
+from assay_nb import playground
+rows = [{"ticket": f"t{n}"} for n in range(60)]
+playground("Repeat: {{ticket}}", data=rows, concurrency=4)
+print("whole", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_process_loses_no_finished_row_and_none_is_paid_for_twice(
+    stage: Stage, home: Path
+) -> None:
+    stage.fake.answer_by(lambda call: Answer(chunks=("fine",), delay=0.05))
+    process = subprocess.Popen([sys.executable, "-c", _RUN], env={**os.environ})
+    _wait_until(lambda: sum(call.finished.is_set() for call in _posts(stage.fake)) >= 20)
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    time.sleep(0.2)
+    kept = sum(
+        len([line for line in path.read_text().splitlines() if line])
+        for path in (home / "vault" / "runs").glob("*.jsonl")
+    )
+    asked = len(_posts(stage.fake))
+
+    batch = playground("Repeat: {{ticket}}", data=make_rows(60), concurrency=4)
+
+    assert isinstance(batch, Batch)
+    assert batch.done == 60
+    assert kept >= 20 - 4  # what was being read when it was killed had not finished here
+    assert len(_posts(stage.fake)) - asked == 60 - kept
+
+
+def _posts(fake: FakeProviders) -> list[Any]:
+    return [call for call in fake.calls if call.method == "POST"]
+
+
+def _wait_until(condition: Any, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
