@@ -26,7 +26,7 @@ class Config:
         database_url: The gateway's SQLAlchemy URL; None means SQLite in `home`.
         https_proxy: A proxy for https destinations, where the call path honours one (solo only).
         no_proxy: Hosts that are reached without it.
-        ca_file: Extra certificate authorities, as a PEM file (solo only).
+        ca_file: Certificate authorities to trust in place of the system's, as a PEM file (solo only).
     """
 
     home: Path
