@@ -26,6 +26,7 @@ from assay_nb.errors import (
     KeyPasted,
     ProviderError,
     ProviderKeyMissing,
+    StoreUnavailable,
     WrongUsage,
 )
 from assay_nb.instruments.base import Instrument, Provenance, Result, Script
@@ -136,8 +137,9 @@ class LocalEngine:
         except BaseException as error:
             await self._close(plan, call, account, error)
             raise
+        finished = Finished(result.with_provenance(account.provenance()))
         await self._close(plan, call, account, None)
-        emit(Finished(result.with_provenance(account.provenance())))
+        emit(finished)
 
     async def _drive(
         self, script: Script[Any], plan: Plan, account: _Account, emit: Callable[[Event], None]
@@ -242,9 +244,16 @@ class LocalEngine:
     async def _close(
         self, plan: Plan, call: Call, account: _Account, error: BaseException | None
     ) -> None:
-        """Settle the budget and write the log, also when the task is being cancelled."""
+        """Settle the budget and write the log, also when the task is being cancelled.
+
+        A database that cannot be written now must not take away a reply that was paid for, or hide
+        the error that ended the call. An unsettled demo call counts as spent.
+        """
         with CancelScope(shield=True):
-            await run_sync(self._write_up, plan, call, account, error)
+            try:
+                await run_sync(self._write_up, plan, call, account, error)
+            except StoreUnavailable as failed:
+                self._backing.say(f"This call is not in the log of calls. {failed.message}")
 
     def _write_up(
         self, plan: Plan, call: Call, account: _Account, error: BaseException | None
