@@ -181,9 +181,7 @@ def test_end_of_input_at_the_hidden_prompt_is_one_line(stage: Stage, terminal: T
 
 def test_the_full_prompt_works_too(stage: Stage, tmp_path: Path) -> None:
     stage.fake.answers(critique())
-    terminal = Terminal(
-        "--colors=nocolor", cwd=tmp_path
-    )
+    terminal = Terminal("--colors=nocolor", cwd=tmp_path)
     try:
         terminal.child.sendline("%load_ext assay_nb")
         terminal.child.expect(r"In \[2\]")
