@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from anyio.to_thread import run_sync
+from sqlalchemy import text
 
 from assay_nb.gateway.route import Route
 from assay_nb.gateway.routes import ROUTES
@@ -64,6 +65,11 @@ ADMIN_SETS = row(those(404, _STRANGERS), {"member": 403, "page member": 403})
 PAGE_OWN = row(those(403, _TOKENS))
 PAGE_ADMIN = row(those(403, _TOKENS), {"page outsider": 404, "page member": 403})
 PAGE_OWNER = row(those(403, _TOKENS), {"page outsider": 404, "page member": 403, "page admin": 403})
+PAGE = row(those(403, _TOKENS), those(OK, _FORGED), {"none": OK})
+"""A page to look at. Whoever has not signed in is sent to the hub to do so."""
+PAGE_MEMBER = {**PAGE, "page outsider": 404}
+FORM = row(those(403, _TOKENS), {"none": OK})
+FORM_ADMIN = {**FORM, "page outsider": 404, "page member": 403}
 PROGRAMS = row(those(404, _STRANGERS), those(403, [*_PAGES, *_FORGED]))
 
 _ONE = "api/v1/workspaces/{workspace}"
@@ -98,6 +104,20 @@ ROWS: dict[str, Mapping[str, Any]] = {
     "* providers/{workspace}/{provider}/{path:.*}": PROGRAMS,
     "GET oauth_callback": dict.fromkeys(KINDS, 403),  # nobody has begun to sign in
     "POST api/v1/sign-out": PAGE_OWN,
+    "GET ": PAGE,
+    "POST ": FORM,
+    "GET workspaces/{workspace}": PAGE_MEMBER,
+    "POST workspaces/{workspace}": FORM_ADMIN,
+    "GET workspaces/{workspace}/keys/{provider}": PAGE_MEMBER,
+    "POST workspaces/{workspace}/keys/{provider}": FORM_ADMIN,
+    "POST sign-out": FORM,
+    "GET static/{name}": OPEN,
+}
+
+FORMS: dict[str, dict[str, str]] = {
+    "POST ": {"action": "create", "name": "{fresh}"},
+    "POST workspaces/{workspace}": {"action": "add-member", "user": "nora"},
+    "POST workspaces/{workspace}/keys/{provider}": {"action": "remove"},
 }
 
 BODIES: dict[str, Any] = {
@@ -188,6 +208,22 @@ class Cast:
         workspace = await run_sync(make)
         return workspace, name, await self.stage.store_key(workspace)
 
+    async def state_of(self, workspace: str) -> list[Any]:
+        """Return all that is stored of a workspace, for telling whether anything was changed."""
+        backing = self.stage.services.backing
+        where = bytes.fromhex(workspace)
+
+        def look() -> list[Any]:
+            with backing.database.read() as connection:
+                return [
+                    tuple(row)
+                    for name in ("workspaces", "members", "provider_keys", "allowances")
+                    for row in connection.execute(text(f"SELECT * FROM {name} ORDER BY 1, 2"))
+                    if where in row
+                ]
+
+        return await run_sync(look)
+
     async def come_in(self, route: Route, kind: str) -> int:
         workspace, name, key = await self.make_workspace()
         if route.path == "api/v1/restored":
@@ -198,19 +234,20 @@ class Cast:
             "user": "max",
             "provider": "anthropic",
             "instrument": "critique",
+            "name": "page.css",
         }
         path = route.path.replace("{path:.*}", "v1/messages").format(**parts)
-        body = _fill(
-            BODIES.get(name_of(route)),
-            {
-                "fresh": f"new-{self.made}",
-                "name": name,
-                "key": key,
-                "endpoint": self.stage.fake.endpoint("anthropic"),
-            },
-        )
+        values = {
+            "fresh": f"new-{self.made}",
+            "name": name,
+            "key": key,
+            "endpoint": self.stage.fake.endpoint("anthropic"),
+        }
+        body, form = (_fill(sent.get(name_of(route)), values) for sent in (BODIES, FORMS))
         method = "POST" if route.method == "*" else route.method
-        status, _ = await self.stage.ask(method, path, headers=self.headers[kind], body=body)
+        status, _ = await self.stage.ask(
+            method, path, headers=self.headers[kind], body=body, data=form
+        )
         return status
 
 
@@ -255,4 +292,47 @@ async def test_a055_each_kind_of_caller_gets_what_its_row_says(cast: Cast, route
 
     found = {kind: await cast.come_in(route, kind) for kind in KINDS}
 
-    assert {k: OK if v in (200, 201, 302) else v for k, v in found.items()} == dict(expected)
+    assert {k: OK if v in (200, 201, 302, 303) else v for k, v in found.items()} == dict(expected)
+
+
+ROLES: dict[str, tuple[dict[str, str], frozenset[str]]] = {
+    "rename": ({"name": "renamed-{made}"}, frozenset({"owner"})),
+    "transfer": ({"user": "max"}, frozenset({"owner"})),
+    "delete": ({"name": "{name}"}, frozenset({"owner"})),
+    "add-member": ({"user": "nora", "role": "member"}, frozenset({"owner", "admin"})),
+    "change-role": ({"user": "max", "role": "admin"}, frozenset({"owner", "admin"})),
+    "remove-member": ({"user": "max"}, frozenset({"owner", "admin"})),
+    "allow": ({"user": "max", "calls": "5"}, frozenset({"owner", "admin"})),
+    "model": ({"model": "anthropic/claude-haiku-5-5"}, frozenset({"owner", "admin"})),
+    "save": (
+        {"key": "{key}", "endpoint": "{endpoint}", "untested": "1"},
+        frozenset({"owner", "admin"}),
+    ),
+    "remove": ({}, frozenset({"owner", "admin"})),
+}
+
+
+@pytest.mark.parametrize("action", ROLES)
+@pytest.mark.parametrize("role", ["outsider", "member", "admin", "owner"])
+async def test_forms_do_what_the_role_allows(cast: Cast, action: str, role: str) -> None:
+    workspace, name, key = await cast.make_workspace()
+    values = {
+        "made": str(cast.made),
+        "name": name,
+        "key": key + "x",
+        "endpoint": cast.stage.fake.endpoint("anthropic"),
+    }
+    fields, roles = ROLES[action]
+    path = f"workspaces/{workspace}" + ("/keys/anthropic" if action in {"save", "remove"} else "")
+    before = await cast.state_of(workspace)
+
+    sent = {name: value.format(**values) for name, value in fields.items()}
+    async with cast.stage.http.post(
+        cast.stage.url + path,
+        data={"action": action, **sent},
+        headers=cast.headers[f"page {role}"],
+        allow_redirects=False,
+    ) as response:
+        assert (response.status == 303) is (role in roles)
+
+    assert (await cast.state_of(workspace) != before) is (role in roles)

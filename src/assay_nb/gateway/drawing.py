@@ -128,7 +128,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["shown"] = show_hidden
+    environment.filters["shown"] = show_hidden  # pyright: ignore[reportUnknownMemberType] - jinja2 leaves its type open
     return environment
 
 

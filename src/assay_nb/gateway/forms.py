@@ -12,7 +12,7 @@ from anyio.to_thread import run_sync
 from assay_nb.engine.control import KeyCheck
 from assay_nb.errors import AssayError, ProviderError, WorkspaceNotFound, WrongUsage
 from assay_nb.gateway.backing import check_model, check_provider
-from assay_nb.gateway.drawing import check_navigation, hint_for_page
+from assay_nb.gateway.drawing import check_navigation, draw_error, hint_for_page
 from assay_nb.gateway.incoming import Incoming
 from assay_nb.gateway.logs import Changed
 from assay_nb.gateway.notices import Notice, failed, leave_notice
@@ -20,6 +20,7 @@ from assay_nb.gateway.running import taken_out
 from assay_nb.providers.catalog import parse_model
 from assay_nb.providers.setup import label_of
 from assay_nb.store.allowance_rows import Allowance
+from assay_nb.workspaces.roles import Action
 
 
 class Fields:
@@ -60,15 +61,34 @@ class Next:
 Act: TypeAlias = Callable[[Incoming, Fields], Awaitable[Next]]
 
 
-async def answer_form(incoming: Incoming, acts: Mapping[str, Act]) -> web.Response:
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form, by its button.
+
+    Attributes:
+        act: What it does.
+        needs: What the caller's role in the workspace of the path must allow. Whoever lacks it gets an
+            error's page; what goes wrong later is said on the page that they came from.
+    """
+
+    act: Act
+    needs: Action | None = None
+
+
+async def answer_form(incoming: Incoming, forms: Mapping[str, Form]) -> web.Response:
     """Do what a form asks for, and send the browser to the page that says what came of it."""
     check_navigation(incoming.request)
     fields = Fields(await incoming.request.post())
+    form = forms.get(fields.optional("action"))
+    if form is not None and form.needs is not None:
+        try:
+            await incoming.services.authorize(incoming.user, incoming.workspace, form.needs)
+        except AssayError as error:
+            return draw_error(incoming, error)
     try:
-        act = acts.get(fields.optional("action"))
-        if act is None:
+        if form is None:
             raise WrongUsage("This form has no such button.", hint="Load the page again.")
-        then = await act(incoming, fields)
+        then = await form.act(incoming, fields)
     except AssayError as error:
         page = incoming.request.rel_url.raw_path.removeprefix(incoming.services.settings.prefix)
         then = Next(page, failed(error, hint_for_page(error)))
@@ -181,18 +201,18 @@ async def _leave_workspace(incoming: Incoming, fields: Fields) -> Next:
 
 
 async def _set_allowance(incoming: Incoming, fields: Fields) -> Next:
-    services, user = incoming.services, fields.optional("user")
-    where = await services.authorize(incoming.user, incoming.workspace, "manage_members")
+    where, user = await _id(incoming), fields.optional("user")
     calls, dollars = _number(fields, "calls"), _number(fields, "dollars")
     allowance = Allowance(
         user,
         None if calls is None else int(calls),
         None if dollars is None else round(dollars * 1_000_000),
     )
-    await run_sync(services.backing.allowances.set, where.id, allowance)
-    _log(incoming, "allowance set", where.id.hex(), user)
+    allowances = incoming.services.backing.allowances
+    await run_sync(allowances.set, bytes.fromhex(where), allowance)
+    _log(incoming, "allowance set", where, user)
     who = user or "every member without a limit of their own"
-    return _back(where.id.hex(), Notice("done", f"The limit for {who} is set."))
+    return _back(where, Notice("done", f"The limit for {who} is set."))
 
 
 def _number(fields: Fields, name: str) -> float | None:
@@ -236,7 +256,6 @@ async def _save_key(incoming: Incoming, fields: Fields) -> Next:
 
 async def _test_key(incoming: Incoming, fields: Fields) -> Next:
     provider = incoming.provider
-    await incoming.services.authorize(incoming.user, incoming.workspace, "manage_keys")
     with incoming.services.limiter.slot(incoming.user):
         outcome = await incoming.control.test_key(incoming.workspace, provider)
     return _back(await _id(incoming), _outcome(outcome, "The key works."))
@@ -275,17 +294,24 @@ def _log(incoming: Incoming, what: str, workspace: str, subject: str = "") -> No
     incoming.services.log(Changed(what, incoming.user, workspace, subject))
 
 
-OVERVIEW: Mapping[str, Act] = {"create": _create_workspace, "restore": _restore_workspace}
-WORKSPACE: Mapping[str, Act] = {
-    "use": _use_workspace,
-    "model": _choose_model,
-    "rename": _rename_workspace,
-    "transfer": _transfer_workspace,
-    "delete": _delete_workspace,
-    "add-member": _add_member,
-    "change-role": _change_role,
-    "remove-member": _remove_member,
-    "leave": _leave_workspace,
-    "allow": _set_allowance,
+OVERVIEW: Mapping[str, Form] = {
+    "create": Form(_create_workspace),
+    "restore": Form(_restore_workspace),
 }
-KEY: Mapping[str, Act] = {"save": _save_key, "test": _test_key, "remove": _remove_key}
+WORKSPACE: Mapping[str, Form] = {
+    "use": Form(_use_workspace, "view"),
+    "model": Form(_choose_model, "set_model"),
+    "rename": Form(_rename_workspace, "rename"),
+    "transfer": Form(_transfer_workspace, "transfer"),
+    "delete": Form(_delete_workspace, "delete"),
+    "add-member": Form(_add_member, "manage_members"),
+    "change-role": Form(_change_role, "manage_members"),
+    "remove-member": Form(_remove_member, "manage_members"),
+    "leave": Form(_leave_workspace, "leave"),
+    "allow": Form(_set_allowance, "manage_members"),
+}
+KEY: Mapping[str, Form] = {
+    "save": Form(_save_key, "manage_keys"),
+    "test": Form(_test_key, "manage_keys"),
+    "remove": Form(_remove_key, "manage_keys"),
+}
