@@ -1,5 +1,12 @@
+const { compilerOptions } = require('./tsconfig.json');
+
 module.exports = {
   testEnvironment: 'jsdom',
   testRegex: 'test/.*\\.test\\.ts$',
-  transform: { '\\.ts$': ['ts-jest', { tsconfig: { ...require('./tsconfig.json').compilerOptions, module: 'commonjs', rootDir: '.' } }] }
+  transform: {
+    '\\.ts$': [
+      'ts-jest',
+      { tsconfig: { ...compilerOptions, module: 'commonjs', rootDir: '.', types: ['jest'] } }
+    ]
+  }
 };

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
-from playwright.sync_api import Browser, Locator, Page, Response, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, sync_playwright
 
 from tests.kernel.stage import Stage
 from tests.labserver.serving import TOKEN, Server
@@ -49,9 +49,20 @@ def make_page(browser: Browser) -> Generator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 860})
     context.set_default_timeout(15_000)
     try:
-        yield context.new_page()
+        page = context.new_page()
+        yield page
+        page.unroute_all(behavior="ignoreErrors")
     finally:
         context.close()
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request as the browser made it, and the answer's headers and body."""
+
+    address: str
+    sent: bytes
+    answer: bytes
 
 
 @dataclass
@@ -63,16 +74,16 @@ class Lab:
         page: The browser's page.
         folder: Where the notebooks are.
         stage: The vault, and the provider's script.
-        responses: Every response since `watch`.
         requests: The address of every request since `watch`.
+        exchanges: Every request with its answer since `capture`.
     """
 
     server: Server
     page: Page
     folder: Path
     stage: Stage
-    responses: list[Response] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
 
     def open(self, name: str, cells: Sequence[NotebookNode], *, kernel: bool = True) -> None:
         """Write a notebook and open it; with `kernel`, wait until cells can be run."""
@@ -128,9 +139,21 @@ class Lab:
         return self.page.locator(".assay-result")
 
     def watch(self) -> None:
-        """Keep every request and response from here on."""
+        """Keep the address of every request from here on."""
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("response", lambda response: self.responses.append(response))
+
+    def capture(self) -> None:
+        """Keep every request and its whole answer from here on."""
+
+        def pass_on(route: Route) -> None:
+            answer = route.fetch()
+            sent = route.request.post_data_buffer or b""
+            headers = json.dumps(answer.headers).encode()
+            address = f"{route.request.method} {route.request.url}"
+            self.exchanges.append(Exchange(address, sent, headers + answer.body()))
+            route.fulfill(response=answer)
+
+        self.page.route("**/*", pass_on)
 
     def theme(self, theme: Theme) -> None:
         """Switch to a theme, and wait until it is drawn."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.kernel.stage import Stage, open_stage
 from tests.lab.browsing import Browser, Lab, make_page, open_browser
@@ -59,6 +59,7 @@ def server(place: Path, shared_stage: Stage) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=20_000)
     with open_browser(require_tool("chromium")) as browser:
         yield browser
 
@@ -80,4 +81,8 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def lab(server: Server, page: Page, place: Path, stage: Stage) -> Lab:
+    """JupyterLab, with the personal workspace as the active one."""
+    facts = server.ask("GET", "workspaces").data
+    personal = next(fact["id"] for fact in facts if fact["kind"] == "personal")
+    server.ask("POST", f"workspaces/{personal}/use", {})
     return Lab(server, page, place / "notebooks", stage)

@@ -114,8 +114,6 @@ def test_status_bar_switches_the_workspace(lab: Lab) -> None:
     expect(status).to_contain_text("no key")
     facts = {fact["name"]: fact for fact in lab.server.ask("GET", "workspaces").data}
     assert facts["marketing"]["active"]
-    personal = next(fact for fact in facts.values() if fact["kind"] == "personal")
-    lab.server.ask("POST", f"workspaces/{personal['id']}/use", {})
 
 
 def test_variables_and_lint_findings_are_marked_as_one_types(lab: Lab) -> None:

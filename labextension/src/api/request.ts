@@ -1,6 +1,17 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
-import type { Call, Hit, Key, KeyCheck, Marks, Member, Provider, Removal, Status, Workspace } from './facts';
+import type {
+  Call,
+  Hit,
+  Key,
+  KeyCheck,
+  Marks,
+  Member,
+  Provider,
+  Removal,
+  Status,
+  Workspace
+} from './facts';
 import { readEvents, type ServerEvent } from './events';
 
 /** What went wrong, in a sentence, and what to do next. */
@@ -86,7 +97,12 @@ export class Api {
 
   /** Run an instrument and yield its events. Aborting closes the connection to the provider. */
   async *run(run: Run, signal: AbortSignal): AsyncGenerator<ServerEvent> {
-    const response = await this.send('POST', `instruments/${run.instrument}`, { prompt: run.prompt }, signal);
+    const response = await this.send(
+      'POST',
+      `instruments/${run.instrument}`,
+      { prompt: run.prompt },
+      signal
+    );
     if (!response.ok) {
       throw await errorOf(response);
     }
@@ -103,7 +119,12 @@ export class Api {
     return (await response.json()) as T;
   }
 
-  private send(method: string, path: string, body?: object, signal?: AbortSignal): Promise<Response> {
+  private send(
+    method: string,
+    path: string,
+    body?: object,
+    signal?: AbortSignal
+  ): Promise<Response> {
     const url = URLExt.join(this.settings.baseUrl, 'assay-nb/api/v1', path);
     const init: RequestInit = { method, cache: 'no-store' };
     if (body) {

@@ -3,7 +3,10 @@ import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { findPrompt, isSame } from './prompt';
 
 /** Return the cell whose output holds a node; null where it stands elsewhere, such as a preview. */
-export function findCell(tracker: INotebookTracker, node: Node): { panel: NotebookPanel; index: number } | null {
+export function findCell(
+  tracker: INotebookTracker,
+  node: Node
+): { panel: NotebookPanel; index: number } | null {
   let found: { panel: NotebookPanel; index: number } | null = null;
   tracker.forEach(panel => {
     const index = panel.content.widgets.findIndex(cell => cell.node.contains(node));
@@ -20,7 +23,12 @@ export function findCell(tracker: INotebookTracker, node: Node): { panel: Notebo
  *
  * Returns false, and changes nothing, where the old prompt is no longer there.
  */
-export function applyToCell(cells: readonly Cell[], index: number, old: string, text: string): boolean {
+export function applyToCell(
+  cells: readonly Cell[],
+  index: number,
+  old: string,
+  text: string
+): boolean {
   const own = cells[index];
   const above = cells[index - 1];
   const origin = above && above.model.type !== 'code' && holds(above, old) ? above : own;

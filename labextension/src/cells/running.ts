@@ -35,14 +35,20 @@ export async function runOnCell(
   if (!prompt?.text.trim()) {
     throw new NoPrompt();
   }
-  const target = prompt.magic ? (cell as CodeCell) : insertBelow(panel, `%%${instrument}\n${prompt.text}`);
+  const target = prompt.magic
+    ? (cell as CodeCell)
+    : insertBelow(panel, `%%${instrument}\n${prompt.text}`);
   const output = new CellOutput(target);
   for await (const event of api.run({ instrument, prompt: asSent(prompt.text) }, signal)) {
     await show(event, output, asking);
   }
 }
 
-async function show(event: ServerEvent, output: CellOutput, asking: (text: string) => void): Promise<void> {
+async function show(
+  event: ServerEvent,
+  output: CellOutput,
+  asking: (text: string) => void
+): Promise<void> {
   switch (event.name) {
     case 'started': {
       const { provider, model } = event.data as { provider: string; model: string };
@@ -50,8 +56,8 @@ async function show(event: ServerEvent, output: CellOutput, asking: (text: strin
       return;
     }
     case 'preview': {
-      const data = event.data as JSONObject;
-      const type = `application/vnd.${String(data.schema)}+json`;
+      const data = event.data as JSONObject & { schema: string };
+      const type = `application/vnd.${data.schema}+json`;
       output.show({ data: { [type]: data }, metadata: {} });
       return;
     }
@@ -59,7 +65,11 @@ async function show(event: ServerEvent, output: CellOutput, asking: (text: strin
       output.show(event.data as Bundle);
       return;
     case 'error': {
-      const { message, hint, code } = event.data as { message: string; hint: string | null; code: string };
+      const { message, hint, code } = event.data as {
+        message: string;
+        hint: string | null;
+        code: string;
+      };
       output.clear();
       throw new AssayError(message, hint, code);
     }

@@ -1,5 +1,11 @@
 import { RangeSetBuilder, StateEffect, StateField, type Extension } from '@codemirror/state';
-import { Decoration, EditorView, ViewPlugin, type DecorationSet, type ViewUpdate } from '@codemirror/view';
+import {
+  Decoration,
+  EditorView,
+  ViewPlugin,
+  type DecorationSet,
+  type ViewUpdate
+} from '@codemirror/view';
 import type { Marks } from '../api/facts';
 import { findPrompt } from '../cells/prompt';
 import { Points } from '../text/points';
@@ -24,7 +30,9 @@ export function placeMarks(marks: Marks, head: string, prompt: string): Stretch[
     kind,
     title: showHidden(title)
   });
-  const variables = marks.variables.map(({ name, start, end }) => place(start, end, 'variable', name));
+  const variables = marks.variables.map(({ name, start, end }) =>
+    place(start, end, 'variable', name)
+  );
   const findings = marks.findings.map(({ level, rule, message, start, end }) =>
     place(start, end, level, `${rule}: ${message}`)
   );
@@ -51,7 +59,11 @@ const field = StateField.define<DecorationSet>({
 function decorate(stretches: readonly Stretch[]): DecorationSet {
   const builder = new RangeSetBuilder<Decoration>();
   for (const { from, to, kind, title } of stretches) {
-    builder.add(from, to, Decoration.mark({ class: `assay-in-cell assay-${kind}`, attributes: { title } }));
+    builder.add(
+      from,
+      to,
+      Decoration.mark({ class: `assay-in-cell assay-${kind}`, attributes: { title } })
+    );
   }
   return builder.finish();
 }
@@ -62,7 +74,10 @@ function decorate(stretches: readonly Stretch[]): DecorationSet {
  * The rules are the package's own, asked for over the server extension when the typing pauses: no
  * second implementation, no key, no provider. A cell that is no prompt is never sent.
  */
-export function promptMarks(lint: (text: string) => Promise<Marks>, isOn: () => boolean): Extension {
+export function promptMarks(
+  lint: (text: string) => Promise<Marks>,
+  isOn: () => boolean
+): Extension {
   const plugin = ViewPlugin.fromClass(
     class {
       private timer = 0;

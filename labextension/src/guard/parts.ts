@@ -21,8 +21,12 @@ export function collectTexts(model: INotebookModel | null): Part[] {
   if (!model) {
     return [];
   }
-  const cells = Array.from({ length: model.cells.length }, (_, index) => partsOf(model.cells.get(index), index)).flat();
-  const metadata = metadataParts(model.metadata, null, 'notebook', key => { model.deleteMetadata(key); });
+  const cells = Array.from({ length: model.cells.length }, (_, index) =>
+    partsOf(model.cells.get(index), index)
+  ).flat();
+  const metadata = metadataParts(model.metadata, null, 'notebook', key => {
+    model.deleteMetadata(key);
+  });
   return [...cells, ...metadata].filter(({ text }) => text && text.length < LONGEST);
 }
 
@@ -55,9 +59,13 @@ function partsOf(cell: ICellModel, index: number): Part[] {
     place: 'source',
     name: `${cell.id} source`,
     text,
-    clear: hits => { cell.sharedModel.setSource(withoutHits(text, hits)); }
+    clear: hits => {
+      cell.sharedModel.setSource(withoutHits(text, hits));
+    }
   };
-  const metadata = metadataParts(cell.metadata, index, cell.id, key => { cell.deleteMetadata(key); });
+  const metadata = metadataParts(cell.metadata, index, cell.id, key => {
+    cell.deleteMetadata(key);
+  });
   return [source, ...outputParts(cell, index), ...metadata];
 }
 
@@ -66,9 +74,15 @@ function outputParts(cell: ICellModel, index: number): Part[] {
     return [];
   }
   const { outputs } = cell as ICodeCellModel;
-  const text = JSON.stringify(outputs.toJSON(), (key, value: unknown) => (key.startsWith('image/') ? '' : value));
-  const clear = (): void => { outputs.clear(); };
-  return outputs.length ? [{ cell: index, place: 'output', name: `${cell.id} output`, text, clear }] : [];
+  const text = JSON.stringify(outputs.toJSON(), (key, value: unknown) =>
+    key.startsWith('image/') ? '' : value
+  );
+  const clear = (): void => {
+    outputs.clear();
+  };
+  return outputs.length
+    ? [{ cell: index, place: 'output', name: `${cell.id} output`, text, clear }]
+    : [];
 }
 
 function metadataParts(
@@ -82,6 +96,8 @@ function metadataParts(
     place: 'metadata',
     name: `${owner} metadata ${key}`,
     text: `${key}: ${JSON.stringify(value)}`,
-    clear: () => { remove(key); }
+    clear: () => {
+      remove(key);
+    }
   }));
 }

@@ -46,10 +46,16 @@ export const cells: JupyterFrontEndPlugin<void> = {
       label: trans.__('Stop asking'),
       describedBy: { args: { type: 'object', properties: {} } },
       isEnabled: () => runs.size > 0,
-      execute: () => { runs.forEach(one => { one.abort(); }); }
+      execute: () => {
+        runs.forEach(one => {
+          one.abort();
+        });
+      }
     });
     palette?.addItem({ command: COMMANDS.stop, category });
-    const changed = (): void => { app.commands.notifyCommandChanged(); };
+    const changed = (): void => {
+      app.commands.notifyCommandChanged();
+    };
     tracker.activeCellChanged.connect((_, cell) => {
       changed();
       cell?.model.contentChanged.connect(changed);
@@ -75,7 +81,14 @@ async function run(
   }
   const stop = new AbortController();
   runs.add(stop);
-  const actions = [{ label: trans.__('Stop'), callback: () => { stop.abort(); } }];
+  const actions = [
+    {
+      label: trans.__('Stop'),
+      callback: () => {
+        stop.abort();
+      }
+    }
+  ];
   const id = Notification.emit(trans.__('Asking …'), 'in-progress', { autoClose: false, actions });
   const asking = (model: string): void => {
     Notification.update({ id, message: trans.__('Asking %1 …', model), actions });
@@ -86,7 +99,9 @@ async function run(
   } catch (error) {
     Notification.dismiss(id);
     if (stop.signal.aborted) {
-      Notification.info(trans.__('Stopped, and the connection to the provider is closed.'), { autoClose: 4000 });
+      Notification.info(trans.__('Stopped, and the connection to the provider is closed.'), {
+        autoClose: 4000
+      });
     } else if (error instanceof NoPrompt) {
       Notification.info(trans.__('There is no prompt in this cell.'), { autoClose: 4000 });
     } else {

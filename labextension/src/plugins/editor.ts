@@ -12,17 +12,28 @@ export const editor: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [IAssay, IEditorExtensionRegistry],
   optional: [ISettingRegistry],
-  activate: (_app, assay: IAssay, registry: IEditorExtensionRegistry, settings: ISettingRegistry | null) => {
+  activate: (
+    _app,
+    assay: IAssay,
+    registry: IEditorExtensionRegistry,
+    settings: ISettingRegistry | null
+  ) => {
     let on = true;
     void settings?.load(SETTINGS).then(loaded => {
-      const read = (): void => { on = loaded.get('lintAsYouType').composite !== false; };
+      const read = (): void => {
+        on = loaded.get('lintAsYouType').composite !== false;
+      };
       loaded.changed.connect(read);
       read();
     });
-    const lint = promptMarks(text => assay.api.lint(text), () => on);
+    const lint = promptMarks(
+      text => assay.api.lint(text),
+      () => on
+    );
     registry.addExtension({
       name: 'assay-nb:marks',
-      factory: ({ inline }) => (inline ? EditorExtensionRegistry.createImmutableExtension(lint) : null)
+      factory: ({ inline }) =>
+        inline ? EditorExtensionRegistry.createImmutableExtension(lint) : null
     });
   }
 };

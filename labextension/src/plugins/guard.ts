@@ -27,12 +27,19 @@ export const guard: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load('assay_nb');
     let on = true;
     void settings?.load(SETTINGS).then(loaded => {
-      const read = (): void => { on = loaded.get('guardSaving').composite !== false; };
+      const read = (): void => {
+        on = loaded.get('guardSaving').composite !== false;
+      };
       loaded.changed.connect(read);
       read();
     });
     tracker.widgetAdded.connect((_, panel) => {
-      new Guard(panel, texts => assay.api.scan(texts), () => on, trans).stand();
+      new Guard(
+        panel,
+        texts => assay.api.scan(texts),
+        () => on,
+        trans
+      ).stand();
     });
   }
 };
@@ -108,7 +115,13 @@ class Warning extends Widget {
     const places = new Set(hits.map(hit => `${describe(parts[hit.index], trans)}: ${hit.label}`));
     this.node.append(
       h('ul', {}, ...[...places].map(place => h('li', {}, place))),
-      h('p', {}, trans.__('Who gets the file gets the key. Clearing takes it out of the notebook; a key that stood here may be known already, so revoke it at its provider and make a new one.'))
+      h(
+        'p',
+        {},
+        trans.__(
+          'Who gets the file gets the key. Clearing takes it out of the notebook; a key that stood here may be known already, so revoke it at its provider and make a new one.'
+        )
+      )
     );
   }
 }
@@ -117,6 +130,12 @@ function describe(part: Part | undefined, trans: TranslationBundle): string {
   if (!part) {
     return '';
   }
-  const place = { source: trans.__('source'), output: trans.__('output'), metadata: trans.__('metadata') }[part.place];
-  return part.cell === null ? trans.__('The notebook’s metadata') : trans.__('Cell %1, %2', part.cell + 1, place);
+  const place = {
+    source: trans.__('source'),
+    output: trans.__('output'),
+    metadata: trans.__('metadata')
+  }[part.place];
+  return part.cell === null
+    ? trans.__('The notebook’s metadata')
+    : trans.__('Cell %1, %2', part.cell + 1, place);
 }

@@ -97,7 +97,9 @@ class ResultView extends Widget implements IRenderMime.IRenderer {
   private viewImprovement(result: Improvement, model: IRenderMime.IMimeModel): HTMLElement[] {
     const options = {
       accepted: chosen(model) ?? result.accepted,
-      choose: (accepted: number[]) => { choose(model, accepted); },
+      choose: (accepted: number[]) => {
+        choose(model, accepted);
+      },
       apply: this.applier(result.prompt)
     };
     this.review = new Review(result, options, this.trans);
@@ -106,7 +108,12 @@ class ResultView extends Widget implements IRenderMime.IRenderer {
 
   private applier(old: string): ((text: string) => void) | null {
     const { tracker } = this;
-    return tracker && (text => { this.apply(tracker, old, text); });
+    return (
+      tracker &&
+      (text => {
+        this.apply(tracker, old, text);
+      })
+    );
   }
 
   private apply(tracker: INotebookTracker, old: string, text: string): void {
@@ -115,7 +122,9 @@ class ResultView extends Widget implements IRenderMime.IRenderer {
     if (applied) {
       Notification.success(this.trans.__('The cell has the new prompt.'), { autoClose: 3000 });
     } else {
-      const why = this.trans.__('The cell no longer holds the prompt that this result is about, so it was left as it is.');
+      const why = this.trans.__(
+        'The cell no longer holds the prompt that this result is about, so it was left as it is.'
+      );
       Notification.warning(why, { autoClose: 8000 });
     }
   }

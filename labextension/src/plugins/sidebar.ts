@@ -13,7 +13,12 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [IAssay],
   optional: [ICommandPalette, ITranslator],
-  activate: (app, assay: IAssay, palette: ICommandPalette | null, translator: ITranslator | null) => {
+  activate: (
+    app,
+    assay: IAssay,
+    palette: ICommandPalette | null,
+    translator: ITranslator | null
+  ) => {
     const trans = (translator ?? nullTranslator).load('assay_nb');
     const panel = new Sidebar(assay, trans);
     panel.id = 'assay-nb:sidebar';
@@ -23,7 +28,9 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
     app.commands.addCommand(COMMANDS.openSidebar, {
       label: trans.__('Show workspace, keys and model'),
       describedBy: { args: { type: 'object', properties: {} } },
-      execute: () => { app.shell.activateById(panel.id); }
+      execute: () => {
+        app.shell.activateById(panel.id);
+      }
     });
     app.commands.addCommand(COMMANDS.switchWorkspace, {
       label: trans.__('Switch workspace…'),

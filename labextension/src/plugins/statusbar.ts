@@ -46,7 +46,11 @@ class StatusItem extends Widget {
 
   private update_(): void {
     const { status, trouble } = this.assay;
-    const text = status ? describe(status, this.trans) : trouble ? this.trans.__('assay: not available') : this.trans.__('assay: …');
+    const text = status
+      ? describe(status, this.trans)
+      : trouble
+        ? this.trans.__('assay: not available')
+        : this.trans.__('assay: …');
     fill(this.button, text);
     this.button.title = trouble ?? this.trans.__('Switch workspace');
   }
@@ -56,7 +60,16 @@ class StatusItem extends Widget {
 export function describe(status: Status, trans: TranslationBundle): string {
   const provider = status.model?.split('/')[0];
   const key = status.keys.find(fact => fact.provider === provider);
-  const demo = status.budget.left ? trans.__('%1 demo calls', status.budget.left) : trans.__('no key');
-  const words = { ready: trans.__('key ready'), unreadable: trans.__('key unreadable'), sealed: trans.__('vault sealed'), missing: demo };
-  return [status.workspace.name, status.model, key ? words[key.state] : demo].filter(Boolean).join(' · ');
+  const demo = status.budget.left
+    ? trans.__('%1 demo calls', status.budget.left)
+    : trans.__('no key');
+  const words = {
+    ready: trans.__('key ready'),
+    unreadable: trans.__('key unreadable'),
+    sealed: trans.__('vault sealed'),
+    missing: demo
+  };
+  return [status.workspace.name, status.model, key ? words[key.state] : demo]
+    .filter(Boolean)
+    .join(' · ');
 }

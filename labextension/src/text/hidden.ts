@@ -3,6 +3,7 @@
  *
  * The same characters as in the package's static forms, so that a result reads alike everywhere.
  */
+/* eslint-disable no-misleading-character-class -- each stands for itself, on purpose */
 const HIDDEN = new RegExp(
   [
     '\\r(?=\\n)',
@@ -15,6 +16,7 @@ const HIDDEN = new RegExp(
   ].join('|'),
   'gu'
 );
+/* eslint-enable no-misleading-character-class */
 
 /** Return the text with every hidden or reordering character as its number: `⟨U+202E⟩`. */
 export function showHidden(text: string): string {

@@ -37,7 +37,9 @@ export function fill(element: Element, ...children: Child[]): void {
   element.replaceChildren(
     ...children
       .filter(child => child !== null && child !== false)
-      .map(child => (typeof child === 'string' ? document.createTextNode(showHidden(child)) : child))
+      .map(child =>
+        typeof child === 'string' ? document.createTextNode(showHidden(child)) : child
+      )
   );
 }
 

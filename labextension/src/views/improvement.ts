@@ -35,7 +35,12 @@ export class Review {
     const { edits, provenance } = result;
     this.preview.setAttribute('aria-label', trans.__('The prompt with the accepted edits'));
     const list = h('ol', { class: 'assay-list' }, ...edits.map(edit => this.hunk(edit)));
-    const after = h('details', { class: 'assay-details' }, h('summary', {}, trans.__('The prompt with the accepted edits')), this.preview);
+    const after = h(
+      'details',
+      { class: 'assay-details' },
+      h('summary', {}, trans.__('The prompt with the accepted edits')),
+      this.preview
+    );
     after.open = true;
     const parts: (HTMLElement | null)[] = [
       h('h3', { class: 'assay-heading' }, trans.__('Improvement'), ' ', this.summary),
@@ -58,7 +63,10 @@ export class Review {
   /** The prompt with the accepted edits. */
   get text(): string {
     const numbers = new Set(this.accepted);
-    return applyEdits(this.result.prompt, this.result.edits.filter(edit => numbers.has(edit.number)));
+    return applyEdits(
+      this.result.prompt,
+      this.result.edits.filter(edit => numbers.has(edit.number))
+    );
   }
 
   /** Accept these edits and no others. */
@@ -80,7 +88,10 @@ export class Review {
       }
     }
     fill(this.preview, this.text);
-    fill(this.summary, this.boxes.size ? trans.__('%1 of %2 edits accepted', accepted.length, this.boxes.size) : '');
+    fill(
+      this.summary,
+      this.boxes.size ? trans.__('%1 of %2 edits accepted', accepted.length, this.boxes.size) : ''
+    );
   }
 
   private choose(accepted: readonly number[]): void {
@@ -91,22 +102,36 @@ export class Review {
   private hunk(edit: ProposedEdit): HTMLElement {
     const { result, trans } = this;
     const finding = result.findings.find(({ id }) => id === edit.finding);
-    const reason = finding ? [finding.problem, finding.consequence].filter(Boolean).join(' → ') : '';
+    const reason = finding
+      ? [finding.problem, finding.consequence].filter(Boolean).join(' → ')
+      : '';
     const badges = finding ? [badge(finding.severity, SEVERITY_TONES[finding.severity])] : [];
     if (edit.risk !== 'low') {
       badges.push(badge(trans.__('%1 risk', edit.risk), 'warning'));
     }
     const id = newId();
-    const box = h('input', { attributes: { type: 'checkbox', id, 'aria-describedby': `${id}-why` } });
-    box.addEventListener('change', () => { this.choose(this.accepted); });
+    const box = h('input', {
+      attributes: { type: 'checkbox', id, 'aria-describedby': `${id}-why` }
+    });
+    box.addEventListener('change', () => {
+      this.choose(this.accepted);
+    });
     this.boxes.set(edit.number, box);
     return h(
       'li',
       { class: 'assay-item' },
       h('span', { class: 'assay-label' }, String(edit.number)),
       this.diff(edit),
-      h('div', { class: 'assay-more', attributes: { id: `${id}-why` } }, reason, ' ', ...spaced(badges)),
-      ...edit.warnings.map(({ message }) => h('div', { class: 'assay-more' }, trans.__('Note: '), message)),
+      h(
+        'div',
+        { class: 'assay-more', attributes: { id: `${id}-why` } },
+        reason,
+        ' ',
+        ...spaced(badges)
+      ),
+      ...edit.warnings.map(({ message }) =>
+        h('div', { class: 'assay-more' }, trans.__('Note: '), message)
+      ),
       h(
         'label',
         { class: 'assay-accept', attributes: { for: id } },
@@ -119,7 +144,11 @@ export class Review {
 
   private diff(edit: ProposedEdit): HTMLElement {
     const points = new Points(this.result.prompt);
-    const before = points.slice(Math.max(0, edit.start - AROUND), edit.start).split('\n').at(-1) ?? '';
+    const before =
+      points
+        .slice(Math.max(0, edit.start - AROUND), edit.start)
+        .split('\n')
+        .at(-1) ?? '';
     const after = points.slice(edit.end, edit.end + AROUND).split('\n')[0] ?? '';
     const runs = diffWords(points.slice(edit.start, edit.end), edit.text);
     const parts = runs.map(({ op, text }) => {
@@ -140,11 +169,23 @@ export class Review {
     const { apply } = options;
     const all = this.result.edits.map(edit => edit.number);
     const buttons = [
-      button(trans.__('Accept all'), () => { this.choose(all); }),
-      button(trans.__('Reject all'), () => { this.choose([]); })
+      button(trans.__('Accept all'), () => {
+        this.choose(all);
+      }),
+      button(trans.__('Reject all'), () => {
+        this.choose([]);
+      })
     ];
     if (apply) {
-      buttons.unshift(button(trans.__('Apply to cell'), () => { apply(this.text); }, 'assay-primary'));
+      buttons.unshift(
+        button(
+          trans.__('Apply to cell'),
+          () => {
+            apply(this.text);
+          },
+          'assay-primary'
+        )
+      );
     }
     return h('div', { class: 'assay-actions' }, ...buttons);
   }

@@ -25,12 +25,23 @@ export interface KeyCardOptions {
 export class KeyCard {
   readonly node: HTMLElement;
   private readonly state = h('p', { class: 'assay-keystate' });
+  private readonly onStored: HTMLElement[] = [];
   private readonly said = h('p', { class: 'assay-news', attributes: { role: 'status' } });
 
   constructor(private readonly options: KeyCardOptions) {
     const { setup, entry } = options;
-    const parts = [h('h3', {}, setup.name), this.state, this.guide(), entry ? this.entry() : null, this.said];
-    this.node = h('article', { class: 'assay-card', attributes: { 'data-provider': setup.provider } }, ...parts);
+    const parts = [
+      h('h3', {}, setup.name),
+      this.state,
+      this.guide(),
+      entry ? this.entry() : null,
+      this.said
+    ];
+    this.node = h(
+      'article',
+      { class: 'assay-card', attributes: { 'data-provider': setup.provider } },
+      ...parts
+    );
   }
 
   /** Show what is true now. */
@@ -38,6 +49,9 @@ export class KeyCard {
     const fact = status.keys.find(({ provider }) => provider === this.options.setup.provider);
     if (fact) {
       fill(this.state, ...this.describe(fact));
+      for (const act of this.onStored) {
+        act.hidden = fact.state === 'missing';
+      }
     }
   }
 
@@ -50,25 +64,44 @@ export class KeyCard {
       missing: [trans.__('none yet'), 'neutral']
     };
     const [word, tone] = states[fact.state];
-    const more = fact.state === 'missing' ? [] : [
-      fact.last4 && trans.__('ends in %1', fact.last4),
-      fact.verified ? trans.__('tested') : trans.__('not tested'),
-      trans.__('added by %1', fact.added_by),
-      fact.endpoint
-    ].filter(Boolean);
+    const more =
+      fact.state === 'missing'
+        ? []
+        : [
+            fact.last4 && trans.__('ends in %1', fact.last4),
+            fact.verified ? trans.__('tested') : trans.__('not tested'),
+            trans.__('added by %1', fact.added_by),
+            fact.endpoint
+          ].filter(Boolean);
     return [badge(word, tone), more.length ? ` ${more.join(' · ')}` : ''];
   }
 
   private guide(): HTMLElement {
     const { setup, fastest, trans } = this.options;
-    const link = h('a', { attributes: { target: '_blank', rel: 'noopener noreferrer' } }, setup.key_url);
+    const link = h(
+      'a',
+      { attributes: { target: '_blank', rel: 'noopener noreferrer' } },
+      setup.key_url
+    );
     if (setup.key_url.startsWith('https://')) {
       link.href = setup.key_url;
     }
     const steps = [
       h('li', {}, trans.__('Make a key at '), link),
-      h('li', {}, trans.__('It looks like %1.', setup.looks_like), ' ', setup.cost, ' ', setup.note),
-      h('li', {}, trans.__('Paste it below and save: it is tested first, for free, and then sealed.'))
+      h(
+        'li',
+        {},
+        trans.__('It looks like %1.', setup.looks_like),
+        ' ',
+        setup.cost,
+        ' ',
+        setup.note
+      ),
+      h(
+        'li',
+        {},
+        trans.__('Paste it below and save: it is tested first, for free, and then sealed.')
+      )
     ];
     const title = fastest ? trans.__('Get a key (the fastest start)') : trans.__('Get a key');
     return h('details', { class: 'assay-details' }, h('summary', {}, title), h('ol', {}, ...steps));
@@ -78,26 +111,57 @@ export class KeyCard {
     const { setup, trans, api, workspace } = this.options;
     const id = newId();
     const field = h('input', {
-      attributes: { type: 'password', id, autocomplete: 'off', spellcheck: 'false', placeholder: trans.__('paste it here') }
+      attributes: {
+        type: 'password',
+        id,
+        autocomplete: 'off',
+        spellcheck: 'false',
+        placeholder: trans.__('paste it here')
+      }
     });
-    const endpoint = h('input', { attributes: { type: 'url', 'aria-label': trans.__('Base URL'), placeholder: 'https://…', autocomplete: 'off' } });
+    const endpoint = h('input', {
+      attributes: {
+        type: 'url',
+        'aria-label': trans.__('Base URL'),
+        placeholder: 'https://…',
+        autocomplete: 'off'
+      }
+    });
+    this.onStored.push(
+      button(trans.__('Test'), () => {
+        this.test();
+      }),
+      button(trans.__('Remove'), () => {
+        this.remove();
+      })
+    );
     const form = h(
       'form',
       {},
       h('label', { class: 'assay-field', attributes: { for: id } }, trans.__('%1 key', setup.name)),
       field,
-      h('details', { class: 'assay-details' }, h('summary', {}, trans.__('Another server')), endpoint),
+      h(
+        'details',
+        { class: 'assay-details' },
+        h('summary', {}, trans.__('Another server')),
+        endpoint
+      ),
       h(
         'div',
         { class: 'assay-actions' },
-        h('button', { class: 'assay-button assay-primary', attributes: { type: 'submit' } }, trans.__('Save')),
-        button(trans.__('Test'), () => { this.run(async () => this.tell(await api.testKey(workspace, setup.provider))); }),
-        button(trans.__('Remove'), () => { this.remove(); })
+        h(
+          'button',
+          { class: 'assay-button assay-primary', attributes: { type: 'submit' } },
+          trans.__('Save')
+        ),
+        ...this.onStored
       )
     );
     form.addEventListener('submit', event => {
       event.preventDefault();
-      const saving = field.value ? api.setKey(workspace, setup.provider, field.value, endpoint.value.trim() || null) : null;
+      const saving = field.value
+        ? api.setKey(workspace, setup.provider, field.value, endpoint.value.trim() || null)
+        : null;
       field.value = '';
       form.reset();
       if (saving) {
@@ -107,6 +171,11 @@ export class KeyCard {
       }
     });
     return form;
+  }
+
+  private test(): void {
+    const { api, workspace, setup } = this.options;
+    this.run(async () => this.tell(await api.testKey(workspace, setup.provider)));
   }
 
   private remove(): void {
@@ -119,7 +188,9 @@ export class KeyCard {
 
   private tell(check: KeyCheck): string {
     const { trans } = this.options;
-    return check.outcome === 'accepted' ? trans.__('The provider accepts it.') : check.detail || trans.__('It was not tested.');
+    return check.outcome === 'accepted'
+      ? trans.__('The provider accepts it.')
+      : check.detail || trans.__('It was not tested.');
   }
 
   private run(what: () => Promise<string>): void {

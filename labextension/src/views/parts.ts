@@ -14,7 +14,9 @@ export const SEVERITY_TONES: Record<Finding['severity'], Tone> = {
 export function notices(provenance: Provenance, trans: TranslationBundle): HTMLElement[] {
   const found: HTMLElement[] = [];
   if (provenance.practice) {
-    const text = trans.__('Practice provider: this reply comes from the lint rules, not from a model.');
+    const text = trans.__(
+      'Practice provider: this reply comes from the lint rules, not from a model.'
+    );
     found.push(notice(text, 'info'));
   }
   if (provenance.stopped) {
@@ -37,7 +39,11 @@ export function finePrint(provenance: Provenance, trans: TranslationBundle): HTM
     [provenance.provider, provenance.model].filter(Boolean).join('/'),
     usage.input_tokens === null ? '' : trans.__('%1 tokens in', count(usage.input_tokens)),
     usage.output_tokens === null ? '' : trans.__('%1 out', count(usage.output_tokens)),
-    cost === null ? '' : cost > 0 && cost < 0.0001 ? '< $0.0001' : `≈ $${cost.toFixed(cost < 0.1 ? 4 : 2)}`,
+    cost === null
+      ? ''
+      : cost > 0 && cost < 0.0001
+        ? '< $0.0001'
+        : `≈ $${cost.toFixed(cost < 0.1 ? 4 : 2)}`,
     provenance.seconds === null ? '' : trans.__('%1 s', provenance.seconds.toFixed(1)),
     provenance.workspace && trans.__('workspace %1', provenance.workspace),
     provenance.funding === 'workspace' ? '' : provenance.funding
@@ -57,12 +63,14 @@ export class MarkedPrompt {
   constructor(prompt: string, marks: readonly Mark[], label: string) {
     const parts = cutAtMarks(prompt, marks).flatMap(segment => {
       const text = this.stretch(segment.text, segment.marks);
-      const numbers = segment.ends.map(mark =>
-        h('sup', { class: 'assay-number' }, mark.label)
-      );
+      const numbers = segment.ends.map(mark => h('sup', { class: 'assay-number' }, mark.label));
       return [text, ...numbers];
     });
-    this.node = h('pre', { class: 'assay-prompt', attributes: { tabindex: '0', 'aria-label': label } }, ...parts);
+    this.node = h(
+      'pre',
+      { class: 'assay-prompt', attributes: { tabindex: '0', 'aria-label': label } },
+      ...parts
+    );
   }
 
   /** Light up the words of one finding; null lights up none. */
@@ -92,7 +100,10 @@ export class MarkedPrompt {
 }
 
 /** A list whose items light up their words in the prompt. */
-export function findingList(items: { label: string; node: HTMLElement }[], prompt: MarkedPrompt): HTMLElement {
+export function findingList(
+  items: { label: string; node: HTMLElement }[],
+  prompt: MarkedPrompt
+): HTMLElement {
   const list = h('ol', { class: 'assay-list' });
   for (const { label, node } of items) {
     node.tabIndex = 0;
@@ -102,8 +113,12 @@ export function findingList(items: { label: string; node: HTMLElement }[], promp
     };
     node.addEventListener('focusin', show);
     node.addEventListener('pointerenter', show);
-    node.addEventListener('focusout', () => { prompt.show(null); });
-    node.addEventListener('pointerleave', () => { prompt.show(null); });
+    node.addEventListener('focusout', () => {
+      prompt.show(null);
+    });
+    node.addEventListener('pointerleave', () => {
+      prompt.show(null);
+    });
     list.append(node);
   }
   return list;
@@ -116,7 +131,10 @@ export function findingItem(finding: Finding, trans: TranslationBundle): HTMLEle
     index ? trans.__(' against ') : '',
     h('code', {}, anchor.quote)
   ]);
-  const badges = [badge(finding.severity, SEVERITY_TONES[finding.severity]), badge(dimension(finding.dimension, trans))];
+  const badges = [
+    badge(finding.severity, SEVERITY_TONES[finding.severity]),
+    badge(dimension(finding.dimension, trans))
+  ];
   if (finding.origin === 'lint') {
     badges.push(badge(trans.__('lint'), 'info'));
   }
@@ -125,12 +143,24 @@ export function findingItem(finding: Finding, trans: TranslationBundle): HTMLEle
     { class: 'assay-item' },
     h('span', { class: 'assay-label' }, number),
     h('div', { class: 'assay-title' }, finding.problem, ' ', ...spaced(badges)),
-    h('div', { class: 'assay-more' }, finding.kind === 'absent' ? trans.__('Missing after ') : trans.__('At '), ...places),
+    h(
+      'div',
+      { class: 'assay-more' },
+      finding.kind === 'absent' ? trans.__('Missing after ') : trans.__('At '),
+      ...places
+    ),
     finding.consequence ? h('div', { class: 'assay-more' }, '→ ', finding.consequence) : null,
     finding.fix &&
-      h('div', { class: 'assay-more' }, ...(finding.fix.op === 'delete'
-        ? [trans.__('Fix: delete it.')]
-        : [finding.fix.op === 'insert_after' ? trans.__('Fix: add ') : trans.__('Fix: write '), h('code', {}, finding.fix.text)]))
+      h(
+        'div',
+        { class: 'assay-more' },
+        ...(finding.fix.op === 'delete'
+          ? [trans.__('Fix: delete it.')]
+          : [
+              finding.fix.op === 'insert_after' ? trans.__('Fix: add ') : trans.__('Fix: write '),
+              h('code', {}, finding.fix.text)
+            ])
+      )
   );
 }
 

@@ -3,7 +3,12 @@ import type { LedgerRow, Rewrite } from '../api/results';
 import { badge, button, h, type Tone } from './dom';
 import { finePrint, notice, notices, spaced } from './parts';
 
-const TONES: Record<LedgerRow['status'], Tone> = { kept: 'good', dropped: 'warning', lost: 'bad', unaccounted: 'bad' };
+const TONES: Record<LedgerRow['status'], Tone> = {
+  kept: 'good',
+  dropped: 'warning',
+  lost: 'bad',
+  unaccounted: 'bad'
+};
 
 /** A rewrite: the new text, and what became of every constraint of the old one. */
 export function viewRewrite(
@@ -20,11 +25,27 @@ export function viewRewrite(
   const parts: (HTMLElement | null)[] = [
     h('h3', { class: 'assay-heading' }, trans.__('Rewrite'), ' ', ...spaced([verdict])),
     ...notices(result.provenance, trans),
-    ...result.breaches.map(({ message, level }) => notice(message, level === 'error' ? 'bad' : 'warning')),
+    ...result.breaches.map(({ message, level }) =>
+      notice(message, level === 'error' ? 'bad' : 'warning')
+    ),
     h('pre', { class: 'assay-prompt', attributes: label }, result.proposed),
-    result.accepted && apply ? h('div', { class: 'assay-actions' }, button(trans.__('Apply to cell'), () => { apply(result.proposed); }, 'assay-primary')) : null,
+    result.accepted && apply
+      ? h(
+          'div',
+          { class: 'assay-actions' },
+          button(
+            trans.__('Apply to cell'),
+            () => {
+              apply(result.proposed);
+            },
+            'assay-primary'
+          )
+        )
+      : null,
     result.ledger.length ? ledger(result.ledger, trans) : null,
-    result.changes.length ? h('ul', { class: 'assay-changes' }, ...result.changes.map(change => h('li', {}, change))) : null,
+    result.changes.length
+      ? h('ul', { class: 'assay-changes' }, ...result.changes.map(change => h('li', {}, change)))
+      : null,
     finePrint(result.provenance, trans)
   ];
   return parts.filter(part => part !== null);
@@ -36,7 +57,11 @@ function ledger(rows: readonly LedgerRow[], trans: TranslationBundle): HTMLEleme
     'table',
     { class: 'assay-table' },
     h('caption', {}, trans.__('What became of the constraints')),
-    h('thead', {}, h('tr', {}, ...head.map(text => h('th', { attributes: { scope: 'col' } }, text)))),
+    h(
+      'thead',
+      {},
+      h('tr', {}, ...head.map(text => h('th', { attributes: { scope: 'col' } }, text)))
+    ),
     h(
       'tbody',
       {},

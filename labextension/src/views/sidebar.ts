@@ -59,7 +59,13 @@ export class Sidebar extends Widget {
     });
   }
 
-  private fillIn(status: Status, workspaces: Workspace[], members: Member[], calls: Call[], models: string[]): void {
+  private fillIn(
+    status: Status,
+    workspaces: Workspace[],
+    members: Member[],
+    calls: Call[],
+    models: string[]
+  ): void {
     const { trans } = this;
     if (this.shownFor !== status.workspace.id || this.cards.length === 0) {
       // New cards have empty fields: a key typed for one workspace is not saved in another.
@@ -86,7 +92,9 @@ export class Sidebar extends Widget {
   private workspace(status: Status, workspaces: Workspace[], members: Member[]): HTMLElement[] {
     const { trans } = this;
     const id = newId();
-    const options = workspaces.map(fact => h('option', { attributes: { value: fact.id } }, fact.name));
+    const options = workspaces.map(fact =>
+      h('option', { attributes: { value: fact.id } }, fact.name)
+    );
     const select = h('select', { attributes: { id } }, ...options);
     select.value = status.workspace.id;
     select.addEventListener('change', () => {
@@ -95,8 +103,19 @@ export class Sidebar extends Widget {
         await this.assay.refresh();
       });
     });
-    const name = h('input', { attributes: { type: 'text', 'aria-label': trans.__('Name of a new workspace'), placeholder: trans.__('New workspace') } });
-    const make = h('form', { class: 'assay-line' }, name, h('button', { class: 'assay-button', attributes: { type: 'submit' } }, trans.__('Create')));
+    const name = h('input', {
+      attributes: {
+        type: 'text',
+        'aria-label': trans.__('Name of a new workspace'),
+        placeholder: trans.__('New workspace')
+      }
+    });
+    const make = h(
+      'form',
+      { class: 'assay-line' },
+      name,
+      h('button', { class: 'assay-button', attributes: { type: 'submit' } }, trans.__('Create'))
+    );
     make.addEventListener('submit', event => {
       event.preventDefault();
       void this.act(async () => {
@@ -105,11 +124,17 @@ export class Sidebar extends Widget {
         await this.assay.refresh();
       });
     });
-    const people = members.map(({ user, role }) => h('li', {}, user, ' ', h('span', { class: 'assay-note' }, role)));
+    const people = members.map(({ user, role }) =>
+      h('li', {}, user, ' ', h('span', { class: 'assay-note' }, role))
+    );
     return [
       h('label', { class: 'assay-field', attributes: { for: id } }, trans.__('Active')),
       select,
-      h('ul', { class: 'assay-plain', attributes: { 'aria-label': trans.__('Members') } }, ...people),
+      h(
+        'ul',
+        { class: 'assay-plain', attributes: { 'aria-label': trans.__('Members') } },
+        ...people
+      ),
       make
     ];
   }
@@ -118,16 +143,19 @@ export class Sidebar extends Widget {
     const order = ['google', 'anthropic', 'openai'];
     return [...status.setups]
       .sort((a, b) => order.indexOf(a.provider) - order.indexOf(b.provider))
-      .map((setup, index) => new KeyCard({
-        setup,
-        workspace: status.workspace.id,
-        fastest: index === 0,
-        api: this.assay.api,
-        entry: status.mode === 'solo',
-        changed: () => this.assay.refresh(),
-        act: what => this.act(what),
-        trans: this.trans
-      }));
+      .map(
+        (setup, index) =>
+          new KeyCard({
+            setup,
+            workspace: status.workspace.id,
+            fastest: index === 0,
+            api: this.assay.api,
+            entry: status.mode === 'solo',
+            changed: () => this.assay.refresh(),
+            act: what => this.act(what),
+            trans: this.trans
+          })
+      );
   }
 
   private hub(status: Status): HTMLElement[] {
@@ -135,9 +163,15 @@ export class Sidebar extends Widget {
     if (status.mode !== 'hub' || !page) {
       return [];
     }
-    const open = (): void => { window.open(page, '_blank', 'noopener,noreferrer'); };
+    const open = (): void => {
+      window.open(page, '_blank', 'noopener,noreferrer');
+    };
     return [
-      h('p', { class: 'assay-note' }, this.trans.__('On this hub, keys are entered on a page of their own.')),
+      h(
+        'p',
+        { class: 'assay-note' },
+        this.trans.__('On this hub, keys are entered on a page of their own.')
+      ),
       button(this.trans.__('Open the key page'), open, 'assay-primary')
     ];
   }
@@ -145,14 +179,30 @@ export class Sidebar extends Widget {
   private model(status: Status, models: string[]): HTMLElement[] {
     const { trans } = this;
     const id = newId();
-    const known = h('datalist', { attributes: { id } }, ...models.map(model => {
-      const option = h('option', {});
-      option.value = model;
-      return option;
-    }));
-    const input = h('input', { attributes: { type: 'text', list: id, 'aria-label': trans.__('Model'), placeholder: 'provider/model' } });
+    const known = h(
+      'datalist',
+      { attributes: { id } },
+      ...models.map(model => {
+        const option = h('option', {});
+        option.value = model;
+        return option;
+      })
+    );
+    const input = h('input', {
+      attributes: {
+        type: 'text',
+        list: id,
+        'aria-label': trans.__('Model'),
+        placeholder: 'provider/model'
+      }
+    });
     input.value = status.workspace.model ?? '';
-    const form = h('form', { class: 'assay-line' }, input, h('button', { class: 'assay-button', attributes: { type: 'submit' } }, trans.__('Set')));
+    const form = h(
+      'form',
+      { class: 'assay-line' },
+      input,
+      h('button', { class: 'assay-button', attributes: { type: 'submit' } }, trans.__('Set'))
+    );
     form.addEventListener('submit', event => {
       event.preventDefault();
       void this.act(async () => {
@@ -160,31 +210,72 @@ export class Sidebar extends Widget {
         await this.assay.refresh();
       });
     });
-    const used = status.model ? trans.__('Calls use %1.', status.model) : trans.__('There is no model without a key.');
+    const used = status.model
+      ? trans.__('Calls use %1.', status.model)
+      : trans.__('There is no model without a key.');
     return [h('p', { class: 'assay-note' }, used), form, known];
   }
 
   private budget(status: Status): HTMLElement {
     const { granted, left } = status.budget;
     if (!granted) {
-      return h('p', { class: 'assay-note' }, this.trans.__('None here: calls use the workspace’s key.'));
+      return h(
+        'p',
+        { class: 'assay-note' },
+        this.trans.__('None here: calls use the workspace’s key.')
+      );
     }
     const text = this.trans.__('%1 of %2 left', left, granted);
-    return h('p', {}, h('meter', { attributes: { min: '0', max: String(granted), value: String(left), 'aria-label': text } }), ' ', text);
+    return h(
+      'p',
+      {},
+      h('meter', {
+        attributes: { min: '0', max: String(granted), value: String(left), 'aria-label': text }
+      }),
+      ' ',
+      text
+    );
   }
 
   private calls(calls: Call[]): HTMLElement {
     if (!calls.length) {
       return h('p', { class: 'assay-note' }, this.trans.__('None yet.'));
     }
-    const rows = calls.slice(0, 12).map(call =>
-      h('tr', {}, ...[call.at, call.instrument, call.model, call.status].map(text => h('td', {}, text)))
-    );
-    const head = [this.trans.__('When'), this.trans.__('What'), this.trans.__('Model'), this.trans.__('How')];
+    const rows = calls
+      .slice(0, 12)
+      .map(call =>
+        h(
+          'tr',
+          {},
+          ...[call.at, call.instrument, call.model, call.status].map(text => h('td', {}, text))
+        )
+      );
+    const head = [
+      this.trans.__('When'),
+      this.trans.__('What'),
+      this.trans.__('Model'),
+      this.trans.__('How')
+    ];
     return h(
       'div',
-      { class: 'assay-wide', attributes: { tabindex: '0', role: 'group', 'aria-label': this.trans.__('The latest calls') } },
-      h('table', { class: 'assay-table' }, h('thead', {}, h('tr', {}, ...head.map(text => h('th', { attributes: { scope: 'col' } }, text)))), h('tbody', {}, ...rows))
+      {
+        class: 'assay-wide',
+        attributes: {
+          tabindex: '0',
+          role: 'group',
+          'aria-label': this.trans.__('The latest calls')
+        }
+      },
+      h(
+        'table',
+        { class: 'assay-table' },
+        h(
+          'thead',
+          {},
+          h('tr', {}, ...head.map(text => h('th', { attributes: { scope: 'col' } }, text)))
+        ),
+        h('tbody', {}, ...rows)
+      )
     );
   }
 

@@ -1,0 +1,163 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { Improvement } from '../src/api/results';
+import { h } from '../src/views/dom';
+import { Review } from '../src/views/improvement';
+import { KeyCard } from '../src/views/keys';
+
+const trans = {
+  __: (text: string, ...values: unknown[]) =>
+    text.replace(/%(\d)/g, (_, n: string) => String(values[Number(n) - 1]))
+} as unknown as TranslationBundle;
+
+const improvement = {
+  schema: 'assay.improvement.v1',
+  prompt: 'Be brief and detailed. <b>Bold</b>.',
+  findings: [],
+  edits: [
+    {
+      number: 1,
+      finding: 'f1',
+      op: 'replace',
+      start: 3,
+      end: 8,
+      text: 'short',
+      risk: 'low',
+      warnings: []
+    },
+    {
+      number: 2,
+      finding: 'f2',
+      op: 'replace',
+      start: 23,
+      end: 34,
+      text: '<img src=x onerror=alert(1)>',
+      risk: 'high',
+      warnings: []
+    }
+  ],
+  dropped: [],
+  accepted: [1, 2],
+  complete: true,
+  provenance: {
+    provider: '',
+    model: '',
+    usage: { input_tokens: null, output_tokens: null },
+    cost: null,
+    seconds: null,
+    workspace: '',
+    funding: 'workspace'
+  }
+} as unknown as Improvement;
+
+function review(
+  choose = jest.fn(),
+  apply = jest.fn()
+): { view: Review; page: HTMLElement; choose: jest.Mock; apply: jest.Mock } {
+  const view = new Review(improvement, { accepted: improvement.accepted, choose, apply }, trans);
+  const page = h('div', {}, ...view.nodes);
+  document.body.replaceChildren(page); // what is in no page hears no change
+  return { view, page, choose, apply };
+}
+
+function press(page: HTMLElement, text: string): void {
+  [...page.querySelectorAll('button')].find(one => one.textContent === text)?.click();
+}
+
+describe('text in the page', () => {
+  test('markup is shown and not made', () => {
+    const node = h('p', {}, '<img src=x onerror=alert(1)>');
+    expect(node.children).toHaveLength(0);
+    expect(node.textContent).toBe('<img src=x onerror=alert(1)>');
+  });
+
+  test('a model’s edit makes no element', () => {
+    expect(review().page.querySelectorAll('img, b, script')).toHaveLength(0);
+  });
+});
+
+describe('a review', () => {
+  test('a rejected edit is left out of the text', () => {
+    const { view, page, choose } = review();
+    page.querySelectorAll('input')[1]?.click();
+    expect(view.text).toBe('Be short and detailed. <b>Bold</b>.');
+    expect(choose).toHaveBeenCalledWith([1]);
+  });
+
+  test('all can be rejected and accepted at once', () => {
+    const { view, page } = review();
+    press(page, 'Reject all');
+    expect(view.text).toBe(improvement.prompt);
+    press(page, 'Accept all');
+    expect(view.accepted).toEqual([1, 2]);
+  });
+
+  test('each edit says in words whether it is accepted', () => {
+    const { page } = review();
+    page.querySelectorAll('input')[0]?.click();
+    expect([...page.querySelectorAll('.assay-choice')].map(node => node.textContent)).toEqual([
+      'rejected',
+      'accepted'
+    ]);
+  });
+
+  test('what is applied is the text with the accepted edits', () => {
+    const { view, page, apply } = review();
+    press(page, 'Apply to cell');
+    expect(apply).toHaveBeenCalledWith(view.text);
+  });
+
+  test('the diff is against the original, whatever is accepted', () => {
+    const { page } = review();
+    const before = [...page.querySelectorAll('.assay-diff')].map(node => node.textContent);
+    press(page, 'Reject all');
+    expect([...page.querySelectorAll('.assay-diff')].map(node => node.textContent)).toEqual(before);
+  });
+});
+
+describe('a key card', () => {
+  const setup = {
+    provider: 'google' as const,
+    name: 'Google',
+    key_url: 'javascript:alert(1)',
+    looks_like: 'AIza…',
+    cost: 'Free.',
+    note: ''
+  };
+
+  function card(entry: boolean): { node: HTMLElement; setKey: jest.Mock } {
+    const setKey = jest.fn().mockResolvedValue({ outcome: 'accepted', detail: '' });
+    const api = { setKey, testKey: jest.fn(), removeKey: jest.fn() };
+    const act = (what: () => Promise<void>): Promise<void> => what();
+    const made = new KeyCard({
+      setup,
+      workspace: 'w',
+      fastest: true,
+      entry,
+      api,
+      act,
+      changed: () => Promise.resolve(),
+      trans
+    });
+    return { node: made.node, setKey };
+  }
+
+  test('the field is empty as soon as the key is on its way', () => {
+    const { node, setKey } = card(true);
+    const field = node.querySelector<HTMLInputElement>('input[type=password]');
+    if (field) {
+      field.value = 'typed';
+    }
+    node.querySelector('form')?.dispatchEvent(new Event('submit', { cancelable: true }));
+    expect(field?.value).toBe('');
+    expect(setKey).toHaveBeenCalledWith('w', 'google', 'typed', null);
+    expect(new XMLSerializer().serializeToString(node)).not.toContain('typed');
+  });
+
+  test('on a hub there is no field', () => {
+    expect(card(false).node.querySelectorAll('input')).toHaveLength(0);
+  });
+
+  test('an address that is no https link is shown as text', () => {
+    expect(card(true).node.querySelector('a')?.hasAttribute('href')).toBe(false);
+  });
+});

@@ -1,0 +1,201 @@
+"""Attacks on the pages that people see: what a key, a model's text or a stranger's notebook can do there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from nbformat.v4 import new_code_cell, new_output
+from playwright.sync_api import expect
+
+from assay_nb.render.bundle import bundle
+from tests.canaries import find_canary, find_in_tree
+from tests.corpus.hostile import HOST, PAYLOADS
+from tests.lab.browsing import Lab
+from tests.lab.results import hostile_critique, hostile_improvement, hostile_lint, hostile_rewrite
+from tests.lab.test_flows import LOAD
+from tests.lab.test_keys import card, new_team, save_key
+
+pytest_plugins = ["tests.lab.fixtures"]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
+__all__ = ["new_team"]
+
+# Half a surrogate pair can stand in no prompt: it cannot be sent.
+TEXTS = [text.encode("utf-8", "replace").decode() for text in PAYLOADS]
+
+EVERYTHING = """async () => {
+  const found = [document.documentElement.outerHTML, document.cookie];
+  for (const field of document.querySelectorAll('input, textarea, select')) found.push(field.value);
+  for (const store of [localStorage, sessionStorage]) found.push(JSON.stringify({...store}));
+  for (const {name} of await indexedDB.databases()) {
+    const db = await new Promise((done, fail) => {
+      const opening = indexedDB.open(name);
+      opening.onsuccess = () => done(opening.result);
+      opening.onerror = fail;
+    });
+    for (const store of db.objectStoreNames) {
+      const all = db.transaction(store).objectStore(store).getAll();
+      found.push(JSON.stringify(await new Promise(done => { all.onsuccess = () => done(all.result); })));
+    }
+    db.close();
+  }
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name);
+    for (const request of await cache.keys()) found.push(await (await cache.match(request)).text());
+  }
+  return found.join('\\n');
+}"""
+
+HARMED = """() => ({
+  alerts: window.__harmed,
+  scripts: document.querySelectorAll('.assay-result :is(script, iframe, object, embed, link, style, form, base, meta, svg, math, img, video, audio, a)').length,
+  handlers: [...document.querySelectorAll('.assay-result *')].flatMap(e => [...e.attributes])
+    .filter(a => a.name.startsWith('on') || a.name.startsWith('data-command') || ['href', 'src', 'srcdoc', 'action'].includes(a.name)).length,
+})"""
+
+
+@pytest.fixture
+def saved_key(lab: Lab, new_team: str, make_key: Callable[[str], str]) -> tuple[str, str]:
+    """A key that was saved in the browser, and one that the page still shows: the positive control."""
+    key, control = make_key("anthropic"), make_key("openai")
+    lab.stage.fake.keys = {key}
+    lab.open("canary.ipynb", [LOAD], kernel=False)
+    lab.capture()
+    anthropic = card(lab.sidebar(), "anthropic")
+    save_key(anthropic, key, lab.stage.fake.endpoint("anthropic"))
+    expect(anthropic).to_contain_text("The provider accepts it.")
+    lab.page.evaluate("value => { localStorage.control = value; }", control)
+    return key, control
+
+
+def test_a044_no_response_after_the_save_holds_the_key(
+    lab: Lab, saved_key: tuple[str, str]
+) -> None:
+    """Read every answer of a whole session in the browser → none holds the key in any form."""
+    key, _ = saved_key
+    lab.sidebar()
+    lab.save()
+
+    put = next(e for e in lab.exchanges if e.address.startswith("PUT") and "/keys/" in e.address)
+
+    assert find_canary(put.sent, key), "the search sees it where it is"
+    assert b"no-store" in put.answer
+    assert [e.address for e in lab.exchanges if find_canary(e.answer, key)] == []
+    assert [e.address for e in lab.exchanges if e is not put and find_canary(e.sent, key)] == []
+
+
+def test_a045_nothing_in_the_browser_keeps_the_key(lab: Lab, saved_key: tuple[str, str]) -> None:
+    """Search DOM, fields, storages, databases, cookies, caches after a save → nothing, also after a reload."""
+    key, control = saved_key
+
+    found = lab.page.evaluate(EVERYTHING)
+    cookies = json.dumps(lab.page.context.cookies()) + json.dumps(lab.page.context.storage_state())
+    lab.save()
+    lab.page.reload()
+    lab.page.wait_for_selector(".jp-Notebook .jp-Cell")
+    again = lab.page.evaluate(EVERYTHING)
+
+    assert not find_canary(found + cookies + again, key)
+    assert find_canary(found, control)
+    assert find_in_tree(lab.folder.parent, key) == {}
+    assert not find_canary(lab.server.log, key)
+
+
+def test_a073_hostile_text_in_results_is_shown_and_does_nothing(lab: Lab) -> None:
+    """Put every payload into every text of every result → shown as text, no element, no handler, no request."""
+    results = [hostile_critique, hostile_improvement, hostile_rewrite, hostile_lint]
+    cells = [
+        new_code_cell(f"# {number}", outputs=[output_of(make(TEXTS[number::12]))])
+        for number in range(12)
+        for make in results
+    ]
+    lab.page.add_init_script("window.__harmed = 0; window.alert = () => { window.__harmed += 1; };")
+    lab.watch()
+    lab.open("hostile.ipynb", cells, kernel=False)
+    expect(lab.result().first).to_be_visible()
+    scroll_through(lab)
+
+    shown = lab.page.evaluate("() => document.querySelector('.jp-Notebook').textContent")
+    harmed = lab.page.evaluate(HARMED)
+
+    assert harmed == {"alerts": 0, "scripts": 0, "handlers": 0}
+    assert [url for url in lab.requests if HOST in url] == []
+    assert [
+        url for url in lab.requests if not url.startswith((lab.server.url, "data:", "blob:"))
+    ] == []
+    assert "alert(1)" in shown
+    assert "<script>" in shown
+
+
+def test_a077_opening_a_strangers_notebook_runs_and_asks_nothing(lab: Lab) -> None:
+    """Open a notebook of results, untrusted → no cell runs, no provider is called, no instrument is asked."""
+    outputs = [
+        output_of(make(TEXTS[:3]))
+        for make in (hostile_critique, hostile_improvement, hostile_rewrite)
+    ]
+    cells = [new_code_cell(f"%%critique\n{PAYLOADS[0]}", outputs=[output]) for output in outputs]
+    lab.watch()
+    lab.open("strange.ipynb", cells)
+    expect(lab.result().first).to_be_visible()
+
+    counts = lab.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.content.widgets.map(c => c.model.executionCount)"
+    )
+
+    assert lab.stage.fake.calls == []
+    assert counts == [None, None, None]
+    assert [url for url in lab.requests if "/instruments/" in url] == []
+
+
+def test_a076_policy_of_our_answers_allows_nothing_and_our_page_breaks_none(lab: Lab) -> None:
+    """Look for a looser policy, or for code that needs one → answers allow nothing, and no violation occurs."""
+    lab.page.add_init_script(
+        "window.__broken = []; document.addEventListener('securitypolicyviolation',"
+        " event => window.__broken.push(event.violatedDirective));"
+    )
+    outputs = [output_of(hostile_critique(TEXTS[:40]))]
+    lab.open("policy.ipynb", [new_code_cell("1", outputs=outputs)], kernel=False)
+    lab.sidebar()
+
+    policy = lab.server.ask("GET", "status").headers["content-security-policy"]
+
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors" in policy
+    assert "unsafe" not in policy
+    assert lab.page.evaluate("() => window.__broken") == []
+
+
+def test_a079_address_of_the_page_fills_no_field_and_is_not_reflected(lab: Lab) -> None:
+    """Lead somebody to Lab with an address that names an endpoint and a key → empty fields, no echo, no frame."""
+    lab.open("query.ipynb", [LOAD], kernel=False)
+    query = f"endpoint=https://{HOST}/v1&key=planted&base_url=https://{HOST}&provider=google"
+    response = lab.page.goto(f"{lab.server.url}lab/tree/query.ipynb?{query}#{query}")
+    lab.page.wait_for_selector(".jp-Notebook .jp-Cell")
+    sidebar = lab.sidebar()
+    sidebar.get_by_text("Another server").first.click()
+
+    values = sidebar.evaluate(
+        "node => [...node.querySelectorAll('input')].map(field => field.value)"
+    )
+
+    assert set(values) == {""}
+    assert HOST not in sidebar.inner_html()
+    assert response is not None
+    assert "frame-ancestors 'self'" in response.headers["content-security-policy"]
+
+
+def output_of(result) -> object:
+    """Return a result as a notebook's file holds it."""
+    data, metadata = bundle(result.to_document(), result.to_dict())
+    return new_output("display_data", data=data, metadata=metadata)
+
+
+def scroll_through(lab: Lab) -> None:
+    """Bring every cell into view, since Lab draws what is far away later."""
+    for index in range(0, 48, 3):
+        lab.page.evaluate(
+            "i => { const n = window.jupyterapp.shell.currentWidget.content; n.scrollToItem(i); }",
+            index,
+        )
+        lab.page.wait_for_timeout(60)
