@@ -137,10 +137,10 @@ def load(shell: InteractiveShell) -> None:
     shell.register_magics(AssayMagics(shell=shell))
     for (kind, name), function in others.items():
         shell.magics_manager.magics[kind][name] = function
-        if kind == "cell" or name == "assay":
-            warnings.warn(
-                f"%{name} belongs to another extension here, and stays with it.", stacklevel=2
-            )
+    for name in sorted({name for _, name in others}):
+        warnings.warn(
+            f"%{name} belongs to another extension here, and stays with it.", stacklevel=2
+        )
     matcher = _matcher(shell)
     _matchers[shell] = matcher
     shell.Completer.custom_matchers.append(matcher)
