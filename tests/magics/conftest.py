@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.fakes.providers import FakeProviders
 from tests.kernel.stage import Stage, open_stage
 from tests.magics.shells import Shell, open_shell

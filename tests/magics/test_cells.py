@@ -5,11 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.canaries import make_canary
-from tests.fakes.providers import FakeProviders
-from tests.kernel.replies import PROMPT, chunks, critique, improvement, rewriting
-from tests.kernel.stage import Stage
-from tests.magics.shells import Shell
 
 from assay_nb import (
     BelowThreshold,
@@ -19,6 +14,11 @@ from assay_nb import (
     WorkspaceNotFound,
     WrongUsage,
 )
+from tests.canaries import make_canary
+from tests.fakes.providers import FakeProviders
+from tests.kernel.replies import PROMPT, chunks, critique, improvement, rewriting
+from tests.kernel.stage import Stage
+from tests.magics.shells import Shell
 
 
 def told(fake: FakeProviders) -> str:
