@@ -5,13 +5,14 @@ Exit status: 0 done, 1 failed, 2 wrong usage.
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in words
+    _allow_poor_terminals()
     try:
         outcome = _run(words)
     except HelpWanted as page:
@@ -60,13 +62,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("assay-nb: stopped.", file=sys.stderr)
         return 130
-    with suppress(BrokenPipeError):
-        print(
-            json.dumps(outcome.data, indent=2, ensure_ascii=False)
-            if as_json
-            else plain(outcome.document)
-        )
+    _print(
+        json.dumps(outcome.data, indent=2, ensure_ascii=False)
+        if as_json
+        else plain(outcome.document)
+    )
     return outcome.exit_status
+
+
+def _allow_poor_terminals() -> None:
+    """Have a character that the terminal does not know shown as `?`, instead of failing on it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # The reader has seen enough, as `head` does. Python would complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: list[str]) -> Outcome:

@@ -1,0 +1,374 @@
+"""`assay-nb`: what it prints where, and with which status it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay_nb.cli import main
+from assay_nb.engine.session import set_session
+from tests.canaries import make_canary
+from tests.kernel.stage import Stage, open_stage
+from tests.kernel.steps import unused_port
+
+
+@dataclass(frozen=True)
+class Done:
+    """One command that ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.out)
+
+
+Assay = Callable[..., Done]
+
+
+@pytest.fixture
+def assay(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Assay]:
+    """`assay-nb` with a pipe as its standard input, on a vault that is made at first use."""
+    monkeypatch.setenv("ASSAY_HOME", str(home / "vault"))
+
+    def run(line: str, piped: str | bytes = b"") -> Done:
+        set_session(None)
+        data = piped.encode() if isinstance(piped, str) else piped
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        capsys.readouterr()
+        status = main(line.split())
+        return Done(status, *capsys.readouterr())
+
+    yield run
+    set_session(None)
+
+
+@pytest.fixture
+def stage(assay: Assay, home: Path) -> Iterator[Stage]:
+    with open_stage(home / "vault", empty=True) as stage:
+        yield stage
+
+
+def set_key(stage: Stage, provider: str, *more: str) -> str:
+    return " ".join(
+        ["keys set", provider, "--endpoint", stage.fake.endpoint(provider), *more]  # type: ignore[arg-type]
+    )
+
+
+def states(assay: Assay, *more: str) -> dict[str, str]:
+    listed = assay(" ".join(["keys list --json", *more])).data
+    return {fact["provider"]: fact["state"] for fact in listed}
+
+
+NONE_STORED = dict.fromkeys(("anthropic", "openai", "google"), "missing")
+
+# --- status -----------------------------------------------------------------------------------------
+
+ENDS = {
+    "": 0,
+    "--version": 0,
+    "-h": 0,
+    "keys": 0,
+    "keys set -h": 0,
+    "workspace create research": 0,
+    "workspace use nowhere": 1,
+    "keys test openai": 1,
+    "keys remove openai": 1,
+    "workspace create": 2,
+    "keys lst": 2,
+    "keys set antropic": 2,
+    "keys list --jsn": 2,
+    "nonsense": 2,
+    "calls -n many": 2,
+    "lint no/such/file": 2,
+    "workspace delete personal": 2,
+}
+
+
+@pytest.mark.parametrize("line", ENDS)
+def test_status_says_how_it_went(line: str, assay: Assay) -> None:
+    done = assay(line)
+
+    assert done.status == ENDS[line]
+    assert bool(done.err) is (done.status != 0)
+    assert "Traceback" not in done.err
+
+
+def test_error_is_a_line_and_a_hint_on_standard_error(assay: Assay) -> None:
+    done = assay("keys lst")
+
+    assert done.out == ""
+    assert done.err.splitlines() == [
+        "assay-nb: assay-nb keys: there is no command 'lst'.",
+        "  Did you mean list?",
+    ]
+
+
+def test_error_as_json_carries_code_message_and_hint(assay: Assay) -> None:
+    done = assay("workspace use nowhere --json")
+
+    error = json.loads(done.err)["error"]
+    assert (done.status, done.out) == (1, "")
+    assert error["code"] == "workspace_not_found"
+    assert set(error) == {"code", "message", "hint"}
+
+
+def test_version_is_the_installed_one(assay: Assay) -> None:
+    import assay_nb
+
+    assert assay("--version").out == f"assay-nb {assay_nb.__version__}\n"
+
+
+# --- JSON -------------------------------------------------------------------------------------------
+
+LISTS = (
+    "status", "workspace list", "workspace show", "member list", "keys list", "model", "models",
+    "budget", "calls", "doctor", "master status",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("line", LISTS)
+def test_everything_that_lists_prints_json(line: str, assay: Assay) -> None:
+    done = assay(f"{line} --json")
+
+    assert done.status == 0, done.err
+    assert isinstance(done.data, list | dict)
+
+
+def test_lint_as_json_names_each_file(assay: Assay, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Summarise {{ticket}} in two sentences.")
+    (tmp_path / "b.txt").write_text("Use {{name}} and {name}. NEVER GUESS!!!")
+
+    done = assay(f"lint {tmp_path}/a.txt {tmp_path}/b.txt --json")
+
+    assert [Path(report["file"]).name for report in done.data] == ["a.txt", "b.txt"]
+
+
+def test_lint_reads_standard_input(assay: Assay) -> None:
+    assert assay("lint - --json", "Summarise {{ticket}}.").data[0]["file"] == "-"
+
+
+def test_lint_fails_on_errors_and_on_warnings_only_when_strict(
+    assay: Assay, tmp_path: Path
+) -> None:
+    (tmp_path / "warned.txt").write_text("Summarise {{ticket}}. NEVER EVER GUESS ANYTHING!!!")
+    (tmp_path / "wrong.txt").write_text("Use {{name}} and {name} to answer.")
+
+    def levels(name: str) -> set[str]:
+        (report,) = assay(f"lint {tmp_path}/{name} --json").data
+        return {finding["level"] for finding in report["findings"]}
+
+    assert levels("warned.txt") >= {"warning"}
+    assert "error" not in levels("warned.txt")
+    assert levels("wrong.txt") == {"error"}
+    assert assay(f"lint {tmp_path}/warned.txt").status == 0
+    assert assay(f"lint {tmp_path}/warned.txt --strict").status == 1
+    assert assay(f"lint {tmp_path}/wrong.txt").status == 1
+
+
+# --- keys -------------------------------------------------------------------------------------------
+
+
+def test_key_from_a_pipe_is_tested_and_stored(assay: Assay, stage: Stage) -> None:
+    done = assay(set_key(stage, "anthropic"), stage.keys["anthropic"])
+
+    assert done.status == 0
+    assert "The provider accepts it" in done.out
+    assert states(assay)["anthropic"] == "ready"
+    assert [call.key for call in stage.fake.calls] == [stage.keys["anthropic"]]
+    assert stage.traces_in(done.out + done.err) == {}
+
+
+def test_key_that_echo_pipes_is_stored_without_its_line_end(assay: Assay, stage: Stage) -> None:
+    assay(set_key(stage, "openai"), stage.keys["openai"] + "\r\n")
+
+    assert assay("keys test openai").status == 0
+    assert {call.key for call in stage.fake.calls} == {stage.keys["openai"]}
+
+
+def test_first_key_says_where_the_master_key_goes_before_it_is_made(
+    assay: Assay, stage: Stage
+) -> None:
+    done = assay(set_key(stage, "google"), stage.keys["google"])
+
+    assert "master.key" in done.err
+    assert len(done.err.splitlines()) == 1
+    assert assay(set_key(stage, "openai"), stage.keys["openai"]).err == ""
+
+
+def test_key_that_the_provider_refuses_is_not_stored(assay: Assay, stage: Stage) -> None:
+    done = assay(set_key(stage, "openai"), make_canary("openai"))
+
+    assert done.status == 1
+    assert "does not accept this key, so it was not stored" in done.err
+    assert states(assay) == NONE_STORED
+
+
+def test_key_that_may_not_list_models_is_stored_untested(assay: Assay, stage: Stage) -> None:
+    stage.fake.answers(status=403)
+
+    done = assay(set_key(stage, "openai"), stage.keys["openai"])
+
+    (fact,) = [f for f in assay("keys list --json").data if f["provider"] == "openai"]
+    assert done.status == 0
+    assert "counts as untested" in done.out
+    assert (fact["state"], fact["verified"]) == ("ready", False)
+
+
+def test_key_is_not_stored_when_its_provider_cannot_be_reached(assay: Assay) -> None:
+    line = f"keys set openai --endpoint http://127.0.0.1:{unused_port()}/v1"
+
+    done = assay(line, make_canary("openai"))
+
+    assert done.status == 1
+    assert "cannot be reached" in done.err
+    assert "was not stored" in done.err
+    assert "--unverified" in done.err
+    assert states(assay) == NONE_STORED
+
+
+def test_unverified_key_is_stored_without_asking_anybody(assay: Assay, stage: Stage) -> None:
+    done = assay(set_key(stage, "openai", "--unverified"), stage.keys["openai"])
+
+    assert done.status == 0
+    assert stage.fake.calls == []
+    assert states(assay)["openai"] == "ready"
+
+
+@pytest.mark.parametrize("piped", [b"", b"\n", b" \t\r\n", b"short", b"\x00" * 40, b"\xff" * 40])
+def test_what_is_no_key_is_not_stored(piped: bytes, assay: Assay, stage: Stage) -> None:
+    done = assay(set_key(stage, "anthropic"), piped)
+
+    assert done.status == 2
+    assert len(done.err.splitlines()) <= 2
+    assert stage.fake.calls == []
+    assert states(assay) == NONE_STORED
+
+
+def test_endless_input_is_cut_and_refused(assay: Assay, stage: Stage) -> None:
+    assert assay(set_key(stage, "anthropic"), b"k" * 10_000_000).status == 2
+
+
+def test_key_is_taken_over_from_the_environment(
+    assay: Assay, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", stage.keys["google"])
+
+    done = assay(set_key(stage, "google", "--from-env MY_KEY"))
+
+    assert done.status == 0
+    assert "unset MY_KEY" in done.out
+    assert stage.traces_in(done.out + done.err) == {}
+
+
+def test_key_as_an_argument_is_refused_and_not_repeated(assay: Assay, stage: Stage) -> None:
+    done = assay(f"keys set openai {stage.keys['openai']}")
+
+    assert done.status == 2
+    assert "revoke" in done.err
+    assert stage.traces_in(done.out + done.err) == {}
+
+
+def test_key_belongs_to_the_workspace_that_was_named(assay: Assay, stage: Stage) -> None:
+    assay("workspace create research")
+
+    assay(set_key(stage, "openai", "--workspace research"), stage.keys["openai"])
+
+    assert states(assay) == NONE_STORED
+    assert states(assay, "-w research")["openai"] == "ready"
+
+
+def test_key_for_another_endpoint_is_entered_again(assay: Assay, stage: Stage) -> None:
+    assay(set_key(stage, "openai"), stage.keys["openai"])
+
+    assay(
+        "keys set openai --unverified --endpoint https://llm.example.org/v1", make_canary("openai")
+    )
+
+    (fact,) = [f for f in assay("keys list --json").data if f["provider"] == "openai"]
+    assert fact["endpoint"] == "https://llm.example.org/v1"
+
+
+def test_removed_key_is_gone_and_its_page_for_revoking_is_named(assay: Assay, stage: Stage) -> None:
+    assay(set_key(stage, "openai"), stage.keys["openai"])
+
+    done = assay("keys remove openai")
+
+    assert "https://platform.openai.com/api-keys" in done.out
+    assert states(assay) == NONE_STORED
+
+
+def test_nothing_is_deleted_where_nobody_can_be_asked(assay: Assay) -> None:
+    assay("workspace create research")
+
+    done = assay("workspace delete research")
+
+    assert done.status == 2
+    assert "--yes" in done.err
+    assert "research" in {fact["name"] for fact in assay("workspace list --json").data}
+
+
+# --- the process ------------------------------------------------------------------------------------
+
+
+def process(*words: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "assay_nb.cli", *words]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False, **options)
+
+
+@pytest.fixture
+def _empty_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(home / "vault"))
+
+
+@pytest.mark.usefixtures("_empty_home")
+def test_terminal_that_knows_no_check_mark_gets_the_text_all_the_same() -> None:
+    done = process("doctor", env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+
+    assert done.returncode == 0, done.stderr
+    assert b"what is protected" in done.stdout
+
+
+@pytest.mark.usefixtures("_empty_home")
+@pytest.mark.parametrize("words", [["models", "--json"], ["budget"]])
+def test_reader_that_goes_away_is_no_trouble(words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    with os.fdopen(writing, "wb") as gone:
+        command = [sys.executable, "-m", "assay_nb.cli", *words]
+        done = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, timeout=60, check=False)
+
+    assert done.stderr == b""
+
+
+@pytest.mark.usefixtures("_empty_home")
+def test_development_mode_has_nothing_to_warn_of() -> None:
+    done = process("status", env={**os.environ, "PYTHONDEVMODE": "1"})
+
+    assert done.returncode == 0
+    assert done.stderr == b""
+
+
+@pytest.mark.usefixtures("_empty_home")
+def test_help_loads_no_sdk_and_no_database() -> None:
+    script = "import sys; from assay_nb.cli import main; main(['-h']); print(sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, timeout=60, check=True
+    )
+
+    heavy = {"anthropic", "openai", "google.genai", "sqlalchemy", "httpx2", "keyring", "IPython"}
+    assert heavy.isdisjoint(eval(done.stderr))
