@@ -17,7 +17,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
 @pytest.fixture
 def new_team(lab: Lab) -> str:
     """The id of a workspace without keys, which is the active one."""
-    made = lab.server.ask("POST", "workspaces", {"name": f"team-{lab.page.evaluate('Date.now()')}"})
+    known = len(lab.server.ask("GET", "workspaces").data)
+    made = lab.server.ask("POST", "workspaces", {"name": f"research-{known}"})
     lab.server.ask("POST", f"workspaces/{made.data['id']}/use", {})
     return made.data["id"]
 
