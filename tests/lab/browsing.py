@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -162,9 +163,10 @@ class Lab:
         self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
 
     def photograph(self, name: str) -> None:
-        """Take the documentation's pictures of what is shown, in both themes."""
-        IMAGES.mkdir(parents=True, exist_ok=True)
+        """Take pictures of what is shown, in both themes: with PICTURES=1 for the documentation."""
+        place = IMAGES if os.environ.get("PICTURES") else self.folder.parent / "img"
+        place.mkdir(parents=True, exist_ok=True)
         for theme in ("dark", "light"):
             self.theme(theme)
             self.page.wait_for_timeout(400)  # the theme's style sheet, and transitions
-            self.page.screenshot(path=IMAGES / f"{name}-{theme}.png")
+            self.page.screenshot(path=place / f"{name}-{theme}.png")
