@@ -149,7 +149,11 @@ def _count(model: str, corpus: Sequence[Planted], read: Mapping[str, Critique]) 
         planted=len(planted),
         found=len(planted) - len(missed),
         clean=len(clean),
-        false=sum(f.severity != "nit" for one in clean for f in read[one.id].findings),
+        false=sum(
+            f.severity != "nit" and f.origin == "model"
+            for one in clean
+            for f in read[one.id].findings
+        ),
         quotes=len(own) + dropped,
         verbatim=sum(all(anchor.match == "exact" for anchor in f.evidence) for f in own),
         missed=tuple(missed),
@@ -158,8 +162,10 @@ def _count(model: str, corpus: Sequence[Planted], read: Mapping[str, Critique]) 
 
 
 def _finds(critique: Critique, one: Planted) -> bool:
+    """Return whether the model found it: what a lint rule added is no merit of the model's."""
     span = one.span
-    return span is not None and any(overlaps(finding, *span) for finding in critique.findings)
+    own = [finding for finding in critique.findings if finding.origin == "model"]
+    return span is not None and any(overlaps(finding, *span) for finding in own)
 
 
 def _describe(check: SelfCheck) -> Iterator[Block]:
