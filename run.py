@@ -42,13 +42,14 @@ CHECKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "lint": (("ruff", "check"), ("ruff", "format", "--check")),
     "types": (("pyright",),),
     "imports": (("lint-imports", "--no-logo"),),
-    "tests": (PARALLEL,),
+    "tests": ((*PARALLEL, "-m", "not lab"),),
+    "lab": ((*PYTEST, "-m", "lab"),),  # a browser driver keeps an event loop running in its process
     "notebooks": ((*PYTEST, "-o", "addopts=", "-o", "filterwarnings=", "--nbval", "notebooks"),),
     "wheel": (),  # more than a command: see check_wheel
 }
 """What `run.py test` does, in order: programs of the environment with their arguments."""
 
-QUICK = (*PARALLEL, "-m", "not slow", "--ignore=tests/lab", "--ignore=tests/hub")
+QUICK = (*PARALLEL, "-m", "not slow and not lab", "--ignore=tests/hub")
 
 
 class Trouble(Exception):

@@ -156,3 +156,15 @@ def make_key() -> Callable[[str], str]:
 def canary() -> dict[str, str]:
     """One fake key per provider: `canary["openai"]`."""
     return {provider: make_canary(provider) for provider in ("anthropic", "openai", "google")}
+
+
+# --- where tests run --------------------------------------------------------------------------------
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a browser in Lab, and keep the hub's tests on one worker: they share a hub."""
+    for item in items:
+        if item.path.parent.name == "lab" or item.path.name == "test_lab.py":
+            item.add_marker("lab")
+        elif item.path.parent.name == "hub":
+            item.add_marker(pytest.mark.xdist_group("hub"))
