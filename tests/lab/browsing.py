@@ -28,6 +28,7 @@ _KERNEL_IS_READY = """() => {
   return !!kernel && context.isReady && kernel.connectionStatus === 'connected'
     && kernel.status === 'idle';
 }"""
+_FILE_IS_READ = "() => window.jupyterapp?.shell.currentWidget?.context?.isReady === true"
 _SAVE = "() => window.jupyterapp.shell.currentWidget.context.save()"
 _THEME = "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
 
@@ -97,6 +98,7 @@ class Lab:
         """Open a notebook that is there, in a fresh workspace of Lab's."""
         self.page.goto(f"{self.server.url}lab/tree/{name}?token={TOKEN}&reset")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        self.page.wait_for_function(_FILE_IS_READ, timeout=60_000)
         if kernel:
             self.page.wait_for_function(_KERNEL_IS_READY, timeout=60_000)
 
