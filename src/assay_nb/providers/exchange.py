@@ -118,7 +118,7 @@ class Exchange:
 
     # --- on the way out
 
-    def open_key(self) -> Opening:
+    def opened_key(self) -> Opening:
         """Open the key. Once: an SDK that sends a second request of its own does not get it."""
         if self.sent:
             raise EndpointRefused("A key is put on one request, not on two.")

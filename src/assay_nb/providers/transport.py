@@ -151,7 +151,7 @@ class HeaderWriter:
         if request.method == b"CONNECT" or (url.scheme, url.host, url.port) != self._origin:
             return
         try:
-            with self._exchange.open_key() as key:
+            with self._exchange.opened_key() as key:
                 check_header_safe(key)
                 request.headers.append(_header_for(self._exchange.destination, key))
                 self._headers = request.headers
