@@ -257,9 +257,10 @@ async def send(vet: Vet, origin: str, key: str, policy: OperatorPolicy, ca_file:
     errand = Errand(make_credential(destination, key))
     try:
         url = f"{origin}/v1/models"
-        async with upstream.send(errand, "GET", url, headers={}, body=None) as response:
-            await response.read()
-            return response.status
+        response = await upstream.send(errand, "GET", url, headers={}, body=None)
+        await response.read()
+        upstream.end(errand, response)
+        return response.status
     finally:
         await upstream.close()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import anyio
 
 from tests.gateway.stage import Stage
 
@@ -67,9 +68,13 @@ async def post_bytes(url: str, key: str, body: Any) -> bytes:
 
 
 async def calls_of(member: Member) -> list[dict[str, Any]]:
-    """Return the workspace's calls log, newest first."""
+    """Return the workspace's calls log, newest first, as soon as it has a line."""
     path = f"api/v1/workspaces/{member.workspace}/calls"
-    return (await member.stage.ask("GET", path, member.token))[1]
+    for _ in range(500):
+        if found := (await member.stage.ask("GET", path, member.token))[1]:
+            return found
+        await anyio.sleep(0.02)
+    raise AssertionError("no call was logged")
 
 
 def _as_written(url: str) -> Any:

@@ -14,6 +14,7 @@ import pytest
 from tests.canaries import find_canary, make_canary
 from tests.fakes.providers import FakeProviders, only
 from tests.gateway.browsing import Browser
+from tests.gateway.members import Member, calls_of
 from tests.gateway.stage import Stage
 
 pytestmark = pytest.mark.anyio
@@ -272,6 +273,7 @@ async def test_calls_are_listed_without_content(
     await stage.store_key(team.removeprefix("workspaces/"), "google")
     path = "providers/research/google/v1beta/models/gemini-flash:generateContent"
     await stage.ask("POST", path, ada.token, body={"contents": "the secret plan"})
+    await calls_of(Member(stage, ada.token, team.removeprefix("workspaces/"), ""))
 
     page = await ada.open(team)
 

@@ -16,9 +16,11 @@ from assay_nb.gateway.settings import Settings
 from assay_nb.instruments.base import Instrument
 from assay_nb.providers.origins import OperatorPolicy, check_destination
 from assay_nb.providers.transport import Egress, Limits
+from assay_nb.store.changes import Changes
 from assay_nb.vault.hierarchy import MasterKey
 from assay_nb.vault.keystores.base import KeyStore
 from assay_nb.vault.keystores.key_file import KeyFile
+from assay_nb.vault.warm import WarmVault
 from assay_nb.workspaces.allowances import Allowances, Taken
 
 
@@ -48,6 +50,15 @@ class GatewayBacking(Backing):
         return Allowances(self.database)
 
     @cached_property
+    def changes(self) -> Changes:
+        """Tells whether the database was changed: what was read stays good as long as it was not."""
+        return Changes(self.database)
+
+    @cached_property
+    def vault(self) -> WarmVault:
+        return WarmVault(self.database, self.keystore, self.changes)
+
+    @cached_property
     def keystore(self) -> KeyStore:
         path = self.settings.master_key_file or self.settings.home / "master.key"
         beside = os.access(path.parent, os.W_OK)
@@ -64,6 +75,11 @@ class GatewayBacking(Backing):
             limits=Limits(total=settings.limits.call_seconds),
             vet=make_vet(self.policy),
         )
+
+    async def aclose(self) -> None:
+        if "changes" in vars(self):
+            self.changes.close()
+        await super().aclose()
 
 
 class GatewayEngine(LocalEngine):

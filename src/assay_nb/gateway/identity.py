@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import os
 import time
 from collections import OrderedDict
@@ -155,7 +154,7 @@ class Identity:
         return person
 
     def _digest(self, token: str) -> bytes:
-        return hmac.digest(self._salt, token.encode(), hashlib.sha256)
+        return hashlib.blake2b(token.encode(), key=self._salt, digest_size=32).digest()
 
     def _scope_held(self, person: Person) -> bool:
         return self._scope in person.scopes or "access:services" in person.scopes

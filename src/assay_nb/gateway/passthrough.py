@@ -14,11 +14,12 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 import aiohttp
 from aiohttp import web
+from anyio import CancelScope
 from anyio.to_thread import run_sync
 
 from assay_nb.engine.local import key_missing
@@ -31,19 +32,21 @@ from assay_nb.errors import (
     ProviderUnavailable,
     WrongUsage,
 )
-from assay_nb.gateway.answers import TooLarge, add_safe_headers
+from assay_nb.gateway.answers import TooLarge, add_safe_headers, error_answer
 from assay_nb.gateway.backing import check_model, check_provider
 from assay_nb.gateway.egress import make_vet
 from assay_nb.gateway.incoming import Incoming
+from assay_nb.gateway.journal import Journal
 from assay_nb.gateway.route import Route
 from assay_nb.gateway.running import Held
 from assay_nb.gateway.services import SERVICES, Services
 from assay_nb.gateway.upstream import Errand, Upstream, explain
 from assay_nb.messages import Destination, ProviderId
 from assay_nb.providers.setup import label_of
-
-if TYPE_CHECKING:
-    from assay_nb.store.workspace_rows import Workspace
+from assay_nb.store.changes import Remembered
+from assay_nb.store.workspace_rows import Workspace
+from assay_nb.workspaces.allowances import EVERYBODY, Taken
+from assay_nb.workspaces.calls import make_record
 
 INSTRUMENT = "pass-through"
 """What the calls log has in the place of an instrument."""
@@ -100,13 +103,19 @@ async def pass_through(incoming: Incoming) -> web.StreamResponse:
             hint="Send `Authorization: Bearer TOKEN`, or give it to your SDK as its key.",
         )
     target = read_target(incoming)
-    workspace = await services.authorize(caller.user, incoming.workspace, "call")
-    passing = Passing(incoming, target, workspace)
-    with services.limiter.slot(caller.user), services.metrics.running.track_inprogress():
-        with services.running.hold(caller, workspace.id) as held:
-            await passing.run(held)
-        if held.ended_by is not None:
-            await passing.fail(held.ended_by)
+    relay = incoming.request.app[RELAY]
+    way = await relay.find_way(caller.user, incoming.workspace, target.provider)
+    passing = Passing(incoming, relay, target, way)
+    try:
+        with services.limiter.slot(caller.user), services.metrics.running.track_inprogress():
+            with services.running.hold(caller, way.workspace.id) as held:
+                await passing.run(held)
+            if held.ended_by is not None:
+                await passing.fail(held.ended_by)
+    except ProviderAuthError as error:
+        response = error_answer(error)
+        response.headers["X-Should-Retry"] = "false"  # SDKs would try a 502 again
+        return response
     return passing.response
 
 
@@ -243,14 +252,16 @@ def parse_model(body: bytes) -> str | None:
 class Passing:
     """One request on its way to a provider, and the response on its way back."""
 
-    def __init__(self, incoming: Incoming, target: Target, workspace: Workspace) -> None:
-        self._incoming = incoming
+    def __init__(self, incoming: Incoming, relay: Relay, target: Target, way: Way) -> None:
+        self._relay = relay
+        self._user = incoming.user
         self._request = incoming.request
         self._services = incoming.services
         self._target = target
-        self._workspace = workspace
+        self._way = way
         self._model = target.model
         self._errand: Errand | None = None
+        self._status = 0
         self.response: web.StreamResponse = web.StreamResponse()
 
     async def run(self, held: Held) -> None:
@@ -260,6 +271,9 @@ class Passing:
             AssayError: If nothing has been answered yet. Later failures end what is being sent.
         """
         began, status = time.monotonic(), "stopped"
+        self._relay.journal.check_room()
+        counts = self._way.limited and self._target.method not in _BODILESS
+        taken = await self._relay.take(self._way, self._user) if counts else None
         try:
             with Watch(held, IDLE, self._services.settings.limits.call_seconds) as watch:
                 status = await self._pass(watch)
@@ -270,6 +284,13 @@ class Passing:
             if held.ended_by is not None:
                 status = held.ended_by.code
             self._note(status, time.monotonic() - began)
+            if taken is not None:
+                await self._relay.settle(taken, 0.0 if self._was_refused else None)
+
+    @property
+    def _was_refused(self) -> bool:
+        """Whether the provider has answered that it did nothing, or was never asked."""
+        return self._errand is None or not self._errand.sent or self._status >= 400
 
     async def fail(self, error: AssayError) -> None:
         """Say what went wrong, if there is still a way to: raise it, or end the stream with it."""
@@ -287,14 +308,14 @@ class Passing:
             self._request.transport.abort()
 
     async def _pass(self, watch: Watch) -> str:
-        relay = self._request.app[RELAY]
         body = await self._body(watch)
-        errand = self._errand = await relay.find_errand(self._workspace, self._target.provider)
-        url = self._target.url(errand.destination)
-        sending = relay.upstream.send(
+        errand = self._errand = self._relay.make_errand(self._way)
+        upstream, url = self._relay.upstream, self._target.url(errand.destination)
+        response = await upstream.send(
             errand, self._target.method, url, headers=self._headers(), body=body
         )
-        async with sending as response:
+        try:
+            self._status = response.status
             watch.touch()
             headers = _kept(response)
             if errand.echo.has_echo("\n".join(headers.values()).encode("utf-8", "surrogateescape")):
@@ -302,6 +323,8 @@ class Passing:
             self._check(errand, response)
             await self._answer(errand, response, headers, watch)
             return _status_of(response.status)
+        finally:
+            upstream.end(errand, response)
 
     # --- on the way out
 
@@ -378,7 +401,7 @@ class Passing:
             label = label_of(destination.provider)
             raise refuse(
                 ProviderAuthError,
-                f"{label} does not accept the key of '{self._workspace.name}'.",
+                f"{label} does not accept the key of '{self._way.workspace.name}'.",
                 "An owner or admin replaces it on the hub's page for keys.",
             )
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -454,13 +477,17 @@ class Passing:
             return
         provider = self._target.provider
         self._services.metrics.calls.labels(INSTRUMENT, provider, "workspace", status).inc()
-        self._request.app[RELAY].note(
-            workspace_id=self._workspace.id,
-            user=self._incoming.user,
-            provider=provider,
-            model=self._model or "",
-            status=status,
-            milliseconds=round(seconds * 1000),
+        self._relay.journal.add(
+            make_record(
+                workspace_id=self._way.workspace.id,
+                user=self._user,
+                instrument=INSTRUMENT,
+                provider=provider,
+                model=self._model or "",
+                funding="workspace",
+                status=status,
+                milliseconds=round(seconds * 1000),
+            )
         )
 
 
@@ -503,46 +530,112 @@ class Watch:
 # --- what all requests share
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What a person's requests to a provider go by, in one of their workspaces.
+
+    Attributes:
+        workspace: On whose account.
+        destination: Where its key may be sent.
+        limited: Whether an admin has limited what the person may use.
+    """
+
+    workspace: Workspace
+    destination: Destination
+    limited: bool
+
+
 class Relay:
-    """What requests that are passed through share: the connections, and the way to keys and log."""
+    """What requests that are passed through share: the connections, and the way to keys and log.
+
+    Who is a member, where a key goes and whether somebody is limited is read once, and again when the
+    database was changed.
+
+    Attributes:
+        upstream: The connections to providers.
+        journal: What writes the calls log.
+    """
 
     def __init__(self, services: Services) -> None:
-        settings, self._backing = services.settings, services.backing
+        settings, backing = services.settings, services.backing
         self._services = services
+        self._backing = backing
+        self._changes = backing.changes
+        self._ways: Remembered[tuple[str, str | None, ProviderId], Way] = Remembered(self._changes)
+        self.journal = Journal(backing.calls.record_all)
         self.upstream = Upstream(
-            policy=self._backing.policy,
-            vet=make_vet(self._backing.policy),
-            egress=self._backing.egress,
+            policy=backing.policy,
+            vet=make_vet(backing.policy),
+            egress=backing.egress,
             connections=settings.limits.streams,
             proxy=settings.proxy,
             ca_file=None if settings.ca_file is None else str(settings.ca_file),
         )
 
-    async def find_errand(self, workspace: Workspace, provider: ProviderId) -> Errand:
-        """Return the errand of a workspace's key. The key itself is not opened yet.
+    async def find_way(self, user: str, name: str | None, provider: ProviderId) -> Way:
+        """Return how a person's requests go: by a workspace's name or id, or by their active one.
 
         Raises:
-            ProviderKeyMissing: If the workspace has none. Nobody else's is taken instead.
+            WorkspaceNotFound: If they are in none such.
+            ProviderKeyMissing: If the workspace has no key. Nobody else's is taken instead.
         """
-        vault = self._backing.vault
-        stored = await run_sync(vault.find_key, workspace.id, provider)
+        key: tuple[str, str | None, ProviderId] = (user, name, provider)
+        # Who is out may be so a few milliseconds later. The key is another matter: see `WarmVault`.
+        number = self._changes.look_lately()
+        way = self._ways.find(key, number)
+        if way is None:
+            workspace = await self._services.authorize(user, name, "call")
+            way = await run_sync(self._read_way, workspace, user, provider)
+            self._ways.keep(key, number, way)
+        return way
+
+    def make_errand(self, way: Way) -> Errand:
+        """Return the errand of a workspace's key. It is opened when the connection stands.
+
+        If the key was replaced by one for another place meanwhile, it is not sent to this one.
+        """
+        credential = make_credential(
+            self._backing.vault, way.workspace.id, way.destination, mode="byok"
+        )
+        return Errand(credential, off_loop=not self._changes.are_known)
+
+    async def take(self, way: Way, user: str) -> Taken:
+        """Count a call against what an admin lets a member use.
+
+        Raises:
+            LimitReached: If it is used up.
+        """
+        return await run_sync(self._backing.allowances.take, way.workspace.id, user)
+
+    def _read_way(self, workspace: Workspace, user: str, provider: ProviderId) -> Way:
+        stored = self._backing.vault.find_key(workspace.id, provider)
         if stored is None:
             raise key_missing(workspace.name, provider)
-        credential = make_credential(vault, workspace.id, stored.destination, mode="byok")
-        return Errand(credential, off_loop=self._backing.database.path is None)
+        listed = self._backing.allowances.list(workspace.id)
+        limited = any(one.user in (EVERYBODY, user) for one in listed)
+        return Way(workspace, stored.destination, limited)
 
-    def note(self, **fields: Any) -> None:
-        """Put a call into the calls log."""
-        record = partial(self._backing.calls.record, instrument=INSTRUMENT, funding="workspace")
-        record(**fields)
+    async def settle(self, taken: Taken, dollars: float | None) -> None:
+        """Add what a counted call has cost; None where that is not known."""
+        settle = partial(
+            self._backing.allowances.settle,
+            taken,
+            dollars,
+            unknown=self._services.settings.limits.unpriced_call,
+        )
+        with CancelScope(shield=True):
+            await run_sync(settle)
 
 
 async def open_relay(app: web.Application) -> AsyncIterator[None]:
     """Open the connections when the application starts, and close them when it ends."""
-    relay = app[RELAY] = Relay(app[SERVICES])
+    services = app[SERVICES]
+    await run_sync(lambda: services.backing.database)
+    relay = app[RELAY] = Relay(services)
     await relay.upstream.open()
     yield
     await relay.upstream.close()
+    await relay.journal.close()
 
 
 RELAY = web.AppKey("relay", Relay)

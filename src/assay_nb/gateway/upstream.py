@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -170,27 +169,25 @@ class Upstream:
             if session is not None:
                 await session.close()
 
-    @asynccontextmanager
     async def send(
         self, errand: Errand, method: str, url: str, *, headers: Mapping[str, str], body: Any
-    ) -> AsyncGenerator[aiohttp.ClientResponse]:
-        """Send a request, and give its response while the block lasts.
-
-        A block that is left before the response was read to its end closes the connection at once.
+    ) -> aiohttp.ClientResponse:
+        """Send a request and return its response. Give it to `end`, however far it was read.
 
         Raises:
             EndpointRefused: If the key may not be sent there.
             ProviderUnavailable: If there is no response.
         """
-        await self._check(errand.destination)
-        response = await self._request(errand, method, url, headers, body)
-        try:
-            yield response
-        finally:
-            if not response.content.at_eof():
-                response.close()
-            response.release()
-            errand.echo.disarm()
+        if errand.destination not in self._allowed:
+            await self._check(errand.destination)
+        return await self._request(errand, method, url, headers, body)
+
+    def end(self, errand: Errand, response: aiohttp.ClientResponse) -> None:
+        """Close the connection at once, unless the response was read to its end; forget the key's traces."""
+        if not response.content.at_eof():
+            response.close()
+        response.release()
+        errand.echo.disarm()
 
     async def _request(
         self, errand: Errand, method: str, url: str, headers: Mapping[str, str], body: Any
@@ -220,8 +217,6 @@ class Upstream:
 
         The list stands as long as this process does, so one look at each destination is enough.
         """
-        if destination in self._allowed:
-            return
         check_destination(destination, self._policy)
         host = URL(destination.origin).raw_host or ""
         if ":" in host or host.rpartition(".")[2].isdigit():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Literal
 
 from sqlalchemy import Connection, insert, select
@@ -38,9 +39,18 @@ class CallRecord:
     milliseconds: int | None = None
 
 
+_NAMES = tuple(one.name for one in fields(CallRecord))
+
+
 def insert_call(connection: Connection, record: CallRecord) -> None:
     """Add a call."""
     connection.execute(insert(calls).values(**asdict(record)))
+
+
+def insert_calls(connection: Connection, records: Sequence[CallRecord]) -> None:
+    """Add many calls, in one statement."""
+    values = [{name: getattr(one, name) for name in _NAMES} for one in records]
+    connection.execute(insert(calls), values)
 
 
 def list_calls(connection: Connection, workspace_id: bytes, limit: int) -> tuple[CallRecord, ...]:

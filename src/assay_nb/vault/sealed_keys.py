@@ -104,6 +104,19 @@ def open_row(
         CannotOpen: If the row is not as it was sealed.
         VaultSealed: If its master key is not here.
     """
+    data_key, context = find_opener(masters, vault_id, workspace_id, rows, row)
+    return data_key.open(row.envelope, context)
+
+
+def find_opener(
+    masters: MasterKeys, vault_id: bytes, workspace_id: bytes, rows: WorkspaceRows, row: KeyRow
+) -> tuple[DataKey, bytes]:
+    """Return the data key that opens a row, and the associated data that the row was sealed with.
+
+    Raises:
+        CannotOpen: If there is no such data key, or the row is in doubt.
+        VaultSealed: If the master key is not here.
+    """
     if row.verified == DOUBTED:
         raise CannotOpen(Cause.DOUBTED)
     wrapped = rows.data_keys.get(row.dek_id)
@@ -111,7 +124,7 @@ def open_row(
         raise CannotOpen(Cause.NO_DATA_KEY)
     master = masters.get(vault_id, wrapped.mk_id)
     data_key = open_data_key(master, vault_id, workspace_id, wrapped)
-    return data_key.open(row.envelope, _key_context(vault_id, workspace_id, row))
+    return data_key, _key_context(vault_id, workspace_id, row)
 
 
 def open_data_key(

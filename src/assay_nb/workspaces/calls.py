@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 
 from assay_nb.store import call_rows as rows
 from assay_nb.store.call_rows import CallRecord, Funding
@@ -32,13 +33,9 @@ class CallLog:
         milliseconds: int | None = None,
     ) -> CallRecord:
         """Note a call that has ended, and return what was noted."""
-        now = time.time_ns()
-        record = CallRecord(
-            # The time first, so that the newest calls are found by their key, in their order.
-            call_id=now.to_bytes(8, "big") + os.urandom(8),
+        record = make_record(
             workspace_id=workspace_id,
             user=user,
-            at=now // 1_000_000_000,
             instrument=instrument,
             provider=provider,
             model=model,
@@ -53,7 +50,46 @@ class CallLog:
             rows.insert_call(connection, record)
         return record
 
+    def record_all(self, records: Sequence[CallRecord]) -> None:
+        """Note calls that have ended, made with `make_record`, in one transaction."""
+        with self._database.write(serial=False) as connection:
+            rows.insert_calls(connection, records)
+
     def recent(self, workspace_id: bytes, limit: int = 20) -> tuple[CallRecord, ...]:
         """Return a workspace's latest calls, newest first."""
         with self._database.read() as connection:
             return rows.list_calls(connection, workspace_id, max(0, limit))
+
+
+def make_record(
+    *,
+    workspace_id: bytes,
+    user: str,
+    instrument: str,
+    provider: str,
+    model: str,
+    funding: Funding,
+    status: str,
+    input_tokens: int | None = None,
+    output_tokens: int | None = None,
+    cost_micros: int | None = None,
+    milliseconds: int | None = None,
+) -> CallRecord:
+    """Return the record of a call that ends now."""
+    now = time.time_ns()
+    return CallRecord(
+        # The time first, so that the newest calls are found by their key, in their order.
+        call_id=now.to_bytes(8, "big") + os.urandom(8),
+        workspace_id=workspace_id,
+        user=user,
+        at=now // 1_000_000_000,
+        instrument=instrument,
+        provider=provider,
+        model=model,
+        funding=funding,
+        status=status,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cost_micros=cost_micros,
+        milliseconds=milliseconds,
+    )

@@ -1,0 +1,332 @@
+"""What the gateway adds to a call, beside a bare proxy on the same stack in the same run.
+
+    python benchmarks/gateway.py [--seconds 3] [--rounds 3] [--streams 1000] [--rows 1000000]
+
+Both run on one core, load and upstream on another where there is one, all on loopback. The bare proxy
+swaps a header and relays; the gateway does that with identity, membership, vault, limits, calls log,
+metrics and its structured log. Both take turns, so that what else the machine does falls on both, and
+what is compared is processor time. Ratios hold from machine to machine; milliseconds do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from proxies.load import (
+    Side,
+    call_again_and_again,
+    hang_up,
+    read_slowly,
+    read_stream,
+)
+
+PARTS = Path(__file__).parent / "proxies"
+TICKS = os.sysconf("SC_CLK_TCK")
+AT_ONCE = 32
+PACED, EVENTS, PAUSE = 200, 20, 0.1
+
+
+@dataclass
+class Process:
+    """A proxy or the upstream, in a process of its own."""
+
+    name: str
+    port: int
+    popen: subprocess.Popen[str]
+    side: Side = field(init=False)
+
+    def cpu(self) -> float:
+        """Return the seconds of processor time that it has used."""
+        fields = Path(f"/proc/{self.popen.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory(self) -> float:
+        """Return its resident memory in MiB."""
+        status = Path(f"/proc/{self.popen.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+@contextmanager
+def running(name: str, core: int, *arguments: int) -> Iterator[Process]:
+    port = free_port()
+    popen = subprocess.Popen(
+        [sys.executable, str(PARTS / f"{name}.py"), str(port), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        os.sched_setaffinity(popen.pid, {core})
+        assert popen.stdout is not None
+        if popen.stdout.readline().strip() != "ready":
+            raise SystemExit(f"{name} did not start")
+        yield Process(name, port, popen)
+    finally:
+        popen.terminate()
+        popen.wait(20)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+# --- what is measured
+
+
+async def throughput(proxies: list[Process], rounds: int, seconds: float) -> dict[str, float]:
+    """Return microseconds of processor time per JSON request, with many in flight."""
+    cost: dict[str, list[float]] = {proxy.name: [] for proxy in proxies}
+    for _ in range(rounds):
+        for proxy in proxies:
+            before = proxy.cpu()
+            times, failed = await call_again_and_again(proxy.side, AT_ONCE, seconds)
+            if failed:
+                raise SystemExit(f"{proxy.name}: {failed} of {len(times)} calls failed")
+            cost[proxy.name].append((proxy.cpu() - before) / len(times) * 1e6)
+    return {name: statistics.median(values) for name, values in cost.items()}
+
+
+async def latency(sides: dict[str, Side], rounds: int, seconds: float) -> dict[str, float]:
+    """Return the median milliseconds of one call at a time."""
+    taken: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds * 2):
+        for name, side in sides.items():
+            times, _ = await call_again_and_again(side, 1, seconds / 4)
+            taken[name].append(statistics.median(times) * 1e3)
+    return {name: min(values) for name, values in taken.items()}
+
+
+async def streaming(proxies: list[Process], rounds: int) -> dict[str, tuple[float, float]]:
+    """Return microseconds of processor time per paced event, and milliseconds to the first (p99)."""
+    found: dict[str, list[tuple[float, float]]] = {proxy.name: [] for proxy in proxies}
+    for _ in range(rounds):
+        for proxy in proxies:
+            before = proxy.cpu()
+            streams = await asyncio.gather(
+                *[read_stream(proxy.side, EVENTS, PAUSE) for _ in range(PACED)]
+            )
+            events = sum(stream.events for stream in streams)
+            first = statistics.quantiles([stream.first for stream in streams], n=100)[98]
+            found[proxy.name].append(((proxy.cpu() - before) / events * 1e6, first * 1e3))
+    return {
+        name: (statistics.median(c for c, _ in values), statistics.median(f for _, f in values))
+        for name, values in found.items()
+    }
+
+
+async def many_streams(proxy: Process, count: int) -> tuple[int, float]:
+    """Open many streams at once; return how many came whole, and KiB of memory for each."""
+    idle, most = proxy.memory(), 0.0
+
+    async def look() -> None:
+        nonlocal most
+        while True:
+            most = max(most, proxy.memory())
+            await asyncio.sleep(0.2)
+
+    looking = asyncio.create_task(look())
+    streams = await asyncio.gather(*[read_stream(proxy.side, 8, 1.0) for _ in range(count)])
+    looking.cancel()
+    whole = sum(stream.whole and stream.events == 8 for stream in streams)
+    return whole, (most - idle) * 1024 / count
+
+
+async def hanging_up(proxy: Process, upstream: Process, times: int) -> list[float]:
+    """Return the seconds from each hang-up to the end of the upstream connection."""
+    import json
+
+    taken: list[float] = []
+    for number in range(times):
+        at = await hang_up(proxy.side)
+        while True:
+            reader, writer = await asyncio.open_connection("127.0.0.1", upstream.port)
+            writer.write(b"GET /closed HTTP/1.1\r\nHost: x\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            closed = json.loads(await reader.readuntil(b"]"))
+            writer.close()
+            after = [moment - at for moment in closed if moment > at]
+            if after or time.monotonic() - at > 20:
+                break
+            await asyncio.sleep(0.02)
+        taken.append(min(after) if after else 20.0)
+        del number
+    return taken
+
+
+async def slow_client(proxy: Process, seconds: float) -> tuple[float, float]:
+    """Return the others' 95th percentile in milliseconds without, and with, one who reads slowly."""
+
+    async def percentile() -> float:
+        times, _ = await call_again_and_again(proxy.side, 4, seconds)
+        return statistics.quantiles(times, n=20)[18] * 1e3
+
+    without = await percentile()
+    stop = asyncio.Event()
+    slow = asyncio.create_task(read_slowly(proxy.side, stop))
+    await asyncio.sleep(0.5)
+    beside = await percentile()
+    stop.set()
+    await slow
+    return without, beside
+
+
+def look_up(rows: int) -> float:
+    """Return the microseconds that opening one of so many stored keys takes, the median of many."""
+    from assay_nb.config import Config
+    from assay_nb.engine.backing import Backing
+    from assay_nb.providers.origins import parse_endpoint
+    from assay_nb.vault.secret import SecretBytes
+
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        config = Config(home=home / "home", master_key_file=home / "master.key")
+        backing = Backing(config, say=lambda line: None)
+        where = backing.workspaces.create("bench", "ada").id
+        with SecretBytes(b"sk-bench-0123456789abcdefghijklmnopqrstuvwxyz") as secret:
+            backing.vault.save_key(
+                where, parse_endpoint("openai"), secret, added_by="ada", verified=True
+            )
+        _fill(config.home / "vault.sqlite", rows)
+        taken: list[float] = []
+        for _ in range(3_000):
+            began = time.perf_counter()
+            with backing.vault.open_key(where, "openai"):
+                taken.append(time.perf_counter() - began)
+        backing.database.close()
+    return statistics.median(taken[500:]) * 1e6
+
+
+def _fill(file: Path, rows: int) -> None:
+    """Add so many rows of other workspaces: copies of the real one under random ids."""
+    import sqlite3
+
+    connection = sqlite3.connect(file)
+    connection.execute("PRAGMA foreign_keys = OFF")
+    names = [row[1] for row in connection.execute("PRAGMA table_info(provider_keys)")]
+    random = {"row_id": "randomblob(16)", "workspace_id": "randomblob(16)"}
+    values = ", ".join(random.get(name, f'"{name}"') for name in names)
+    connection.execute(
+        f"""INSERT INTO provider_keys ({", ".join(names)})
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+            SELECT {values} FROM n, (SELECT * FROM provider_keys LIMIT 1)""",
+        (rows,),
+    )
+    connection.commit()
+    connection.close()
+
+
+# --- the report
+
+
+def line(what: str, value: str, target: str = "", good: bool | None = None) -> None:
+    mark = "" if good is None else ("  met" if good else "  MISSED")
+    print(f"{what:52} {value:>22}   {target}{mark}", flush=True)
+
+
+async def run(options: argparse.Namespace, bare: Process, ours: Process, upstream: Process) -> None:
+    direct = Side(upstream.port, "/v1")
+    bare.side = Side(bare.port, "/v1")
+    ours.side = Side(ours.port, "/services/assay/providers/bench/openai")
+    proxies = [bare, ours]
+    idle = ours.memory()
+    for proxy in proxies:
+        await call_again_and_again(proxy.side, AT_ONCE, 1.0)  # warm
+
+    cost = await throughput(proxies, options.rounds, options.seconds)
+    ratio = cost["bare"] / cost["ours"]
+    line("JSON requests per core-second, bare", f"{1e6 / cost['bare']:,.0f}")
+    line("JSON requests per core-second, ours", f"{1e6 / cost['ours']:,.0f}")
+    line("  ratio", f"{ratio:.2f}", "0.70 or more", ratio >= 0.7)
+
+    medians = await latency(
+        {"direct": direct, "bare": bare.side, "ours": ours.side}, options.rounds, options.seconds
+    )
+    added = {name: medians[name] - medians["direct"] for name in ("bare", "ours")}
+    line("added to the median call, bare", f"{added['bare']:.2f} ms")
+    line(
+        "added to the median call, ours",
+        f"{added['ours']:.2f} ms",
+        "0.60 ms or less",
+        added["ours"] <= 0.6,
+    )
+
+    events = await streaming(proxies, options.rounds)
+    ratio = events["ours"][0] / events["bare"][0]
+    line("CPU per paced event, bare", f"{events['bare'][0]:.0f} µs")
+    line("CPU per paced event, ours", f"{events['ours'][0]:.0f} µs")
+    line("  ratio", f"{ratio:.2f}", "1.30 or less", ratio <= 1.3)
+    line(
+        f"first event of {PACED} streams at once (p99)",
+        f"{events['bare'][1]:.0f} / {events['ours'][1]:.0f} ms",
+        "bare / ours",
+    )
+
+    whole, each = await many_streams(ours, options.streams)
+    line(f"{options.streams:,} open streams, whole", f"{whole:,}", "all", whole == options.streams)
+    line("  memory for each", f"{each:.0f} KiB", "40 KiB or less", each <= 40)
+    line("memory at the start", f"{idle:.0f} MiB", "80 MiB or less", idle <= 80)
+
+    taken = await hanging_up(ours, upstream, 5)
+    line(
+        "upstream closed after a hang-up (worst of 5)",
+        f"{max(taken) * 1e3:.0f} ms",
+        "200 ms or less",
+        max(taken) <= 0.2,
+    )
+    without, beside = await slow_client(ours, options.seconds)
+    line(
+        "p95 without and beside a slow client",
+        f"{without:.2f} / {beside:.2f} ms",
+        "alike",
+        beside <= without * 1.5 + 0.5,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--streams", type=int, default=1_000)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    options = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[-1]})
+    raise_file_limit()
+    with (
+        running("upstream", cores[-1]) as upstream,
+        running("bare", cores[0], upstream.port) as bare,
+        running("ours", cores[0], upstream.port) as ours,
+    ):
+        asyncio.run(run(options, bare, ours, upstream))
+    few, many = look_up(1_000), look_up(options.rows)
+    line("a key opened, of 1,000 rows", f"{few:.0f} µs")
+    line(f"a key opened, of {options.rows:,} rows", f"{many:.0f} µs", "alike", many <= few * 1.5)
+
+
+def raise_file_limit() -> None:
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The gateway as it runs on a hub, with everything on, and a workspace whose key leads to the upstream.
+
+    python ours.py PORT UPSTREAM_PORT
+
+The upstream plays the hub too. The structured log goes to standard error, as ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from assay_nb.gateway.server import open_hub_session, start
+from assay_nb.gateway.services import Services, make_services
+from assay_nb.gateway.settings import HubSettings, LimitSettings, Settings
+from assay_nb.messages import Destination
+from assay_nb.vault.secret import SecretBytes
+
+KEY = b"sk-bench-0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+async def serve(port: int, upstream: int, home: Path) -> None:
+    origin = f"http://127.0.0.1:{upstream}"
+    settings = Settings(
+        listen=f"127.0.0.1:{port}",
+        home=home,
+        allow_origins=(origin,),
+        hub=HubSettings(api_url=f"{origin}/hub/api"),
+        limits=LimitSettings(calls_per_minute=10**9, calls_at_once=10**6, streams=10**6),
+    )
+    async with open_hub_session(settings.hub) as session:
+        services = make_services(settings, session, "a-token-of-the-service")
+        store_key(services, Destination("openai", f"{origin}/v1", origin, "bearer"))
+        await start(services)
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+
+def store_key(services: Services, destination: Destination) -> None:
+    backing = services.backing
+    workspace = backing.workspaces.create("bench", "ada")
+    with SecretBytes(KEY) as secret:
+        backing.vault.save_key(workspace.id, destination, secret, added_by="ada", verified=True)
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    os.umask(0o077)
+    with tempfile.TemporaryDirectory() as folder:
+        uvloop.run(serve(int(sys.argv[1]), int(sys.argv[2]), Path(folder)))

@@ -1,0 +1,117 @@
+"""Noticing that a database was changed, without reading it."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from assay_nb.store.database import Database
+from assay_nb.store.failures import our_errors
+
+_VERSION = "PRAGMA data_version"
+_LATELY = 0.005
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Changes:
+    """Tells whether anything was committed to a database since one last looked.
+
+    SQLite numbers what others have committed, in this process or another, and the connection here
+    commits nothing itself. Looking costs a few microseconds, reading rows fifty times that. PostgreSQL
+    has no such number, so there nothing is ever known to be unchanged.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._name = database.name
+        self._file = None if database.path is None else str(database.path)
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._last: int | None = None
+        self._looked = 0.0
+
+    @property
+    def are_known(self) -> bool:
+        """Whether changes can be noticed at all."""
+        return self._file is not None
+
+    def look(self) -> int | None:
+        """Return a number that is another one after every change; None where that is not known.
+
+        What is read after looking is as new as the number says, or newer.
+        """
+        if self._file is None:
+            return None
+        with self._lock:
+            try:
+                connection = self._connection or self._connect()
+                self._last = connection.execute(_VERSION).fetchone()[0]
+            except sqlite3.Error:
+                with our_errors(self._name):
+                    raise
+            self._looked = time.monotonic()
+            return self._last
+
+    def look_lately(self) -> int | None:
+        """Return what `look` does, or did within the last few milliseconds."""
+        if self._last is not None and time.monotonic() - self._looked < _LATELY:
+            return self._last
+        return self.look()
+
+    def close(self) -> None:
+        """Close the connection. Call it before the database is closed, which removes its log file."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _connect(self) -> sqlite3.Connection:
+        assert self._file is not None
+        connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA query_only = ON")
+        self._connection = connection
+        return connection
+
+
+class Remembered(Generic[K, V]):
+    """What was read, for as long as the database stays as it was then.
+
+    Args:
+        changes: Tells whether it did.
+        most: How many answers are kept.
+    """
+
+    def __init__(self, changes: Changes, most: int = 10_000) -> None:
+        self._changes = changes
+        self._most = most
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[K, tuple[int, V]] = OrderedDict()
+
+    def find(self, key: K, number: int | None) -> V | None:
+        """Return what is remembered of this number of `Changes.look`, or None."""
+        kept = self._kept.get(key)
+        return kept[1] if kept is not None and kept[0] == number else None
+
+    def keep(self, key: K, number: int | None, value: V) -> None:
+        """Remember what was read after `Changes.look` had returned the number."""
+        if number is None:
+            return
+        with self._lock:
+            self._kept[key] = (number, value)
+            self._kept.move_to_end(key)
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+
+    def get(self, key: K, read: Callable[[], V]) -> V:
+        """Return what is remembered, or else what `read` returns now."""
+        number = self._changes.look()
+        found = self.find(key, number)
+        if found is None:
+            found = read()
+            self.keep(key, number, found)
+        return found
