@@ -160,6 +160,18 @@ class Browser:
         assert page.status_code == 200, page.text[:500]
         self.xsrf = _field(page.text, "_xsrf")
 
+    def submit(self, path: str, fields: dict[str, str]) -> httpx2.Response:
+        """Send a form of the page at this path, and return the page that follows."""
+        page = self.http.get(PREFIX + path)
+        assert page.status_code == 200, page.text[:500]
+        sent = {"_xsrf": _field(page.text, "_xsrf"), **fields}
+        return self.http.post(PREFIX + path, data=sent, headers={"Origin": self._hub.public})
+
+    def workspace(self, name: str) -> str:
+        """Return the id of one of the person's workspaces."""
+        listed = self.ask("GET", "api/v1/workspaces").json()
+        return next(one["id"] for one in listed if one["name"] == name)
+
     def ask(self, method: str, path: str, body: Any = None) -> httpx2.Response:
         headers = {"X-XSRFToken": self.xsrf, "Origin": self._hub.public}
         return self.http.request(method, PREFIX + path, json=body, headers=headers)
@@ -178,6 +190,13 @@ class Kernel:
 
     def run(self, code: str) -> Ran:
         """Run a cell and return what came of it."""
+        with self.running(code) as ran:
+            pass
+        return ran
+
+    @contextmanager
+    def running(self, code: str) -> Iterator[Ran]:
+        """Begin a cell, and at the end of the block wait until it is done."""
         number = uuid.uuid4().hex
         header = {
             "msg_id": number,
@@ -205,15 +224,13 @@ class Kernel:
         }
         self._socket.send(json.dumps(message))
         ran = Ran()
-        while True:
+        yield ran
+        while not ran.done:
             frame = self._socket.recv()
             self.frames.append(frame if isinstance(frame, str) else frame.decode(errors="replace"))
             told = json.loads(self.frames[-1])
-            if told["parent_header"].get("msg_id") != number:
-                continue
-            ran.take(told["msg_type"], told["content"])
-            if told["msg_type"] == "status" and told["content"]["execution_state"] == "idle":
-                return ran
+            if told["parent_header"].get("msg_id") == number:
+                ran.take(told["msg_type"], told["content"])
 
     def close(self) -> None:
         self._socket.close()
@@ -225,6 +242,7 @@ class Ran:
 
     text: str = ""
     error: str = ""
+    done: bool = False
     data: list[dict[str, Any]] = field(default_factory=list)
 
     def take(self, kind: str, content: dict[str, Any]) -> None:
@@ -232,6 +250,8 @@ class Ran:
             self.text += content["text"]
         elif kind in {"display_data", "execute_result", "update_display_data"}:
             self.data.append(content["data"])
+        elif kind == "status":
+            self.done = content["execution_state"] == "idle"
         elif kind == "error":
             self.error += f"{content['ename']}: {content['evalue']}\n" + "\n".join(
                 content["traceback"]
