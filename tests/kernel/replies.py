@@ -35,8 +35,8 @@ def critique(**changes: Any) -> str:
     return json.dumps({**reply, **changes})
 
 
-def improvement() -> str:
-    """An improvement with one edit."""
+def improvement(*, of_findings: bool = False) -> str:
+    """An improvement with one edit; `of_findings` where it was told what to mend."""
     edit = {
         "finding": "f1",
         "op": "replace",
@@ -45,6 +45,8 @@ def improvement() -> str:
         "text": "in two sentences",
         "risk": "low",
     }
+    if of_findings:
+        return json.dumps({"edits": [edit]})
     return json.dumps({"findings": [{"id": "f1", **_FINDING}], "edits": [edit]})
 
 

@@ -8,12 +8,13 @@ cancel the call and so close the provider's connection at once.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import queue
 import threading
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -27,24 +28,33 @@ _CLOSE_WAIT = 2.0
 
 
 class Portal:
-    """The background loop. Its thread starts at the first call, never at import."""
+    """The background loop. Its thread starts at the first call, never at import, and ends with the process.
 
-    def __init__(self) -> None:
+    Args:
+        closing: Awaited on the loop before it stops.
+    """
+
+    def __init__(self, closing: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._closing = closing
         self._lock = threading.Lock()
-        self._context: AbstractContextManager[BlockingPortal] | None = None
         self._portal: BlockingPortal | None = None
+        self._thread: threading.Thread | None = None
         self._pid = 0
 
     def _running(self) -> BlockingPortal:
         with self._lock:
-            if (
-                self._portal is None or self._pid != os.getpid()
-            ):  # a forked child has no such thread
-                from anyio.from_thread import start_blocking_portal
-
-                self._context = start_blocking_portal(backend="asyncio", name="assay_nb")
-                self._portal = self._context.__enter__()
+            # A forked child has the objects of its parent, and no such thread.
+            if self._portal is None or self._pid != os.getpid():
+                ready: Future[BlockingPortal] = Future()
+                # No `start_blocking_portal`: dropped instead of closed, it waits for its thread for
+                # ever, and at the end of a script, or in a forked child, that thread is gone.
+                self._thread = threading.Thread(
+                    target=_serve, args=(ready,), name="assay_nb", daemon=True
+                )
+                self._thread.start()
+                self._portal = ready.result()
                 self._pid = os.getpid()
+                _open.add(self)
             return self._portal
 
     def call(self, function: Callable[..., Awaitable[T]], *args: Any) -> T:
@@ -71,9 +81,15 @@ class Portal:
     def close(self) -> None:
         """Stop the loop, if it runs. A later call starts it anew."""
         with self._lock:
-            context, self._context, self._portal = self._context, None, None
-            if context is not None and self._pid == os.getpid():
-                context.__exit__(None, None, None)
+            portal, self._portal = self._portal, None
+            if portal is None or self._thread is None or self._pid != os.getpid():
+                return
+            try:
+                if self._closing is not None:
+                    portal.call(self._closing)
+            finally:
+                portal.call(portal.stop, True)
+                self._thread.join()
 
     def _start(self, function: Callable[..., Awaitable[T]], *args: Any) -> _Task[T]:
         ended = threading.Event()
@@ -85,6 +101,32 @@ class Portal:
                 ended.set()
 
         return _Task(self._running().start_task_soon(run), ended)
+
+
+_open: weakref.WeakSet[Portal] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for portal in list(_open):
+        portal.close()
+
+
+def _serve(ready: Future[BlockingPortal]) -> None:
+    """Run a loop in this thread until its portal is stopped."""
+    import anyio
+    from anyio.from_thread import BlockingPortal
+
+    async def serve() -> None:
+        async with BlockingPortal() as portal:
+            ready.set_result(portal)
+            await portal.sleep_until_stopped()
+
+    try:
+        anyio.run(serve)
+    except BaseException as error:
+        if not ready.done():
+            ready.set_exception(error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class Session:
 
     def __init__(self, config: Config, say: Say = _say) -> None:
         self.config = config
-        self.portal = Portal()
+        self.portal = Portal(self._close_connections)
         self._say = say
 
     @property
@@ -69,9 +69,11 @@ class Session:
 
     def close(self) -> None:
         """Close connections and stop the background loop. The next call starts both again."""
-        if "_seams" in vars(self):
-            self.portal.call(self.engine.aclose)
         self.portal.close()
+
+    async def _close_connections(self) -> None:
+        if "_seams" in vars(self):
+            await self.engine.aclose()
 
 
 _lock = threading.Lock()

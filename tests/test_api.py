@@ -1,0 +1,304 @@
+"""The Python surface, from a script: plain calls, awaited calls, threads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from assay_nb import (
+    KeyPasted,
+    ProviderKeyMissing,
+    ProviderUnavailable,
+    WorkspaceNotFound,
+    WrongUsage,
+    acritique,
+    aimprove,
+    arewrite,
+    critique,
+    improve,
+    lint,
+    rewrite,
+)
+from assay_nb.engine.session import set_session
+from tests.canaries import make_canary
+from tests.kernel.replies import PROMPT, improvement, rewriting
+from tests.kernel.replies import critique as critique_reply
+from tests.kernel.stage import Stage, open_stage
+
+
+@pytest.fixture
+def stage(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setenv("ASSAY_HOME", str(home / "vault"))
+    with open_stage(home / "vault") as stage:
+        set_session(stage.session(hasty=True))
+        yield stage
+        set_session(None)
+
+
+# --- results ----------------------------------------------------------------------------------------
+
+
+def test_critique_has_a_score_and_findings(stage: Stage) -> None:
+    stage.fake.answers(critique_reply())
+
+    review = critique(PROMPT)
+
+    assert review.score == 5.0
+    assert review.findings[0].problem == "The length is left open."
+    assert review.to_dict()["schema"] == "assay.critique.v1"
+
+
+def test_improvement_applies_any_subset(stage: Stage) -> None:
+    stage.fake.answers(improvement())
+
+    better = improve(PROMPT)
+
+    assert better.text == better.apply([1]) == PROMPT.replace("briefly", "in two sentences")
+    assert better.apply([]) == PROMPT
+
+
+def test_improvement_takes_an_earlier_critique(stage: Stage) -> None:
+    stage.fake.answers(critique_reply())
+    review = critique(PROMPT)
+    stage.fake.answers(improvement(of_findings=True))
+
+    better = improve(PROMPT, findings=review)
+
+    assert "in two sentences" in better.text
+    assert "The length is left open." in stage.fake.calls[-1].text
+
+
+def test_rewrite_has_a_text(stage: Stage) -> None:
+    stage.fake.answers(rewriting())
+
+    assert "{{ticket}}" in rewrite(PROMPT, goal="shorter").text
+
+
+def test_lint_needs_no_vault_at_all() -> None:
+    assert lint("Use {{name}} and {name}.").findings
+
+
+def test_result_says_what_it_used(stage: Stage) -> None:
+    stage.fake.answers(critique_reply())
+
+    source = critique(PROMPT, model="openai/gpt-6-luna").provenance
+
+    assert (source.provider, source.model) == ("openai", "gpt-6-luna")
+    assert (source.usage.input_tokens, source.usage.output_tokens) == (12, 5)
+    assert source.cost is None  # not the provider's own endpoint, so no price is known
+
+
+# --- awaiting ---------------------------------------------------------------------------------------
+
+
+def test_async_twins_give_the_same_results(stage: Stage) -> None:
+    async def work() -> list[object]:
+        stage.fake.answers(critique_reply())
+        results: list[object] = [await acritique(PROMPT)]
+        stage.fake.answers(improvement())
+        results.append(await aimprove(PROMPT))
+        stage.fake.answers(rewriting())
+        return [*results, await arewrite(PROMPT)]
+
+    schemas = [result.schema for result in asyncio.run(work())]  # type: ignore[attr-defined]
+
+    assert schemas == ["assay.critique.v1", "assay.improvement.v1", "assay.rewrite.v1"]
+
+
+def test_awaited_calls_run_at_the_same_time(stage: Stage) -> None:
+    stage.fake.answers(critique_reply(), delay=0.3)
+
+    async def work() -> float:
+        await acritique(PROMPT)
+        began = time.monotonic()
+        await asyncio.gather(*(acritique(PROMPT) for _ in range(10)))
+        return time.monotonic() - began
+
+    assert asyncio.run(work()) < 1.5
+
+
+def test_cancelling_closes_the_connection(stage: Stage) -> None:
+    stage.fake.answers("x", fault="stall_headers")
+
+    async def work() -> None:
+        task = asyncio.create_task(acritique(PROMPT))
+        await asyncio.to_thread(stage.fake.arrived.wait, 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(work())
+
+    assert stage.fake.calls[0].closed.wait(2)
+
+
+def test_time_limit_of_the_caller_closes_the_connection(stage: Stage) -> None:
+    stage.fake.answers("x", fault="stall_headers")
+
+    async def work() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(acritique(PROMPT), 0.3)
+
+    asyncio.run(work())
+
+    assert stage.fake.calls[0].closed.wait(2)
+
+
+def test_one_call_that_fails_leaves_the_others_alone(stage: Stage) -> None:
+    stage.fake.answers(critique_reply())
+
+    async def work() -> list[object]:
+        calls = [acritique(PROMPT), acritique(""), acritique(PROMPT)]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    first, second, third = asyncio.run(work())
+
+    assert isinstance(second, WrongUsage)
+    assert first.score == third.score == 5.0  # type: ignore[attr-defined]
+
+
+# --- threads ----------------------------------------------------------------------------------------
+
+
+def test_threads_share_the_session(stage: Stage) -> None:
+    stage.fake.answers(critique_reply(), delay=0.1)
+
+    with ThreadPoolExecutor(8) as pool:
+        scores = {review.score for review in pool.map(lambda _: critique(PROMPT), range(24))}
+
+    assert scores == {5.0}
+    assert len(stage.fake.calls) == 24
+    assert sum(thread.name == "assay_nb" for thread in threading.enumerate()) <= 1
+
+
+def test_plain_call_works_within_a_running_loop(stage: Stage) -> None:
+    stage.fake.answers(critique_reply())
+
+    async def work() -> float | None:
+        return critique(PROMPT).score
+
+    assert asyncio.run(work()) == 5.0
+
+
+def test_many_calls_keep_one_connection_each_and_no_more(stage: Stage) -> None:
+    stage.fake.answers(critique_reply())
+
+    for _ in range(5):
+        critique(PROMPT)
+
+    assert len(stage.fake.connections) == 1
+
+
+# --- mistakes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ask", "error"),
+    [
+        (lambda: critique(""), WrongUsage),
+        (lambda: critique("a\x00b"), WrongUsage),
+        (lambda: critique("w" * 300_000), WrongUsage),
+        (lambda: critique(PROMPT, workspace="nowhere"), WorkspaceNotFound),
+        (lambda: critique(PROMPT, model="nope/nope"), WrongUsage),
+        (lambda: critique(PROMPT, modle="x"), WrongUsage),
+        (lambda: critique(PROMPT, repeat=0), WrongUsage),
+        (lambda: improve(PROMPT, accept="1,x"), WrongUsage),
+        (lambda: critique(f"Use {make_canary('openai')}."), KeyPasted),
+    ],
+)
+def test_mistake_is_an_error_of_ours_and_nothing_is_sent(ask, error, stage: Stage) -> None:
+    with pytest.raises(error):
+        ask()
+
+    assert stage.fake.calls == []
+
+
+def test_missing_key_says_where_to_get_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(home / "vault"))
+    set_session(None)
+
+    with pytest.raises(ProviderKeyMissing) as caught:
+        critique(PROMPT)
+    set_session(None)
+
+    assert "https://" in str(caught.value)
+    assert "keys set google" in str(caught.value)
+
+
+def test_silent_provider_is_given_up(stage: Stage) -> None:
+    stage.fake.answers("x", fault="stall_headers")
+
+    with pytest.raises(ProviderUnavailable):
+        critique(PROMPT)
+
+
+# --- a script ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "print(critique(P).score)",
+        "import asyncio; print(asyncio.run(acritique(P)).score)",
+        "import asyncio; print(asyncio.run(acritique(P)).score); print(critique(P).score)",
+        "import threading; t = threading.Thread(target=lambda: print(critique(P).score)); t.start(); t.join()",
+    ],
+)
+def test_script_ends_by_itself_and_warns_of_nothing(script: str, stage: Stage) -> None:
+    stage.fake.answers(critique_reply())
+
+    done = run_script(script, "-W", "always::ResourceWarning")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(done.stdout.split()) == {"5.0"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_forked_child_makes_calls_of_its_own_and_ends(stage: Stage) -> None:
+    stage.fake.answers(critique_reply())
+    script = (
+        "import os, sys; print(critique(P).score, flush=True)\n"
+        "child = os.fork()\n"
+        "print(critique(P).score, flush=True)\n"
+        "if child: sys.exit(os.waitpid(child, 0)[1])\n"
+    )
+
+    done = run_script(script, "-W", "ignore::DeprecationWarning")  # Python 3.12 warns of any fork
+
+    assert (done.returncode, done.stdout.split()) == (0, ["5.0"] * 3)
+
+
+def test_script_that_stops_in_the_middle_of_a_call_ends(stage: Stage) -> None:
+    stage.fake.answers("x", fault="stall_headers")
+    script = (
+        "import sys, threading\n"
+        "threading.Thread(target=critique, args=(P,), daemon=True).start()\n"
+        "sys.stdin.read()\n"
+    )
+
+    with subprocess.Popen(command_of(script), stdin=subprocess.PIPE) as child:
+        arrived = stage.fake.arrived.wait(30)
+        child.communicate(timeout=30)
+
+    assert arrived
+    assert child.returncode == 0
+    assert stage.fake.calls[0].closed.wait(5)
+
+
+def run_script(script: str, *options: str) -> subprocess.CompletedProcess[str]:
+    command = command_of(script, *options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def command_of(script: str, *options: str) -> list[str]:
+    code = f"from assay_nb import critique, acritique\nP = {PROMPT!r}\n{script}"
+    return [sys.executable, *options, "-c", code]
