@@ -127,25 +127,34 @@ def read_text(path: Path) -> str:
 
 def _parse(path: Path) -> dict[str, Any]:
     text = read_text(path)
-    try:
-        if path.suffix.lower() in {".yaml", ".yml"}:
-            import yaml
+    is_yaml = path.suffix.lower() in {".yaml", ".yml"}
+    data: Any = _parse_yaml(path, text) if is_yaml else _parse_json(path, text)
+    if not isinstance(data, dict):
+        raise WrongUsage(f"{path} is no suite: it has to be a mapping.")
+    return cast("dict[str, Any]", data)
 
-            data: Any = yaml.safe_load(text)
-        else:
-            data = json.loads(text)
+
+def _parse_json(path: Path, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise WrongUsage(f"{path} is not valid JSON: {error}.") from None
+
+
+def _parse_yaml(path: Path, text: str) -> Any:
+    try:
+        import yaml
     except ImportError:
         raise WrongUsage(
             f"{path} is YAML, and PyYAML is not installed.",
             hint="`pip install pyyaml`, or use JSON.",
         ) from None
-    except ValueError as error:
-        raise WrongUsage(f"{path} is not valid JSON: {error}.") from None
-    except Exception as error:  # yaml.YAMLError, whose name is not there without the package
-        raise WrongUsage(f"{path} is not valid YAML.") from error
-    if not isinstance(data, dict):
-        raise WrongUsage(f"{path} is no suite: it has to be a mapping.")
-    return cast("dict[str, Any]", data)
+    try:
+        return yaml.safe_load(text)  # never `load`: a suite may come from a stranger
+    except yaml.YAMLError as error:
+        mark: Any = getattr(error, "problem_mark", None)
+        where = f", at line {mark.line + 1}" if mark else ""
+        raise WrongUsage(f"{path} is not valid YAML{where}.") from None
 
 
 def _read_case(case: Any, number: int, path: Path) -> Case:
