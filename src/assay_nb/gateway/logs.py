@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 Write = Callable[[str], Any]
@@ -102,7 +102,9 @@ class Log:
         self._told = -_REFUSALS_EVERY
 
     def __call__(self, event: LogEvent) -> None:
-        fields = {"at": round(time.time(), 3), "event": type(event).__name__, **asdict(event)}
+        fields: dict[str, Any] = {"at": round(time.time(), 3), "event": type(event).__name__}
+        for name in event.__slots__:
+            fields[name] = getattr(event, name)
         self._write(json.dumps(fields, ensure_ascii=True))
 
     def count_refusal(self) -> None:
@@ -115,4 +117,4 @@ class Log:
 
 
 def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{line}\n")

@@ -17,6 +17,7 @@ _MARKER = re.compile(rb"sk-(?:ant-(?:[a-z]+\d\d-)?|proj-|svcacct-|admin-|or-v1-)
 """The public beginning of a key, the same in everybody's."""
 
 _FRAGMENT = 12
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _SUSPECT = 4
 _REMEMBERED = 6 * _FRAGMENT  # the longest form: JSON escapes
 
@@ -81,13 +82,17 @@ class EchoScanner:
     def _suspect_from(self, data: bytes) -> int:
         """Return where the longest tail begins that is the beginning of a needle."""
         first = len(data)
+        line = data.rfind(b"\n") + 1  # no form has a line end, and most pieces end with one
+        if line == first:
+            return first
         for needle in self._needles:
-            at = data.find(needle[:1], max(0, len(data) - len(needle) + 1), first)
-            while at != -1:
-                if len(data) - at >= _SUSPECT and needle.startswith(data[at:]):
+            beginning = needle[:_SUSPECT]
+            at = data.find(beginning, max(line, len(data) - len(needle) + 1))
+            while -1 < at < first:
+                if needle.startswith(data[at:]):
                     first = at
                     break
-                at = data.find(needle[:1], at + 1, first)
+                at = data.find(beginning, at + 1)
         return first
 
 
@@ -98,16 +103,15 @@ def _is_random(piece: bytes) -> bool:
 
 def _forms(piece: bytes) -> Iterator[bytes]:
     yield piece
-    yield piece.hex().encode()
-    yield piece.hex().upper().encode()
-    yield "".join(f"%{byte:02x}" for byte in piece).encode()
-    yield "".join(f"%{byte:02X}" for byte in piece).encode()
-    yield "".join(f"\\u{byte:04x}" for byte in piece).encode()
-    yield "".join(f"\\u{byte:04X}" for byte in piece).encode()
+    for pairs in (piece.hex(" "), piece.hex(" ").upper()):
+        yield pairs.replace(" ", "").encode()
+        yield f"%{pairs.replace(' ', '%')}".encode()
+        escaped = pairs.replace(" ", "\\u00")
+        yield f"\\u00{escaped}".encode()
     for offset in range(3):
         digits = _base64_within(piece, offset)
         yield digits
-        yield digits.translate(bytes.maketrans(b"+/", b"-_"))
+        yield digits.translate(_URL_SAFE)
 
 
 def _base64_within(piece: bytes, offset: int) -> bytes:
