@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,9 @@ import pytest
 from assay_nb import Measurement, WrongUsage, measure
 from assay_nb.engine.call import Call
 from assay_nb.engine.session import set_session
-from assay_nb.evaluation import row_key, split_rows
+from assay_nb.evaluation import Split, paired_verdict, row_key, split_rows
+from assay_nb.instruments import checks as invariants
+from assay_nb.measurement import measuring, proposing, referees
 from tests.canaries import make_canary
 from tests.measurement.simulated import (
     GAIN,
@@ -258,6 +262,64 @@ def test_a_prompt_proposed_here_is_measured_again_on_test_rows_only(session: Ses
     again = measure(OLD, found.new, rows, is_good)
 
     assert again.test == found.test
+
+
+def copy_rows(call: Call) -> Any:
+    """A proposer that overfits: it writes the rows that it is shown into the prompt."""
+    shown = re.findall(r"“(ticket [^”]+)”", str(call.options.get("feedback", "")))
+    sentence = "Known: " + ", ".join(shown) + "." if shown else NULL
+    return propose_sentence(sentence)(call)
+
+
+def knows_rows_in_the_prompt(call: Call) -> str:
+    """A model that is right on rows whose text stands in the prompt, and a coin on others."""
+    ticket = call.options["values"]["ticket"]
+    known = ticket in call.prompt
+    return "good" if known or random.Random(ticket).random() < 0.4 else "bad"
+
+
+@pytest.fixture
+def overfitting(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """Everything is set for a gain on seen rows that is none on others: many rows are shown."""
+    monkeypatch.setattr(proposing, "WORST_SHOWN", 60)
+    monkeypatch.setattr(invariants, "_CHECKS", ())
+    engine.propose = copy_rows
+    engine.task = knows_rows_in_the_prompt
+    return engine
+
+
+def test_a_gain_on_seen_rows_alone_is_not_improved(session: Session, overfitting: Engine) -> None:
+    result = measure(OLD, None, make_rows(100), is_good)
+
+    assert result.stopped_at is None
+    assert any((candidate.gain or 0) > 0.2 for candidate in result.candidates)
+    assert result.verdict == "no detectable difference"
+
+
+def test_without_the_split_that_gain_would_pass(
+    session: Session, overfitting: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = tuple(range(100))
+    leaky = Split(everything, everything, False, "leaky")
+    monkeypatch.setattr(measuring, "split_rows", lambda *args, **kwargs: leaky)
+
+    assert measure(OLD, None, make_rows(100), is_good).verdict == "improved"
+
+
+def test_without_both_orders_a_judge_that_picks_the_first_would_decide(
+    session: Session, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The safeguard of `test_a_judge_that_picks_the_first_gives_no_verdict`, taken away."""
+    engine.judge = judge_by("first")
+
+    def believe_one_order(old_first: Any, new_first: Any, **terms: Any) -> Any:
+        terms.pop("lengths")
+        scores = [None if place is None else int(place == "first") for place in new_first]
+        return paired_verdict([0] * len(scores), scores, **terms)
+
+    monkeypatch.setattr(referees, "pairwise_verdict", believe_one_order)
+
+    assert measure(OLD, NEW, make_rows(60), rubric="- It is good.").verdict == "improved"
 
 
 # --- a judge in place of a metric -------------------------------------------------------------------
