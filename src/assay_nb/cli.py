@@ -23,7 +23,7 @@ from assay_nb.commands.parser import HelpWanted
 from assay_nb.commands.registry import Adder, add_json
 from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import AssayError, WrongUsage
-from assay_nb.gateway.settings import add_flags
+from assay_nb.gateway.main import add_arguments, run_gateway
 from assay_nb.render.bundle import plain
 
 _KEY_LIMIT = 65_536
@@ -116,7 +116,7 @@ def _add_own(add: Adder) -> None:
     trying.add_argument(
         "--lab", action="store_true", help="open the quickstart notebook in JupyterLab"
     )
-    add_flags(add("gateway", "run the hub service that holds a team's keys", _gateway))
+    add_arguments(add("gateway", "run the hub service that holds a team's keys", _gateway))
 
 
 def _complain(error: AssayError, as_json: bool) -> None:
@@ -174,11 +174,12 @@ def _try(session: Session, args: Namespace, desk: Desk) -> Outcome:
 
 
 def _gateway(session: Session, args: Namespace, desk: Desk) -> Outcome:
-    from assay_nb.gateway.main import run_gateway
-    from assay_nb.render.document import Document
+    from assay_nb.render.document import Document, Paragraph
 
     run_gateway(args)
-    return Outcome(Document(), {})
+    made = args.new_master_key
+    said = f"A master key is in {made}. Keep a copy of it, apart from the database's backups."
+    return Outcome(Document([Paragraph([said])] if made else []), {"master_key_file": made})
 
 
 def _open_lab() -> Outcome:

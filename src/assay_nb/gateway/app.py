@@ -17,6 +17,7 @@ from assay_nb.gateway.answers import (
     add_safe_headers,
     error_answer,
 )
+from assay_nb.gateway.housekeeping import keep_house
 from assay_nb.gateway.identity import Person, check_person, parse_authorization
 from assay_nb.gateway.incoming import Caller, Incoming
 from assay_nb.gateway.login import send_to_hub
@@ -46,17 +47,21 @@ def make_app(services: Services, routes: tuple[Route, ...] = ROUTES) -> web.Appl
         app.router.add_route(
             route.method, services.settings.prefix + route.path, _enter(route, services)
         )
-    app.cleanup_ctx.append(_watch_calls)
+    app.cleanup_ctx.append(_run_tasks)
     app.cleanup_ctx.append(open_relay)
     return app
 
 
-async def _watch_calls(app: web.Application) -> AsyncIterator[None]:
+async def _run_tasks(app: web.Application) -> AsyncIterator[None]:
     services = app[SERVICES]
-    watching = asyncio.create_task(services.running.watch(services.holds, WATCH_SECONDS))
+    tasks = {
+        asyncio.create_task(services.running.watch(services.holds, WATCH_SECONDS)),
+        asyncio.create_task(keep_house(services)),
+    }
     yield
-    watching.cancel()
-    await asyncio.wait({watching})
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
     await services.backing.aclose()
 
 

@@ -102,7 +102,7 @@ class Identity:
             PermissionDenied: If it may not use this service.
             HubUnavailable: If the hub gives no answer and none is remembered that still counts.
         """
-        if not token.isascii() or not token.isprintable() or len(token) > _LONGEST_TOKEN:
+        if not (token.isascii() and token.isprintable() and 0 < len(token) <= _LONGEST_TOKEN):
             raise _unknown()
         person = await self._find(token)
         if person is None:

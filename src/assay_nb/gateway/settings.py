@@ -85,7 +85,6 @@ class Settings:
         proxy: An HTTP proxy for https destinations.
         no_proxy: Hosts that are reached without it, separated by commas.
         ca_file: Certificate authorities for providers, as a PEM file, in place of the system's.
-        demo_calls: Whether the platform key, where one is stored, funds demo calls.
         teams: JupyterHub group to workspace.
         hub: The hub.
         limits: The limits.
@@ -101,7 +100,6 @@ class Settings:
     proxy: str | None = None
     no_proxy: str | None = None
     ca_file: Path | None = None
-    demo_calls: bool = True
     teams: Mapping[str, str] = field(default_factory=dict[str, str])
     hub: HubSettings = HubSettings()
     limits: LimitSettings = LimitSettings()

@@ -199,13 +199,15 @@ def _check_file(path: Path) -> None:
 def _check_private(
     path: Path, found: os.stat_result, right_kind: bool, kind: str, mode: str
 ) -> None:
+    from assay_nb.vault.keystores.key_file import others_of
+
     if not right_kind:
         raise Refused(
             f"{path} is not {kind}.", hint="A link could lead elsewhere; name the real place."
         )
     if found.st_uid not in (os.geteuid(), 0):
         raise Refused(f"{path} belongs to another user.", hint="It must be the gateway's user's.")
-    if found.st_mode & 0o077:
+    if found.st_mode & others_of(found):
         raise Refused(
             f"{path} is open to other users of this machine.",
             hint=f"`chmod {mode} {path}` closes it.",

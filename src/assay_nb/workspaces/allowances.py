@@ -17,6 +17,7 @@ __all__ = ["EVERYBODY", "Allowance", "Allowances", "Taken", "Used"]
 
 _DAY = 86_400
 _MOST = 10**12
+_KEPT_DAYS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,11 @@ class Allowances:
         micros = min(round(dollars * 1_000_000), _MOST)
         with self._database.write(serial=False) as connection:
             rows.add_micros(connection, taken.workspace_id, taken.user, taken.day, micros)
+
+    def forget_old(self) -> None:
+        """Forget what was used more than a month ago."""
+        with self._database.write(serial=False) as connection:
+            rows.delete_usage_before(connection, self._today() - _KEPT_DAYS)
 
     def _today(self) -> int:
         return int(self._now()) // _DAY

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from traitlets.config import Config
+
+from assay_nb.gateway import configure_hub
+
+SCOPE = "access:services!service=assay"
+
+
+def test_an_untouched_configuration_gets_both_grants() -> None:
+    c = Config()
+
+    configure_hub(c, teams={"physics": "physics-lab"}, managed=False, api_token="t")
+
+    assert c.JupyterHub.services == [
+        {
+            "name": "assay",
+            "url": "http://127.0.0.1:8790",
+            "oauth_no_confirm": True,
+            "api_token": "t",
+        }
+    ]
+    assert {"name": "user", "scopes": ["self", SCOPE]} in c.JupyterHub.load_roles
+    assert c.Spawner.server_token_scopes == [
+        "users:activity!user", "access:servers!server", SCOPE,
+    ]  # fmt: skip
+    assert c.Spawner.environment == {"ASSAY_GATEWAY_URL": "http://127.0.0.1:8790/services/assay/"}
+
+
+def test_what_is_configured_already_is_kept() -> None:
+    c = Config()
+    c.JupyterHub.services = [{"name": "other"}]
+    c.JupyterHub.load_roles = [{"name": "user", "scopes": ["self", "tokens"]}, {"name": "x"}]
+    c.JupyterHub.base_url = "/jupyter/"
+    c.Spawner.environment = {"A": "1"}
+    c.Spawner.server_token_scopes = ["users:activity!user"]
+
+    configure_hub(c, managed=False, api_token="t")
+
+    assert [one["name"] for one in c.JupyterHub.services] == ["other", "assay"]
+    assert c.JupyterHub.load_roles[0]["scopes"] == ["self", "tokens", SCOPE]
+    assert c.Spawner.environment["A"] == "1"
+    assert c.Spawner.environment["ASSAY_GATEWAY_URL"].endswith("/jupyter/services/assay/")
+    assert c.Spawner.server_token_scopes == ["users:activity!user", SCOPE]
+
+
+def test_values_that_are_added_to_later_stay_open() -> None:
+    c = Config()
+    c.JupyterHub.services.append({"name": "other"})
+    c.Spawner.environment.update({"A": "1"})
+
+    configure_hub(c, managed=False, api_token="t")
+
+    assert [one["name"] for one in c.JupyterHub.services.get_value([])] == ["other", "assay"]
+    assert set(c.Spawner.environment.get_value({})) == {"A", "ASSAY_GATEWAY_URL"}
+
+
+def test_token_scopes_that_are_a_function_stay_one() -> None:
+    c = Config()
+    c.Spawner.server_token_scopes = lambda spawner: [f"for {spawner}"]
+
+    configure_hub(c, managed=False, api_token="t")
+
+    assert c.Spawner.server_token_scopes("ada") == ["for ada", SCOPE]
+
+
+def test_only_members_of_the_groups_when_not_everybody() -> None:
+    c = Config()
+
+    configure_hub(
+        c, teams={"physics": "physics-lab"}, everybody=False, managed=False, api_token="t"
+    )
+
+    assert c.JupyterHub.load_roles == [
+        {"name": "assay-teams", "scopes": [SCOPE], "groups": ["physics"]}
+    ]
+
+
+def test_a_managed_gateway_has_its_command_and_its_user() -> None:
+    c = Config()
+
+    configure_hub(c, teams={"physics": "physics-lab"}, user="assay-nb", config="/etc/assay.toml")
+
+    (service,) = c.JupyterHub.services
+    assert service["user"] == "assay-nb"
+    assert service["command"] == [
+        sys.executable, "-m", "assay_nb.cli", "gateway",
+        "--config", "/etc/assay.toml", "--team", "physics=physics-lab",
+    ]  # fmt: skip
+
+
+def test_a_gateway_of_its_own_needs_a_token() -> None:
+    with pytest.raises(ValueError, match="api_token"):
+        configure_hub(Config(), managed=False)
+
+
+def test_the_import_is_light() -> None:
+    code = (
+        "import sys, assay_nb.gateway\n"
+        "print(sorted({n.split('.')[0] for n in sys.modules} & {'aiohttp', 'sqlalchemy', 'pydantic', "
+        "'anthropic', 'openai', 'google', 'cryptography', 'httpx2', 'jinja2'}))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ran.stdout.strip() == "[]"

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay_nb.errors import AssayError, WrongUsage
+from assay_nb.gateway.settings import Settings, add_flags, load_settings
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "hub" / "gateway.toml"
+
+
+def load(*words: str) -> Settings:
+    parser = ArgumentParser()
+    add_flags(parser)
+    return load_settings(vars(parser.parse_args(words)))
+
+
+def written(tmp_path: Path, content: str) -> str:
+    path = tmp_path / "gateway.toml"
+    path.write_text(content, encoding="utf-8")
+    return f"--config={path}"
+
+
+def test_the_example_is_understood() -> None:
+    settings = load(f"--config={EXAMPLE}")
+
+    assert settings.teams == {"physics": "physics-lab", "history": "history-lab"}
+    assert settings.prefix == "/services/assay/"
+
+
+def test_a_flag_stands_above_the_file(tmp_path: Path) -> None:
+    config = written(tmp_path, 'listen = "127.0.0.1:1000"\n[limits]\nstreams = 5')
+
+    settings = load(config, "--listen", "127.0.0.1:2000", "--limits-streams", "6")
+
+    assert (settings.listen, settings.limits.streams) == ("127.0.0.1:2000", 6)
+
+
+def test_every_setting_has_a_flag() -> None:
+    settings = load(
+        "--listen=[::1]:80", "--home=/h", "--database-url=postgresql://u@h/d", "--master-key-file=/m",
+        "--allow-origins=https://a.example", "--allow-origins=https://b.example:8443",
+        "--allow-providers=google", "--allow-models=google/*", "--proxy=http://p:1", "--no-proxy=.corp",
+        "--ca-file=/ca", "--team=g=w", "--hub-api-url=http://h/hub/api", "--hub-api-token-file=/t",
+        "--hub-service=other", "--hub-base-url=/jupyter/", "--hub-public-url=https://h.example",
+        "--hub-ca-file=/hca", "--hub-cache-seconds=5", "--limits-calls-per-minute=1",
+        "--limits-calls-at-once=2", "--limits-streams=3", "--limits-body=4", "--limits-passthrough-body=5",
+        "--limits-call-seconds=6", "--limits-unpriced-call=0.5",
+    )  # fmt: skip
+
+    assert settings.address == ("::1", 80)
+    assert settings.prefix == "/jupyter/services/other/"
+    assert settings.allow_origins == ("https://a.example", "https://b.example:8443")
+    assert settings.teams == {"g": "w"}
+    assert settings.limits.unpriced_call == 0.5
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('allow_orgins = ["https://a.example"]', "There is no setting 'allow_orgins'"),
+        ("[limits]\nstream = 3", "There is no setting 'limits.stream'"),
+        ("[hub.deeper]\nx = 1", "There is no setting 'hub.deeper'"),
+        ('limits = "many"', "'limits' must be a table"),
+        ("listen = 8790", "'listen' must be str"),
+        ('listen = "8790"', "no HOST:PORT"),
+        ('listen = "localhost:99999"', "no HOST:PORT"),
+        ('allow_origins = "https://a.example"', "must be a list of texts"),
+        ('allow_origins = ["https://a.example/path"]', "scheme, host and port"),
+        ('allow_origins = ["http://a.example"]', "Plain http"),
+        ('allow_origins = ["https://169.254.169.254"]', "never sent to"),
+        ('allow_providers = ["anthropics"]', "which is none"),
+        ('allow_models = ["claude-*"]', "PROVIDER/MODEL"),
+        ('home = "relative"', "absolute path"),
+        ('proxy = "socks5://p:1"', "http:// or https://"),
+        ("[limits]\nstreams = 0", "above 0"),
+        ("[limits]\nunpriced_call = nan", "above 0"),
+        ("[limits]\nunpriced_call = inf", "above 0"),
+        ("[limits]\nstreams = true", "must be int"),
+        ("[hub]\ncache_seconds = 61", "at most 60"),
+        ('[hub]\npublic_url = "hub.example"', "scheme and host alone"),
+        ('[hub]\npublic_url = "https://hub.example/jupyter"', "scheme and host alone"),
+        ("[teams]\nphysics = 3", "table of texts"),
+        ("listen = ", "is no TOML"),
+    ],
+)
+def test_what_cannot_be_meant_stops_it(tmp_path: Path, content: str, said: str) -> None:
+    with pytest.raises(AssayError, match=said):
+        load(written(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    "words", [("--team=physics",), ("--limits-streams=many",), ("--config=/no/such",)]
+)
+def test_a_flag_that_cannot_be_meant_stops_it(words: tuple[str, ...]) -> None:
+    with pytest.raises(WrongUsage):
+        load(*words)
+
+
+@pytest.mark.parametrize(
+    ("providers", "models", "asked", "allowed"),
+    [
+        (("anthropic",), (), "anthropic/anything", True),
+        (("anthropic",), (), "openai/anything", False),
+        (("anthropic", "openai"), ("anthropic/claude-*",), "anthropic/claude-x", True),
+        (("anthropic", "openai"), ("anthropic/claude-*",), "openai/claude-x", False),
+        (("anthropic",), ("anthropic/claude-sonnet-4-6",), "anthropic/claude-sonnet-4-6x", False),
+        (("openai",), ("*/gpt-?",), "openai/GPT-6", False),
+    ],
+)
+def test_a_model_is_allowed_by_provider_and_pattern(
+    providers: Any, models: Any, asked: str, allowed: bool
+) -> None:
+    settings = Settings(allow_providers=providers, allow_models=models)
+
+    assert settings.is_model_allowed(*asked.split("/")) is allowed
