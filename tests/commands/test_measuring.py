@@ -1,0 +1,111 @@
+"""`eval`, `judge-check` and `selfcheck`, from the command line to the exit status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay_nb import cli
+from assay_nb.engine.session import set_session
+from assay_nb.messages import PROVIDERS
+from assay_nb.practice.server import MODEL, PracticeServer
+
+SUITE = {
+    "name": "tickets",
+    "prompt": "Answer with one of billing, shipping, other.\n<ticket>{{ticket}}</ticket>",
+    "threshold": 1.0,
+    "cases": [
+        {"values": {"ticket": "a billing matter"}, "expect": {"equals": "billing"}},
+        {"values": {"ticket": "about shipping"}, "expect": {"equals": "shipping"}},
+    ],
+}
+
+
+@pytest.fixture(autouse=True)
+def practice(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A vault whose keys lead to the practice provider, and an empty directory to work in."""
+    from assay_nb.engine.session import current_session
+
+    monkeypatch.setenv("ASSAY_HOME", str(home / "vault"))
+    monkeypatch.setenv("ASSAY_MASTER_KEY_FILE", str(home / "master.key"))
+    monkeypatch.chdir(tmp_path)
+    set_session(None)
+    with PracticeServer() as server:
+        session = current_session()
+
+        async def furnish() -> None:
+            for provider in PROVIDERS:
+                key = bytearray(server.key.encode())
+                endpoint = server.endpoint(provider)
+                await session.control.set_key(None, provider, key, endpoint=endpoint, check=False)
+            await session.control.set_model(None, f"anthropic/{MODEL}")
+
+        session.portal.call(furnish)
+        yield
+    set_session(None)
+
+
+def write(name: str, data: Any) -> str:
+    Path(name).write_text(json.dumps(data))
+    return name
+
+
+def test_a_suite_that_passes_ends_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["eval", write("suite.json", SUITE)]) == 0
+    assert "100% over 2 cases" in capsys.readouterr().out
+
+
+def test_a_suite_under_its_bar_ends_with_1() -> None:
+    failing = {**SUITE, "cases": [{"values": {"ticket": "x"}, "expect": {"equals": "none"}}]}
+
+    assert cli.main(["eval", write("suite.json", failing)]) == 1
+    assert cli.main(["eval", "suite.json", "--fail-under", "0"]) == 0
+
+
+def test_a_suite_prints_json_that_a_pipeline_can_read(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["eval", write("suite.json", SUITE), "--json"])
+
+    assert json.loads(capsys.readouterr().out)["passed"] is True
+
+
+def test_a_version_is_compared_with_the_one_before(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("before.txt").write_text("Say something about {{ticket}}.")
+
+    cli.main(["eval", write("suite.json", SUITE), "--against", "before.txt", "--json"])
+
+    assert json.loads(capsys.readouterr().out)["verdict"]["verdict"] == "no detectable difference"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["eval", "missing.json"], ["eval", "x", "--fail-under", "2"], ["judge-check", "missing.json"]],
+)
+def test_what_cannot_be_carried_out_ends_with_2(words: list[str]) -> None:
+    assert cli.main(words) == 2
+
+
+def test_a_judge_is_checked_on_labelled_pairs(capsys: pytest.CaptureFixture[str]) -> None:
+    pairs = [
+        {"task": f"Name fruit {n}.", "better": f"A sweet fruit, number {n}.", "worse": "No."}
+        for n in range(10)
+    ]
+    Path("rubric.txt").write_text("- It names a sweet fruit.")
+
+    status = cli.main(["judge-check", write("pairs.json", pairs), "--rubric", "rubric.txt"])
+
+    shown = capsys.readouterr().out
+    assert status == 0
+    assert "100% agreement (72% to 100%)" in shown
+    assert "openai/" in shown  # another provider than the one that would be judged
+
+
+def test_the_critic_is_checked_on_thirty_prompts(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["selfcheck", "--json"])
+
+    told = json.loads(capsys.readouterr().out)
+    assert (told["planted"], told["clean"], told["false"]) == (20, 10, 0)
+    assert told["found"] >= 5  # what lint rules can see
