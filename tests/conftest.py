@@ -162,9 +162,20 @@ def canary() -> dict[str, str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a browser in Lab, and keep the hub's tests on one worker: they share a hub."""
+    """Mark what needs a browser in Lab, and keep on one worker what shares a hub or a system user.
+
+    A gateway refuses to start where a kernel runs as its own user, also when that kernel is another
+    worker's test.
+    """
     for item in items:
         if item.path.parent.name == "lab" or item.path.name == "test_lab.py":
             item.add_marker("lab")
-        elif item.path.parent.name == "hub":
-            item.add_marker(pytest.mark.xdist_group("hub"))
+        elif item.path.parent.name == "hub" or "tests.gateway.process" in _imports(item):
+            item.add_marker(pytest.mark.xdist_group("users"))
+
+
+def _imports(item: pytest.Item) -> set[str]:
+    module = getattr(item, "module", None)
+    return (
+        {getattr(value, "__module__", "") for value in vars(module).values()} if module else set()
+    )
