@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from assay_nb.gateway.collector import calm_collector
 from assay_nb.gateway.server import open_hub_session, start
 from assay_nb.gateway.services import Services, make_services
 from assay_nb.gateway.settings import HubSettings, LimitSettings, Settings
@@ -35,6 +36,7 @@ async def serve(port: int, upstream: int, home: Path) -> None:
         services = make_services(settings, session, "a-token-of-the-service")
         store_key(services, Destination("openai", f"{origin}/v1", origin, "bearer"))
         await start(services)
+        calm_collector()
         print("ready", flush=True)
         await asyncio.Event().wait()
 

@@ -11,7 +11,8 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -53,6 +54,9 @@ INSTRUMENT = "pass-through"
 
 IDLE = 300.0
 """Seconds without a byte in either direction. A thinking model is silent for minutes."""
+
+EVERY = 0.5
+"""Seconds from one look for silent calls to the next."""
 
 _SMALL = 64 * 1024
 """Bytes up to which a body is read whole: it is one write then, not several."""
@@ -107,7 +111,7 @@ async def pass_through(incoming: Incoming) -> web.StreamResponse:
     way = await relay.find_way(caller.user, incoming.workspace, target.provider)
     passing = Passing(incoming, relay, target, way)
     try:
-        with services.limiter.slot(caller.user), services.metrics.running.track_inprogress():
+        with services.limiter.slot(caller.user):
             with services.running.hold(caller, way.workspace.id) as held:
                 await passing.run(held)
             if held.ended_by is not None:
@@ -257,6 +261,7 @@ class Passing:
         self._user = incoming.user
         self._request = incoming.request
         self._services = incoming.services
+        self._seconds = incoming.services.settings.limits.call_seconds
         self._target = target
         self._way = way
         self._model = target.model
@@ -275,7 +280,7 @@ class Passing:
         counts = self._way.limited and self._target.method not in _BODILESS
         taken = await self._relay.take(self._way, self._user) if counts else None
         try:
-            with Watch(held, IDLE, self._services.settings.limits.call_seconds) as watch:
+            with self._relay.watches.watch(held, self._seconds) as watch:
                 status = await self._pass(watch)
         except AssayError as error:
             status = error.code
@@ -492,39 +497,54 @@ class Passing:
 
 
 class Watch:
-    """Ends a call that is silent for too long, or that lasts too long, in whichever direction.
+    """Notes when a call last moved, and when it must be over.
 
-    One timer for each call, which looks rarely: noting that a byte has passed costs next to nothing.
+    Noting costs next to nothing, and no timer is set: `Watches` looks at all of them now and then.
     """
 
-    def __init__(self, held: Held, idle: float, total: float) -> None:
+    __slots__ = ("_clock", "_held", "end", "last")
+
+    def __init__(self, held: Held, total: float) -> None:
         self._held = held
-        self._idle = idle
-        self._loop = asyncio.get_running_loop()
-        self._last = self._loop.time()
-        self._end = self._last + total
-        self._timer: asyncio.TimerHandle | None = None
-
-    def __enter__(self) -> Watch:
-        self._look()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._clock = asyncio.get_running_loop().time
+        self.last = self._clock()
+        self.end = self.last + total
 
     def touch(self) -> None:
         """Note that something has passed."""
-        self._last = self._loop.time()
+        self.last = self._clock()
 
-    def _look(self) -> None:
-        now = self._loop.time()
-        due = min(self._last + self._idle, self._end)
-        if now < due:
-            self._timer = self._loop.call_at(due, self._look)
+    def look(self, idle: float) -> None:
+        """End the call if it was silent for too long, or lasts too long, in whichever direction."""
+        now = self._clock()
+        if now - self.last < idle and now < self.end:
             return
-        why = "was silent for too long" if now < self._end else "took longer than a call may"
+        why = "was silent for too long" if now < self.end else "took longer than a call may"
         self._held.end(ProviderUnavailable(f"The call {why}, so its connection was closed."))
+
+
+class Watches:
+    """All calls that run, for ending those that are stuck."""
+
+    def __init__(self) -> None:
+        self._running: set[Watch] = set()
+
+    @contextmanager
+    def watch(self, held: Held, total: float) -> Generator[Watch]:
+        """Watch over a call while the block lasts."""
+        watch = Watch(held, total)
+        self._running.add(watch)
+        try:
+            yield watch
+        finally:
+            self._running.discard(watch)
+
+    async def run(self) -> None:
+        """Look at every call again and again, for ever."""
+        while True:
+            await asyncio.sleep(EVERY)
+            for watch in list(self._running):
+                watch.look(IDLE)
 
 
 # --- what all requests share
@@ -554,6 +574,7 @@ class Relay:
     Attributes:
         upstream: The connections to providers.
         journal: What writes the calls log.
+        watches: What ends calls that are stuck.
     """
 
     def __init__(self, services: Services) -> None:
@@ -563,6 +584,8 @@ class Relay:
         self._changes = backing.changes
         self._ways: Remembered[tuple[str, str | None, ProviderId], Way] = Remembered(self._changes)
         self.journal = Journal(backing.calls.record_all)
+        self.watches = Watches()
+        services.metrics.running.set_function(lambda: len(services.running))
         self.upstream = Upstream(
             policy=backing.policy,
             vet=make_vet(backing.policy),
@@ -633,7 +656,10 @@ async def open_relay(app: web.Application) -> AsyncIterator[None]:
     await run_sync(lambda: services.backing.database)
     relay = app[RELAY] = Relay(services)
     await relay.upstream.open()
+    watching = asyncio.create_task(relay.watches.run())
     yield
+    watching.cancel()
+    await asyncio.wait({watching})
     await relay.upstream.close()
     await relay.journal.close()
 

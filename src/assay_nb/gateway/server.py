@@ -16,6 +16,7 @@ from anyio.to_thread import run_sync
 
 from assay_nb.errors import ProviderUnavailable, WrongUsage
 from assay_nb.gateway.app import make_app
+from assay_nb.gateway.collector import calm_collector
 from assay_nb.gateway.logs import CallsEnded, GatewayStarted, GatewayStopped
 from assay_nb.gateway.services import Services, make_services
 from assay_nb.gateway.settings import HubSettings, Settings
@@ -57,6 +58,7 @@ async def _serve(settings: Settings, api_token: str) -> None:
         services = make_services(settings, session, api_token)
         await run_sync(_warm_up, services)
         runner = await start(services)
+        calm_collector()
         began = time.monotonic()
         await stop.wait()
         ended = await _finish(services, runner)

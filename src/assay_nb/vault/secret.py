@@ -51,8 +51,10 @@ class SecretBytes:
     @classmethod
     def take(cls, buffer: SecretBuffer) -> SecretBytes:
         """Own a buffer instead of copying it: it is overwritten together with the secret."""
-        secret = cls(b"")
+        secret = cls.__new__(cls)
         secret._buffer = buffer
+        secret._wiped = False
+        _alive.add(secret)
         return secret
 
     def reveal(self) -> SecretBuffer:
