@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from anyio.to_thread import run_sync
 
 from assay_nb.engine.call import Call
@@ -21,6 +22,7 @@ from assay_nb.engine.remote_control import RemoteControl
 from assay_nb.gateway.app import make_app
 from assay_nb.gateway.logs import Log
 from assay_nb.gateway.services import Services, make_services
+from assay_nb.gateway.sessions import COOKIE, XSRF_HEADER, Sessions
 from assay_nb.gateway.settings import HubSettings, LimitSettings, Settings
 from assay_nb.messages import ProviderId
 from assay_nb.vault.secret import SecretBytes
@@ -91,14 +93,7 @@ class Stage:
     async def sign_in(self, user: str, **about: Any) -> dict[str, str]:
         """Return the headers of a browser that has signed in, XSRF token and all."""
         token = self.hub.add(user, **about)
-        response = web.Response()
-        self.services.sessions.begin(response, token)
-        cookie = response.cookies["assay-session"]
-        headers = {"Cookie": f"{cookie.key}={cookie.value}", "Origin": self.origin}
-        fake_request: Any = type("R", (), {"cookies": {cookie.key: cookie.value}})()
-        session = self.services.sessions.read(fake_request)
-        assert session is not None
-        return headers | {"X-XSRFToken": session.xsrf}
+        return browser_headers(SECRET, token) | {"Origin": self.origin}
 
     async def store_key(
         self,
@@ -141,6 +136,18 @@ class Stage:
         await self.runner.cleanup()
         await self.asking.close()
         await self.hub.stop()
+
+
+def browser_headers(secret: str, token: str) -> dict[str, str]:
+    """Return what a browser sends that has signed in with this hub token: cookie and XSRF token."""
+    sessions, response = Sessions(secret.encode(), path=PREFIX, secure=False), web.Response()
+    sessions.begin(response, token)
+    cookie = response.cookies[COOKIE].value
+    session = sessions.read(
+        make_mocked_request("GET", "/", headers={"Cookie": f"{COOKIE}={cookie}"})
+    )
+    assert session is not None
+    return {"Cookie": f"{COOKIE}={cookie}", XSRF_HEADER: session.xsrf}
 
 
 async def open_stage(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from assay_nb.errors import AssayError, PermissionDenied, WrongUsage
+from assay_nb.errors import AssayError, PermissionDenied
 from assay_nb.gateway.answers import HubUnavailable, NotSignedIn
 from assay_nb.gateway.identity import Identity, Person, parse_authorization
 from tests.fakes.hub import SCOPE
@@ -157,5 +157,5 @@ def test_a_token_is_taken_by_either_word(header: str) -> None:
 
 @pytest.mark.parametrize("header", ["", "t", "Basic dDp0", "token", "token ", "Digest t"])
 def test_any_other_authorization_is_refused(header: str) -> None:
-    with pytest.raises(WrongUsage):
+    with pytest.raises(NotSignedIn):
         parse_authorization(header)

@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol, cast
 
 import aiohttp
 
-from assay_nb.errors import PermissionDenied, WrongUsage
+from assay_nb.errors import PermissionDenied
 from assay_nb.gateway.answers import HubUnavailable, NotSignedIn
 
 _REMEMBERED = 20_000
@@ -247,11 +247,11 @@ def parse_authorization(header: str) -> str:
     """Return the token of an `Authorization` header, by the hub's word for it or by everybody else's.
 
     Raises:
-        WrongUsage: If it is of another kind.
+        NotSignedIn: If it is of another kind.
     """
     kind, _, token = header.strip().partition(" ")
     if kind.lower() not in {"token", "bearer"} or not token.strip():
-        raise WrongUsage(
+        raise NotSignedIn(
             "The Authorization header is of a kind that is not taken here.",
             hint="Send `Authorization: Bearer TOKEN`.",
         )

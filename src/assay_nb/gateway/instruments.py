@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from aiohttp import web
 from anyio import CancelScope
@@ -133,7 +133,10 @@ async def _next(source: AsyncIterator[T]) -> T:
     return await anext(source)
 
 
-_EVENTS: dict[str, Any] = {"type": "string", "description": "Server-sent events of the engine"}
+_EVENT = exactly(
+    event={"enum": ["started", "delta", "next_round", "waiting", "finished", "error"]},
+    data={"type": "string", "contentMediaType": "application/json"},
+)
 
 ROUTES = (
     Route(
@@ -150,7 +153,7 @@ ROUTES = (
             idempotency_key=OPTIONAL_TEXT,
             optional=("model", "options", "idempotency_key"),
         ),
-        reply=_EVENTS,
+        reply=_EVENT,
         media="text/event-stream",
         errors=(402, 409, 429, 502, 503),
     ),

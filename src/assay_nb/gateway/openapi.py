@@ -48,6 +48,7 @@ _PARTS: dict[str, Any] = {
         "type": "string",
         "minLength": 1,
         "description": "Name or id; - is the active one",
+        "examples": ["-"],
     },
     "user": {"type": "string", "minLength": 1},
 }
