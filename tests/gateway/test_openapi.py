@@ -41,7 +41,7 @@ def test_every_schema_is_one() -> None:
         Draft202012Validator.check_schema(schema)
 
 
-def test_it_is_json_without_a_key_or_a_place_of_this_machine() -> None:
+def test_document_is_json_without_a_key_or_a_place_of_this_machine() -> None:
     text = json.dumps(DOCUMENT)
 
     assert "/home" not in text

@@ -45,7 +45,7 @@ def test_without_labels_or_keys_it_says_what_it_is() -> None:
     assert work("Tell me a story.").startswith("Practice provider, no model")
 
 
-def test_it_judges_by_shared_words_and_quotes_what_it_saw() -> None:
+def test_practice_judge_goes_by_shared_words_and_quotes_what_it_saw() -> None:
     rubric = parse_rubric('- It says "refund".\n- It is polite and friendly. (1-5)')
     said = judge(make_text({"task": "t", "output": "A refund is due."}, rubric, "0" * 16))
 
@@ -54,7 +54,7 @@ def test_it_judges_by_shared_words_and_quotes_what_it_saw() -> None:
     assert second["answer"] == "1"
 
 
-def test_it_has_no_favourite_place() -> None:
+def test_practice_judge_has_no_favourite_place() -> None:
     rubric = parse_rubric("- It names a refund.")
     sides = {"first answer": "a refund", "second answer": "nothing"}
     turned = {"first answer": "nothing", "second answer": "a refund"}
