@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assay_nb import WrongUsage
+from assay_nb import Critique, WrongUsage
 from assay_nb.engine.call import Call
 from assay_nb.measurement.bench import Bench
 from assay_nb.measurement.judgecheck import LabelledPair, check_judge, read_pairs
@@ -288,6 +288,19 @@ def test_a_probe_confirms_or_refutes(
     session: Session, engine: Engine, answer: str, status: str
 ) -> None:
     assert _probe(session, engine, answer, PROBE) == status
+
+
+def test_what_came_of_a_probe_is_shown_and_stands_in_the_json(
+    session: Session, engine: Engine
+) -> None:
+    one = {"criterion": "c1", "evidence": None, "reason": "", "answer": "yes"}
+    engine.judge = lambda call, request: {"criteria": [one]}
+    probing = Probing(Bench(session), _review(PROBE))  # type: ignore[arg-type]
+
+    critique = session.portal.call(probing.run)
+
+    assert "confirmed" in repr(critique)
+    assert Critique.from_dict(critique.to_dict()).findings == critique.findings
 
 
 def test_a_probe_without_a_value_for_a_variable_is_not_run(

@@ -32,9 +32,6 @@ MOST_CONCURRENT = 256
 _HOPELESS = 8
 """So many failures before any success end the whole run: the next thousand would fail alike."""
 
-_ROW_ERRORS = (RateLimited, ProviderUnavailable, BadReply)
-"""What may be one row's bad luck. Anything else would hit every row, and ends the run."""
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -180,7 +177,11 @@ class _Crew:
             result = await self.ask(job.call)
             answer = make_answer(kind, result)
             cost = answer.cost
-        except _ROW_ERRORS as error:
+        # These may be one row's bad luck. Any other error would hit every row, and ends the run.
+        except BadReply as error:  # it was answered, at a cost that nobody told
+            return self._failed(error)
+        except (RateLimited, ProviderUnavailable) as error:
+            cost = 0.0
             return self._failed(error)
         finally:
             self.purse.settle(kind, amount, cost, job.requests)

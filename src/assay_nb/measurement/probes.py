@@ -6,9 +6,9 @@ prompt is run on the probe's input, and a judge is asked one thing: does the pre
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, cast
 
 from assay_nb.instruments.critique import Critique
@@ -19,9 +19,21 @@ from assay_nb.measurement.judging import judge_job
 from assay_nb.measurement.progress import Progress
 from assay_nb.measurement.rows import find_names
 from assay_nb.measurement.target import Target, find_judge, find_target
+from assay_nb.render.document import Badge, Block, Document, FinePrint, Heading, Item, Items, Tone
 from assay_nb.text.templates import fill
 
 Status = Literal["confirmed", "refuted", "untested"]
+_TONES: Mapping[Status, Tone] = {"confirmed": "bad", "refuted": "good", "untested": "neutral"}
+
+
+@dataclass(frozen=True, repr=False)
+class ProbedCritique(Critique):
+    """A critique whose findings were put to the test; its JSON form is the critique's."""
+
+    def to_document(self) -> Document:
+        blocks = list(super().to_document().blocks)
+        end = next((i for i, b in enumerate(blocks) if isinstance(b, FinePrint)), len(blocks))
+        return Document([*blocks[:end], *_describe(self.findings), *blocks[end:]])
 
 
 class Probing:
@@ -74,7 +86,11 @@ class Probing:
             replace(finding, status=self._statuses.get(finding.id, "untested"))
             for finding in self._critique.findings
         ]
-        return replace(self._critique, findings=tuple(findings))
+        known: dict[str, Any] = {
+            one.name: getattr(self._critique, one.name) for one in fields(self._critique)
+        }
+        known["findings"] = tuple(findings)
+        return ProbedCritique(**known)
 
     @property
     def _prompt(self) -> str:
@@ -123,3 +139,15 @@ def _criterion(finding: Finding) -> dict[str, Any]:
         "scale": "yes/no",
         "must": False,
     }
+
+
+def _describe(findings: Sequence[Finding]) -> Iterator[Block]:
+    if findings:
+        yield Heading("Put to the test", 2)
+        yield Items([_make_item(finding) for finding in findings])
+
+
+def _make_item(finding: Finding) -> Item:
+    predicted = finding.probe.predict if finding.probe else "There is no probe that could be run."
+    badge = Badge(finding.status, _TONES[finding.status])
+    return Item(finding.id.removeprefix("f"), [predicted], [badge])
