@@ -52,8 +52,12 @@ ORDERS = [
 ]
 
 
+REVIEWERS = [name for name, instrument in INSTRUMENTS.items() if instrument.demo]
+"""Those that read the prompt instead of running it; the judge's fence has its own tests."""
+
+
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("name", INSTRUMENTS)
+@pytest.mark.parametrize("name", REVIEWERS)
 def test_a078_order_in_the_prompt_stays_within_the_fence(order: str, name: str) -> None:
     """An order in the reviewed prompt → it reaches the model as data, between borders it cannot know."""
     replies = {
