@@ -30,6 +30,7 @@ __all__ = ["Connection", "Database"]
 _WRITE = "assay_write"
 _MAY_WRITE = "assay_may_write"
 _SERIAL_LOCK = 0x61737361795F6E62  # "assay_nb" as 64 bits: our advisory lock in a shared PostgreSQL
+_ONE_WORKSPACE = text("SELECT set_config('assay.workspace', :workspace, true)")
 _POSTGRES_READ = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _OLDEST_SQLITE = (3, 37)
 _PRAGMAS = (
@@ -101,14 +102,21 @@ class Database:
         return Path(self._engine.url.database or "") if self._is_sqlite else None
 
     @contextmanager
-    def read(self) -> Generator[Connection]:
-        """Give a connection that sees one state of the database throughout, and cannot change it."""
+    def read(self, *, workspace: bytes | None = None) -> Generator[Connection]:
+        """Give a connection that sees one state of the database throughout, and cannot change it.
+
+        Args:
+            workspace: The id of the one workspace that this is about. PostgreSQL then leaves out the
+                rows of all others by itself, whatever a statement asks for.
+        """
         with (
             self._alone_in_thread(),
             our_errors(self._name),
             self._reading.connect() as connection,
             connection.begin() as transaction,
         ):
+            if workspace is not None and not self._is_sqlite:
+                connection.execute(_ONE_WORKSPACE, {"workspace": workspace.hex()})
             yield connection
             transaction.rollback()
 

@@ -72,7 +72,7 @@ class Books:
 
     def load_unchecked(self, workspace_id: bytes) -> WorkspaceRows:
         """Return a workspace's rows as they are. Needs no master key."""
-        with self.database.read() as connection:
+        with self.database.read(workspace=workspace_id) as connection:
             return vault_rows.load_workspace(connection, workspace_id)
 
     def load_books(self) -> BookRows | None:

@@ -43,12 +43,12 @@ class Allowances:
 
     def list(self, workspace_id: bytes) -> tuple[Allowance, ...]:
         """Return a workspace's allowances, everybody's first. Whether the caller may see them is theirs."""
-        with self._database.read() as connection:
+        with self._database.read(workspace=workspace_id) as connection:
             return rows.list_allowances(connection, workspace_id)
 
     def used(self, workspace_id: bytes, user: str) -> Used:
         """Return what a member has used today."""
-        with self._database.read() as connection:
+        with self._database.read(workspace=workspace_id) as connection:
             return rows.find_used(connection, workspace_id, user, self._today())
 
     def set(self, workspace_id: bytes, allowance: Allowance) -> None:
@@ -75,7 +75,7 @@ class Allowances:
             LimitReached: If the member's allowance for today is used up.
         """
         day = self._today()
-        with self._database.read() as connection:
+        with self._database.read(workspace=workspace_id) as connection:
             allowance = rows.find_allowance(connection, workspace_id, user)
         if allowance is None:
             return Taken(workspace_id, user, day, counted=False)

@@ -57,7 +57,7 @@ class CallLog:
 
     def recent(self, workspace_id: bytes, limit: int = 20) -> tuple[CallRecord, ...]:
         """Return a workspace's latest calls, newest first."""
-        with self._database.read() as connection:
+        with self._database.read(workspace=workspace_id) as connection:
             return rows.list_calls(connection, workspace_id, max(0, limit))
 
 
