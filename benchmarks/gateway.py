@@ -37,7 +37,7 @@ from proxies.load import (
 PARTS = Path(__file__).parent / "proxies"
 TICKS = os.sysconf("SC_CLK_TCK")
 AT_ONCE = 32
-PACED, EVENTS, PAUSE = 200, 20, 0.1
+PACED, EVENTS, PAUSE = 200, 50, 0.1
 
 
 @dataclass

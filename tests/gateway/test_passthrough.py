@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,8 +22,10 @@ from anyio.to_thread import run_sync
 from assay_nb.errors import PermissionDenied
 from assay_nb.gateway import passthrough
 from assay_nb.gateway.upstream import KeyedRequest
+from assay_nb.messages import PROVIDERS
+from assay_nb.workspaces.allowances import EVERYBODY, Allowance
 from tests.canaries import find_canary
-from tests.fakes.providers import FakeProviders, only
+from tests.fakes.providers import Answer, FakeProviders, only
 from tests.gateway.members import Member, ask_raw, calls_of, join, open_stream, post, post_bytes
 from tests.gateway.stage import Stage
 
@@ -649,3 +652,89 @@ async def test_failed_call_is_logged_as_what_it_was(
         assert (response.status, response.headers["Retry-After"]) == (429, "3")
 
     assert (await calls_of(member))[0]["status"] == "rate_limited"
+
+
+# --- the page
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "passthrough.md"
+EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("code", EXAMPLES, ids=["anthropic", "openai", "google"])
+async def test_example_on_the_page_runs(
+    code: str, stage: Stage, fake: FakeProviders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = stage.token("ada")
+    where = await run_sync(stage.services.backing.workspaces.create, "research", "ada")
+    keys = [await stage.store_key(where.id.hex(), provider) for provider in PROVIDERS]
+    monkeypatch.setenv("ASSAY_GATEWAY_URL", stage.url)
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", token)
+    found: dict[str, Any] = {}
+
+    await run_sync(exec, code, found)
+    await run_sync(found["client"].close)
+
+    assert only(fake.calls).key in keys
+
+
+# --- what an admin allows
+
+
+async def allow(member: Member, **allowance: int) -> None:
+    allowances = member.stage.services.backing.allowances
+    await run_sync(
+        allowances.set, bytes.fromhex(member.workspace), Allowance(EVERYBODY, **allowance)
+    )
+
+
+async def test_calls_end_where_an_admin_has_set_it(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("openai")
+    await ask_raw(member, "openai", "responses", {"model": "m"})
+    await allow(member, calls_per_day=2)
+
+    statuses = [(await ask_raw(member, "openai", "responses", {}))[0] for _ in range(3)]
+
+    assert statuses == [200, 200, 429]
+    assert len(fake.calls) == 3
+
+
+async def test_call_without_a_known_price_counts_against_dollars_unless_it_was_refused(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("openai")
+    await allow(member, micros_per_day=1_500_000)
+    fake.queue(Answer(status=400), Answer(status=429))
+
+    statuses = [(await ask_raw(member, "openai", "responses", {}))[0] for _ in range(5)]
+
+    assert statuses == [400, 429, 200, 200, 429]
+    assert len(fake.calls) == 4
+
+
+async def test_looking_at_models_counts_as_nothing(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("openai")
+    await allow(member, calls_per_day=0)
+
+    status, _ = await member.stage.ask("GET", "providers/-/openai/models", member.token)
+
+    assert status == 200
+
+
+async def test_sdk_does_not_repeat_a_call_whose_key_is_refused(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    from openai import AsyncOpenAI, InternalServerError
+
+    member = await make_member("openai")
+    fake.keys = set()
+
+    async with AsyncOpenAI(base_url=member.base("openai"), api_key=member.token) as client:
+        with pytest.raises(InternalServerError, match="does not accept the key of"):
+            await client.responses.create(model="m", input="hi")
+
+    assert len(fake.calls) == 1

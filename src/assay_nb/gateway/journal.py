@@ -1,16 +1,16 @@
 """The calls log of what is passed through, written together where calls come fast.
 
 A write to the database takes as long as dozens of calls do. A call that ends alone is written at once;
-those that end within the second after it are written with each other. What has not been
-written yet when the process is killed is lost, as far as the log goes.
+those that end within the second after it are written with each other. What is not written yet when the
+process is killed is lost to the log.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from anyio import CancelScope
 from anyio.to_thread import run_sync
 
 from assay_nb.errors import StoreUnavailable
@@ -37,6 +37,7 @@ class Journal:
         self._most = most
         self._waiting: list[CallRecord] = []
         self._writing: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
 
     def check_room(self) -> None:
         """Refuse a call whose record could not be kept.
@@ -58,27 +59,25 @@ class Journal:
 
     async def close(self) -> None:
         """Write what waits."""
+        self._closing.set()
         if self._writing is not None:
-            self._writing.cancel()
+            # Not cancelled: a thread that writes goes on, and nobody would know for how long.
             await asyncio.wait({self._writing})
-        with CancelScope(shield=True):
-            await self._flush()
+        await self._flush()
 
     async def _run(self) -> None:
-        try:
-            while self._waiting:
-                await self._flush()
-                await asyncio.sleep(self._every)
-        finally:
-            self._writing = None
+        while self._waiting and not self._closing.is_set():
+            await self._flush()
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self._every)
+        self._writing = None
 
     async def _flush(self) -> None:
         records, self._waiting = self._waiting, []
         if not records:
             return
         try:
-            with CancelScope(shield=True):
-                await run_sync(self._write, records)
+            await run_sync(self._write, records)
         except StoreUnavailable:
             # Locked or full: they wait for the next time, in their order.
             self._waiting = records + self._waiting

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 import aiohttp
@@ -565,6 +565,9 @@ class Way:
     limited: bool
 
 
+_WayKey: TypeAlias = "tuple[str, str | None, ProviderId]"
+
+
 class Relay:
     """What requests that are passed through share: the connections, and the way to keys and log.
 
@@ -582,7 +585,8 @@ class Relay:
         self._services = services
         self._backing = backing
         self._changes = backing.changes
-        self._ways: Remembered[tuple[str, str | None, ProviderId], Way] = Remembered(self._changes)
+        self._ways: Remembered[_WayKey, Way] = Remembered(self._changes)
+        self._reading: dict[_WayKey, asyncio.Task[Way]] = {}
         self.journal = Journal(backing.calls.record_all)
         self.watches = Watches()
         services.metrics.running.set_function(lambda: len(services.running))
@@ -602,15 +606,30 @@ class Relay:
             WorkspaceNotFound: If they are in none such.
             ProviderKeyMissing: If the workspace has no key. Nobody else's is taken instead.
         """
-        key: tuple[str, str | None, ProviderId] = (user, name, provider)
+        key: _WayKey = (user, name, provider)
         # Who is out may be so a few milliseconds later. The key is another matter: see `WarmVault`.
-        number = self._changes.look_lately()
-        way = self._ways.find(key, number)
-        if way is None:
-            workspace = await self._services.authorize(user, name, "call")
-            way = await run_sync(self._read_way, workspace, user, provider)
-            self._ways.keep(key, number, way)
+        way = self._ways.find(key, self._changes.look_lately())
+        if way is not None:
+            return way
+        reading = self._reading.get(key)
+        if reading is None:
+            reading = self._reading[key] = asyncio.create_task(self._read_way(key))
+            reading.add_done_callback(lambda done: self._forget_reading(key, done))
+        # One look at the database for all who ask the same; one who hangs up does not take it from the rest.
+        return await asyncio.shield(reading)
+
+    async def _read_way(self, key: _WayKey) -> Way:
+        user, name, provider = key
+        number = self._changes.look()
+        workspace = await self._services.authorize(user, name, "call")
+        way = await run_sync(self._look_up, workspace, user, provider)
+        self._ways.keep(key, number, way)
         return way
+
+    def _forget_reading(self, key: _WayKey, done: asyncio.Task[Way]) -> None:
+        del self._reading[key]
+        if not done.cancelled():
+            done.exception()  # whoever waited for it has it; nobody may have
 
     def make_errand(self, way: Way) -> Errand:
         """Return the errand of a workspace's key. It is opened when the connection stands.
@@ -630,7 +649,7 @@ class Relay:
         """
         return await run_sync(self._backing.allowances.take, way.workspace.id, user)
 
-    def _read_way(self, workspace: Workspace, user: str, provider: ProviderId) -> Way:
+    def _look_up(self, workspace: Workspace, user: str, provider: ProviderId) -> Way:
         stored = self._backing.vault.find_key(workspace.id, provider)
         if stored is None:
             raise key_missing(workspace.name, provider)

@@ -1,0 +1,109 @@
+"""The calls log of what is passed through: nothing is lost while the process lives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from assay_nb.errors import StoreUnavailable
+from assay_nb.gateway.journal import Journal
+from assay_nb.store.call_rows import CallRecord
+from assay_nb.workspaces.calls import make_record
+
+pytestmark = pytest.mark.anyio
+
+
+class Book:
+    """What was written, a list for each write. It can be `full`."""
+
+    def __init__(self) -> None:
+        self.writes: list[list[CallRecord]] = []
+        self.full = False
+        self.written = asyncio.Event()
+        self.loop = asyncio.get_running_loop()
+
+    def __call__(self, records: Sequence[CallRecord]) -> None:
+        self.loop.call_soon_threadsafe(self.written.set)
+        if self.full:
+            raise StoreUnavailable("full")
+        self.writes.append(list(records))
+
+
+def record(user: str = "ada") -> CallRecord:
+    return make_record(
+        workspace_id=bytes(16),
+        user=user,
+        instrument="pass-through",
+        provider="openai",
+        model="",
+        funding="workspace",
+        status="ok",
+    )
+
+
+@pytest.fixture
+async def book() -> Book:
+    return Book()
+
+
+async def test_call_that_ends_alone_is_written_at_once(book: Book) -> None:
+    journal = Journal(book, every=3600)
+
+    journal.add(record())
+    await asyncio.wait_for(book.written.wait(), 5)
+    await journal.close()
+
+    assert len(book.writes) == 1
+
+
+async def test_calls_that_come_fast_are_written_together_in_their_order(book: Book) -> None:
+    journal = Journal(book, every=0.01)
+
+    for number in range(100):
+        journal.add(record(str(number)))
+        await asyncio.sleep(0)
+    await journal.close()
+
+    assert [one.user for write in book.writes for one in write] == [str(n) for n in range(100)]
+    assert len(book.writes) < 20
+
+
+async def test_what_waits_is_written_when_it_ends(book: Book) -> None:
+    journal = Journal(book, every=3600)
+    journal.add(record("first"))
+    await asyncio.wait_for(book.written.wait(), 5)
+
+    journal.add(record("second"))
+    await journal.close()
+
+    assert [one.user for write in book.writes for one in write] == ["first", "second"]
+
+
+async def test_records_wait_while_the_database_takes_none(book: Book) -> None:
+    book.full = True
+    journal = Journal(book, every=0.01)
+    journal.add(record("early"))
+    await asyncio.wait_for(book.written.wait(), 5)
+
+    book.full = False
+    journal.add(record("late"))
+    await asyncio.sleep(0.1)
+    await journal.close()
+
+    assert [one.user for write in book.writes for one in write] == ["early", "late"]
+
+
+async def test_no_call_begins_whose_record_could_not_be_kept(book: Book) -> None:
+    book.full = True
+    journal = Journal(book, every=3600, most=2)
+
+    for _ in range(2):
+        journal.check_room()
+        journal.add(record())
+
+    with pytest.raises(StoreUnavailable, match="calls log"):
+        journal.check_room()
+    await asyncio.wait_for(book.written.wait(), 5)
+    await journal.close()
