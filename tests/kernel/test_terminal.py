@@ -192,3 +192,15 @@ def test_the_full_prompt_works_too(stage: Stage, tmp_path: Path) -> None:
         terminal.child.expect("12 in, 5 out")
     finally:
         terminal.child.close(force=True)
+
+
+def test_ipython_ends_after_calls(stage: Stage, tmp_path: Path) -> None:
+    stage.fake.answers(critique())
+    terminal = Terminal("--simple-prompt", "--colors=nocolor", cwd=tmp_path)
+    terminal.run("%load_ext assay_nb")
+    terminal.run("draft = 'Summarise {{ticket}} briefly.'")
+    terminal.run("%critique draft")
+
+    terminal.child.sendline("exit")
+
+    terminal.child.expect(pexpect.EOF, timeout=20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 import warnings
 from collections.abc import Generator
@@ -71,7 +72,10 @@ def open_shell(capsys: pytest.CaptureFixture[str]) -> Generator[Shell]:
         ip.run_line_magic("load_ext", "assay_nb")
         yield Shell(ip, capsys)
     finally:
+        # Otherwise a hundred shells, each with a thread, are ended one by one after the tests.
+        atexit.unregister(ip.atexit_operations)
         ip.history_manager.end_session()
+        ip.history_manager.save_thread.stop()
         ip.restore_sys_module_state()
         InteractiveShell.clear_instance()
         sys.modules.pop("typed", None)
