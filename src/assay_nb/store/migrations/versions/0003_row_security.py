@@ -11,7 +11,25 @@ from alembic import op
 revision = "0003"
 down_revision = "0002"
 
-_TABLES = ("allowances", "calls", "data_keys", "manifests", "provider_keys", "usage")
+_GUARD = """
+DO $do$
+DECLARE
+    guarded text;
+BEGIN
+    FOREACH guarded IN ARRAY
+        ARRAY['allowances', 'calls', 'data_keys', 'manifests', 'provider_keys', 'usage']
+    LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', guarded);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', guarded);  -- for its owner too
+        EXECUTE format($policy$
+            CREATE POLICY one_workspace ON %I USING (
+                coalesce(current_setting('assay.workspace', true), '')
+                IN ('', encode(workspace_id, 'hex')))
+        $policy$, guarded);
+    END LOOP;
+END
+$do$
+"""
 
 
 def upgrade() -> None:
@@ -19,13 +37,5 @@ def upgrade() -> None:
 
     Every statement has its own `WHERE`. This is the second net, for the day when one is forgotten.
     """
-    if op.get_bind().dialect.name != "postgresql":
-        return
-    for table in _TABLES:
-        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")  # for its owner too
-        op.execute(
-            f"CREATE POLICY one_workspace ON {table} USING ("
-            "coalesce(current_setting('assay.workspace', true), '') "
-            "IN ('', encode(workspace_id, 'hex')))"
-        )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(_GUARD)
