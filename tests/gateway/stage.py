@@ -165,7 +165,7 @@ async def open_stage(
     chosen = Settings(
         home=home,
         master_key_file=master,
-        allow_origins=(fake.origin,),
+        allow_origins=settings.pop("allow_origins", (fake.origin,)),
         hub=HubSettings(api_url=fake_hub.api_url, **settings.pop("hub", {})),
         limits=LimitSettings(**(limits or {})),
         **settings,

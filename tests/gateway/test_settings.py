@@ -80,7 +80,7 @@ def test_every_setting_has_a_flag() -> None:
         ("[limits]\nunpriced_call = nan", "above 0"),
         ("[limits]\nunpriced_call = inf", "above 0"),
         ("[limits]\nstreams = true", "must be int"),
-        ("[hub]\ncache_seconds = 61", "at most 60"),
+        ("[hub]\ncache_seconds = 46", "at most 45"),
         ('[hub]\npublic_url = "hub.example"', "scheme and host alone"),
         ('[hub]\npublic_url = "https://hub.example/jupyter"', "scheme and host alone"),
         ("[teams]\nphysics = 3", "table of texts"),

@@ -12,13 +12,18 @@ from tests.kernel.replies import critique
 
 
 @pytest.fixture(scope="session")
-def hub() -> Iterator[Hub]:
-    """A real hub with its proxy, the gateway, and three people; one for all tests."""
+def root() -> None:
+    """The right to start programs as other users."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         sentence = "These tests keep system users apart, which takes root."
         if os.environ.get("CI"):
             pytest.fail(sentence)
         pytest.skip(sentence)
+
+
+@pytest.fixture(scope="session")
+def hub(root: None) -> Iterator[Hub]:
+    """A real hub with its proxy, the gateway, and three people; one for all tests."""
     with FakeProviders() as fake, running_hub(fake) as running:
         yield running
 

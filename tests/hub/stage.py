@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import pwd
 import re
 import secrets
 import shutil
@@ -66,12 +67,15 @@ c.JupyterHub.services = [{"name": "tests", "api_token": e["STAGE_ADMIN"]}]
 c.JupyterHub.load_roles = [
     {"name": "tests", "services": ["tests"], "scopes": ["admin:users", "admin:servers", "admin:groups", "access:servers", "tokens"]},
 ]
+managed = bool(e.get("STAGE_MANAGED"))
 configure_hub(
     c,
     url=f"http://127.0.0.1:{e['STAGE_GATEWAY']}",
     teams={"physics": "physics-lab", "history": "history-lab"},
-    managed=False,
-    api_token=e["STAGE_SERVICE_TOKEN"],
+    managed=managed,
+    user=e["STAGE_MANAGED"] if managed else None,
+    config=e["STAGE_DIR"] + "/gateway/gateway.toml" if managed else None,
+    api_token=None if managed else e["STAGE_SERVICE_TOKEN"],
 )
 """
 
@@ -263,8 +267,8 @@ class Ran:
 
 
 @contextmanager
-def running_hub(fake: FakeProviders) -> Iterator[Hub]:
-    """Run all of it."""
+def running_hub(fake: FakeProviders, *, managed: bool = False) -> Iterator[Hub]:
+    """Run all of it; the gateway by itself, or started by the hub."""
     directory = Path(tempfile.mkdtemp(prefix="hub"))
     directory.chmod(0o711)
     public, hub_port, proxy, gateway = _free_ports(4)
@@ -313,10 +317,15 @@ def running_hub(fake: FakeProviders) -> Iterator[Hub]:
         gateway,
     )
     try:
+        if managed:
+            environment["STAGE_MANAGED"] = pwd.getpwuid(GATEWAY_UID).pw_name
+            write_gateway_config(hub)
+        else:
+            write_gateway_config(hub, hub_port, tokens["STAGE_SERVICE_TOKEN"])
         command = [python, "-m", "jupyterhub", "-f", str(directory / "jupyterhub_config.py")]
         _start(hub, "hub", command, environment)
-        write_gateway_config(hub, hub_port, tokens["STAGE_SERVICE_TOKEN"])
-        start_gateway(hub)
+        if not managed:
+            start_gateway(hub)
         wait_until(lambda: _answers(hub.admin, "/hub/api/"), 60, lambda: hub.log("hub"))
         wait_until(
             lambda: _answers(hub.admin, f"{PREFIX}health"),
@@ -331,17 +340,12 @@ def running_hub(fake: FakeProviders) -> Iterator[Hub]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def write_gateway_config(hub: Hub, hub_port: int, token: str) -> None:
+def write_gateway_config(hub: Hub, hub_port: int = 0, token: str = "") -> None:
+    """Write the gateway's configuration; one that the hub starts is told the rest by the hub."""
     home = hub.gateway_home
     home.mkdir(mode=0o700)
-    (home / "hub.token").write_text(token)
-    (home / "hub.token").chmod(0o600)
-    (home / "gateway.toml").write_text(
-        f"""
+    by_itself = f"""
 listen = "127.0.0.1:{hub.gateway_port}"
-home = "{home}/vault"
-master_key_file = "{home}/vault/master.key"
-allow_origins = ["{hub.fake.origin}"]
 
 [teams]
 physics = "physics-lab"
@@ -353,7 +357,16 @@ api_token_file = "{home}/hub.token"
 public_url = "{hub.public}"
 cache_seconds = 2.0
 """
+    (home / "gateway.toml").write_text(
+        f"""
+home = "{home}/vault"
+master_key_file = "{home}/vault/master.key"
+allow_origins = ["{hub.fake.origin}"]
+{by_itself if hub_port else ""}
+"""
     )
+    (home / "hub.token").write_text(token)
+    (home / "hub.token").chmod(0o600)
     for path in (home, *home.iterdir()):
         os.chown(path, GATEWAY_UID, GATEWAY_UID)
 

@@ -11,7 +11,7 @@ from assay_nb.engine.backing import Backing
 from assay_nb.engine.call import Call
 from assay_nb.engine.local import LocalEngine, Plan
 from assay_nb.errors import PermissionDenied
-from assay_nb.gateway.egress import make_vet
+from assay_nb.gateway.egress import HubEgress
 from assay_nb.gateway.settings import Settings
 from assay_nb.instruments.base import Instrument
 from assay_nb.providers.origins import OperatorPolicy, check_destination
@@ -68,12 +68,12 @@ class GatewayBacking(Backing):
     @cached_property
     def egress(self) -> Egress:
         settings = self.settings
-        return Egress(
+        return HubEgress(
+            self.policy,
             proxy=settings.proxy,
             no_proxy=settings.no_proxy,
             ca_file=settings.ca_file,
             limits=Limits(total=settings.limits.call_seconds),
-            vet=make_vet(self.policy),
         )
 
     async def aclose(self) -> None:

@@ -6,10 +6,13 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import httpx2
 
 from assay_nb.errors import EndpointRefused, ProviderUnavailable
-from assay_nb.providers.origins import Policy, vet_addresses
-from assay_nb.providers.transport import Vet
+from assay_nb.providers.origins import Policy, check_destination, vet_addresses
+from assay_nb.providers.transport import Egress, Exchange, Vet
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -26,12 +29,27 @@ async def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+class HubEgress(Egress):
+    """The way out of a gateway: the operator's policy is asked before every request.
+
+    A key that was saved before the list of origins became shorter is no longer sent, also where a proxy
+    resolves the name and nobody here sees its addresses.
+    """
+
+    def __init__(self, policy: Policy, *, vet: Vet | None = None, **options: Any) -> None:
+        super().__init__(vet=vet or make_vet(policy), **options)
+        self._policy = policy
+
+    async def addresses(self, url: httpx2.URL, exchange: Exchange) -> Sequence[str | None]:
+        check_destination(exchange.destination, self._policy)
+        return await super().addresses(url, exchange)
+
+
 def make_vet(policy: Policy, resolve: Resolve = resolve) -> Vet:
     """Return what `Egress` asks before each connection.
 
-    The policy is asked about the origin too: a key that was saved before the operator's list became
-    shorter is no longer sent. A single bad address among good ones refuses the host, since a second
-    look-up could pick it.
+    The policy is asked about the origin too. A single bad address among good ones refuses the host,
+    since a second look-up could pick it.
     """
 
     async def vet(host: str, port: int) -> Sequence[str]:

@@ -52,7 +52,7 @@ def configure_hub(
     scope = f"access:services!service={name}"
     service: dict[str, Any] = {"name": name, "url": url, "oauth_no_confirm": True}
     if managed:
-        service |= {"command": _command(teams, config), "environment": {"ASSAY_NB_MANAGED": "1"}}
+        service["command"] = _command(teams, config)
         if user:
             service["user"] = user
     elif not api_token:

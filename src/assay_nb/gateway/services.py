@@ -138,7 +138,7 @@ def make_services(
     async def joined(person: Person) -> None:
         await run_sync(_sync_groups, backing, settings.teams, person)
 
-    fresh = min(settings.hub.cache_seconds, 60.0)
+    fresh = settings.hub.cache_seconds
     return Services(
         settings=settings,
         backing=backing,

@@ -57,7 +57,8 @@ class HubSettings:
         public_url: The hub's public address, such as `https://hub.example.org`. Browsers' requests must
             come from there; without it, from the host that they name.
         ca_file: Certificate authorities for `api_url`, as a PEM file.
-        cache_seconds: Seconds that the hub's answer about a person is good for, at most 60.
+        cache_seconds: Seconds that the hub's answer about a person is good for, at most 45: whoever is
+            taken out is to be out within a minute, with all that runs.
     """
 
     api_url: str = ""
@@ -316,8 +317,8 @@ def _check(settings: Settings) -> None:
         value = getattr(settings.limits, one.name)
         if not value > 0 or value != value or value == float("inf"):
             raise WrongUsage(f"limits.{one.name} must be a number above 0.")
-    if not 0 < settings.hub.cache_seconds <= 60:
-        raise WrongUsage("hub.cache_seconds must be above 0 and at most 60.")
+    if not 0 < settings.hub.cache_seconds <= 45:
+        raise WrongUsage("hub.cache_seconds must be above 0 and at most 45.")
     _check_origins(settings)
 
 
