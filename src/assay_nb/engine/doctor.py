@@ -6,10 +6,13 @@ It reads and never repairs. What it says of protection is the same promise that 
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timezone
+from pathlib import Path
 
 from assay_nb import config
 from assay_nb.engine.backing import Backing
@@ -59,6 +62,7 @@ def examine(backing: Backing) -> list[Finding]:
         _vault,
         _environment,
         _egress,
+        _connections,
         _models,
     ):
         found += _guarded(look, backing)
@@ -117,6 +121,39 @@ def _database(backing: Backing) -> Iterator[Finding]:
     yield Finding(
         level="ok", subject="database", text=f"{database.name} is private and up to date."
     )
+    if others := _holders(database.path):
+        yield Finding(
+            level="info", subject="database", text=f"It is open in {', '.join(others)} as well."
+        )
+
+
+def _holders(path: Path | None) -> list[str]:
+    """Return the other processes that have a file open, by name and number, as far as one may look."""
+    proc = Path("/proc")
+    if path is None or not proc.is_dir():
+        return []
+    others = [p for p in proc.iterdir() if p.name.isdigit() and p.name != str(os.getpid())]
+    return sorted(_process_name(other) for other in others if _has_open(other, path))
+
+
+def _has_open(process: Path, path: Path) -> bool:
+    try:
+        return any(_target(link) == path for link in (process / "fd").iterdir())
+    except OSError:  # it ended, or belongs to somebody else
+        return False
+
+
+def _target(link: Path) -> Path | None:
+    try:
+        return link.readlink()
+    except OSError:
+        return None
+
+
+def _process_name(process: Path) -> str:
+    with suppress(OSError):
+        return f"{(process / 'comm').read_text().strip()} ({process.name})"
+    return f"process {process.name}"
 
 
 def _master_key(backing: Backing) -> Iterator[Finding]:
@@ -169,6 +206,26 @@ def _egress(backing: Backing) -> Iterator[Finding]:
             level="info",
             subject="certificates",
             text=f"{settings.ca_file} is trusted in place of the system's authorities.",
+        )
+
+
+def _connections(backing: Backing) -> Iterator[Finding]:
+    """Try each endpoint that a key of ours opens for; one that was edited is proven wrong, and left alone."""
+    from assay_nb.engine.local import is_practice
+    from assay_nb.engine.reach import find_obstacle
+
+    destinations = {
+        key.destination.origin: key.destination
+        for workspace in backing.workspaces.list(config.LOCAL_USER)
+        for key in backing.vault.list_keys(workspace.id)
+        if key.state == "ready" and not is_practice(key.destination)
+    }
+    for origin, destination in sorted(destinations.items()):
+        obstacle = find_obstacle(destination, backing.egress, backing.config)
+        yield Finding(
+            level="warning" if obstacle else "ok",
+            subject="connection",
+            text=f"{origin} {obstacle or 'can be reached. No key was sent.'}",
         )
 
 
