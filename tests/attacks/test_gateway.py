@@ -407,18 +407,19 @@ async def test_a085_a_silent_hub_is_a_503_and_not_an_anonymous_welcome(stage: St
 # --- money
 
 
-async def test_a088_one_idempotency_key_is_one_demo_call(stage: Stage) -> None:
+async def test_a088_one_idempotency_key_is_one_demo_call(make_stage: Any) -> None:
     """The same key 50 times at once → one call at the provider, one spent; the others are told."""
+    stage: Stage = await make_stage(limits={"calls_at_once": 50})
     await store_platform_key(stage)
     token = stage.token("ada")
     stage.fake.answers(critique())
     body = {"prompt": PROMPT, "idempotency_key": "cell-1"}
 
-    asking = [stage.ask("POST", RUN.format("-"), token, body=body) for _ in range(8)]
+    asking = [stage.ask("POST", RUN.format("-"), token, body=body) for _ in range(50)]
     answers = await asyncio.gather(*asking)
 
     assert len(stage.fake.calls) == 1
-    assert sorted(status for status, _ in answers) == [200, *[400] * 7]
+    assert sorted(status for status, _ in answers) == [200, *[400] * 49]
     assert await run_sync(stage.services.backing.budget.left, "ada") == 6
 
 
