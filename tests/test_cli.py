@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -372,3 +373,19 @@ def test_help_loads_no_sdk_and_no_database() -> None:
 
     heavy = {"anthropic", "openai", "google.genai", "sqlalchemy", "httpx2", "keyring", "IPython"}
     assert heavy.isdisjoint(eval(done.stderr))
+
+
+def test_control_c_ends_a_command_at_once_and_quietly(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(home / "vault"))
+    with open_stage(home / "vault") as stage:
+        stage.fake.answers("x", fault="stall_headers")
+        command = [sys.executable, "-m", "assay_nb.cli", "keys", "test", "openai"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            assert stage.fake.arrived.wait(30)
+            child.send_signal(signal.SIGINT)
+            _, err = child.communicate(timeout=30)
+
+        assert (child.returncode, err) == (130, b"assay-nb: stopped.\n")
+        assert stage.fake.calls[0].closed.wait(5)
