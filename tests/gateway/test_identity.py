@@ -106,6 +106,34 @@ async def test_a_revoked_token_is_out_when_the_hub_says_so_also_while_it_was_kno
         await identity.identify("t")
 
 
+async def test_made_up_tokens_do_not_stand_in_the_way_of_a_person_who_is_known(
+    clock: list[float],
+) -> None:
+    asked: list[str] = []
+    answered = asyncio.Event()
+
+    async def ask(token: str) -> Mapping[str, Any] | None:
+        asked.append(token)
+        if token.startswith("made-up"):
+            await answered.wait()
+            return None
+        return model()
+
+    identity = Identity(ask, clock=lambda: clock[0])
+    await identity.identify("t")
+    flood = [asyncio.create_task(identity.identify(f"made-up-{n}")) for n in range(200)]
+    await asyncio.sleep(0.01)
+    clock[0] = 31.0
+
+    assert (await identity.identify("t")).name == "ada"
+
+    assert len(asked) == 1 + 16 + 1, "the hub is asked about a few strangers at a time"
+    answered.set()
+    assert {type(one) for one in await asyncio.gather(*flood, return_exceptions=True)} == {
+        NotSignedIn
+    }
+
+
 @pytest.mark.parametrize(
     "scopes", [[], ["access:services!service=assay2"], ["access:servers"], ["inherit"], None]
 )

@@ -31,6 +31,7 @@ from assay_nb.gateway.sessions import XSRF_FIELD, XSRF_HEADER, check_origin, che
 WATCH_SECONDS = 10.0
 """How often running calls are looked at: with the hub's answer, at most 40 seconds old, within a minute."""
 
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _ROUTE = web.RequestKey("route", Route)
 _CALLER = web.RequestKey("caller", Caller)
@@ -201,7 +202,7 @@ def _translate(error: web.HTTPException) -> tuple[web.Response, str]:
 def _note(services: Services, request: web.Request, status: int, code: str, seconds: float) -> None:
     route, caller = request.get(_ROUTE), request.get(_CALLER)
     name = route.path if route else "(none)"
-    method = request.method if route else "(any)"
+    method = request.method if route and request.method in _METHODS else "(other)"
     services.metrics.requests.labels(name, method, str(status)).inc()
     services.metrics.seconds.labels(name).observe(seconds)
     if status == 401:

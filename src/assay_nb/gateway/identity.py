@@ -13,6 +13,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
@@ -23,6 +24,7 @@ from assay_nb.gateway.answers import HubUnavailable, NotSignedIn
 
 _REMEMBERED = 20_000
 _LONGEST_TOKEN = 512
+_STRANGERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class Identity:
         self._clock = clock
         self._salt = os.urandom(32)
         self._known: OrderedDict[bytes, _Remembered] = OrderedDict()
+        # Somebody who makes tokens up is not to stand in the way of those who have one.
+        self._strangers = asyncio.Semaphore(_STRANGERS)
         self._asking: dict[bytes, asyncio.Task[Person | None]] = {}
 
     async def identify(self, token: str) -> Person:
@@ -143,7 +147,9 @@ class Identity:
 
     async def _learn(self, digest: bytes, token: str) -> Person | None:
         asked_at = self._clock()
-        model = await self._ask(token)
+        known = self._known.get(digest)
+        async with nullcontext() if known and known.person else self._strangers:
+            model = await self._ask(token)
         person = None if model is None else _read_person(model)
         if person is not None and self._joined is not None and self._scope_held(person):
             await self._joined(person)

@@ -33,11 +33,11 @@ async def run_instrument(incoming: Incoming) -> web.StreamResponse:
     last event.
     """
     services, caller = incoming.services, incoming.caller
-    call = await _read_call(incoming)
-    workspace_id = await services.find_workspace_id(caller.user, call.workspace)
-    call = replace(call, workspace=workspace_id.hex())
     stream = _EventStream(incoming.request)
     with services.limiter.slot(caller.user), services.metrics.running.track_inprogress():
+        call = await _read_call(incoming)
+        workspace_id = await services.find_workspace_id(caller.user, call.workspace)
+        call = replace(call, workspace=workspace_id.hex())
         with services.running.hold(caller, workspace_id) as held:
             await _relay(incoming, call, stream)
         if held.ended_by is not None:

@@ -7,11 +7,14 @@ prompt, key, token or error text of somebody else's can come into the log by way
 from __future__ import annotations
 
 import json
+import queue
 import sys
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 Write = Callable[[str], Any]
 
@@ -74,6 +77,13 @@ class TokensRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class LinesDropped:
+    """So many lines were not written, since they came faster than they could be."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class WentWrong:
     """An error of our own: its kind and where it was raised, and the number that the caller was told."""
 
@@ -83,10 +93,19 @@ class WentWrong:
 
 
 LogEvent: TypeAlias = (
-    GatewayStarted | GatewayStopped | Answered | Changed | CallsEnded | TokensRefused | WentWrong
+    GatewayStarted
+    | GatewayStopped
+    | Answered
+    | Changed
+    | CallsEnded
+    | TokensRefused
+    | LinesDropped
+    | WentWrong
 )
 
 _REFUSALS_EVERY = 60.0
+_WAITING = 10_000
+_PATIENCE = 2.0
 
 
 class Log:
@@ -97,15 +116,18 @@ class Log:
     """
 
     def __init__(self, write: Write | None = None) -> None:
-        self._write = write or _to_stderr
+        self._stderr = _Stderr() if write is None else None
+        self._write: Write = self._stderr.put if self._stderr else cast("Write", write)
         self._refused = 0
         self._told = -_REFUSALS_EVERY
 
     def __call__(self, event: LogEvent) -> None:
-        fields: dict[str, Any] = {"at": round(time.time(), 3), "event": type(event).__name__}
-        for name in event.__slots__:
-            fields[name] = getattr(event, name)
-        self._write(json.dumps(fields, ensure_ascii=True))
+        self._write(_encode(event))
+
+    def close(self) -> None:
+        """Write what is still waiting."""
+        if self._stderr is not None:
+            self._stderr.close()
 
     def count_refusal(self) -> None:
         """Note a request whose token the hub does not know."""
@@ -116,5 +138,43 @@ class Log:
             self._refused = 0
 
 
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+class _Stderr:
+    """Writes lines from a thread of its own: a reader that is slow holds up no stream."""
+
+    def __init__(self) -> None:
+        self._lines: queue.Queue[str | None] = queue.Queue(_WAITING)
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._run, name="assay_nb log", daemon=True)
+        self._thread.start()
+
+    def put(self, line: str) -> None:
+        """Have a line written, unless too many wait already."""
+        try:
+            self._lines.put_nowait(line)
+        except queue.Full:
+            self._dropped += 1
+
+    def close(self) -> None:
+        """Wait until what was put is written, but no longer than two seconds on either side."""
+        with suppress(queue.Full):
+            self._lines.put(None, timeout=_PATIENCE)
+        self._thread.join(_PATIENCE)
+
+    def _run(self) -> None:
+        while (line := self._lines.get()) is not None:
+            self._say(line)
+            if self._dropped:
+                dropped, self._dropped = self._dropped, 0
+                self._say(_encode(LinesDropped(dropped)))
+
+    def _say(self, line: str) -> None:
+        with suppress(OSError, ValueError):  # nobody reads any more, which ends no call
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+
+
+def _encode(event: LogEvent) -> str:
+    fields: dict[str, Any] = {"at": round(time.time(), 3), "event": type(event).__name__}
+    for name in event.__slots__:
+        fields[name] = getattr(event, name)
+    return json.dumps(fields, ensure_ascii=True)

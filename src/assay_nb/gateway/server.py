@@ -63,6 +63,7 @@ async def _serve(settings: Settings, api_token: str) -> None:
         await stop.wait()
         ended = await _finish(services, runner)
         services.log(GatewayStopped(round(time.monotonic() - began, 1), ended))
+        services.log.close()
 
 
 async def start(services: Services) -> web.AppRunner:
@@ -101,7 +102,7 @@ def open_hub_session(hub: HubSettings) -> aiohttp.ClientSession:
     if hub.ca_file is not None:
         verify = make_tls_context(str(hub.ca_file))
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=32, ssl=verify),
+        connector=aiohttp.TCPConnector(limit=64, ssl=verify),
         timeout=aiohttp.ClientTimeout(total=_HUB_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
