@@ -26,7 +26,8 @@ STAMP = "made-by-run.json"
 PIP = "pip>=25.1"  # the first that reads dependency groups
 OFFLINE = ("Retrying (Retry(", "name resolution", "Network is unreachable", "ProxyError")
 
-SYSTEM_TOOLS = {  # a program that some tests need: the Debian package that has it
+SYSTEM_TOOLS = {  # a program that some tests need: the Debian packages that have it
+    "cc": "gcc libc6-dev",
     "chromium": "chromium",
     "dbus-run-session": "dbus",
     "gnome-keyring-daemon": "gnome-keyring",
@@ -338,7 +339,9 @@ def install_system_tools() -> None:
 
     Without them those tests are skipped with a reason, or fail when CI is set.
     """
-    missing = sorted({SYSTEM_TOOLS[name] for name in SYSTEM_TOOLS if not has_tool(name)})
+    missing = sorted(
+        " ".join(SYSTEM_TOOLS[name] for name in SYSTEM_TOOLS if not has_tool(name)).split()
+    )
     if missing and not apt_install(*missing):
         print(f"Not installed, so some tests cannot run: {', '.join(missing)}.", flush=True)
 

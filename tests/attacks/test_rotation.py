@@ -24,6 +24,7 @@ from assay_nb.vault.keystores.key_file import KeyFile
 from assay_nb.vault.keystores.os_keyring import OsKeyring
 from assay_nb.vault.vault import Vault
 from tests.fakes.keyrings import MemoryKeyring, name_of
+from tests.tools import require_tool
 from tests.vault.builders import ANTHROPIC, OPENAI, RESEARCH, SUPPORT, House
 
 ROOT = Path(__file__).parents[2]
@@ -48,8 +49,13 @@ def assert_all_open(house: House) -> None:
 
 
 def killed_at_every_point(change: str, directory: Path) -> list[dict[str, Any]]:
+    return run_apart("tests.vault.killing", change, directory)
+
+
+def run_apart(program: str, change: str, directory: Path) -> list[dict[str, Any]]:
+    """Run a program of the tests' that forks."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.vault.killing", change, str(directory)],
+        [sys.executable, "-m", program, change, str(directory)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
         capture_output=True,
@@ -116,6 +122,41 @@ def test_a096_killed_change_is_whole_or_not_made(
     assert_nothing_is_lost(results, points=points, may_be=may_be)
 
 
+# --- power cuts -------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="syncs are recorded the way that Linux allows")
+@pytest.mark.parametrize(
+    ("change", "before", "after"),
+    [
+        ("first save", None, "the-old-key"),
+        ("replace", "the-old-key", "the-new-key"),
+        ("rotate", "the-old-key", "the-old-key"),
+    ],
+)
+def test_a102_power_cut_leaves_the_change_made_or_not_made(
+    tmp_path: Path, change: str, before: str | None, after: str
+) -> None:
+    """Drop or tear what was not synced, at every sync of a change → as after a kill; made once it returned."""
+    require_tool("cc")
+    results = run_apart("tests.vault.power", change, tmp_path)
+
+    whole, cuts = results[0]["after"], results[1:]
+    assert whole["opened"]["research anthropic"] == after
+    assert len(cuts) >= 40, "the recorder saw the syncs"
+    for cut in cuts:
+        opened = cut["after"]["opened"]
+        at_stake = opened.pop("research anthropic", None)
+        assert cut["after"]["state"] in {"open", "empty"}, cut
+        assert at_stake in ({after} if cut["last"] else {before, after}), cut
+        assert set(opened.values()) <= {"the-old-key"}, cut
+        assert len(opened) == (0 if change == "first save" else 5), cut
+        assert cut["again"] == 0, cut
+        assert cut["finally"]["opened"] == whole["opened"], cut
+        assert cut["finally"]["masters"].count("active") == 1, cut
+
+
 # --- at once ----------------------------------------------------------------------------------------
 
 
@@ -154,6 +195,7 @@ def test_a097_two_rotations_at_once_leave_one_active_master_key(
 OPENER = """
 import sys
 from pathlib import Path
+from tests.tools import require_tool
 from tests.vault.builders import RESEARCH, House
 house = House(Path(sys.argv[1]))
 print("ready", flush=True)

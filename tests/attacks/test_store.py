@@ -23,6 +23,7 @@ from assay_nb.store.database import Database
 from assay_nb.store.tables import metadata
 from assay_nb.workspaces.budget import DemoBudget
 from tests.fakes.postgres import postgres_server, postgres_url
+from tests.tools import require_tool
 
 __all__ = ["postgres_server", "postgres_url"]
 
@@ -502,10 +503,10 @@ int fdatasync(int fd) { return fsync(fd); }
 """
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="fsync is broken the way that Linux allows")
 def test_a098_disk_that_cannot_sync_leaves_the_old_state(vault_file: Path, tmp_path: Path):
     """EIO from fsync → `the disk reports an error`, and the change is not there."""
-    if shutil.which("cc") is None or sys.platform != "linux":
-        pytest.skip("needs a C compiler to break fsync with")
+    require_tool("cc")
     (tmp_path / "broken.c").write_text(_BROKEN_FSYNC)
     library = tmp_path / "broken.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "broken.c"], check=True)
