@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -90,6 +91,16 @@ def blocked_calls() -> list[str]:
     return _blocked
 
 
+# --- signals ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """Have Ctrl-C reach what we start, also where a shell began us in the background and ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 # --- the environment --------------------------------------------------------------------------------
 
 
@@ -161,6 +172,7 @@ def canary() -> dict[str, str]:
 # --- where tests run --------------------------------------------------------------------------------
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a browser in Lab, and keep on one worker what shares a hub or a system user.
 

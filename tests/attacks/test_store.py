@@ -521,7 +521,7 @@ def test_a098_disk_that_cannot_sync_leaves_the_old_state(vault_file: Path, tmp_p
         with database.write() as connection:
             connection.exec_driver_sql("INSERT INTO preferences VALUES ('me', 'after', 'z')")
     except StoreUnavailable as error:
-        print(error)
+        print(error, flush=True)
     os._exit(0)
     """
     outcome = subprocess.run(

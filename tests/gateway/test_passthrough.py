@@ -686,6 +686,7 @@ async def allow(member: Member, **allowance: int) -> None:
     await run_sync(
         allowances.set, bytes.fromhex(member.workspace), Allowance(EVERYBODY, **allowance)
     )
+    await asyncio.sleep(0.05)  # a gateway notices what another process wrote within milliseconds
 
 
 async def test_calls_end_where_an_admin_has_set_it(

@@ -57,6 +57,7 @@ c.DummyAuthenticator.password = e["STAGE_PASSWORD"]
 c.Authenticator.admin_users = {"dora"}
 c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = e["STAGE_HOMES"]
+c.Spawner.start_timeout = c.Spawner.http_timeout = 120
 c.Spawner.cmd = [e["STAGE_PYTHON"], e["STAGE_AS_USER"]]
 c.Spawner.env_keep = ["PATH", "PYTHONPATH", "JUPYTER_PATH", "STAGE_HOMES", "LANG"]
 c.JupyterHub.load_groups = {
@@ -114,15 +115,28 @@ class Hub:
         return browser
 
     def start_server(self, user: str) -> None:
-        """Start a person's notebook server and wait until it is there."""
+        """Start a person's notebook server and wait until it is there.
+
+        The hub chooses a port for it that may be taken by the time it listens, so once more is fair.
+        """
         self.admin.post(f"/hub/api/users/{user}")
-        self.admin.post(f"/hub/api/users/{user}/server")
+        for _ in range(3):
+            self.admin.post(f"/hub/api/users/{user}/server")
+            wait_until(
+                lambda: not self._server(user).get("pending"), 150, lambda: self._story(user)
+            )
+            if self._server(user).get("ready"):
+                return
+        raise AssertionError(self._story(user))
 
-        def ready() -> bool:
-            servers = self.admin.get(f"/hub/api/users/{user}").json().get("servers", {})
-            return bool(servers.get("", {}).get("ready"))
+    def _server(self, user: str) -> dict[str, Any]:
+        servers = self.admin.get(f"/hub/api/users/{user}").json().get("servers", {})
+        return servers.get("", {})
 
-        wait_until(ready, 60, lambda: self.log("hub"))
+    def _story(self, user: str) -> str:
+        """Return the hub's log without our own questions."""
+        lines = self.log("hub").splitlines()
+        return "\n".join(line for line in lines if f"GET /hub/api/users/{user} " not in line)
 
     @contextmanager
     def kernel(self, user: str) -> Iterator[Kernel]:
@@ -406,16 +420,13 @@ def find_proxy() -> Path:
         _CACHE / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
     )
     if not program.exists():
+        _CACHE.mkdir(parents=True, exist_ok=True)
+        (_CACHE / "package.json").write_text("{}")
         command = [
-            require_tool("npm"),
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--prefix",
-            str(_CACHE),
-            "configurable-http-proxy",
-        ]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            require_tool("npm"), "install", "--no-audit", "--no-fund", "configurable-http-proxy",
+        ]  # fmt: skip
+        done = subprocess.run(command, cwd=_CACHE, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
     return program
 
 
