@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from assay_nb.instruments.base import Provenance
 from assay_nb.instruments.catalog import INSTRUMENTS
 from assay_nb.instruments.critique import SCHEMA, SYSTEM, Critique
 from assay_nb.instruments.fencing import parse_fence
+from assay_nb.instruments.findings import make_item
 from assay_nb.instruments.intake import LARGEST_PROMPT
 from assay_nb.instruments.rubric import DIMENSIONS
 from assay_nb.messages import Reply, Usage
@@ -437,6 +439,13 @@ def test_json_has_the_same_bytes_every_time():
     first, second = (json.dumps(critique(make_finding()).to_dict()) for _ in range(2))
 
     assert first == second
+
+
+def test_what_a_probe_has_shown_is_at_the_finding():
+    (finding,) = critique(make_finding()).findings
+
+    assert "confirmed" not in str(make_item(finding))
+    assert "confirmed" in str(make_item(replace(finding, status="confirmed")).badges)
 
 
 def test_document_marks_the_words_and_tells_tokens_and_cost():

@@ -20,6 +20,12 @@ FindingKind = Literal["present", "absent", "conflict"]
 FINDING_KINDS: tuple[FindingKind, ...] = ("present", "absent", "conflict")
 Operation = Literal["replace", "insert_after", "delete"]
 OPERATIONS: tuple[Operation, ...] = ("replace", "insert_after", "delete")
+ProbeStatus = Literal["confirmed", "refuted", "untested"]
+PROBE_TONES: dict[ProbeStatus, Tone] = {
+    "confirmed": "bad",
+    "refuted": "good",
+    "untested": "neutral",
+}
 TONES: dict[str, Tone] = {"blocker": "bad", "major": "bad", "minor": "warning", "nit": "neutral"}
 
 
@@ -70,7 +76,7 @@ class Finding:
     probe: Probe | None = None
     support: str = "1/1"
     origin: Literal["model", "lint"] = "model"
-    status: Literal["confirmed", "refuted", "untested"] = "untested"
+    status: ProbeStatus = "untested"
 
     @property
     def agreed(self) -> bool:
@@ -201,6 +207,8 @@ def make_item(finding: Finding) -> Item:
         badges.append(Badge(f"in {finding.support} runs", "neutral"))
     if finding.origin == "lint":
         badges.append(Badge("lint", "info"))
+    if finding.status != "untested":
+        badges.append(Badge(finding.status, PROBE_TONES[finding.status]))
     return Item(finding.id.removeprefix("f"), [finding.problem], badges, list(_find_lines(finding)))
 
 

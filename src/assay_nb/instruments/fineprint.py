@@ -24,7 +24,7 @@ def make_notices(provenance: Provenance) -> list[Callout]:
         notices.append(
             Callout(
                 "info",
-                ["Practice provider: this reply comes from the lint rules, not from a model."],
+                ["Practice provider: this reply comes from fixed rules, not from a model."],
             )
         )
     if provenance.stopped:

@@ -9,21 +9,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from assay_nb.instruments.critique import Critique
-from assay_nb.instruments.findings import Finding
+from assay_nb.instruments.findings import PROBE_TONES, Finding, ProbeStatus
 from assay_nb.measurement.answers import Job
 from assay_nb.measurement.bench import Bench, Task
 from assay_nb.measurement.judging import judge_job
 from assay_nb.measurement.progress import Progress
 from assay_nb.measurement.rows import find_names
 from assay_nb.measurement.target import Target, find_judge, find_target
-from assay_nb.render.document import Badge, Block, Document, FinePrint, Heading, Item, Items, Tone
+from assay_nb.render.document import Badge, Block, Document, FinePrint, Heading, Item, Items
 from assay_nb.text.templates import fill
-
-Status = Literal["confirmed", "refuted", "untested"]
-_TONES: Mapping[Status, Tone] = {"confirmed": "bad", "refuted": "good", "untested": "neutral"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,7 +49,7 @@ class Probing:
         self._critique = critique
         self._workspace, self._model, self._judge_model = workspace, model, judge_model
         self._outputs: dict[str, str] = {}
-        self._statuses: dict[str, Status] = {}
+        self._statuses: dict[str, ProbeStatus] = {}
 
     async def stream(self) -> AsyncIterator[Progress]:
         """Run the probes, on the background loop, and yield how far it is."""
@@ -149,5 +146,5 @@ def _describe(findings: Sequence[Finding]) -> Iterator[Block]:
 
 def _make_item(finding: Finding) -> Item:
     predicted = finding.probe.predict if finding.probe else "There is no probe that could be run."
-    badge = Badge(finding.status, _TONES[finding.status])
+    badge = Badge(finding.status, PROBE_TONES[finding.status])
     return Item(finding.id.removeprefix("f"), [predicted], [badge])

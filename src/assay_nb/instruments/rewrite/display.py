@@ -69,7 +69,7 @@ def _describe_verdict(result: Rewrite) -> Iterator[Block]:
         yield Heading("Failed checks", 2)
         yield Items([Item(b.check, [_sentence(b)], [Badge("error", "bad")]) for b in errors])
     else:
-        yield Paragraph([Badge("checks passed", "good"), f" {_compare_lengths(result)}"])
+        yield Paragraph([Badge("checks passed", "good"), f" · {_compare_lengths(result)}"])
     remarks = [breach for breach in result.breaches if breach.level == "warning"]
     if remarks:
         yield Items([Item(b.check, [_sentence(b)], [Badge("note", "warning")]) for b in remarks])
