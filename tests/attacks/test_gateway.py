@@ -7,6 +7,7 @@ import io
 import json
 import time
 import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -41,6 +42,14 @@ async def make_team(stage: Stage, owner: str = "olga", *members: str, name: str 
         return made.id.hex()
 
     return await run_sync(make)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if is_so():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("It never became so.")
 
 
 async def store_platform_key(stage: Stage) -> str:
@@ -407,20 +416,74 @@ async def test_a085_a_silent_hub_is_a_503_and_not_an_anonymous_welcome(stage: St
 # --- money
 
 
-async def test_a088_one_idempotency_key_is_one_demo_call(make_stage: Any) -> None:
-    """The same key 50 times at once → one call at the provider, one spent; the others are told."""
+@pytest.mark.parametrize("funding", ["demo", "own key"])
+async def test_a088_fifty_calls_with_one_idempotency_key_are_one_call(
+    make_stage: Any, funding: str
+) -> None:
+    """The same key 50 times at once, and once more after → one call at the provider, 51 equal answers."""
     stage: Stage = await make_stage(limits={"calls_at_once": 50})
+    ada = await stage.kernel("ada", key="anthropic" if funding == "own key" else None)
     await store_platform_key(stage)
     token = stage.token("ada")
-    stage.fake.answers(critique())
+    stage.fake.answers(critique(), delay=0.2)
     body = {"prompt": PROMPT, "idempotency_key": "cell-1"}
 
     asking = [stage.ask("POST", RUN.format("-"), token, body=body) for _ in range(50)]
     answers = await asyncio.gather(*asking)
+    answers.append(await stage.ask("POST", RUN.format("-"), token, body=body))
 
     assert len(stage.fake.calls) == 1
-    assert sorted(status for status, _ in answers) == [200, *[400] * 49]
-    assert await run_sync(stage.services.backing.budget.left, "ada") == 6
+    assert stage.fake.calls[0].key == ada.key or funding == "demo"
+    assert {status for status, _ in answers} == {200}
+    assert len({text for _, text in answers}) == 1
+    assert "event: finished" in answers[0][1]
+    spent = 7 - await run_sync(stage.services.backing.budget.left, "ada")
+    assert spent == (1 if funding == "demo" else 0)
+
+
+async def test_a088_an_idempotency_key_is_one_persons_and_one_calls(stage: Stage) -> None:
+    """Another person's key, or one's own on another prompt → another call, or a refusal; no answer of others."""
+    ada, eve = (
+        await stage.kernel("ada", key="anthropic"),
+        await stage.kernel("eve", key="anthropic"),
+    )
+    stage.fake.answers(critique())
+
+    async def ask(user: str, prompt: str) -> tuple[int, Any]:
+        body = {"prompt": prompt, "idempotency_key": "cell-1"}
+        return await stage.ask("POST", RUN.format("-"), stage.token(user), body=body)
+
+    assert (await ask("ada", PROMPT))[0] == 200
+    assert (await ask("eve", PROMPT))[0] == 200
+    status, refused = await ask("ada", f"{PROMPT} Be brief.")
+
+    assert [call.key for call in stage.fake.calls] == [ada.key, eve.key]
+    assert status == 400
+    assert "stands for another call" in refused["error"]["message"]
+
+
+async def test_a088_a_repeated_call_ends_with_its_last_listener(stage: Stage) -> None:
+    """The one who began hangs up → who repeated it hears the rest; all hang up → the connection is closed."""
+    await stage.kernel("ada", key="anthropic")
+    token = stage.token("ada")
+    stage.fake.answers("a", "b", fault="stall", fault_after=1)
+    body = {"prompt": PROMPT, "idempotency_key": "cell-1"}
+
+    def listen() -> asyncio.Task[Any]:
+        return asyncio.create_task(stage.ask("POST", RUN.format("-"), token, body=body))
+
+    first, second = listen(), listen()
+    assert await run_sync(stage.fake.arrived.wait, 5)
+    await until(lambda: stage.services.limiter.running == 2)
+    first.cancel()
+    await asyncio.wait({first})
+    await until(lambda: stage.services.limiter.running == 1)
+    assert not stage.fake.calls[0].closed.is_set()
+    second.cancel()
+
+    assert await run_sync(stage.fake.calls[0].closed.wait, 2)
+    assert len(stage.fake.calls) == 1
+    assert len(stage.services.repeats) == 0
 
 
 @pytest.mark.parametrize("moment", ["before the headers", "in the middle", "at the end"])

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from typing import TypeVar, cast
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from aiohttp import web
 from anyio import CancelScope
@@ -19,6 +20,9 @@ from assay_nb.gateway.answers import add_safe_headers
 from assay_nb.gateway.incoming import Incoming
 from assay_nb.gateway.route import Route
 from assay_nb.gateway.schemas import OPTIONAL_TEXT, TEXT, exactly
+
+if TYPE_CHECKING:
+    from assay_nb.gateway.services import Services
 
 T = TypeVar("T")
 
@@ -55,25 +59,42 @@ async def _read_call(incoming: Incoming) -> Call:
 
 
 async def _relay(incoming: Incoming, call: Call, stream: _EventStream) -> None:
-    services = incoming.services
-    events = cast("AsyncGenerator[Event]", services.engine(incoming.user).run(call))
+    services, user = incoming.services, incoming.user
+    frames = partial(_frames, services, user, call)
+    if call.idempotency_key is None:
+        answer = frames()
+    else:
+        answer = services.repeats.follow(user, call, frames)
+    try:
+        async with aclosing(with_pauses(answer, PAUSE)) as paused:
+            async for frame in paused:
+                await stream.send(HEARTBEAT if frame is None else frame)
+    except AssayError as error:
+        await stream.fail(error)
+
+
+async def _frames(services: Services, user: str, call: Call) -> AsyncGenerator[bytes]:
+    """Make a call, and yield its events as they go over the wire.
+
+    Raises:
+        AssayError: Where it fails, whatever the reason.
+    """
+    events = cast("AsyncGenerator[Event]", services.engine(user).run(call))
     started, status = None, "stopped"
     try:
-        async with aclosing(with_pauses(events, PAUSE)) as paused:
-            async for event in paused:
+        async with aclosing(events):
+            async for event in events:
                 if isinstance(event, Started):
                     started = event
-                await stream.send(HEARTBEAT if event is None else encode_event(event))
+                yield encode_event(event)
         status = "ok"
     except AssayError as error:
         status = error.code
-        await stream.fail(error)
-    except (ConnectionError, asyncio.CancelledError):
         raise
     except Exception as error:
         broken = services.went_wrong(error)
         status = broken.code
-        await stream.fail(broken)
+        raise broken from None
     finally:
         if started is not None:
             funding = "workspace" if started.funding == "workspace" else "demo"
@@ -155,6 +176,7 @@ ROUTES = (
         ),
         reply=_EVENT,
         media="text/event-stream",
+        run_tokens=True,
         errors=(402, 409, 429, 502, 503),
     ),
 )

@@ -6,6 +6,7 @@ import os
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +23,8 @@ from assay_nb.gateway.incoming import Caller
 from assay_nb.gateway.limits import Limiter
 from assay_nb.gateway.logs import CallsEnded, Log, WentWrong
 from assay_nb.gateway.metrics import Metrics
+from assay_nb.gateway.repeats import Repeats
+from assay_nb.gateway.run_tokens import RunTokens, revoked
 from assay_nb.gateway.running import Running, taken_out
 from assay_nb.gateway.sessions import Sessions
 from assay_nb.gateway.settings import Settings
@@ -41,6 +44,7 @@ class Services:
         sessions: Browsers' cookies.
         limiter: How much one person may ask for.
         running: The calls that run now.
+        repeats: The calls that may be asked for again.
         metrics: For Prometheus.
         log: The structured log.
     """
@@ -52,8 +56,14 @@ class Services:
     sessions: Sessions
     limiter: Limiter
     running: Running = field(default_factory=Running)
+    repeats: Repeats = field(default_factory=Repeats)
     metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=Log)
+
+    @cached_property
+    def run_tokens(self) -> RunTokens:
+        """The tokens that workers of a run show."""
+        return RunTokens(self.backing.database)
 
     @property
     def public_origin(self) -> str | None:
@@ -105,6 +115,8 @@ class Services:
         try:
             await self.identity.identify(caller.token)
             await run_sync(self._find_workspace, caller.user, workspace_id.hex())
+            if caller.run and not await run_sync(self.run_tokens.is_kept, caller.run.digest):
+                raise revoked()
         except WorkspaceNotFound:
             reason: AssayError = taken_out()
         except (NotSignedIn, PermissionDenied, HubUnavailable) as error:
