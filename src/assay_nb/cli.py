@@ -15,6 +15,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assay_nb.commands import tree
 from assay_nb.commands.asking import ask_hidden, ask_yes
@@ -25,6 +26,9 @@ from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import AssayError, WrongUsage
 from assay_nb.gateway.main import add_arguments, run_gateway
 from assay_nb.render.bundle import plain
+
+if TYPE_CHECKING:
+    from assay_nb.measurement.progress import Progress
 
 _KEY_LIMIT = 65_536
 _DESCRIPTION = "Prompts, keys and workspaces of assay_nb. Alone, it shows where you stand."
@@ -44,6 +48,17 @@ class TerminalDesk:
     def say(self, line: str) -> None:
         if sys.stdin.isatty():
             print(line, file=sys.stderr)
+
+    def watch(self, progress: Progress) -> None:
+        self._rewrite_line(progress.line)
+
+    def clear(self) -> None:
+        """Take the line away that says how far the command is."""
+        self._rewrite_line("")
+
+    def _rewrite_line(self, line: str) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -93,10 +108,11 @@ def _run(words: list[str]) -> Outcome:
     args = parser.parse_words(words)
     if args.version:
         return _version()
-    session = current_session()
+    session, desk = current_session(), TerminalDesk()
     try:
-        return tree.run(session, args, TerminalDesk())
+        return tree.run(session, args, desk)
     finally:
+        desk.clear()
         session.close()
 
 

@@ -109,3 +109,18 @@ def test_the_critic_is_checked_on_thirty_prompts(capsys: pytest.CaptureFixture[s
     told = json.loads(capsys.readouterr().out)
     assert (told["planted"], told["clean"], told["false"]) == (20, 10, 0)
     assert told["found"] >= 5  # what lint rules can see
+
+
+def test_a_terminal_sees_how_far_it_is_and_a_pipe_does_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = write("suite.json", SUITE)
+    cli.main(["eval", suite])
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+
+    cli.main(["eval", suite, "--fresh"])
+
+    lines = capsys.readouterr().err.split("\r\x1b[K")
+    assert [line.partition(" ·")[0] for line in lines if "of 2" in line][-1] == "rows: 2 of 2"
+    assert lines[-1] == "", "the line is taken away before the result"

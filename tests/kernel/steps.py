@@ -24,6 +24,7 @@ from assay_nb.engine.call import Call
 from assay_nb.engine.events import Finished
 from assay_nb.engine.session import Session
 from assay_nb.instruments.base import Result
+from assay_nb.measurement.progress import Progress
 from assay_nb.messages import PROVIDERS, ProviderId
 from assay_nb.providers import transport
 from assay_nb.vault import vault as vault_module
@@ -49,6 +50,9 @@ class FixedDesk:
 
     def say(self, line: str) -> None:
         print(line)
+
+    def watch(self, progress: Progress) -> None:
+        print(progress.line)
 
 
 def run_command(session: Session, line: str, key: str = "") -> Outcome:

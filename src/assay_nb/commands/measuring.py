@@ -101,6 +101,7 @@ def run_eval(session: Session, args: Namespace, desk: Desk) -> Outcome:
         model=args.model,
         judge_model=args.judge_model,
         bench=_bench(session, args),
+        on_progress=desk.watch,
     )
     return Outcome(result.to_document(), result.to_dict(), 0 if result.passed else 1)
 
@@ -117,6 +118,7 @@ def run_judge_check(session: Session, args: Namespace, desk: Desk) -> Outcome:
         workspace=args.workspace,
         model=args.model,
         bench=_bench(session, args),
+        on_progress=desk.watch,
     )
     return Outcome(result.to_document(), result.to_dict())
 
@@ -126,6 +128,10 @@ def run_selfcheck(session: Session, args: Namespace, desk: Desk) -> Outcome:
     from assay_nb.measurement.selfcheck import check_self
 
     result = check_self(
-        session, workspace=args.workspace, model=args.model, bench=_bench(session, args)
+        session,
+        workspace=args.workspace,
+        model=args.model,
+        bench=_bench(session, args),
+        on_progress=desk.watch,
     )
     return Outcome(result.to_document(), result.to_dict())

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from assay_nb.render.bundle import draw, plain
 from assay_nb.render.document import Document
+
+if TYPE_CHECKING:
+    from assay_nb.measurement.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,10 @@ class Desk(Protocol):
 
     def say(self, line: str) -> None:
         """Show a line while the command works."""
+        ...
+
+    def watch(self, progress: Progress) -> None:
+        """Show how far a long command is, in place of what was shown of it before."""
         ...
 
 

@@ -282,4 +282,4 @@ def _watch(display: Display, steps: Iterable[Any]) -> None:
         if progress.step != step:
             step = progress.step
             display.note(f"{progress.title}: {step}")
-        display.preview(lambda shown=progress: shown)
+        display.watch(progress)

@@ -6,7 +6,7 @@ import json
 from argparse import Namespace
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import StdinNotImplementedError
 from IPython.core.getipython import get_ipython
@@ -18,7 +18,11 @@ from assay_nb.commands.parser import HelpWanted, Parser
 from assay_nb.commands.registry import add_workspace
 from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import WrongUsage
+from assay_nb.magics.live import Display, choose_display
 from assay_nb.magics.passthrough import show_environment
+
+if TYPE_CHECKING:
+    from assay_nb.measurement.progress import Progress
 
 T = TypeVar("T")
 
@@ -27,6 +31,9 @@ _DESCRIPTION = "Keys, workspaces, model and budget. Alone, it shows where you st
 
 class NotebookDesk:
     """The person at the notebook, asked through the front end's own hidden prompt."""
+
+    def __init__(self) -> None:
+        self._display: Display | None = None
 
     def read_key(self, prompt: str) -> bytearray:
         if current_session().mode == "hub":
@@ -42,15 +49,28 @@ class NotebookDesk:
     def say(self, line: str) -> None:
         print(line)
 
+    def watch(self, progress: Progress) -> None:
+        if self._display is None:
+            self._display = choose_display(get_ipython())
+        self._display.watch(progress)
+
+    def clear(self) -> None:
+        """Take away what says how far the command is."""
+        if self._display is not None:
+            self._display.fail()
+
 
 def run_line(line: str) -> Outcome | None:
     """Run one sub-command; its outcome shows itself, or prints as JSON with `--json`."""
+    desk = NotebookDesk()
     try:
         args = assay_parser().parse_line(line)
-        outcome = tree.run(current_session(), args, NotebookDesk())
+        outcome = tree.run(current_session(), args, desk)
     except HelpWanted as page:
         print(page.message, end="")
         return None
+    finally:
+        desk.clear()
     if getattr(args, "json", False):
         print(json.dumps(outcome.data, indent=2, ensure_ascii=False))
         return None

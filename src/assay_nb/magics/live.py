@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import DisplayHandle, display
@@ -16,6 +16,9 @@ from IPython.display import DisplayHandle, display
 from assay_nb.instruments.base import Result
 from assay_nb.render.bundle import bundle, draw, plain
 from assay_nb.render.document import Callout, Document, Items, Verbatim
+
+if TYPE_CHECKING:
+    from assay_nb.measurement.progress import Progress
 
 PAUSE = 0.1
 """Seconds between updates: more of them cost a notebook far more than they show a person."""
@@ -32,6 +35,10 @@ class Display(Protocol):
         """Show what has come so far; `make` is not called when it is too soon."""
         ...
 
+    def watch(self, progress: Progress) -> None:
+        """Show how far it is."""
+        ...
+
     def finish(self, result: Result) -> None:
         """Show the result, for good."""
         ...
@@ -41,7 +48,7 @@ class Display(Protocol):
         ...
 
 
-def choose_display(shell: InteractiveShell) -> Display:
+def choose_display(shell: InteractiveShell | None) -> Display:
     """Return a notebook's display for a kernel, and a printing one for a terminal."""
     return NotebookDisplay() if hasattr(shell, "kernel") else TerminalDisplay(sys.stdout)
 
@@ -65,6 +72,9 @@ class NotebookDisplay:
             self._previewed = result
             self._show(draw(result.to_document()))
         self._shown_at = time.monotonic()
+
+    def watch(self, progress: Progress) -> None:
+        self.preview(lambda: progress)
 
     def finish(self, result: Result) -> None:
         self._show(*bundle(result.to_document(), result.to_dict()))
@@ -104,11 +114,18 @@ class TerminalDisplay:
                     plain(Document([block]))[len(self._text) :], end="", file=self._out, flush=True
                 )
 
+    def watch(self, progress: Progress) -> None:
+        self._rewrite_line(progress.line)
+
     def finish(self, result: Result) -> None:
         print(f"\n{plain(result.to_document())}", file=self._out, flush=True)
 
     def fail(self) -> None:
-        pass
+        self._rewrite_line("")
+
+    def _rewrite_line(self, line: str) -> None:
+        if self._out.isatty():
+            print(f"\r\x1b[K{line}", end="", file=self._out, flush=True)
 
     def _print_items(self, block: Items) -> None:
         finished = block.items[:-1]  # the last one is still being written

@@ -24,6 +24,7 @@ from assay_nb.measurement.answers import Answer
 from assay_nb.measurement.batch import summarise
 from assay_nb.measurement.bench import Bench
 from assay_nb.measurement.judging import judge_job
+from assay_nb.measurement.progress import OnProgress, Progress, watch_answers
 from assay_nb.measurement.purse import OverBudget
 from assay_nb.measurement.target import find_judge, find_target
 from assay_nb.render.document import Badge, Block, Document, Heading, Paragraph, Table, Tone
@@ -141,6 +142,7 @@ def check_judge(
     workspace: str | None = None,
     model: str | None = None,
     bench: Bench | None = None,
+    on_progress: OnProgress | None = None,
 ) -> JudgeCheck:
     """Return how often the judge agrees with the labels. Each pair is two requests."""
     if not pairs:
@@ -161,7 +163,8 @@ def check_judge(
     ]
     answers: dict[int, Answer] = {}
     try:
-        for job, answer in bench.answers(jobs):
+        progress = Progress("Judge check", "pairs", total=len(jobs))
+        for job, answer in watch_answers(bench.answers(jobs), progress, on_progress):
             answers[job.tag] = answer
     except OverBudget:
         pass

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeAlias
 
 from assay_nb.instruments.base import Provenance, Shown
-from assay_nb.measurement.answers import Answer
+from assay_nb.measurement.answers import Answer, Job
 from assay_nb.render.document import Document, Heading, Meter, Paragraph, Scorecard
 
 
@@ -50,6 +50,11 @@ class Progress(Shown):
             spent=self.spent if cost is None else (self.spent or 0.0) + cost,
         )
 
+    @property
+    def line(self) -> str:
+        """The same in one line, for a terminal."""
+        return f"{self.step}: {self._counts()}"
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "schema": self.schema,
@@ -63,13 +68,34 @@ class Progress(Shown):
         }
 
     def to_document(self) -> Document:
+        bar = Meter(self.step, self.done, max(1, self.total), self._counts())
+        stop = Paragraph(["Interrupting keeps every row that is done; running it again goes on."])
+        return Document([Heading(self.title), Scorecard([bar]), stop])
+
+    def _counts(self) -> str:
         notes = [f"{self.done:,} of {self.total:,}"]
         notes += [f"{self.cached:,} from earlier"] if self.cached else []
         notes += [f"{self.failed:,} failed"] if self.failed else []
         notes += [f"≈ ${self.spent:.4f}"] if self.spent else []
-        bar = Meter(self.step, self.done, max(1, self.total), " · ".join(notes))
-        stop = Paragraph(["Interrupting keeps every row that is done; running it again goes on."])
-        return Document([Heading(self.title), Scorecard([bar]), stop])
+        return " · ".join(notes)
 
 
 OnProgress: TypeAlias = Callable[[Progress], None]
+
+
+def watch_steps(steps: Iterable[Progress], on_progress: OnProgress | None) -> None:
+    """Go through a run's steps, telling of each."""
+    for progress in steps:
+        if on_progress is not None:
+            on_progress(progress)
+
+
+def watch_answers(
+    answers: Iterable[tuple[Job, Answer]], progress: Progress, on_progress: OnProgress | None
+) -> Iterator[tuple[Job, Answer]]:
+    """Yield the answers as they come, telling of each."""
+    for job, answer in answers:
+        progress = progress.after(answer)
+        if on_progress is not None:
+            on_progress(progress)
+        yield job, answer

@@ -22,6 +22,7 @@ from assay_nb.measurement.answers import Answer, Job
 from assay_nb.measurement.batch import summarise
 from assay_nb.measurement.bench import Bench, make_call
 from assay_nb.measurement.judgecheck import wilson
+from assay_nb.measurement.progress import OnProgress, Progress, watch_answers
 from assay_nb.measurement.target import Target, find_target
 from assay_nb.render.document import Block, Callout, Details, Document, Heading, Paragraph, Table
 
@@ -119,6 +120,7 @@ def check_self(
     model: str | None = None,
     corpus: Sequence[Planted] | None = None,
     bench: Bench | None = None,
+    on_progress: OnProgress | None = None,
 ) -> SelfCheck:
     """Return the report card of a model: one critique per prompt, thirty calls."""
     corpus = corpus or load_corpus()
@@ -129,9 +131,9 @@ def check_self(
 
     target = session.portal.call(find)
     jobs = [Job(make_call("critique", one.prompt, target), one) for one in corpus]
-    answers: list[tuple[Planted, Answer]] = [
-        (job.tag, answer) for job, answer in bench.answers(jobs)
-    ]
+    progress = Progress("Self-check", "prompts", total=len(jobs))
+    watched = watch_answers(bench.answers(jobs), progress, on_progress)
+    answers: list[tuple[Planted, Answer]] = [(job.tag, answer) for job, answer in watched]
     read = {one.id: answer.result for one, answer in answers if answer.result is not None}
     source = summarise([answer for _, answer in answers], target.workspace_name, target.name)
     return _count(target.name or "", corpus, read).with_provenance(source)

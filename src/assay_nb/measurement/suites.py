@@ -36,6 +36,7 @@ from assay_nb.measurement.batch import Batch, shorten
 from assay_nb.measurement.bench import Bench
 from assay_nb.measurement.judgements import Judging
 from assay_nb.measurement.playing import Playing, Side
+from assay_nb.measurement.progress import OnProgress, watch_steps
 from assay_nb.measurement.rows import Row, Rows
 from assay_nb.render.document import Badge, Block, Callout, Document, Heading, Paragraph, Table
 
@@ -285,10 +286,12 @@ def run_suite(
     model: str | None = None,
     judge_model: str | None = None,
     bench: Bench | None = None,
+    on_progress: OnProgress | None = None,
 ) -> SuiteResult:
     """Run a suite; with `against`, an earlier version of the prompt, compare the two on the same cases."""
     bench = bench or Bench(session)
-    running = _Running(session, suite, bench, workspace, model or suite.model, judge_model)
+    model = model or suite.model
+    running = _Running(session, suite, bench, workspace, model, judge_model, on_progress)
     batch = running.play(suite.prompt)
     cases = running.score(batch)
     verdict = None
@@ -312,14 +315,14 @@ class _Running:
     workspace: str | None
     model: str | None
     judge_model: str | None
+    on_progress: OnProgress | None
 
     def play(self, prompt: str) -> Batch:
         rows = Rows(tuple(Row(case.values) for case in self.suite.cases))
         options = {"system": self.suite.system} if self.suite.system else {}
         side = Side(prompt=prompt, model=self.model)
         playing = Playing(self.bench, [side], rows, workspace=self.workspace, options=options)
-        for _ in playing.steps():
-            pass
+        watch_steps(playing.steps(), self.on_progress)
         batch = playing.result()
         assert isinstance(batch, Batch)
         return batch
@@ -345,8 +348,7 @@ class _Running:
             workspace=self.workspace,
             model=self.judge_model,
         )
-        for _ in judging.steps():
-            pass
+        watch_steps(judging.steps(), self.on_progress)
         return judging.result().scores
 
 
