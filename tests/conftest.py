@@ -154,6 +154,15 @@ def home(
     return path
 
 
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """Take back what the gateway does to its process: no file of it is for others."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
 # --- canaries ---------------------------------------------------------------------------------------
 
 

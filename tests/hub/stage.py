@@ -290,7 +290,8 @@ def running_hub(fake: FakeProviders, *, managed: bool = False) -> Iterator[Hub]:
     password = secrets.token_hex(8)
     tokens = {"STAGE_ADMIN": secrets.token_hex(16), "STAGE_SERVICE_TOKEN": secrets.token_hex(32)}
     homes = directory / "homes"
-    homes.mkdir(mode=0o711)
+    homes.mkdir()
+    homes.chmod(0o711)
     shutil.copy(Path(__file__).with_name("as_user.py"), directory / "as_user.py")
     plain = {
         "PATH": os.environ["PATH"],
