@@ -29,6 +29,11 @@ _KERNEL_IS_READY = """() => {
     && kernel.status === 'idle';
 }"""
 _FILE_IS_READ = "() => window.jupyterapp?.shell.currentWidget?.context?.isReady === true"
+_FOCUSED = """() => {
+  const at = document.activeElement;
+  const label = at?.labels?.[0]?.textContent;
+  return (at?.getAttribute('aria-label') || label || at?.textContent || at?.title || '').trim();
+}"""
 _SAVE = "() => window.jupyterapp.shell.currentWidget.context.save()"
 _THEME = "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
 
@@ -102,6 +107,14 @@ class Lab:
         if kernel:
             self.page.wait_for_function(_KERNEL_IS_READY, timeout=60_000)
 
+    def settle(self) -> None:
+        """Wait until Lab has put the focus where it wants it, so that no key is lost."""
+        self.page.evaluate("() => window.jupyterapp.restored")
+        self.page.wait_for_function(
+            "() => document.activeElement?.closest('.jp-Notebook') !== null", timeout=60_000
+        )
+        self.page.wait_for_timeout(700)  # it does so more than once
+
     def run_all(self) -> None:
         """Run every cell, and wait for the last."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
@@ -136,6 +149,29 @@ class Lab:
         self.page.evaluate(
             "i => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = i; }", index
         )
+
+    def tab_to(self, name: str, *, key: str = "Tab", most: int = 40) -> None:
+        """Press a key until what is called so has the focus."""
+        way = [self.focused()]
+        while way[-1] != name and len(way) < most:
+            self.page.keyboard.press(key)
+            way.append(self.focused())
+        if way[-1] != name:
+            raise AssertionError(f"{key} does not lead to {name!r}, but to {way}")
+
+    def focused(self) -> str:
+        """Return what the element with the focus is called."""
+        return self.page.evaluate(_FOCUSED)
+
+    def from_palette(self, words: str) -> None:
+        """Find a command in the palette by its words, and carry it out, by keyboard."""
+        palette = self.page.locator(".jp-ModalCommandPalette")
+        self.page.keyboard.press("Control+Shift+C")
+        palette.locator("input:focus").wait_for()
+        self.page.keyboard.type(words)
+        palette.locator(".lm-CommandPalette-item.lm-mod-active", has_text=words).wait_for()
+        self.page.keyboard.press("Enter")
+        palette.wait_for(state="hidden")
 
     def result(self) -> Locator:
         """Return the shown results."""

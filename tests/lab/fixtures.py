@@ -68,6 +68,7 @@ def browser() -> Iterator[Browser]:
 def stage(shared_stage: Stage) -> Stage:
     """The vault, with the provider's script as new."""
     shared_stage.fake.calls.clear()
+    shared_stage.fake.arrived.clear()
     shared_stage.fake.answers()
     shared_stage.fake.keys = set(shared_stage.keys.values())
     return shared_stage

@@ -1,4 +1,4 @@
-"""For everybody: what axe finds, and the flows by keyboard alone."""
+"""For everybody: what axe finds, and what a keyboard reaches. The flows are in `test_keyboard`."""
 
 from __future__ import annotations
 
@@ -56,40 +56,6 @@ def test_axe_finds_nothing_serious(lab: Lab, axe: Path, theme: str) -> None:
     ]
 
     assert found == [[], [], []]
-
-
-def test_review_is_done_by_keyboard_alone(lab: Lab) -> None:
-    lab.stage.fake.answer_by(replies.answer)
-    lab.open("keyboard.ipynb", [LOAD, new_code_cell(cell("improve"))])
-    lab.run_all()
-    expect(lab.result()).to_contain_text("3 of 3 edits accepted")
-    lab.page.evaluate("() => document.querySelector('.assay-result input').focus()")
-
-    lab.page.keyboard.press("Space")
-    expect(lab.result()).to_contain_text("2 of 3 edits accepted")
-    for _ in range(8):
-        lab.page.keyboard.press("Tab")
-        if lab.page.evaluate("() => document.activeElement.textContent") == "Apply to cell":
-            break
-    lab.page.keyboard.press("Enter")
-
-    expect(lab.page.locator(".Toastify__toast")).to_contain_text("new prompt")
-    assert "briefly and be detailed" in lab.source(1)
-    assert "Write as to a colleague." in lab.source(1)
-
-
-def test_workspace_is_switched_by_keyboard_alone(lab: Lab) -> None:
-    lab.server.ask("POST", "workspaces", {"name": "by-keyboard"})
-    lab.open("switch.ipynb", [LOAD], kernel=False)
-    lab.page.locator(".assay-status button").focus()
-
-    lab.page.keyboard.press("Enter")
-    expect(lab.page.locator("dialog.jp-Dialog select")).to_be_visible()
-    lab.page.locator("dialog.jp-Dialog select").focus()
-    lab.page.keyboard.type("by-key")
-    lab.page.keyboard.press("Enter")
-
-    expect(lab.page.locator(".assay-status button")).to_contain_text("by-keyboard")
 
 
 def test_finding_lights_up_its_words_by_keyboard(lab: Lab) -> None:

@@ -21,6 +21,7 @@ export class Sidebar extends Widget {
     this.addClass('assay-sidebar');
     this.node.setAttribute('data-lm-suppress-shortcuts', 'true');
     this.node.setAttribute('role', 'region');
+    this.node.tabIndex = -1; // who opens it from the palette goes on from here with Tab
     this.node.setAttribute('aria-label', trans.__('Prompts: workspace, keys, model, calls'));
     this.node.append(this.body, this.news);
     assay.changed.connect(this.redraw, this);
@@ -29,6 +30,12 @@ export class Sidebar extends Widget {
   override dispose(): void {
     this.assay.changed.disconnect(this.redraw, this);
     super.dispose();
+  }
+
+  protected override onActivateRequest(): void {
+    if (!this.node.contains(document.activeElement)) {
+      this.node.focus();
+    }
   }
 
   protected override onAfterShow(): void {
@@ -75,6 +82,7 @@ export class Sidebar extends Widget {
     for (const card of this.cards) {
       card.show(status);
     }
+    const restoreFocus = keepFocus(this.body);
     fill(
       this.body,
       this.section(trans.__('Workspace'), ...this.workspace(status, workspaces, members)),
@@ -83,6 +91,7 @@ export class Sidebar extends Widget {
       this.section(trans.__('Demo calls'), this.budget(status)),
       this.section(trans.__('Calls'), this.calls(calls))
     );
+    restoreFocus();
   }
 
   private section(title: string, ...children: (Node | null)[]): HTMLElement {
@@ -95,7 +104,7 @@ export class Sidebar extends Widget {
     const options = workspaces.map(fact =>
       h('option', { attributes: { value: fact.id } }, fact.name)
     );
-    const select = h('select', { attributes: { id } }, ...options);
+    const select = h('select', { attributes: { id, name: 'workspace' } }, ...options);
     select.value = status.workspace.id;
     select.addEventListener('change', () => {
       void this.act(async () => {
@@ -106,16 +115,12 @@ export class Sidebar extends Widget {
     const name = h('input', {
       attributes: {
         type: 'text',
+        name: 'new-workspace',
         'aria-label': trans.__('Name of a new workspace'),
         placeholder: trans.__('New workspace')
       }
     });
-    const make = h(
-      'form',
-      { class: 'assay-line' },
-      name,
-      h('button', { class: 'assay-button', attributes: { type: 'submit' } }, trans.__('Create'))
-    );
+    const make = h('form', { class: 'assay-line' }, name, submit(trans.__('Create'), 'create'));
     make.addEventListener('submit', event => {
       event.preventDefault();
       void this.act(async () => {
@@ -191,18 +196,14 @@ export class Sidebar extends Widget {
     const input = h('input', {
       attributes: {
         type: 'text',
+        name: 'model',
         list: id,
         'aria-label': trans.__('Model'),
         placeholder: 'provider/model'
       }
     });
     input.value = status.workspace.model ?? '';
-    const form = h(
-      'form',
-      { class: 'assay-line' },
-      input,
-      h('button', { class: 'assay-button', attributes: { type: 'submit' } }, trans.__('Set'))
-    );
+    const form = h('form', { class: 'assay-line' }, input, submit(trans.__('Set'), 'set-model'));
     form.addEventListener('submit', event => {
       event.preventDefault();
       void this.act(async () => {
@@ -289,4 +290,26 @@ export class Sidebar extends Widget {
       fill(this.news, `${error instanceof Error ? error.message : String(error)}${hint}`);
     }
   }
+}
+
+function submit(text: string, name: string): HTMLButtonElement {
+  return h('button', { class: 'assay-button', attributes: { type: 'submit', name } }, text);
+}
+
+/**
+ * Return what puts the focus back where it was after a part is filled anew: on the same element, or
+ * on the one that took its place, which has its name. Without it a keyboard begins again at the top.
+ */
+function keepFocus(part: HTMLElement): () => void {
+  const at = document.activeElement;
+  if (!(at instanceof HTMLElement) || !part.contains(at)) {
+    return () => undefined;
+  }
+  const name = at.getAttribute('name');
+  return () => {
+    const next = at.isConnected ? at : name && part.querySelector(`[name="${name}"]`);
+    if (next instanceof HTMLElement) {
+      next.focus();
+    }
+  };
 }
