@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+import sqlite3
+import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 
+from assay_nb.errors import StoreUnavailable
+from assay_nb.store.call_rows import CallRecord
 from assay_nb.store.database import Database
 from assay_nb.store.tables import calls
 from assay_nb.workspaces.calls import CallLog
@@ -53,6 +60,45 @@ def test_calls_from_many_threads_are_all_there(any_database: Database):
         list(pool.map(lambda _: _record(log), range(100)))
 
     assert len(log.recent(HERE, 1000)) == 100
+
+
+class Counted(CallLog):
+    """A log that counts its transactions."""
+
+    writes = 0
+
+    def record_all(self, records: Sequence[CallRecord]) -> None:
+        self.writes += 1
+        super().record_all(records)
+
+
+def test_calls_that_end_while_one_is_written_are_written_together(database: Database):
+    log = Counted(database)
+
+    with ThreadPoolExecutor(20) as pool:
+        with database.write():
+            made = [pool.submit(_record, log) for _ in range(20)]
+            time.sleep(0.5)
+        ids = {one.result().call_id for one in made}
+
+    assert {call.call_id for call in log.recent(HERE, 100)} == ids
+    assert log.writes <= 3
+
+
+def test_calls_that_wait_for_a_database_that_is_locked_fail_with_it(tmp_path: Path):
+    database = Database.open(tmp_path / "vault.db", busy_timeout=0.5)
+    log = Counted(database)
+
+    with closing(sqlite3.connect(tmp_path / "vault.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(20) as pool:
+            made = [pool.submit(_record, log) for _ in range(20)]
+        assert {type(one.exception()) for one in made} == {StoreUnavailable}
+
+    assert log.writes <= 3, "not one after the other"
+    again = _record(log)
+    assert log.recent(HERE) == (again,)
+    database.close()
 
 
 def test_log_has_no_place_for_content():

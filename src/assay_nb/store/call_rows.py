@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from sqlalchemy import Connection, insert, select
@@ -42,13 +42,8 @@ class CallRecord:
 _NAMES = tuple(one.name for one in fields(CallRecord))
 
 
-def insert_call(connection: Connection, record: CallRecord) -> None:
-    """Add a call."""
-    connection.execute(insert(calls).values(**asdict(record)))
-
-
 def insert_calls(connection: Connection, records: Sequence[CallRecord]) -> None:
-    """Add many calls, in one statement."""
+    """Add calls, in one statement."""
     values = [{name: getattr(one, name) for name in _NAMES} for one in records]
     connection.execute(insert(calls), values)
 

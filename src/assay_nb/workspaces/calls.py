@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Sequence
 
+from assay_nb.errors import StoreUnavailable
 from assay_nb.store import call_rows as rows
 from assay_nb.store.call_rows import CallRecord, Funding
 from assay_nb.store.database import Database
 
 
 class CallLog:
-    """The calls that were made, for the members of their workspace to see."""
+    """The calls that were made, for the members of their workspace to see.
+
+    It may be used from any thread. A commit takes as long as dozens of inserts do, so calls that end while
+    one is under way are written together by the next.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._waiting: dict[bytes, CallRecord] = {}
+        self._failed: dict[bytes, StoreUnavailable] = {}
+        self._writing = threading.Lock()
 
     def record(
         self,
@@ -32,7 +41,11 @@ class CallLog:
         cost_micros: int | None = None,
         milliseconds: int | None = None,
     ) -> CallRecord:
-        """Note a call that has ended, and return what was noted."""
+        """Note a call that has ended, and return what was noted.
+
+        Raises:
+            StoreUnavailable: If the database cannot be written.
+        """
         record = make_record(
             workspace_id=workspace_id,
             user=user,
@@ -46,9 +59,26 @@ class CallLog:
             cost_micros=cost_micros,
             milliseconds=milliseconds,
         )
-        with self._database.write(serial=False) as connection:
-            rows.insert_call(connection, record)
+        self._waiting[record.call_id] = record
+        with self._writing:
+            if (
+                record.call_id in self._waiting
+            ):  # whoever had the lock before has not written it too
+                self._write_waiting()
+            failed = self._failed.pop(record.call_id, None)
+        if failed is not None:
+            raise StoreUnavailable(failed.message, hint=failed.hint)
         return record
+
+    def _write_waiting(self) -> None:
+        together = list(self._waiting.values())
+        try:
+            self.record_all(together)
+        except StoreUnavailable as error:
+            self._failed.update({record.call_id: error for record in together})
+        finally:
+            for record in together:
+                del self._waiting[record.call_id]
 
     def record_all(self, records: Sequence[CallRecord]) -> None:
         """Note calls that have ended, made with `make_record`, in one transaction."""
