@@ -176,7 +176,13 @@ async def open_stage(
     services = make_services(chosen, asking, SECRET, Log(lines.append))
     os.umask(0o077)
     runner = web.AppRunner(make_app(services), handler_cancellation=True, access_log=None)
-    await runner.setup()
+    try:
+        await runner.setup()
+    except BaseException:
+        await session.close()
+        await asking.close()
+        await fake_hub.stop()
+        raise
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = runner.addresses[0][1]

@@ -21,6 +21,7 @@ class Book:
     def __init__(self) -> None:
         self.writes: list[list[CallRecord]] = []
         self.full = False
+        self.told: list[int] = []
         self.written = asyncio.Event()
         self.loop = asyncio.get_running_loop()
 
@@ -49,7 +50,7 @@ async def book() -> Book:
 
 
 async def test_call_that_ends_alone_is_written_at_once(book: Book) -> None:
-    journal = Journal(book, every=3600)
+    journal = Journal(book, book.told.append, every=3600)
 
     journal.add(record())
     await asyncio.wait_for(book.written.wait(), 5)
@@ -59,7 +60,7 @@ async def test_call_that_ends_alone_is_written_at_once(book: Book) -> None:
 
 
 async def test_calls_that_come_fast_are_written_together_in_their_order(book: Book) -> None:
-    journal = Journal(book, every=0.01)
+    journal = Journal(book, book.told.append, every=0.01)
 
     for number in range(100):
         journal.add(record(str(number)))
@@ -71,7 +72,7 @@ async def test_calls_that_come_fast_are_written_together_in_their_order(book: Bo
 
 
 async def test_what_waits_is_written_when_it_ends(book: Book) -> None:
-    journal = Journal(book, every=3600)
+    journal = Journal(book, book.told.append, every=3600)
     journal.add(record("first"))
     await asyncio.wait_for(book.written.wait(), 5)
 
@@ -83,7 +84,7 @@ async def test_what_waits_is_written_when_it_ends(book: Book) -> None:
 
 async def test_records_wait_while_the_database_takes_none(book: Book) -> None:
     book.full = True
-    journal = Journal(book, every=0.01)
+    journal = Journal(book, book.told.append, every=0.01)
     journal.add(record("early"))
     await asyncio.wait_for(book.written.wait(), 5)
 
@@ -97,7 +98,7 @@ async def test_records_wait_while_the_database_takes_none(book: Book) -> None:
 
 async def test_no_call_begins_whose_record_could_not_be_kept(book: Book) -> None:
     book.full = True
-    journal = Journal(book, every=3600, most=2)
+    journal = Journal(book, book.told.append, every=3600, most=2)
 
     for _ in range(2):
         journal.check_room()
@@ -107,3 +108,21 @@ async def test_no_call_begins_whose_record_could_not_be_kept(book: Book) -> None
         journal.check_room()
     await asyncio.wait_for(book.written.wait(), 5)
     await journal.close()
+
+
+async def test_no_call_begins_after_a_record_that_could_not_be_written(book: Book) -> None:
+    book.full = True
+    journal = Journal(book, book.told.append, every=0.01)
+    journal.add(record())
+    await asyncio.wait_for(book.written.wait(), 5)
+    await asyncio.sleep(0.05)
+
+    with pytest.raises(StoreUnavailable, match="calls log"):
+        journal.check_room()
+    book.full = False
+    await asyncio.sleep(0.05)
+    journal.check_room()
+    await journal.close()
+
+    assert set(book.told) == {1}
+    assert len(book.writes) == 1

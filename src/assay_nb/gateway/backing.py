@@ -12,6 +12,8 @@ from assay_nb.engine.call import Call
 from assay_nb.engine.local import LocalEngine, Plan
 from assay_nb.errors import PermissionDenied
 from assay_nb.gateway.egress import HubEgress
+from assay_nb.gateway.journal import SureCallLog
+from assay_nb.gateway.logs import CallsUnwritten, Log
 from assay_nb.gateway.settings import Settings
 from assay_nb.instruments.base import Instrument
 from assay_nb.providers.origins import OperatorPolicy, check_destination
@@ -35,7 +37,7 @@ class _GivenKeyFile(KeyFile):
 class GatewayBacking(Backing):
     """What stands behind the gateway. Proxy, authorities and allowed origins are the operator's alone."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, log: Log | None = None) -> None:
         config = Config(
             home=settings.home,
             master_key_file=settings.master_key_file,
@@ -44,6 +46,15 @@ class GatewayBacking(Backing):
         policy = OperatorPolicy.from_urls(settings.allow_origins)
         super().__init__(config, say=lambda line: None, policy=policy)
         self.settings = settings
+        self._log = log or Log(lambda line: None)
+
+    def tell_unwritten(self, count: int) -> None:
+        """Let the operator know that the calls log cannot be written."""
+        self._log(CallsUnwritten(count))
+
+    @cached_property
+    def calls(self) -> SureCallLog:
+        return SureCallLog(self.database, self.tell_unwritten)
 
     @cached_property
     def allowances(self) -> Allowances:
@@ -88,10 +99,12 @@ class GatewayEngine(LocalEngine):
     def __init__(self, backing: GatewayBacking, user: str) -> None:
         super().__init__(backing, user)
         self._settings = backing.settings
+        self._calls = backing.calls
         self._allowances = backing.allowances
         self._taken: Taken | None = None
 
     def _plan(self, call: Call, instrument: Instrument[Any]) -> Plan:
+        self._calls.check()
         plan = super()._plan(call, instrument)
         if plan.mode == "byok":
             check_model(self._settings, plan.provider, plan.model)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -15,13 +15,14 @@ from anyio import CancelScope
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Event, Started
 from assay_nb.engine.wire import HEARTBEAT, encode_error, encode_event
-from assay_nb.errors import AssayError
+from assay_nb.errors import AssayError, ProviderUnavailable
 from assay_nb.gateway.answers import add_safe_headers
 from assay_nb.gateway.incoming import Incoming
 from assay_nb.gateway.route import Route
 from assay_nb.gateway.schemas import OPTIONAL_TEXT, TEXT, exactly
 
 if TYPE_CHECKING:
+    from assay_nb.gateway.running import Held
     from assay_nb.gateway.services import Services
 
 T = TypeVar("T")
@@ -42,11 +43,25 @@ async def run_instrument(incoming: Incoming) -> web.StreamResponse:
         call = await _read_call(incoming)
         workspace_id = await services.find_workspace_id(caller.user, call.workspace)
         call = replace(call, workspace=workspace_id.hex())
-        with services.running.hold(caller, workspace_id) as held:
+        with (
+            services.running.hold(caller, workspace_id) as held,
+            _no_longer_than(services.settings.limits.call_seconds, held),
+        ):
             await _relay(incoming, call, stream)
         if held.ended_by is not None:
             await stream.fail(held.ended_by)
     return stream.response
+
+
+@contextmanager
+def _no_longer_than(seconds: float, held: Held) -> Generator[None]:
+    """End a call that takes longer, also one whose provider says nothing at all."""
+    error = ProviderUnavailable("The call took longer than a call may, so it was ended.")
+    timer = asyncio.get_running_loop().call_later(seconds, held.end, error)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 async def _read_call(incoming: Incoming) -> Call:

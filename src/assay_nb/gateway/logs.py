@@ -77,6 +77,13 @@ class TokensRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class CallsUnwritten:
+    """The calls log could not be written; so many of its records wait, and no call begins meanwhile."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class LinesDropped:
     """So many lines were not written, since they came faster than they could be."""
 
@@ -99,6 +106,7 @@ LogEvent: TypeAlias = (
     | Changed
     | CallsEnded
     | TokensRefused
+    | CallsUnwritten
     | LinesDropped
     | WentWrong
 )

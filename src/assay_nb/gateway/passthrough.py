@@ -587,7 +587,7 @@ class Relay:
         self._changes = backing.changes
         self._ways: Remembered[_WayKey, Way] = Remembered(self._changes)
         self._reading: dict[_WayKey, asyncio.Task[Way]] = {}
-        self.journal = Journal(backing.calls.record_all)
+        self.journal = Journal(backing.calls.record_all, backing.tell_unwritten)
         self.watches = Watches()
         services.metrics.running.set_function(lambda: len(services.running))
         self.upstream = Upstream(

@@ -144,7 +144,8 @@ def make_services(
         api_token: The service's own token at the hub.
         log: Where the log goes; standard error by default.
     """
-    backing = GatewayBacking(settings)
+    log = log or Log()
+    backing = GatewayBacking(settings, log)
     hub = Hub(session, settings.hub.api_url, api_token)
 
     async def joined(person: Person) -> None:
@@ -164,7 +165,7 @@ def make_services(
             secure=(settings.hub.public_url or "").startswith("https:"),
         ),
         limiter=Limiter(settings.limits),
-        log=log or Log(),
+        log=log,
     )
 
 
