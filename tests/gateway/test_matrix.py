@@ -7,6 +7,7 @@ without a route. A row names what the caller of each kind gets; where rows are a
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from anyio.to_thread import run_sync
 from sqlalchemy import text
 
+from assay_nb.errors import AssayError
 from assay_nb.gateway.route import Route
 from assay_nb.gateway.routes import ROUTES
 from tests.fakes.hub import FakeHub
@@ -28,6 +30,7 @@ KINDS = (
     "outsider", "hub admin", "foreign owner", "member", "admin", "owner",
     "page outsider", "page member", "page admin", "page owner",
     "page owner, no xsrf", "page owner, other origin", "page owner, null origin", "page owner, lookalike",
+    "run", "run elsewhere", "run expired", "run of one taken out",
 )  # fmt: skip
 
 OK = "ok"
@@ -39,6 +42,8 @@ def row(*changes: Mapping[str, Any]) -> dict[str, Any]:
     base |= {"none": 401, "bad token": 401, "revoked": 401, "no scope": 403}
     base |= {"service": 403, "metrics service": 403}
     base |= {kind: 403 for kind in KINDS if kind.startswith("page owner, ")}
+    base |= {kind: 403 for kind in KINDS if kind.startswith("run")}
+    base |= {"run expired": 401}
     for change in changes:
         base |= change
     return base
@@ -70,6 +75,8 @@ PAGE = row(those(403, _TOKENS), those(OK, _FORGED), {"none": OK})
 PAGE_MEMBER = {**PAGE, "page outsider": 404}
 FORM = row(those(403, _TOKENS), {"none": OK})
 FORM_ADMIN = {**FORM, "page outsider": 404, "page member": 403}
+WORKER_ACTS = {**MEMBER_ACTS, "run": OK, "run of one taken out": 404}
+"""What the workers of a run may do: with an owner's run token too, this is all."""
 PROGRAMS = row(those(404, _STRANGERS), those(403, [*_PAGES, *_FORGED]))
 
 _ONE = "api/v1/workspaces/{workspace}"
@@ -100,7 +107,9 @@ ROWS: dict[str, Mapping[str, Any]] = {
     f"PUT {_ONE}/keys/{{provider}}": PAGE_ADMIN,
     f"DELETE {_ONE}/keys/{{provider}}": PAGE_ADMIN,
     f"POST {_ONE}/keys/{{provider}}/test": PAGE_ADMIN,
-    f"POST {_ONE}/instruments/{{instrument}}": MEMBER_ACTS,
+    f"POST {_ONE}/instruments/{{instrument}}": WORKER_ACTS,
+    f"POST {_ONE}/run-tokens": MEMBER_ACTS,
+    f"DELETE {_ONE}/run-tokens/{{id}}": MEMBER_ACTS,
     "* providers/{workspace}/{provider}/{path:.*}": PROGRAMS,
     "GET oauth_callback": dict.fromkeys(KINDS, 403),  # nobody has begun to sign in
     "POST api/v1/sign-out": PAGE_OWN,
@@ -130,6 +139,7 @@ BODIES: dict[str, Any] = {
     f"PUT {_ONE}/allowances": {"user": "mia", "calls_per_day": 1000},
     f"PUT {_ONE}/keys/{{provider}}": {"key": "{key}", "endpoint": "{endpoint}", "check": False},
     f"POST {_ONE}/instruments/{{instrument}}": {"prompt": PROMPT},
+    f"POST {_ONE}/run-tokens": {"seconds": 60},
     "* providers/{workspace}/{provider}/{path:.*}": {
         "model": "claude-sonnet-4-6",
         "max_tokens": 10,
@@ -150,6 +160,7 @@ class Cast:
         self.stage = stage
         self.headers: dict[str, dict[str, str]] = {}
         self.made = 0
+        self.owner = self.max = ""
 
     async def set_up(self) -> None:
         stage, hub = self.stage, self.stage.hub
@@ -171,6 +182,7 @@ class Cast:
             "admin": hub.add("adam"),
             "owner": hub.add("olga"),
         }
+        self.owner, self.max = tokens["owner"], hub.add("max")
         hub.revoke(revoked)
         self.headers = {kind: {"Authorization": f"Bearer {t}"} for kind, t in tokens.items()}
         self.headers["none"] = {}
@@ -208,6 +220,28 @@ class Cast:
         workspace = await run_sync(make)
         return workspace, name, await self.stage.store_key(workspace)
 
+    def clear(self, workspace: str) -> None:
+        """Put a workspace out of the way: a page that lists a thousand of them is a slow one."""
+        with suppress(AssayError):
+            self.stage.services.backing.workspaces.delete("olga", workspace)
+
+    async def show_run_token(self, kind: str, workspace: str) -> dict[str, str]:
+        """Return the headers of a worker with a run token; but for the last kind, the owner's."""
+        services = self.stage.services
+
+        def make() -> str:
+            workspaces, where = services.backing.workspaces, bytes.fromhex(workspace)
+            user, shown = "olga", self.owner
+            if kind == "run elsewhere":
+                where = workspaces.active("olga").id
+            if kind == "run of one taken out":
+                user, shown = "max", self.max
+                workspaces.remove_member("olga", where, "max")
+            seconds = 0 if kind == "run expired" else 60
+            return services.run_tokens.issue(user, where, shown, seconds).token
+
+        return {"Authorization": f"Bearer {await run_sync(make)}"}
+
     async def state_of(self, workspace: str) -> list[Any]:
         """Return all that is stored of a workspace, for telling whether anything was changed."""
         backing = self.stage.services.backing
@@ -226,15 +260,13 @@ class Cast:
 
     async def come_in(self, route: Route, kind: str) -> int:
         workspace, name, key = await self.make_workspace()
-        if route.path == "api/v1/restored":
-            services = self.stage.services
-            await run_sync(services.backing.workspaces.delete, "olga", workspace)
         parts = {
             "workspace": workspace,
             "user": "max",
             "provider": "anthropic",
             "instrument": "critique",
             "name": "page.css",
+            "id": "0" * 64,
         }
         path = route.path.replace("{path:.*}", "v1/messages").format(**parts)
         values = {
@@ -245,9 +277,15 @@ class Cast:
         }
         body, form = (_fill(sent.get(name_of(route)), values) for sent in (BODIES, FORMS))
         method = "POST" if route.method == "*" else route.method
-        status, _ = await self.stage.ask(
-            method, path, headers=self.headers[kind], body=body, data=form
-        )
+        if kind.startswith("run"):
+            headers = await self.show_run_token(kind, workspace)
+        else:
+            headers = self.headers[kind]
+        if route.path == "api/v1/restored":
+            services = self.stage.services
+            await run_sync(services.backing.workspaces.delete, "olga", workspace)
+        status, _ = await self.stage.ask(method, path, headers=headers, body=body, data=form)
+        await run_sync(self.clear, workspace)
         return status
 
 

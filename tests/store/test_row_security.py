@@ -12,7 +12,9 @@ from assay_nb.store.database import Database
 from assay_nb.store.tables import allowances, calls, provider_keys
 
 A, B = b"a" * 16, b"b" * 16
-GUARDED = {"allowances", "calls", "data_keys", "manifests", "provider_keys", "usage"}
+GUARDED = {
+    "allowances", "calls", "data_keys", "manifests", "provider_keys", "run_tokens", "usage",
+}  # fmt: skip
 
 
 @pytest.fixture

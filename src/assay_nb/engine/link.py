@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+from anyio import move_on_after
 
 from assay_nb.errors import ProviderUnavailable, WrongUsage, error_from_dict
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import httpx2
 
 _CONNECT = 10.0
+_END = 1.0
 _IDLE = 60.0
 """Seconds without a byte. The gateway sends a heartbeat every 15."""
 
@@ -112,6 +115,15 @@ class Link:
         except (ValueError, KeyError, TypeError):
             error = _no_gateway(self.url, f"answered with status {response.status_code}")
         raise error
+
+
+async def read_to_end(lines: AsyncIterator[str]) -> None:
+    """Read what is left of an answer that nothing more is expected of. Whether it ends well does not matter."""
+    import httpx2
+
+    with move_on_after(_END), suppress(httpx2.HTTPError):
+        async for _ in lines:
+            pass
 
 
 def part(name: str) -> str:

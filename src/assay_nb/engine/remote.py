@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 from assay_nb.config import hub_token, load_config
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Event, Finished
-from assay_nb.engine.link import Link, part
+from assay_nb.engine.link import Link, part, read_to_end
+from assay_nb.engine.run_pass import RunPass
 from assay_nb.engine.wire import decode_event, read_events
 from assay_nb.errors import ProviderUnavailable, WrongUsage
 
@@ -30,6 +31,11 @@ def connect(gateway_url: str) -> tuple[RemoteEngine, RemoteControl]:
 
     link = Link(gateway_url, hub_token(), load_config().ca_file)
     return RemoteEngine(link), RemoteControl(link)
+
+
+def connect_worker(run_pass: RunPass) -> RemoteEngine:
+    """Return the engine of a worker, which has a run token and no hub token."""
+    return RemoteEngine(Link(run_pass.gateway_url, run_pass.token, load_config().ca_file))
 
 
 class RemoteEngine:
@@ -54,6 +60,9 @@ class RemoteEngine:
         ):
             async for name, data in events:
                 event = decode_event(name, data, read)
+                if isinstance(event, Finished):
+                    # Then the connection can be used again, and the call counts as running no more.
+                    await read_to_end(lines)
                 if event is not None:
                     yield event
                 if isinstance(event, Finished):
@@ -63,8 +72,25 @@ class RemoteEngine:
             hint="Run it again. A call that had begun counts as made.",
         )
 
+    async def lend(self, workspace: str | None, seconds: int) -> RunPass:
+        """Return a pass for workers that are to make calls in a workspace.
+
+        Raises:
+            AssayError: What the gateway answered.
+        """
+        told = await self._link.ask("POST", _tokens(workspace), {"seconds": seconds})
+        return RunPass(self._link.url, told["id"], told["expires_at"], told["token"])
+
+    async def take_back(self, workspace: str | None, run_pass: RunPass) -> None:
+        """End a pass before its time, and the calls that workers are making with it."""
+        await self._link.ask("DELETE", f"{_tokens(workspace)}/{part(run_pass.id)}")
+
     async def aclose(self) -> None:
         await self._link.aclose()
+
+
+def _tokens(workspace: str | None) -> str:
+    return f"api/v1/workspaces/{part(workspace or ACTIVE)}/run-tokens"
 
 
 def _reader(instrument: str) -> Any:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import web
+from anyio.to_thread import run_sync
 
 from assay_nb.errors import AssayError, PermissionDenied
 from assay_nb.gateway.answers import (
@@ -19,12 +20,13 @@ from assay_nb.gateway.answers import (
 )
 from assay_nb.gateway.housekeeping import keep_house
 from assay_nb.gateway.identity import Person, check_person, parse_authorization
-from assay_nb.gateway.incoming import Caller, Incoming
+from assay_nb.gateway.incoming import ACTIVE, Caller, Incoming
 from assay_nb.gateway.login import send_to_hub
 from assay_nb.gateway.logs import Answered
 from assay_nb.gateway.passthrough import open_relay
 from assay_nb.gateway.route import Route
 from assay_nb.gateway.routes import ROUTES
+from assay_nb.gateway.run_tokens import RunToken, is_run_token
 from assay_nb.gateway.services import SERVICES, Services
 from assay_nb.gateway.sessions import XSRF_FIELD, XSRF_HEADER, check_origin, check_xsrf
 
@@ -92,6 +94,8 @@ async def _let_in(route: Route, request: web.Request, services: Services) -> Cal
     if route.who == "open":
         return None
     caller = await _find_caller(route, request, services)
+    if caller.run is not None:
+        await _check_run(route, request, caller.user, caller.run, services)
     if route.who == "operator":
         check_operator(caller.person)
         return caller
@@ -108,6 +112,10 @@ async def _let_in(route: Route, request: web.Request, services: Services) -> Cal
 
 async def _find_caller(route: Route, request: web.Request, services: Services) -> Caller:
     token = _find_token(route, request)
+    if token is not None and is_run_token(token):
+        run = await run_sync(services.run_tokens.find, token)
+        person = await services.identity.identify(run.hub_token)
+        return Caller(person, "run", run.hub_token, run=run)
     if token is not None:
         person = await services.identity.identify(token)
         return Caller(person, "token", token)
@@ -119,6 +127,24 @@ async def _find_caller(route: Route, request: web.Request, services: Services) -
         )
     person = await services.identity.identify(session.token)
     return Caller(person, "browser", session.token, session)
+
+
+async def _check_run(
+    route: Route, request: web.Request, user: str, run: RunToken, services: Services
+) -> None:
+    """Keep a worker to the calls of its run.
+
+    Raises:
+        PermissionDenied: For any other route, or another workspace.
+    """
+    if not route.run_tokens or user != run.user:
+        raise PermissionDenied(
+            "A run token is for the calls of one run, and for nothing else.",
+            hint="Show a hub token.",
+        )
+    named = request.match_info["workspace"]
+    if named != ACTIVE and await services.find_workspace_id(user, named) != run.workspace_id:
+        raise PermissionDenied("This run token is for another workspace.")
 
 
 def _find_token(route: Route, request: web.Request) -> str | None:

@@ -19,6 +19,7 @@ from assay_nb.messages import PROVIDERS, ProviderId
 if TYPE_CHECKING:
     from assay_nb.engine.local_control import LocalControl
     from assay_nb.gateway.route import Route
+    from assay_nb.gateway.run_tokens import RunToken
     from assay_nb.gateway.services import Services
     from assay_nb.gateway.sessions import Session
 
@@ -34,15 +35,18 @@ class Caller:
 
     Attributes:
         person: Whom the hub vouches for.
-        via: `"token"` for whatever shows a hub token, `"browser"` for our session cookie.
+        via: `"token"` for whatever shows a hub token, `"browser"` for our session cookie, `"run"` for a
+            worker that shows a run token.
         token: The hub token, to ask the hub again while a stream runs. It is never shown or kept.
         session: The browser's session, for its XSRF token.
+        run: The run token that stood for the hub token.
     """
 
     person: Person
-    via: Literal["token", "browser"]
+    via: Literal["token", "browser", "run"]
     token: str
     session: Session | None = None
+    run: RunToken | None = None
 
     @property
     def user(self) -> str:
@@ -86,7 +90,9 @@ class Incoming:
 
     @property
     def workspace(self) -> str | None:
-        """The workspace in the path, by name or id; None for the active one."""
+        """The workspace in the path, by name or id; None for the active one. A run token has one alone."""
+        if self._caller is not None and self._caller.run is not None:
+            return self._caller.run.workspace_id.hex()
         name = self.part("workspace")
         return None if name == ACTIVE else name
 

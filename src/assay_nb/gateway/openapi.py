@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from assay_nb.gateway.route import Route
+from assay_nb.instruments.catalog import INSTRUMENTS
 from assay_nb.messages import PROVIDERS
 
 _ERROR = {
@@ -43,7 +44,7 @@ _IDENTIFIED = (401, 403, 503)
 
 _PARTS: dict[str, Any] = {
     "provider": {"enum": list(PROVIDERS)},
-    "instrument": {"enum": ["critique", "improve", "rewrite"]},
+    "instrument": {"enum": list(INSTRUMENTS)},
     "workspace": {
         "type": "string",
         "minLength": 1,
@@ -51,6 +52,7 @@ _PARTS: dict[str, Any] = {
         "examples": ["-"],
     },
     "user": {"type": "string", "minLength": 1},
+    "id": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
 }
 
 
@@ -75,6 +77,7 @@ def describe(routes: Iterable[Route], prefix: str) -> dict[str, Any]:
             "schemas": {"Error": _ERROR},
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "A JupyterHub token"},
+                "run": {"type": "http", "scheme": "bearer", "description": "A run token"},
                 "session": {"type": "apiKey", "in": "cookie", "name": "assay-session"},
                 "xsrf": {"type": "apiKey", "in": "header", "name": "X-XSRFToken"},
             },
@@ -145,7 +148,9 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
     browser: dict[str, list[str]] = {"session": []}
     if route.method != "GET":
         browser["xsrf"] = []
-    return [browser] if route.who in ("session", "page") else [{"token": []}, browser]
+    if route.who in ("session", "page"):
+        return [browser]
+    return [{"token": []}, *([{"run": []}] if route.run_tokens else []), browser]
 
 
 def _parameter(name: str, place: str, schema: Any, *, required: bool) -> dict[str, Any]:

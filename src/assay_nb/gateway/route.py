@@ -44,6 +44,8 @@ class Route:
         errors: Statuses that it may answer with beside those of every route of its kind.
         token_headers: Headers other than `Authorization` in which a token is taken, since some SDKs
             can send it nowhere else.
+        run_tokens: Whether a run token will do. Such a route has a workspace in its path, and it must be
+            the token's.
         listed: Whether it stands in the OpenAPI document.
     """
 
@@ -60,4 +62,5 @@ class Route:
     query: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     errors: Sequence[int] = ()
     token_headers: Sequence[str] = ()
+    run_tokens: bool = False
     listed: bool = True

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from assay_nb.gateway import instruments, keys, login, pages, passthrough, service, workspaces
+from assay_nb.gateway import (
+    instruments,
+    keys,
+    login,
+    pages,
+    passthrough,
+    runs,
+    service,
+    workspaces,
+)
 from assay_nb.gateway.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -10,6 +19,7 @@ ROUTES: tuple[Route, ...] = (
     *workspaces.ROUTES,
     *keys.ROUTES,
     *instruments.ROUTES,
+    *runs.ROUTES,
     *passthrough.ROUTES,
     *login.ROUTES,
     *pages.ROUTES,

@@ -91,9 +91,10 @@ class Running:
 
     async def look(self, holds: Holds) -> None:
         """End the calls whose person may no longer make them."""
-        groups: dict[tuple[str, bytes], list[Held]] = {}
+        groups: dict[tuple[str, bytes, bytes], list[Held]] = {}
         for held in self._held:
-            groups.setdefault((held.caller.token, held.workspace_id), []).append(held)
+            run = held.caller.run.digest if held.caller.run else b""
+            groups.setdefault((held.caller.token, run, held.workspace_id), []).append(held)
         for calls in groups.values():
             first = calls[0]
             reason = await holds(first.caller, first.workspace_id)

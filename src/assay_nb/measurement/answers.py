@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -10,9 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Finished
+from assay_nb.engine.portal import Portal
 from assay_nb.errors import (
     AssayError,
     BadReply,
+    LimitReached,
     ProviderUnavailable,
     RateLimited,
     error_from_dict,
@@ -23,12 +27,21 @@ from assay_nb.measurement.purse import OverBudget, Purse
 
 if TYPE_CHECKING:
     from assay_nb.engine.call import Engine
+    from assay_nb.engine.remote import RemoteEngine
+    from assay_nb.engine.run_pass import Passes, RunPass
 
 Ask: TypeAlias = "Callable[[Call], Any]"
 """An async function from a call to its result."""
 
 CONCURRENCY = 8
 MOST_CONCURRENT = 256
+_PATIENCE = 60.0
+_MOST_PATIENCE = 600.0
+"""Seconds that one row waits for a limit on calls per minute, at a time and in all."""
+
+_LATE = 3600.0
+"""Seconds after a run token's end when its last call has surely ended too."""
+
 _HOPELESS = 8
 """So many failures before any success end the whole run: the next thousand would fail alike."""
 
@@ -174,7 +187,7 @@ class _Crew:
         amount = self.purse.set_aside(kind, job.requests)
         cost = None
         try:
-            result = await self.ask(job.call)
+            result = await self._ask(job.call)
             answer = make_answer(kind, result)
             cost = answer.cost
         # These may be one row's bad luck. Any other error would hit every row, and ends the run.
@@ -189,6 +202,18 @@ class _Crew:
         if self.cache and job.shelf:
             self.cache.save(job.shelf, job.name, _write(answer))
         return answer
+
+    async def _ask(self, call: Call) -> Result:
+        """Ask; and where a hub's limit on calls is reached, wait until it is not."""
+        until = time.monotonic() + _MOST_PATIENCE
+        while True:
+            try:
+                return await self.ask(call)
+            except LimitReached as error:
+                wait = error.retry_after
+                if wait is None or wait > _PATIENCE or time.monotonic() + wait > until:
+                    raise  # a day's allowance, say: nobody waits for that
+            await asyncio.sleep(max(wait, 0.2))
 
     def _failed(self, error: AssayError) -> Answer:
         self.failed += 1
@@ -242,17 +267,23 @@ def ask_engine(engine: Engine) -> Ask:
     return ask
 
 
-def ask_executor(executor: Executor) -> Ask:
+def ask_executor(executor: Executor, passes: Passes | None = None) -> Ask:
     """Return the function that has a call made by an executor's worker, which may be another machine.
 
     What travels is the call and its result, as plain data: no key, since a call has no field for one. The
-    worker opens its own session, from its own environment.
+    worker opens its own session, from its own environment; on a hub it is handed a run token instead, and
+    asks the gateway.
+
+    Args:
+        executor: Who makes the calls.
+        passes: In hub mode, what workers are let in with.
     """
 
     async def ask(call: Call) -> Result:
         from assay_nb.instruments.catalog import INSTRUMENTS
 
-        told = await asyncio.wrap_future(executor.submit(answer_call, call.to_dict()))
+        lent = None if passes is None else await passes.get(call.workspace)
+        told = await asyncio.wrap_future(executor.submit(answer_call, call.to_dict(), lent))
         if "error" in told:
             raise error_from_dict(told["error"])
         return INSTRUMENTS[call.instrument].read(told["result"])
@@ -260,13 +291,50 @@ def ask_executor(executor: Executor) -> Ask:
     return ask
 
 
-def answer_call(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Make one call in this process and return its result as plain data: what a worker runs."""
+def answer_call(fields: Mapping[str, Any], lent: RunPass | None = None) -> dict[str, Any]:
+    """Make one call in this process and return its result as plain data: what a worker runs.
+
+    Args:
+        fields: The call.
+        lent: What the gateway lets this worker in with. None for a worker that has a vault.
+    """
     from assay_nb.engine.session import current_session
 
-    session = current_session()
     try:
-        ask = ask_engine(session.engine)
-        return {"result": session.portal.call(ask, Call.from_dict(fields)).to_dict()}
+        if lent is not None:
+            portal, engine = _borrowed.open(lent)
+        else:
+            session = current_session()
+            portal, engine = session.portal, session.engine
+        return {"result": portal.call(ask_engine(engine), Call.from_dict(fields)).to_dict()}
     except AssayError as error:
         return {"error": error.to_dict()}
+
+
+class _Borrowed:
+    """What a worker process makes calls with on run tokens: one loop, and an engine for each token.
+
+    Two runs, perhaps of two people, may share a worker. So no engine is ever given another token.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._portal = Portal()
+        self._engines: dict[RunPass, RemoteEngine] = {}
+
+    def open(self, lent: RunPass) -> tuple[Portal, RemoteEngine]:
+        """Return the loop and the engine for a pass."""
+        from assay_nb.engine.remote import connect_worker
+
+        with self._lock:
+            if lent not in self._engines:
+                self._forget_expired()
+                self._engines[lent] = connect_worker(lent)
+            return self._portal, self._engines[lent]
+
+    def _forget_expired(self) -> None:
+        for one in [one for one in self._engines if one.expires_at + _LATE < time.time()]:
+            self._portal.call(self._engines.pop(one).aclose)
+
+
+_borrowed = _Borrowed()

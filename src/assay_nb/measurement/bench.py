@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from assay_nb.engine.call import Call
@@ -26,6 +26,9 @@ from assay_nb.measurement.answers import (
 from assay_nb.measurement.cache import Cache, digest
 from assay_nb.measurement.purse import Purse
 from assay_nb.measurement.target import Target
+
+if TYPE_CHECKING:
+    from assay_nb.engine.run_pass import Passes
 
 KNOBS = ("temperature", "top_p", "effort", "max_output_tokens", "system")
 
@@ -64,8 +67,19 @@ class Bench:
     @cached_property
     def ask(self) -> Ask:
         if self.executor is not None:
-            return ask_executor(self.executor)
+            return ask_executor(self.executor, self._passes)
         return ask_engine(self.session.engine)
+
+    @cached_property
+    def _passes(self) -> Passes | None:
+        if self.executor is None or self.session.mode == "solo":
+            return None
+        from assay_nb.engine.remote import RemoteEngine
+        from assay_nb.engine.run_pass import Passes
+
+        engine = self.session.engine
+        assert isinstance(engine, RemoteEngine), "hub mode has a gateway's engine"
+        return Passes(engine)
 
     async def stream(self, jobs: Iterable[Job]) -> AsyncIterator[tuple[Job, Answer]]:
         """Yield each job with its answer, on the background loop."""
@@ -77,6 +91,8 @@ class Bench:
                 yield pair
         finally:
             await answers.aclose()
+            if self._passes is not None:
+                await self._passes.give_back()
 
     def answers(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
         """Yield each job with its answer, to code that is not async, in the caller's own thread.

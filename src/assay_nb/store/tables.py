@@ -184,6 +184,17 @@ usage = Table(
     sqlite_strict=True,
 )
 
+run_tokens = Table(
+    "run_tokens",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("workspace_id", LargeBinary, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("expires_at", Big, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+
 calls = Table(
     "calls",
     metadata,
