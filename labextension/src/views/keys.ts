@@ -77,7 +77,7 @@ export class KeyCard {
   }
 
   private guide(): HTMLElement {
-    const { setup, fastest, trans } = this.options;
+    const { setup, fastest, entry, trans } = this.options;
     const link = h(
       'a',
       { attributes: { target: '_blank', rel: 'noopener noreferrer' } },
@@ -100,7 +100,9 @@ export class KeyCard {
       h(
         'li',
         {},
-        trans.__('Paste it below and save: it is tested first, for free, and then sealed.')
+        entry
+          ? trans.__('Paste it below and save: it is tested first, for free, and then sealed.')
+          : trans.__('An owner or admin stores it on the key page: it is tested first, for free.')
       )
     ];
     const title = fastest ? trans.__('Get a key (the fastest start)') : trans.__('Get a key');

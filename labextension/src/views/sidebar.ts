@@ -164,8 +164,8 @@ export class Sidebar extends Widget {
   }
 
   private hub(status: Status): HTMLElement[] {
-    const page = status.key_page;
-    if (status.mode !== 'hub' || !page) {
+    const page = status.mode === 'hub' ? keyPage(status) : null;
+    if (!page) {
       return [];
     }
     const open = (): void => {
@@ -177,7 +177,11 @@ export class Sidebar extends Widget {
         { class: 'assay-note' },
         this.trans.__('On this hub, keys are entered on a page of their own.')
       ),
-      button(this.trans.__('Open the key page'), open, 'assay-primary')
+      h(
+        'div',
+        { class: 'assay-actions' },
+        button(this.trans.__('Open the key page'), open, 'assay-primary')
+      )
     ];
   }
 
@@ -290,6 +294,20 @@ export class Sidebar extends Widget {
       fill(this.news, `${error instanceof Error ? error.message : String(error)}${hint}`);
     }
   }
+}
+
+/**
+ * Return the address of the gateway's page on the active workspace, where its keys are entered.
+ *
+ * A gateway that does not know the hub's public host names a path on it.
+ */
+function keyPage({ key_page: page, workspace }: Status): string | null {
+  if (!page) {
+    return null;
+  }
+  const base = new URL(page.replace(/\/?$/, '/'), window.location.origin);
+  const url = new URL(`workspaces/${encodeURIComponent(workspace.id)}`, base);
+  return ['http:', 'https:'].includes(url.protocol) ? url.href : null;
 }
 
 function submit(text: string, name: string): HTMLButtonElement {

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any, cast
 
-from assay_nb.engine.control import WorkspaceFacts
+from assay_nb.engine.control import Control, WorkspaceFacts
+from assay_nb.engine.key_page import find_key_page
 from assay_nb.errors import PermissionDenied, WrongUsage
 from assay_nb.labserver.base import Handler, guarded
 from assay_nb.labserver.running import RunHandler
@@ -22,8 +24,9 @@ class StatusHandler(Handler):
     @guarded
     async def get(self) -> None:
         standing = await self.ask(self.control.standing)
-        setups = [self.control.setup(provider).to_dict() for provider in PROVIDERS]
-        page = self.session.config.gateway_url
+        # On a hub both ask the gateway and wait for it, which the server's own loop must not.
+        setups = await asyncio.to_thread(_setups, self.control)
+        page = await asyncio.to_thread(find_key_page, self.session.config)
         self.answer({**standing.to_dict(), "setups": setups, "key_page": page})
 
 
@@ -105,11 +108,12 @@ class KeysHandler(Handler):
 class _SoloHandler(Handler):
     """On a hub, keys are entered on the gateway's own page, which shows no model output."""
 
-    def _check_solo(self) -> None:
+    async def _check_solo(self) -> None:
         if self.session.mode == "hub":
+            page = await asyncio.to_thread(find_key_page, self.session.config)
             raise PermissionDenied(
                 "On a hub, keys are not entered here.",
-                hint=f"Owners and admins do it on the gateway's page: {self.session.config.gateway_url}",
+                hint=f"Owners and admins do it on the gateway's page: {page}",
             )
 
 
@@ -118,7 +122,7 @@ class KeyHandler(_SoloHandler):
 
     @guarded
     async def put(self, workspace: str, provider: str) -> None:
-        self._check_solo()
+        await self._check_solo()
         fields = self.read(key=str, endpoint=str, check=bool)
         key = bytearray(_text(fields, "key").encode())
         try:
@@ -136,7 +140,7 @@ class KeyHandler(_SoloHandler):
 
     @guarded
     async def delete(self, workspace: str, provider: str) -> None:
-        self._check_solo()
+        await self._check_solo()
         removal = await self.ask(self.control.remove_key, workspace, _provider(provider))
         self.answer(removal.to_dict())
 
@@ -146,7 +150,7 @@ class KeyTestHandler(_SoloHandler):
 
     @guarded
     async def post(self, workspace: str, provider: str) -> None:
-        self._check_solo()
+        await self._check_solo()
         self.read()
         check = await self.ask(self.control.test_key, workspace, _provider(provider))
         self.answer(check.to_dict())
@@ -171,6 +175,15 @@ class ScanHandler(Handler):
         if len(read) < len(texts):
             raise WrongUsage("'texts' is a list of texts.")
         self.answer(await asyncio.to_thread(scan_texts, read))
+
+
+def _setups(control: Control) -> list[dict[str, Any]]:
+    """Return how each provider is set up. A hub may leave some out."""
+    found: list[dict[str, Any]] = []
+    for provider in PROVIDERS:
+        with suppress(PermissionDenied):
+            found.append(control.setup(provider).to_dict())
+    return found
 
 
 def _lint(text: str, model: str | None) -> dict[str, Any]:

@@ -10,14 +10,17 @@ notebook may save is empty. On a hub there is no field, since there a key never 
 
 from __future__ import annotations
 
+from contextlib import suppress
+from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 from traitlets import Unicode
 
 from assay_nb.engine.control import KeyCheck, KeyFacts
+from assay_nb.engine.key_page import find_key_page
 from assay_nb.engine.session import Session
-from assay_nb.errors import WrongUsage
+from assay_nb.errors import PermissionDenied, WrongUsage
 from assay_nb.messages import ProviderId
 from assay_nb.panels.base import LivePanel, News, button, show
 from assay_nb.render.document import (
@@ -161,7 +164,8 @@ class KeyCard(LivePanel):
             self.news.say("info", [f"{count} Save stores them."])
 
     def _guide(self) -> Any:
-        steps = widgets.HTML(show(guide(self.about.key_url, self.about.looks_like, self._costs())))
+        about, has_field = self.about, self.field is not None
+        steps = widgets.HTML(show(guide(about.key_url, about.looks_like, self._costs(), has_field)))
         folded = widgets.Accordion([steps], titles=(f"Get a {self.about.name} key",))
         folded.selected_index = None
         return folded
@@ -178,14 +182,14 @@ class KeysPanel(LivePanel):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self.cards = [KeyCard(session, provider) for provider in ORDER]
+        self.cards = [KeyCard(session, provider) for provider in _offered(session)]
 
     def build(self) -> Any:
         for card in self.cards:
             card.changed = lambda: self.changed()
         parts = [card.widget for card in self.cards]
         if self.session.mode == "hub":
-            parts.insert(0, widgets.HTML(show(self._hub())))
+            parts.insert(0, _open_page(find_key_page(self.session.config) or ""))
         return widgets.VBox(parts)
 
     def refresh(self) -> None:
@@ -194,7 +198,9 @@ class KeysPanel(LivePanel):
 
     def document(self) -> Document:
         facts = {fact.provider: fact for fact in self.ask(self.session.control.keys, None)}
-        rows = [[Code(provider), *_cells(facts[provider])] for provider in ORDER]
+        rows = [
+            [Code(provider), *_cells(facts[provider])] for provider in ORDER if provider in facts
+        ]
         table = Table(["provider", "key", "ends in", "tested", "added by"], rows)
         if self.session.mode == "hub":
             return Document([Heading("Keys"), table, *self._hub()])
@@ -202,9 +208,33 @@ class KeysPanel(LivePanel):
         return Document([Heading("Keys"), table, how, *_ways(self.session)])
 
     def _hub(self) -> list[Block]:
-        page = self.session.config.gateway_url or ""
+        page = find_key_page(self.session.config) or ""
         text = "On a hub a key never goes through a kernel. Owners and admins add it at "
         return [Paragraph([text, Code(page), "."])]
+
+
+def _offered(session: Session) -> list[ProviderId]:
+    """Return the providers that are used here. A hub may leave some out."""
+    offered: list[ProviderId] = []
+    for provider in ORDER:
+        with suppress(PermissionDenied):
+            session.control.setup(provider)
+            offered.append(provider)
+    return offered
+
+
+def _open_page(page: str) -> Any:
+    """Return what opens the gateway's page. A widget's button would need the kernel for it; a link does not."""
+    about = show(
+        [Paragraph(["On a hub a key never goes through a kernel: it has a page of its own."])]
+    )
+    if not page.startswith(("https://", "http://", "/")):
+        return widgets.HTML(about)
+    link = (
+        '<a class="jupyter-button widget-button" style="width: auto; text-decoration: none"'
+        f' href="{escape(page)}" target="_blank" rel="noopener noreferrer">Open the key page</a>'
+    )
+    return widgets.HTML(about + link)
 
 
 def describe(fact: KeyFacts) -> list[Inline]:
@@ -221,14 +251,17 @@ def describe(fact: KeyFacts) -> list[Inline]:
     return line
 
 
-def guide(key_url: str, looks_like: str, costs: str) -> list[Block]:
+def guide(key_url: str, looks_like: str, costs: str, has_field: bool) -> list[Block]:
     """Return how to get a key."""
+    place = (
+        "Paste it into the field below and press Save."
+        if has_field
+        else "An owner or admin stores it on the key page."
+    )
     return [
         Paragraph(["1. Open ", Code(key_url), " and make a key there."]),
         Paragraph([f"2. It looks like {looks_like}. {costs}"]),
-        Paragraph(
-            ["3. Paste it into the field below and press Save. It is tested first, for free."]
-        ),
+        Paragraph([f"3. {place} It is tested first, for free."]),
     ]
 
 
