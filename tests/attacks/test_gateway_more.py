@@ -27,6 +27,7 @@ from assay_nb.gateway.upstream import Errand, Upstream
 from assay_nb.messages import Destination
 from assay_nb.providers.origins import OperatorPolicy
 from assay_nb.providers.transport import Egress, Limits
+from assay_nb.store import call_rows
 from assay_nb.vault.keystores.key_file import KeyFile
 from assay_nb.vault.vault import Vault
 from tests.attacks.test_egress import REFUSED_URLS, ask, bad_contexts
@@ -654,6 +655,43 @@ async def test_a081_headers_without_end_are_cut_for_the_sdks_too() -> None:
         assert isinstance(events[-1], ProviderUnavailable)
         await asyncio.wait_for(evil.closed.wait(), 5)
         assert evil.sent < 2**22
+
+
+async def test_a084_no_call_begins_while_the_log_of_calls_cannot_be_written(
+    stage: Stage, fake: FakeProviders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk takes nothing more → calls are refused on every way; when it does, nothing is missing."""
+    member = await join(stage, "anthropic")
+    fake.answers(critique())
+    write = call_rows.insert_calls
+
+    def full(connection: Any, records: Any) -> None:
+        raise StoreUnavailable("The database cannot be written: the disk is full.")
+
+    async def calls() -> list[tuple[int, str]]:
+        answers = [
+            await stage.ask("POST", RUN.format("-"), member.token, body={"prompt": PROMPT}),
+            await ask_raw(member, "anthropic", "v1/messages", {"model": "m"}),
+        ]
+        return [(status, str(text)) for status, text in answers]
+
+    monkeypatch.setattr(call_rows, "insert_calls", full)
+    first = await calls()  # nobody knows yet; their records wait
+    await until(lambda: sum("CallsUnwritten" in line for line in stage.lines) >= 2)
+    refused = await calls()
+    made = len(fake.calls)
+    monkeypatch.setattr(call_rows, "insert_calls", write)
+    await asyncio.sleep(1.2)
+    last = await calls()
+    await asyncio.sleep(1.2)
+
+    assert [status for status, _ in first + last] == [200] * 4
+    assert [status for status, _ in refused] == [503, 503]
+    assert all("calls log cannot be written" in text for _, text in refused)
+    assert made == 2
+    listed = await stage.ask("GET", "api/v1/workspaces/-/calls", member.token)
+    written = sorted(one["instrument"] for one in listed[1])
+    assert written == ["critique", "critique", "pass-through", "pass-through"]
 
 
 # --- keys that change meanwhile
