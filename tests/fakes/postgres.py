@@ -31,6 +31,7 @@ def running_postgres(programs: Path) -> Iterator[Path]:
     prefix, owner = _unprivileged()
     # Not under pytest's directory: the path of a socket has room for about a hundred bytes.
     directory = Path(tempfile.mkdtemp(prefix="pg"))
+    directory.chmod(0o711)  # its clients have users of their own
     if owner:
         os.chown(directory, owner.pw_uid, owner.pw_gid)
 

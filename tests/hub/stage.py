@@ -34,7 +34,8 @@ from tests.fakes.providers import FakeProviders
 from tests.hub.as_user import UIDS
 from tests.tools import require_tool
 
-GATEWAY_UID = 65_534
+GATEWAY_UID = 61_100 + os.getpid() % 800  # nobody else's, also beside another run of the tests
+_NOBODY = 65_534
 PREFIX = "/services/assay/"
 _SOURCE = Path(__file__).parents[2] / "src"
 _CACHE = Path.home() / ".cache" / "assay-nb-tests" / "chp"
@@ -93,6 +94,7 @@ class Hub:
     fake: FakeProviders
     password: str
     gateway_port: int
+    gateway_uid: int
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _browsers: list[Browser] = field(default_factory=list)
 
@@ -330,10 +332,11 @@ def running_hub(fake: FakeProviders, *, managed: bool = False) -> Iterator[Hub]:
         fake,
         password,
         gateway,
+        _NOBODY if managed else GATEWAY_UID,  # the hub starts it by a user's name
     )
     try:
         if managed:
-            environment["STAGE_MANAGED"] = pwd.getpwuid(GATEWAY_UID).pw_name
+            environment["STAGE_MANAGED"] = pwd.getpwuid(_NOBODY).pw_name
             write_gateway_config(hub)
         else:
             write_gateway_config(hub, hub_port, tokens["STAGE_SERVICE_TOKEN"])
@@ -383,7 +386,7 @@ allow_origins = ["{hub.fake.origin}"]
     (home / "hub.token").write_text(token)
     (home / "hub.token").chmod(0o600)
     for path in (home, *home.iterdir()):
-        os.chown(path, GATEWAY_UID, GATEWAY_UID)
+        os.chown(path, hub.gateway_uid, hub.gateway_uid)
 
 
 def start_gateway(hub: Hub) -> None:

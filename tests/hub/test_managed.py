@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.providers import FakeProviders
-from tests.hub.stage import GATEWAY_UID, running_hub
+from tests.hub.stage import running_hub
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hub")]
 
@@ -23,5 +23,5 @@ def test_a_managed_gateway_runs_as_its_user_and_knows_its_hub(root: None) -> Non
 
         listed = hub.browser("alice").ask("GET", "api/v1/workspaces").json()
 
-        assert gateway.stat().st_uid == GATEWAY_UID
+        assert gateway.stat().st_uid == hub.gateway_uid
         assert {one["name"] for one in listed} == {"personal", "physics-lab"}
