@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from nbformat.v4 import new_code_cell, new_output
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from assay_nb.render.bundle import bundle
 from tests.canaries import find_canary, find_in_tree
@@ -46,6 +46,8 @@ EVERYTHING = """async () => {
   }
   return found.join('\\n');
 }"""
+
+AS_HTML = {"content-type": "text/html"}
 
 HARMED = """() => ({
   alerts: window.__harmed,
@@ -100,6 +102,81 @@ def test_a045_nothing_in_the_browser_keeps_the_key(lab: Lab, saved_key: tuple[st
     assert find_canary(found, control)
     assert find_in_tree(lab.folder.parent, key) == {}
     assert not find_canary(lab.server.log, key)
+
+
+def test_a045_no_string_in_the_pages_memory_holds_the_key(
+    lab: Lab, saved_key: tuple[str, str], make_key: Callable[[str], str]
+) -> None:
+    """Take a snapshot of the page's JavaScript heap after a save → nothing; of a field that a script read → found."""
+    key, _ = saved_key
+    unsaved = make_key("google")
+    field = card(lab.sidebar(), "google").locator("input[type=password]")
+    field.fill(unsaved)
+    field.evaluate("field => { window.read = field.value; }")
+
+    heap = read_heap(lab.page)
+
+    assert find_canary(heap, unsaved)
+    assert not find_canary(heap, key)
+
+
+def test_a045_key_that_was_typed_and_not_saved_is_gone_on_coming_back(
+    lab: Lab, new_team: str, make_key: Callable[[str], str]
+) -> None:
+    """Leave the page with a key in the field and come back, from cache or anew → an empty field."""
+    key = make_key("anthropic")
+    plain = f"{lab.server.url}plain.html"
+    lab.page.route(plain, lambda route: route.fulfill(body="<input id=plain>", headers=AS_HTML))
+    lab.page.goto(plain)
+    lab.page.fill("#plain", key)
+    lab.page.goto(f"{lab.server.url}api")
+    lab.page.go_back()
+    kept = lab.page.input_value("#plain")
+
+    lab.open("back.ipynb", [LOAD], kernel=False)
+    card(lab.sidebar(), "anthropic").locator("input[type=password]").fill(key)
+    typed = lab.page.evaluate(EVERYTHING)
+    lab.page.goto(f"{lab.server.url}api")
+    lab.page.go_back()
+    lab.page.wait_for_selector(".jp-Notebook .jp-Cell")
+    lab.sidebar()
+
+    assert kept == key, "a browser brings back what stood in a plain field"
+    assert find_canary(typed, key), "the search sees what stands in ours"
+    assert not find_canary(lab.page.evaluate(EVERYTHING), key)
+
+
+def test_a045_page_that_is_put_aside_takes_no_key_along(
+    lab: Lab, new_team: str, make_key: Callable[[str], str]
+) -> None:
+    """Keep the living page in the browser's back/forward cache → the field was emptied before."""
+    lab.open("aside.ipynb", [LOAD], kernel=False)
+    field = card(lab.sidebar(), "anthropic").locator("input[type=password]")
+    field.fill(make_key("anthropic"))
+    before = field.input_value()
+
+    lab.page.evaluate(
+        "() => window.dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))"
+    )
+
+    assert before
+    assert field.input_value() == ""
+
+
+def test_a045_no_field_for_a_key_is_one_that_a_browser_fills_or_stores(
+    lab: Lab, new_team: str
+) -> None:
+    """Let the browser or a password manager keep what is typed → no field asks for it or has a name."""
+    lab.open("autofill.ipynb", [LOAD], kernel=False)
+
+    fields = lab.sidebar().evaluate(
+        """node => [...node.querySelectorAll('input[type=password]')].map(field => ({
+            off: [field.autocomplete, field.form.autocomplete], name: field.name, value: field.value,
+            ignored: 'lpignore' in field.dataset && '1pIgnore' in field.dataset && 'bwignore' in field.dataset,
+        }))"""
+    )
+
+    assert fields == [{"off": ["off", "off"], "name": "", "value": "", "ignored": True}] * 3
 
 
 def test_a073_hostile_text_in_results_is_shown_and_does_nothing(lab: Lab) -> None:
@@ -183,6 +260,17 @@ def test_a079_address_of_the_page_fills_no_field_and_is_not_reflected(lab: Lab) 
     assert HOST not in sidebar.inner_html()
     assert response is not None
     assert "frame-ancestors 'self'" in response.headers["content-security-policy"]
+
+
+def read_heap(page: Page) -> str:
+    """Return the page's JavaScript heap, all strings that anything still holds, after a collection."""
+    chunks: list[str] = []
+    tools = page.context.new_cdp_session(page)
+    tools.on("HeapProfiler.addHeapSnapshotChunk", lambda event: chunks.append(event["chunk"]))
+    tools.send("HeapProfiler.enable")
+    tools.send("HeapProfiler.takeHeapSnapshot", {"reportProgress": False})
+    tools.detach()
+    return "".join(chunks)
 
 
 def output_of(result) -> object:

@@ -26,6 +26,7 @@ export class KeyCard {
   readonly node: HTMLElement;
   private readonly state = h('p', { class: 'assay-keystate' });
   private readonly onStored: HTMLElement[] = [];
+  private form: HTMLFormElement | null = null;
   private readonly said = h('p', { class: 'assay-news', attributes: { role: 'status' } });
 
   constructor(private readonly options: KeyCardOptions) {
@@ -53,6 +54,11 @@ export class KeyCard {
         act.hidden = fact.state === 'missing';
       }
     }
+  }
+
+  /** Empty the fields: a page that a browser keeps to come back to keeps what stands in them. */
+  forget(): void {
+    this.form?.reset();
   }
 
   private describe(fact: Key): (Node | string)[] {
@@ -117,7 +123,12 @@ export class KeyCard {
         type: 'password',
         id,
         autocomplete: 'off',
+        autocapitalize: 'none',
         spellcheck: 'false',
+        // Managers of passwords, which do not heed the first of these: this is none for them.
+        'data-1p-ignore': '',
+        'data-bwignore': '',
+        'data-lpignore': 'true',
         placeholder: trans.__('paste it here')
       }
     });
@@ -139,7 +150,7 @@ export class KeyCard {
     );
     const form = h(
       'form',
-      {},
+      { attributes: { autocomplete: 'off' } },
       h('label', { class: 'assay-field', attributes: { for: id } }, trans.__('%1 key', setup.name)),
       field,
       h(
@@ -172,6 +183,7 @@ export class KeyCard {
         fill(this.said, trans.__('There is no key in the field.'));
       }
     });
+    this.form = form;
     return form;
   }
 

@@ -25,9 +25,11 @@ export class Sidebar extends Widget {
     this.node.setAttribute('aria-label', trans.__('Prompts: workspace, keys, model, calls'));
     this.node.append(this.body, this.news);
     assay.changed.connect(this.redraw, this);
+    window.addEventListener('pagehide', this.forget);
   }
 
   override dispose(): void {
+    window.removeEventListener('pagehide', this.forget);
     this.assay.changed.disconnect(this.redraw, this);
     super.dispose();
   }
@@ -41,6 +43,12 @@ export class Sidebar extends Widget {
   protected override onAfterShow(): void {
     void this.assay.refresh();
   }
+
+  private readonly forget = (): void => {
+    for (const card of this.cards) {
+      card.forget();
+    }
+  };
 
   private redraw(): void {
     if (this.isVisible) {
