@@ -113,14 +113,19 @@ api_token_file = "{self.home}/hub.token"
         return Process(process, port, log)
 
     def store_key(
-        self, workspace_id: bytes, provider: ProviderId = "anthropic", *, mode: Any = "byok"
+        self,
+        workspace_id: bytes,
+        provider: ProviderId = "anthropic",
+        *,
+        mode: Any = "byok",
+        key: str | None = None,
     ) -> str:
         """Put a key that leads to the fake provider into the vault, as its operator could."""
         from assay_nb.gateway.backing import GatewayBacking
         from assay_nb.gateway.settings import Settings
         from assay_nb.vault.secret import SecretBytes
 
-        key = make_canary(provider)
+        key = key or make_canary(provider)
         backing = GatewayBacking(
             Settings(
                 home=self.vault,
