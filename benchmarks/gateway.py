@@ -1,18 +1,24 @@
 """What the gateway adds to a call, beside a bare proxy on the same stack in the same run.
 
-    python benchmarks/gateway.py [--seconds 3] [--rounds 3] [--streams 1000] [--rows 1000000]
+    python benchmarks/gateway.py [--seconds 3] [--rounds 3] [--streams 1000] [--rows 1000000] [--litellm PROGRAM]
 
 Both run on one core, load and upstream on another where there is one, all on loopback. The bare proxy
 swaps a header and relays; the gateway does that with identity, membership, vault, limits, calls log,
 metrics and its structured log. Both take turns, so that what else the machine does falls on both, and
 what is compared is processor time. Ratios hold from machine to machine; milliseconds do not.
+
+Where LiteLLM's proxy is installed it is measured in the same run: one worker, a master key and a model list,
+without a database, so it looks no key up and logs no call.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
+import secrets
+import shutil
 import socket
 import statistics
 import subprocess
@@ -80,6 +86,58 @@ def running(name: str, core: int, *arguments: int) -> Iterator[Process]:
         popen.wait(20)
 
 
+@contextmanager
+def running_litellm(program: str | None, core: int, upstream: int) -> Iterator[Process | None]:
+    """Run LiteLLM's proxy as its own documentation says, or give None where it is not installed."""
+    if program is None:
+        yield None
+        return
+    port, token = free_port(), f"sk-{secrets.token_hex(24)}"
+    model = {
+        "model": "openai/m",
+        "api_base": f"http://127.0.0.1:{upstream}/v1",
+        "api_key": "sk-bench",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder, "config.yaml")  # JSON is YAML too
+        config.write_text(
+            json.dumps({"model_list": [{"model_name": "m", "litellm_params": model}]})
+        )
+        command = [program, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+        popen = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": folder,
+                "LITELLM_MASTER_KEY": token,
+                "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        try:
+            os.sched_setaffinity(popen.pid, {core})
+            process = Process("litellm", port, popen)
+            process.side = Side(port, "/v1", token)
+            yield process if wait_for(process) else None
+        finally:
+            popen.terminate()
+            popen.wait(20)
+
+
+def wait_for(process: Process, seconds: float = 90) -> bool:
+    """Say whether a process listens before so many seconds are over."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.popen.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", process.port)) == 0:
+                return True
+        time.sleep(0.2)
+    return False
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -109,6 +167,16 @@ async def latency(sides: dict[str, Side], rounds: int, seconds: float) -> dict[s
         for name, side in sides.items():
             times, _ = await call_again_and_again(side, 1, seconds / 4)
             taken[name].append(statistics.median(times) * 1e3)
+    return {name: min(values) for name, values in taken.items()}
+
+
+async def first_events(sides: dict[str, Side], rounds: int) -> dict[str, float]:
+    """Return the median milliseconds to a stream's first event, one stream at a time."""
+    taken: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds * 2):
+        for name, side in sides.items():
+            streams = [await read_stream(side, 2, 0.0) for _ in range(50)]
+            taken[name].append(statistics.median(stream.first for stream in streams) * 1e3)
     return {name: min(values) for name, values in taken.items()}
 
 
@@ -149,8 +217,6 @@ async def many_streams(proxy: Process, count: int) -> tuple[int, float]:
 
 async def hanging_up(proxy: Process, upstream: Process, times: int) -> list[float]:
     """Return the seconds from each hang-up to the end of the upstream connection."""
-    import json
-
     taken: list[float] = []
     for number in range(times):
         at = await hang_up(proxy.side)
@@ -239,7 +305,13 @@ def line(what: str, value: str, target: str = "", good: bool | None = None) -> N
     print(f"{what:52} {value:>22}   {target}{mark}", flush=True)
 
 
-async def run(options: argparse.Namespace, bare: Process, ours: Process, upstream: Process) -> None:
+async def run(
+    options: argparse.Namespace,
+    bare: Process,
+    ours: Process,
+    litellm: Process | None,
+    upstream: Process,
+) -> None:
     direct = Side(upstream.port, "/v1")
     bare.side = Side(bare.port, "/v1")
     ours.side = Side(ours.port, "/services/assay/providers/bench/openai")
@@ -254,9 +326,8 @@ async def run(options: argparse.Namespace, bare: Process, ours: Process, upstrea
     line("JSON requests per core-second, ours", f"{1e6 / cost['ours']:,.0f}")
     line("  ratio", f"{ratio:.2f}", "0.70 or more", ratio >= 0.7)
 
-    medians = await latency(
-        {"direct": direct, "bare": bare.side, "ours": ours.side}, options.rounds, options.seconds
-    )
+    sides = {"direct": direct, "bare": bare.side, "ours": ours.side}
+    medians = await latency(sides, options.rounds, options.seconds)
     added = {name: medians[name] - medians["direct"] for name in ("bare", "ours")}
     line("added to the median call, bare", f"{added['bare']:.2f} ms")
     line(
@@ -265,6 +336,17 @@ async def run(options: argparse.Namespace, bare: Process, ours: Process, upstrea
         "0.60 ms or less",
         added["ours"] <= 0.6,
     )
+
+    line("  ratio", f"{added['ours'] / added['bare']:.2f}")
+
+    if litellm is not None:
+        await beside_litellm(options, litellm, direct, cost["ours"], added["ours"])
+
+    firsts = await first_events(sides, options.rounds)
+    added = {name: firsts[name] - firsts["direct"] for name in ("bare", "ours")}
+    line("added to the first event of a stream, bare", f"{added['bare']:.2f} ms")
+    line("added to the first event of a stream, ours", f"{added['ours']:.2f} ms")
+    line("  ratio", f"{added['ours'] / added['bare']:.2f}")
 
     events = await streaming(proxies, options.rounds)
     ratio = events["ours"][0] / events["bare"][0]
@@ -298,6 +380,22 @@ async def run(options: argparse.Namespace, bare: Process, ours: Process, upstrea
     )
 
 
+async def beside_litellm(
+    options: argparse.Namespace, litellm: Process, direct: Side, cost: float, added: float
+) -> None:
+    """Print what LiteLLM's proxy does with the same requests, and what ours does of that."""
+    for _ in range(3):  # its first requests import what they need
+        await call_again_and_again(litellm.side, 4, 1.0)
+    theirs = (await throughput([litellm], 1, options.seconds))["litellm"]
+    sides = {"direct": direct, "litellm": litellm.side}
+    medians = await latency(sides, 1, options.seconds * 2)
+    late = medians["litellm"] - medians["direct"]
+    line("JSON requests per core-second, LiteLLM", f"{1e6 / theirs:,.0f}")
+    line("  ours beside it", f"{theirs / cost:.0f} times", "40 or more", theirs / cost >= 40)
+    line("added to the median call, LiteLLM", f"{late:.2f} ms")
+    line("  ours beside it", f"1/{late / added:.0f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -306,6 +404,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--streams", type=int, default=1_000)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--litellm", default=shutil.which("litellm"), help="its program")
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
@@ -314,11 +413,13 @@ def main() -> None:
         running("upstream", cores[-1]) as upstream,
         running("bare", cores[0], upstream.port) as bare,
         running("ours", cores[0], upstream.port) as ours,
+        running_litellm(options.litellm, cores[0], upstream.port) as litellm,
     ):
-        asyncio.run(run(options, bare, ours, upstream))
+        asyncio.run(run(options, bare, ours, litellm, upstream))
     few, many = look_up(1_000), look_up(options.rows)
     line("a key opened, of 1,000 rows", f"{few:.0f} µs")
-    line(f"a key opened, of {options.rows:,} rows", f"{many:.0f} µs", "alike", many <= few * 1.5)
+    line(f"a key opened, of {options.rows:,} rows", f"{many:.0f} µs")
+    line("  ratio", f"{many / few:.2f}", "alike", many <= few * 1.5)
 
 
 def raise_file_limit() -> None:

@@ -16,7 +16,12 @@ import sys
 import time
 
 BODY = (
-    b'{"id":"msg_1","content":[{"type":"text","text":"' + b"Better said. " * 12 + b'"}],"usage":{}}'
+    b'{"id":"c1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,'
+    b'"finish_reason":"stop","message":{"role":"assistant","content":"'
+    + b"Better said. "
+    * 12
+    + b'"}}],'
+    b'"usage":{"prompt_tokens":90,"completion_tokens":36,"total_tokens":126}}'
 )
 WHOLE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nrequest-id: req_1\r\n"
