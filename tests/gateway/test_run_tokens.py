@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import os
 import pickle
 import time
 from collections.abc import Iterator
@@ -21,11 +24,12 @@ from assay_nb.errors import AssayError, PermissionDenied
 from assay_nb.gateway.answers import NotSignedIn
 from assay_nb.gateway.housekeeping import clean_up
 from assay_nb.gateway.routes import ROUTES
-from assay_nb.gateway.run_tokens import PREFIX, RunTokens
+from assay_nb.gateway.run_tokens import PREFIX, RunTokens, forget_old
+from assay_nb.gateway.services import make_services
 from assay_nb.store.database import Database
 from tests.canaries import find_canary
 from tests.fakes.postgres import postgres_server, postgres_url
-from tests.gateway.stage import Kernel, Stage
+from tests.gateway.stage import SECRET, Kernel, Stage
 
 __all__ = ["postgres_server", "postgres_url"]
 
@@ -46,7 +50,11 @@ def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
 
 @pytest.fixture
 def tokens(any_database: Database) -> RunTokens:
-    return RunTokens(any_database)
+    return RunTokens(any_database, sign)
+
+
+def sign(secret: bytes) -> bytes:
+    return hashlib.sha256(b"of the replicas" + secret).digest()
 
 
 async def lend(kernel: Kernel, workspace: str | None = None, seconds: int = 60) -> RunPass:
@@ -127,9 +135,18 @@ def test_a_token_that_was_never_made_is_not_known(tokens: RunTokens, made_up: st
         tokens.find(PREFIX + made_up)
 
 
+def test_a_made_up_token_costs_no_look_at_the_database() -> None:
+    tokens = RunTokens(None, sign)  # type: ignore[arg-type]
+
+    for size in (0, 31, 32, 48, 64, 10_000):
+        made_up = base64.urlsafe_b64encode(os.urandom(size)).decode()
+        with pytest.raises(NotSignedIn):
+            tokens.find(PREFIX + made_up)
+
+
 def test_a_token_ends_with_its_time(any_database: Database) -> None:
     now = 1_000_000.0
-    tokens = RunTokens(any_database, lambda: now)
+    tokens = RunTokens(any_database, sign, lambda: now)
     issued = tokens.issue("ada", WHERE, HUB_TOKEN, 60)
     now += 59
     tokens.find(issued.token)
@@ -141,20 +158,19 @@ def test_a_token_ends_with_its_time(any_database: Database) -> None:
 
 
 def test_no_token_outlives_an_hour(any_database: Database) -> None:
-    issued = RunTokens(any_database, lambda: 0.0).issue("ada", WHERE, HUB_TOKEN, 10**9)
+    issued = RunTokens(any_database, sign, lambda: 0.0).issue("ada", WHERE, HUB_TOKEN, 10**9)
 
     assert issued.expires_at == 3600
 
 
 def test_what_expired_long_ago_is_deleted(any_database: Database) -> None:
     now = 1_000_000.0
-    tokens = RunTokens(any_database, lambda: now)
+    tokens = RunTokens(any_database, sign, lambda: now)
     digest = bytes.fromhex(tokens.issue("ada", WHERE, HUB_TOKEN, 60).id)
-    tokens.forget_old()
+    forget_old(any_database, lambda: now)
     assert tokens.is_kept(digest)
 
-    now += 2 * 3600
-    tokens.forget_old()
+    forget_old(any_database, lambda: now + 2 * 3600)
 
     assert not tokens.is_kept(digest)
 
@@ -350,14 +366,16 @@ async def test_another_replica_takes_it(stage: Stage) -> None:
     ada = await stage.kernel("ada", key="anthropic")
     lent = await lend(ada)
 
-    def elsewhere() -> str:
-        database = Database.open(stage.services.settings.home / "vault.sqlite")
+    def find(api_token: str) -> str:
+        replica = make_services(stage.services.settings, stage.asking, api_token)
         try:
-            return RunTokens(database).find(lent.token).user
+            return replica.run_tokens.find(lent.token).user
         finally:
-            database.close()
+            replica.backing.database.close()
 
-    assert await run_sync(elsewhere) == "ada"
+    assert await run_sync(find, SECRET) == "ada"
+    with pytest.raises(NotSignedIn):
+        await run_sync(find, "another service's token")
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 3601, 10**30, True, "60"])
@@ -398,16 +416,20 @@ async def test_a_call_that_was_answered_counts_as_running_no_more(stage: Stage) 
         assert stage.services.limiter.running == 0
 
 
-async def test_housekeeping_deletes_old_ones(stage: Stage) -> None:
+async def test_housekeeping_deletes_old_ones(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(database: Database) -> None:
+        forget_old(database, lambda: time.time() + 3 * 3600)
+
     ada = await stage.kernel("ada")
     lent = await lend(ada)
-    tokens = RunTokens(stage.services.backing.database, lambda: time.time() + 3 * 3600)
-    await run_sync(clean_up, stage.services.backing)
-    assert await run_sync(tokens.is_kept, bytes.fromhex(lent.id))
+    backing, digest = stage.services.backing, bytes.fromhex(lent.id)
+    await run_sync(clean_up, backing)
+    assert await run_sync(stage.services.run_tokens.is_kept, digest)
 
-    await run_sync(tokens.forget_old)
+    monkeypatch.setattr("assay_nb.gateway.housekeeping.forget_old", late)
+    await run_sync(clean_up, backing)
 
-    assert not await run_sync(tokens.is_kept, bytes.fromhex(lent.id))
+    assert not await run_sync(stage.services.run_tokens.is_kept, digest)
 
 
 # --- the kernel's side ------------------------------------------------------------------------------

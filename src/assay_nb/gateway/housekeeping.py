@@ -9,7 +9,7 @@ from anyio.to_thread import run_sync
 from assay_nb.errors import AssayError
 from assay_nb.gateway.backing import GatewayBacking
 from assay_nb.gateway.logs import Changed
-from assay_nb.gateway.run_tokens import RunTokens
+from assay_nb.gateway.run_tokens import forget_old
 from assay_nb.gateway.services import Services
 
 _EVERY = 6 * 3600.0
@@ -34,5 +34,5 @@ def clean_up(backing: GatewayBacking) -> list[bytes]:
         backing.vault.remove_workspace(workspace_id, actor=_NAME)
         backing.workspaces.purge(workspace_id)
     backing.allowances.forget_old()
-    RunTokens(backing.database).forget_old()
+    forget_old(backing.database)
     return gone

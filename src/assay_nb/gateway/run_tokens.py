@@ -6,16 +6,19 @@ leaves the hub, or stops their server, ends their run tokens too.
 
 The database holds a token's digest, and the hub token sealed under a key that the run token alone gives.
 Neither the database nor a worker can tell the hub token; only a gateway that is shown the run token can.
+A token is signed as well, so that one which somebody made up costs no look at the database.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from assay_nb.errors import PermissionDenied
 from assay_nb.gateway.answers import NotSignedIn
@@ -25,6 +28,8 @@ from assay_nb.store.run_token_rows import RunTokenRow
 from assay_nb.vault.envelope import CannotOpen, SealingKey, derive
 from assay_nb.vault.secret import SecretBytes
 
+Clock: TypeAlias = Callable[[], float]
+
 PREFIX = "assay-run-"
 """What every run token begins with. No token of a hub does: those are letters and digits."""
 
@@ -32,6 +37,7 @@ LONGEST = 3600
 """Seconds that a run token is good for, at most."""
 
 _BYTES = 32
+_SIGNATURE = 16
 _KEPT = 3600
 """Seconds that a row outlives its token: a call that began in time is let finish."""
 
@@ -65,10 +71,18 @@ class Issued:
 
 
 class RunTokens:
-    """The run tokens of all people, for all gateways on one database."""
+    """The run tokens of all people, for all gateways on one database.
 
-    def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
+    Args:
+        database: Where they are kept.
+        sign: Signs bytes with a key that all replicas have and nobody else.
+    """
+
+    def __init__(
+        self, database: Database, sign: Callable[[bytes], bytes], now: Clock = time.time
+    ) -> None:
         self._database = database
+        self._sign = sign
         self._now = now
 
     def issue(self, user: str, workspace_id: bytes, hub_token: str, seconds: int) -> Issued:
@@ -82,7 +96,7 @@ class RunTokens:
         with self._database.write(serial=False) as connection:
             row = RunTokenRow(digest, workspace_id, user, expires_at, sealed)
             rows.add_run_token(connection, row)
-        return Issued(digest.hex(), expires_at, PREFIX + _encode(secret))
+        return Issued(digest.hex(), expires_at, self._write(secret))
 
     def find(self, token: str) -> RunToken:
         """Return what a token stands for.
@@ -90,7 +104,7 @@ class RunTokens:
         Raises:
             NotSignedIn: If it was never made, is revoked or has expired, or its row was edited.
         """
-        secret = _decode(token)
+        secret = self._read(token)
         if secret is None:
             raise _unknown()
         digest = _digest(secret)
@@ -119,10 +133,25 @@ class RunTokens:
         with self._database.write(serial=False) as connection:
             rows.delete_run_token(connection, digest, workspace_id, user)
 
-    def forget_old(self) -> None:
-        """Delete what expired long ago."""
-        with self._database.write(serial=False) as connection:
-            rows.delete_expired_run_tokens(connection, int(self._now()) - _KEPT)
+    def _write(self, secret: bytes) -> str:
+        signed = secret + self._sign(secret)[:_SIGNATURE]
+        return PREFIX + base64.urlsafe_b64encode(signed).decode()
+
+    def _read(self, token: str) -> bytes | None:
+        try:
+            signed = base64.urlsafe_b64decode(token.removeprefix(PREFIX))
+        except ValueError:
+            return None
+        secret = signed[:_BYTES]
+        # One secret has one spelling: base64 would pass over what is not of its alphabet.
+        right = hmac.compare_digest(self._write(secret).encode(), token.encode("utf-8", "replace"))
+        return secret if right else None
+
+
+def forget_old(database: Database, now: Clock = time.time) -> None:
+    """Delete what expired long ago."""
+    with database.write(serial=False) as connection:
+        rows.delete_expired_run_tokens(connection, int(now()) - _KEPT)
 
 
 def is_run_token(token: str) -> bool:
@@ -154,17 +183,3 @@ def _open_key(secret: bytes) -> SecretBytes:
 def _bind(digest: bytes, workspace_id: bytes, user: str, expires_at: int) -> bytes:
     # All but the last are of fixed length, so no two lists of fields share their bytes.
     return b"".join((_LABEL, digest, workspace_id, expires_at.to_bytes(8, "big"), user.encode()))
-
-
-def _encode(secret: bytes) -> str:
-    return base64.urlsafe_b64encode(secret).decode().rstrip("=")
-
-
-def _decode(token: str) -> bytes | None:
-    text = token.removeprefix(PREFIX)
-    try:
-        secret = base64.urlsafe_b64decode(f"{text}=")
-    except ValueError:
-        return None
-    # One secret has one spelling: base64 would pass over what is not of its alphabet.
-    return secret if len(secret) == _BYTES and _encode(secret) == text else None

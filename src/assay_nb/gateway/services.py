@@ -63,7 +63,11 @@ class Services:
     @cached_property
     def run_tokens(self) -> RunTokens:
         """The tokens that workers of a run show."""
-        return RunTokens(self.backing.database)
+
+        def sign(secret: bytes) -> bytes:
+            return bytes.fromhex(self.sessions.sign("run-token", secret))
+
+        return RunTokens(self.backing.database, sign)
 
     @property
     def public_origin(self) -> str | None:

@@ -65,7 +65,7 @@ class Sessions:
         fields = self._open(request.cookies.get(COOKIE), "session", _LIFE)
         if fields is None:
             return None
-        return Session(fields["token"], self._sign("xsrf", fields["id"].encode()))
+        return Session(fields["token"], self.sign("xsrf", fields["id"].encode()))
 
     def begin(self, response: web.StreamResponse, token: str) -> None:
         """Sign a browser in."""
@@ -107,7 +107,7 @@ class Sessions:
 
     def _seal(self, purpose: str, fields: Mapping[str, str]) -> str:
         content = json.dumps({**fields, "at": int(time.time())}).encode()
-        return f"{base64.urlsafe_b64encode(content).decode()}.{self._sign(purpose, content)}"
+        return f"{base64.urlsafe_b64encode(content).decode()}.{self.sign(purpose, content)}"
 
     def _open(self, value: str | None, purpose: str, life: int) -> dict[str, Any] | None:
         packed, _, signature = (value or "").partition(".")
@@ -115,13 +115,14 @@ class Sessions:
             content = base64.urlsafe_b64decode(packed.encode("ascii"))
         except ValueError:
             return None
-        expected = self._sign(purpose, content)
+        expected = self.sign(purpose, content)
         if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")):
             return None
         fields = json.loads(content)
         return fields if 0 <= time.time() - fields["at"] <= life else None
 
-    def _sign(self, purpose: str, content: bytes) -> str:
+    def sign(self, purpose: str, content: bytes) -> str:
+        """Sign bytes, by a key that each purpose has of its own."""
         key = hmac.digest(self._secret, f"assay_nb/v1/{purpose}".encode(), hashlib.sha256)
         return hmac.digest(key, content, hashlib.sha256).hex()
 
