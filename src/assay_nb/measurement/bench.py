@@ -72,7 +72,7 @@ class Bench:
 
     @cached_property
     def _passes(self) -> Passes | None:
-        if self.executor is None or self.session.mode == "solo":
+        if self.executor is None or self.session.config.gateway_url is None:
             return None
         from assay_nb.engine.remote import RemoteEngine
         from assay_nb.engine.run_pass import Passes
