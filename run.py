@@ -155,7 +155,7 @@ def check_notebooks(directory: Path) -> bool:
 
 
 def check_wheel(directory: Path, python: str) -> bool:
-    """Build the sdist, the wheel from that, and start the installed command far from the source."""
+    """Build the sdist and the wheel from that; use the wheel far from the source and without Node."""
     with tempfile.TemporaryDirectory(prefix="assay-wheel-") as scratch:
         build = ("python", "-m", "build", "--no-isolation", "--outdir", scratch)
         if run(directory, build) != 0:
@@ -164,7 +164,29 @@ def check_wheel(directory: Path, python: str) -> bool:
         fresh = Path(scratch, "fresh")
         make_environment(fresh, python)
         pip_install(fresh, str(wheel))
-        return run(fresh, ("assay-nb", "--version"), cwd=scratch) == 0
+        started = run(fresh, ("assay-nb", "--version"), cwd=scratch) == 0
+        in_lab = lists_as_ok(fresh, scratch, "labextension", "assay-nb v")
+        in_server = lists_as_ok(fresh, scratch, "server extension", "assay_nb.labserver ")
+        return started and in_lab and in_server
+
+
+def lists_as_ok(directory: Path, home: str, kind: str, name: str) -> bool:
+    """Say whether Jupyter lists an extension as OK, with no other program than its own on the PATH."""
+    jupyter = program(directory, "jupyter")
+    alone = {**surroundings(), "PATH": str(jupyter.parent), "HOME": home}
+    done = subprocess.run(
+        [str(jupyter), *kind.split(), "list"],
+        cwd=home,
+        env=alone,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if any(name in line and "OK" in line for line in done.stdout.splitlines()):
+        print(f"jupyter {kind} list: OK")
+        return True
+    print(f"jupyter {kind} list does not show {name} as OK:\n{done.stdout}")
+    return False
 
 
 # --- the environment --------------------------------------------------------------------------------
