@@ -21,7 +21,7 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 
 def install(session: nox.Session, *groups: str) -> None:
     wanted = [line for group in groups for line in nox.project.dependency_groups(PROJECT, group)]
-    session.install("--editable", ".", *wanted)
+    session.install("--editable", ".[hub]", *wanted)
 
 
 def run_check(session: nox.Session, name: str, *arguments: str) -> None:
@@ -75,7 +75,7 @@ def notebooks(session: nox.Session) -> None:
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """Build the sdist, the wheel from it, and start the installed command."""
+    """Build the sdist and the wheel from it, and use the wheel far from the source."""
     session.run("python", "run.py", "test", "--only", "wheel", "--no-system-tools", external=True)
 
 
@@ -83,7 +83,7 @@ def wheel(session: nox.Session) -> None:
 def lab(session: nox.Session) -> None:
     """The tests in a real browser; they need Chromium."""
     install(session, "test")
-    session.run(*PYTEST, "tests/lab", *session.posargs)
+    run_check(session, "lab", *session.posargs)
 
 
 @nox.session
