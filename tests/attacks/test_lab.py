@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from nbformat.v4 import new_code_cell, new_output
-from playwright.sync_api import Page, expect
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+from playwright.sync_api import Page, Route, expect
 
-from assay_nb.render.bundle import bundle
+from assay_nb.render.bundle import bundle, draw
 from tests.canaries import find_canary, find_in_tree
 from tests.corpus.hostile import HOST, PAYLOADS
 from tests.lab.browsing import Lab
@@ -45,6 +49,22 @@ EVERYTHING = """async () => {
     for (const request of await cache.keys()) found.push(await (await cache.match(request)).text());
   }
   return found.join('\\n');
+}"""
+
+HARMED_AROUND = """() => {
+  const parts = '.assay-sidebar, .assay-status, dialog.jp-Dialog .jp-Dialog-body, .Toastify__toast-body';
+  const nodes = [...document.querySelectorAll(parts)].flatMap(part => [...part.querySelectorAll('*')]);
+  const tags = 'script, iframe, object, embed, link, style, base, meta, math, img, video, audio';
+  const attributes = nodes.flatMap(node => [...node.attributes]);
+  return window.__harmed
+    + nodes.filter(node => node.matches(tags)).length
+    + nodes.filter(node => node.href && !node.href.startsWith('https://')).length
+    + attributes.filter(({name}) => name.startsWith('on') || name.startsWith('data-command')).length;
+}"""
+
+SHOW_AGAIN = """() => {
+  window.jupyterapp.shell.collapseRight();
+  window.jupyterapp.shell.activateById('assay-nb:sidebar');
 }"""
 
 AS_HTML = {"content-type": "text/html"}
@@ -205,6 +225,70 @@ def test_a073_hostile_text_in_results_is_shown_and_does_nothing(lab: Lab) -> Non
     assert "<script>" in shown
 
 
+def test_a073_hostile_names_around_the_notebook_are_shown_and_do_nothing(lab: Lab) -> None:
+    """Name workspaces, members, models, endpoints with every payload → shown as text in sidebar, status bar, dialog."""
+    real = lab.server.ask("GET", "status").data
+    group: list[str] = []
+
+    def answer(route: Route) -> None:
+        what = PurePosixPath(urlsplit(route.request.url).path).name
+        route.fulfill(json=hostile_answers(real, group)[what])
+
+    lab.page.add_init_script("window.__harmed = 0; window.alert = () => { window.__harmed += 1; };")
+    lab.page.route("**/assay-nb/api/v1/**", answer)
+    lab.watch()
+    lab.open("names.ipynb", [LOAD], kernel=False)
+    harm, seen = 0, ""
+    for start in range(0, len(TEXTS), 12):
+        group = TEXTS[start : start + 12]
+        lab.page.evaluate(SHOW_AGAIN)
+        expect(lab.page.locator(".assay-sidebar")).to_contain_text(f"member {group_id(group)}")
+        harm += lab.page.evaluate(HARMED_AROUND)
+        seen += lab.page.locator(".assay-sidebar").inner_text()
+        seen += lab.page.locator(".assay-status").inner_text()
+    lab.command("assay-nb:switch-workspace")
+    expect(lab.page.locator("dialog.jp-Dialog select")).to_be_visible()
+    harm += lab.page.evaluate(HARMED_AROUND)
+
+    assert harm == 0
+    assert "<script>alert(1)</script>" in seen
+    assert [url for url in lab.requests if not url.startswith((lab.server.url, "data:"))] == []
+
+
+def test_a073_hostile_error_texts_are_shown_and_do_nothing(lab: Lab) -> None:
+    """Answer with every payload as error and hint → a sentence in sidebar, tooltip and notice, and nothing else."""
+    group = TEXTS[:1]
+
+    def answer(route: Route) -> None:
+        if "/instruments/" in route.request.url:
+            event = f"event: error\ndata: {json.dumps(hostile_error(group))}\n\n"
+            route.fulfill(body=event, headers={"content-type": "text/event-stream"})
+        else:
+            route.fulfill(status=400, json={"error": hostile_error(group)})
+
+    lab.page.add_init_script("window.__harmed = 0; window.alert = () => { window.__harmed += 1; };")
+    lab.page.route("**/assay-nb/api/v1/**", answer)
+    lab.watch()
+    lab.open("errors.ipynb", [new_markdown_cell("Be nice.")], kernel=False)
+    harm, seen = 0, ""
+    for start in range(0, len(TEXTS), 24):
+        group = TEXTS[start : start + 24]
+        lab.page.evaluate(SHOW_AGAIN)
+        expect(lab.page.locator(".assay-sidebar")).to_contain_text(f"trouble {group_id(group)}")
+        seen += lab.page.locator(".assay-sidebar").inner_text()
+        harm += lab.page.evaluate(HARMED_AROUND)
+    for text in TEXTS[::60]:
+        group = [text]
+        lab.select(0)
+        lab.command("assay-nb:critique")
+        expect(lab.page.get_by_text(f"trouble {group_id(group)}").last).to_be_attached()
+        harm += lab.page.evaluate(HARMED_AROUND)
+
+    assert harm == 0
+    assert "<script>alert(1)</script>" in seen
+    assert [url for url in lab.requests if not url.startswith((lab.server.url, "data:"))] == []
+
+
 def test_a077_opening_a_strangers_notebook_runs_and_asks_nothing(lab: Lab) -> None:
     """Open a notebook of results, untrusted → no cell runs, no provider is called, no instrument is asked."""
     outputs = [
@@ -223,6 +307,35 @@ def test_a077_opening_a_strangers_notebook_runs_and_asks_nothing(lab: Lab) -> No
     assert lab.stage.fake.calls == []
     assert counts == [None, None, None]
     assert [url for url in lab.requests if "/instruments/" in url] == []
+
+
+def test_a077_opening_a_trusted_notebook_runs_and_asks_nothing_either(lab: Lab) -> None:
+    """Have somebody trust it, so that Lab draws its HTML unsanitised → nothing runs, nothing is asked for."""
+    makers = (hostile_critique, hostile_improvement, hostile_rewrite, hostile_lint)
+    outputs = [output_of(make(TEXTS[n::8])) for n, make in enumerate(makers)]
+    outputs += [html_of(make(TEXTS[n::8])) for n, make in enumerate(makers)]
+    cells = [new_code_cell(f"%%critique\n{PAYLOADS[0]}", outputs=[output]) for output in outputs]
+    lab.page.add_init_script("window.__harmed = 0; window.alert = () => { window.__harmed += 1; };")
+    lab.watch()
+    lab.open("trusted.ipynb", cells)
+    lab.command("notebook:trust")
+    lab.page.locator("dialog.jp-Dialog").get_by_role("button", name="Trust").click()
+    lab.save()
+    lab.requests.clear()
+    lab.visit("trusted.ipynb")
+    scroll_through(lab, len(cells))
+
+    state = lab.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.content.widgets"
+        ".map(({model}) => [model.trusted, model.executionCount])"
+    )
+
+    assert state == [[True, None]] * len(cells)
+    assert lab.page.locator(".jp-RenderedHTML:not(.assay-result) h3").count() >= 4, "HTML was drawn"
+    assert lab.page.evaluate("() => window.__harmed") == 0
+    assert lab.stage.fake.calls == []
+    assert [url for url in lab.requests if "/instruments/" in url or HOST in url] == []
+    assert [url for url in lab.requests if not url.startswith((lab.server.url, "data:"))] == []
 
 
 def test_a076_policy_of_our_answers_allows_nothing_and_our_page_breaks_none(lab: Lab) -> None:
@@ -279,9 +392,47 @@ def output_of(result) -> object:
     return new_output("display_data", data=data, metadata=metadata)
 
 
-def scroll_through(lab: Lab) -> None:
+def html_of(result) -> object:
+    """Return a result as a file holds it that came from where only HTML was kept."""
+    return new_output("display_data", data={"text/html": draw(result.to_document())["text/html"]})
+
+
+def group_id(group: list[str]) -> str:
+    """Return a word that tells groups of payloads apart."""
+    return hashlib.sha256("".join(group).encode()).hexdigest()[:12]
+
+
+def hostile_error(group: list[str]) -> dict[str, str]:
+    text = f"trouble {group_id(group)} {' '.join(group)}"
+    return {"message": text, "hint": text, "code": text}
+
+
+def hostile_answers(real: dict[str, Any], group: list[str]) -> dict[str, Any]:
+    """Return what each route answers, with payloads wherever somebody else may have chosen a text."""
+    text = " ".join(group)
+    workspace = {**real["workspace"], "name": text, "model": text}
+    keys = [
+        {**key, "state": "ready", "last4": text, "added_by": text, "endpoint": text}
+        for key in real["keys"]
+    ]
+    told = ("name", "key_url", "looks_like", "cost", "note")
+    setups = [{**setup, **dict.fromkeys(told, text)} for setup in real["setups"]]
+    status = {"workspace": workspace, "keys": keys, "setups": setups, "model": text, "user": text}
+    call = ("at", "user", "instrument", "model", "funding", "status")
+    return {
+        "status": {**real, **status},
+        "workspaces": [workspace, *({**workspace, "id": one, "name": one} for one in group)],
+        "members": [{"user": f"member {group_id(group)} {one}", "role": one} for one in group],
+        "calls": [dict.fromkeys(call, one) for one in group],
+        "models": group,
+        "lint": {"findings": [], "variables": []},
+        "scan": [],
+    }
+
+
+def scroll_through(lab: Lab, cells: int = 48) -> None:
     """Bring every cell into view, since Lab draws what is far away later."""
-    for index in range(0, 48, 3):
+    for index in range(0, cells, 3):
         lab.page.evaluate(
             "i => { const n = window.jupyterapp.shell.currentWidget.content; n.scrollToItem(i); }",
             index,

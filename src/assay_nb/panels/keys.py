@@ -10,12 +10,14 @@ notebook may save is empty. On a hub there is no field, since there a key never 
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 from traitlets import Unicode
+from traitlets.log import get_logger
 
 from assay_nb.engine.control import KeyCheck, KeyFacts
 from assay_nb.engine.key_page import find_key_page
@@ -47,11 +49,36 @@ _STATES: dict[str, tuple[str, Tone]] = {
 }
 
 
+class _Unlogged(logging.Filter):
+    """Keeps the messages of key fields out of the log of a kernel that logs every message, at DEBUG."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ids: set[str] = set()
+
+    def cover(self, comm_id: str) -> None:
+        """Leave this widget's messages out from now on."""
+        self._ids.add(comm_id)
+        kernels: Any = get_logger()
+        for logger in (getattr(kernels, "logger", kernels), logging.getLogger("Comm")):
+            logger.addFilter(self)  # a filter that is there already is not added twice
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if any(comm_id in text for comm_id in self._ids):
+            record.msg, record.args = "a message of a key field, which is not logged", ()
+        return True
+
+
+_unlogged = _Unlogged()
+
+
 class KeyField(widgets.Password):
     """A password field whose value never stays in a widget's state.
 
     The kernel does not echo it back to other front ends, and `continuous_update` is off, so the value
-    arrives once, when the person leaves the field, and is gone in the same message's handling.
+    arrives once, when the person leaves the field, and is gone in the same message's handling. A kernel
+    that logs its messages logs none of this field's.
     """
 
     value = Unicode("", help="what is typed").tag(sync=True, echo_update=False)
@@ -64,6 +91,7 @@ class KeyField(widgets.Password):
             style={"description_width": "8em"},
         )
         self._typed = bytearray()
+        _unlogged.cover(self.model_id)
         self.observe(self._take, names="value")
 
     @property
