@@ -24,12 +24,14 @@ from assay_nb import (
     SideBySide,
     cli,
     measure,
+    playground,
     to_gepa,
 )
 from assay_nb.engine.session import current_session, set_session
 from assay_nb.instruments.catalog import INSTRUMENTS
 from assay_nb.measurement.bench import make_bench
 from assay_nb.measurement.probes import ProbedCritique, Probing
+from assay_nb.measurement.progress import Progress
 from assay_nb.messages import Destination, ProviderId
 from assay_nb.practice.server import MODEL, PracticeServer
 from tests.gateway.process import Process, place, threaded_hub
@@ -73,6 +75,11 @@ class Hub:
 
     def calls(self) -> list[dict[str, Any]]:
         return self.ask("/calls?limit=1000")
+
+    def run_tokens(self) -> tuple[int, int]:
+        """Return how many run tokens the log says were issued, and how many were revoked."""
+        log = self.gateway.log
+        return log.count("run token issued"), log.count("run token revoked")
 
     def instruments(self) -> list[str]:
         """Return the instruments of all calls in the log, oldest first."""
@@ -243,17 +250,28 @@ def test_a_judge_decides_where_there_is_no_metric(hub: Hub) -> None:
 
 
 def test_an_executors_workers_measure_on_run_tokens(hub: Hub) -> None:
-    lent = hub.gateway.log.count("run token issued")
-
+    before = hub.run_tokens()
     with ThreadPoolExecutor(4) as pool:
         result = measure(
             VAGUE, PROMPT, ROWS, rubric="- It is brief.", max_calls=500, ledger=False, executor=pool
         )
 
     assert result.verdict is not None
-    log = hub.gateway.log
-    assert log.count("run token issued") > lent
-    assert log.count("run token issued") == log.count("run token revoked")
+    issued, revoked = (now - then for now, then in zip(hub.run_tokens(), before, strict=True))
+    assert issued == revoked > 0
+
+
+def test_a_run_that_is_interrupted_takes_its_token_back(hub: Hub) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.done == 3:
+            raise KeyboardInterrupt
+
+    before = hub.run_tokens()
+    with ThreadPoolExecutor(2) as pool, pytest.raises(KeyboardInterrupt):
+        playground(f"Once: {PROMPT}", data=ROWS * 5, executor=pool, on_progress=interrupt)
+
+    issued, revoked = (now - then for now, then in zip(hub.run_tokens(), before, strict=True))
+    assert issued == revoked > 0
 
 
 @pytest.mark.filterwarnings("default")  # GEPA's own

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from anyio.to_thread import run_sync
 from sqlalchemy import text
@@ -26,6 +27,7 @@ from assay_nb.gateway.housekeeping import clean_up
 from assay_nb.gateway.routes import ROUTES
 from assay_nb.gateway.run_tokens import PREFIX, RunTokens, forget_old
 from assay_nb.gateway.services import make_services
+from assay_nb.measurement.answers import answer_call
 from assay_nb.store.database import Database
 from tests.canaries import find_canary
 from tests.fakes.postgres import postgres_server, postgres_url
@@ -483,6 +485,27 @@ def test_a_pass_travels_whole() -> None:
     lent = RunPass("http://gateway/", "1", 5, "assay-run-x")
 
     assert pickle.loads(pickle.dumps(lent)) == lent
+
+
+async def test_two_peoples_runs_in_one_worker_keep_apart(stage: Stage) -> None:
+    """One process, calls of two runs by turns and at once → each under its own person, with its own key."""
+    kernels = [await stage.kernel(user, key="anthropic") for user in ("ada", "bob")]
+    lent = [await lend(kernel) for kernel in kernels]
+    call = Call(instrument="playground", prompt="Hi.").to_dict()
+
+    told: list[Any] = []
+    async with anyio.create_task_group() as group:
+        for number in range(12):
+            group.start_soon(keep, told, answer_call, call, lent[number % 2])
+
+    assert ["error" in one for one in told] == [False] * 12
+    for kernel, user in zip(kernels, ("ada", "bob"), strict=True):
+        assert {one.user for one in await kernel.control.calls(None, 50)} == {user}
+        assert [one.key for one in stage.fake.calls].count(kernel.key) == 6
+
+
+async def keep(told: list[Any], function: Any, *args: Any) -> None:
+    told.append(await run_sync(function, *args))
 
 
 async def test_a_hub_token_that_is_not_there_gives_no_pass(stage: Stage) -> None:
