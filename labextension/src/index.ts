@@ -1,6 +1,7 @@
 import { cells } from './plugins/cells';
 import { editor } from './plugins/editor';
 import { guard } from './plugins/guard';
+import { nextCell } from './plugins/nextcell';
 import { renderers } from './plugins/renderers';
 import { settings } from './plugins/settings';
 import { sidebar } from './plugins/sidebar';
@@ -9,4 +10,4 @@ import { statusbar } from './plugins/statusbar';
 
 export { IAssay } from './tokens';
 
-export default [settings, state, statusbar, sidebar, cells, renderers, editor, guard];
+export default [settings, state, statusbar, sidebar, cells, renderers, editor, guard, nextCell];

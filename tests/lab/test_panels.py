@@ -45,7 +45,7 @@ def test_key_typed_in_a_panel_comes_back_to_no_front_end_and_into_no_file(
     assert not find_canary((lab.folder / "panel.ipynb").read_bytes(), key)
 
 
-def test_review_panel_puts_the_chosen_text_into_a_variable(lab: Lab) -> None:
+def test_review_panel_puts_the_chosen_text_into_a_variable_and_the_next_cell(lab: Lab) -> None:
     lab.stage.fake.answer_by(replies.answer)
     cells = [LOAD, new_code_cell(cell("improve -o better")), new_code_cell("%assay panel better")]
     lab.open("review.ipynb", [*cells, new_code_cell("print(improved)")])
@@ -56,10 +56,14 @@ def test_review_panel_puts_the_chosen_text_into_a_variable(lab: Lab) -> None:
     panel.get_by_role("button", name="Reject", exact=True).first.click()
     expect(panel.get_by_text("with 2 of 3 edits")).to_be_visible()
     panel.get_by_role("button", name="Use").click()
-    expect(panel.get_by_text("The text is in")).to_be_visible()
-    lab.select(3)
+    expect(panel.get_by_text("and in the next cell")).to_be_visible()
+    next_cell = lab.source(3)
+    lab.select(4)
     lab.command("notebook:run-cell")
 
-    output = lab.page.locator(".jp-Cell").nth(3).locator(".jp-OutputArea-output").last
+    assert next_cell.startswith("%%critique\n")
+    assert "briefly and be detailed" in next_cell
+    assert "Write as to a colleague." in next_cell
+    output = lab.page.locator(".jp-Cell").nth(4).locator(".jp-OutputArea-output").last
     expect(output).to_contain_text("briefly and be detailed")
     expect(output).to_contain_text("Write as to a colleague.")

@@ -12,11 +12,15 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import ipywidgets as widgets
+from comm import create_comm
 
 from assay_nb.errors import AssayError, WrongUsage
 from assay_nb.instruments.improve import Improvement
 from assay_nb.panels.base import WIDE, News, Panel, button, show
 from assay_nb.render.document import Code, Diff, Document, Heading, Hunk, Paragraph, Verbatim
+
+NEXT_CELL = "assay_nb.next_cell"
+"""The comm target by which the JupyterLab extension is asked for a cell."""
 
 _CHOICES = [("Accept", True), ("Reject", False)]
 
@@ -94,8 +98,8 @@ class ReviewPanel(Panel):
     def use(self, name: str | None = None, *, in_next_cell: bool = True) -> str:
         """Put the prompt with the accepted edits into a variable, and into the next cell.
 
-        The next cell is filled where this is called from a cell and the front end can: a button's
-        click has no cell to come after.
+        The next cell is filled where this is called from a cell and the front end can. For a button's
+        click, which has no cell to come after, the front end is asked in a way of its own.
 
         Raises:
             WrongUsage: If `name` is no name for a variable.
@@ -139,10 +143,24 @@ class ReviewPanel(Panel):
 
     def _on_use(self) -> None:
         try:
-            self.use(in_next_cell=False)
+            text = self.use(in_next_cell=False)
         except AssayError as error:
             self.news.fail(error)
-        else:
-            name = self.name.value.strip()
-            next_step = Code(f"%critique {name}")
-            self.news.say("good", ["The text is in ", Code(name), ". Next: ", next_step])
+            return
+        name = self.name.value.strip()
+        put = ["The text is in ", Code(name)]
+        self.news.say("good", [*put, ". Next: ", Code(f"%critique {name}")])
+        ask_for_cell(
+            f"%%critique\n{text}",
+            lambda: self.news.say("good", [*put, " and in the next cell."]),
+        )
+
+
+def ask_for_cell(source: str, done: Callable[[], None]) -> None:
+    """Ask the front end for a new cell below the one where somebody clicked.
+
+    `done` is called when it is there: never in a front end that does not know this, which closes the
+    comm unheard.
+    """
+    comm = create_comm(target_name=NEXT_CELL, data={"source": source})
+    comm.on_msg(lambda _: done())
