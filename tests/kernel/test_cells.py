@@ -254,7 +254,7 @@ def test_many_awaited_calls_run_at_the_same_time(fake: FakeProviders, kernel: Ke
     began = time.monotonic()
 
     ran = kernel.run(
-        "import asyncio\n"
+        "import asyncio\nfrom assay_nb import acritique\n"
         f"done = await asyncio.gather(*(acritique({PROMPT!r}) for _ in range(8)))\nlen(done)"
     )
 
@@ -266,6 +266,7 @@ def test_a_cancelled_call_closes_its_connection(fake: FakeProviders, kernel: Ker
     fake.answers("x", fault="stall")
 
     ran = kernel.run(
+        "import asyncio\nfrom assay_nb import acritique\n"
         f"task = asyncio.ensure_future(acritique({PROMPT!r}))\n"
         "await asyncio.sleep(0.5)\ntask.cancel()\n"
         "try:\n    await task\nexcept asyncio.CancelledError:\n    print('cancelled')"
