@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from playwright.sync_api import expect
 
+from tests.fakes.providers import Answer
 from tests.lab import replies
 from tests.lab.browsing import Lab
 
@@ -140,3 +143,21 @@ def test_cell_that_is_no_prompt_is_sent_nowhere(lab: Lab) -> None:
     lab.page.wait_for_timeout(1200)
 
     assert [url for url in lab.requests if "assay-nb/api" in url] == []
+
+
+def test_run_over_rows_shows_a_bar_and_is_stopped_by_labs_own_button(lab: Lab) -> None:
+    lab.stage.fake.answer_by(lambda call: Answer(chunks=("fine",), delay=0.3))
+    rows = new_code_cell("rows = [{'word': f'word {n}'} for n in range(60)]")
+    run = new_code_cell("%%playground --data rows --concurrency 2 -o table\nSay {{word}}.")
+    lab.open("progress.ipynb", [LOAD, rows, run])
+    for index in range(3):
+        lab.select(index)
+        lab.command("notebook:run-cell")
+    shown = lab.page.locator(".jp-Cell").nth(2).locator(".jp-OutputArea")
+
+    expect(shown).to_contain_text(re.compile("[4-9] of 60"))
+    lab.photograph("progress")
+    lab.page.get_by_role("button", name=re.compile("Interrupt the kernel")).first.click()
+
+    expect(shown).to_contain_text("Stopped")
+    assert 4 <= len(lab.stage.fake.calls) < 60
