@@ -29,6 +29,9 @@ from assay_nb.workspaces.allowances import Allowances, Taken
 class _GivenKeyFile(KeyFile):
     """A key file that may be somebody else's to write, as a service manager's credentials are."""
 
+    def describe(self) -> str:
+        return "the gateway's key file"  # members read this, whom its place does not concern
+
     def put(self, vault_id: bytes, master: MasterKey) -> None:
         if self.find(vault_id, master.mk_id) is None:
             super().put(vault_id, master)
