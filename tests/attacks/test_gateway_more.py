@@ -28,6 +28,7 @@ from assay_nb.messages import Destination
 from assay_nb.providers.origins import OperatorPolicy
 from assay_nb.providers.transport import Egress, Limits
 from assay_nb.store import call_rows
+from assay_nb.store.database import Database
 from assay_nb.vault.keystores.key_file import KeyFile
 from assay_nb.vault.vault import Vault
 from tests.attacks.test_egress import REFUSED_URLS, ask, bad_contexts
@@ -706,8 +707,6 @@ async def test_a097_rotation_fails_no_call_that_runs_through_the_gateway(
     backing = stage.services.backing
 
     def rotate() -> None:
-        from assay_nb.store.database import Database
-
         database = Database.open(stage.services.settings.home / "vault.sqlite")
         vault = Vault.open(database, KeyFile(stage.services.settings.home / "master.key"))
         vault.rotate_master()
@@ -812,6 +811,32 @@ async def test_a106_a_database_on_a_network_file_system_is_refused(
 
     with pytest.raises(StoreUnavailable, match="network file system"):
         await make_stage()
+
+
+async def test_a046_a_sealed_vault_does_not_say_where_its_key_would_be(
+    stage: Stage, fake: FakeProviders
+) -> None:
+    """A master key that the gateway does not have → `vault_sealed`, without a place of the gateway's."""
+    member = await join(stage, "anthropic")
+    home = stage.services.settings.home
+
+    def rotate_elsewhere() -> None:
+        (home / "other.key").write_bytes((home / "master.key").read_bytes())
+        (home / "other.key").chmod(0o600)
+        database = Database.open(home / "vault.sqlite")
+        Vault.open(database, KeyFile(home / "other.key")).rotate_master()
+        database.close()
+
+    await run_sync(rotate_elsewhere)
+
+    answers = [
+        await stage.ask("POST", RUN.format("-"), member.token, body={"prompt": PROMPT}),
+        await ask_raw(member, "anthropic", "v1/messages", {"model": "m"}),
+    ]
+
+    assert all("vault_sealed" in str(answer) for _, answer in answers)
+    assert str(home) not in str(answers)
+    assert fake.calls == []
 
 
 def test_a041_the_unit_hands_its_secrets_over_as_files() -> None:
