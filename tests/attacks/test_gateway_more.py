@@ -771,6 +771,7 @@ def test_a105_control_a_pth_file_is_found(tmp_path: Path, monkeypatch: pytest.Mo
     planted.mkdir()
     (planted / "METADATA").write_text("Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n")
     (planted / "RECORD").write_text("evil_init.pth,,\nevil-1.0.dist-info/METADATA,,\n")
+    (tmp_path / "evil_init.pth").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
 
     assert _pth_files({"evil"}) == {"evil_init.pth"}

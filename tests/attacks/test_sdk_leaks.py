@@ -12,6 +12,7 @@ import pickle
 import ssl
 import traceback
 import types
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -122,11 +123,11 @@ SKIPPED = (types.ModuleType, type, types.FunctionType, types.BuiltinFunctionType
 
 
 def walk(roots: list[Any], most: int = 40_000) -> Iterator[Any]:
-    """Every object that can be reached from these, but for the test's own keeper of the key."""
+    """Every object that can be reached from these, the nearest first, but for the test's own keeper."""
     seen: set[int] = set()
-    waiting = list(roots)
+    waiting = deque(roots)
     while waiting and len(seen) < most:
-        value = waiting.pop()
+        value = waiting.popleft()
         if id(value) in seen or isinstance(value, SKIPPED) or _is_far_side(value):
             continue
         seen.add(id(value))

@@ -37,14 +37,17 @@ def test_unloading_takes_every_magic_and_the_completion_away(shell: Shell) -> No
 def test_unloading_ends_the_background_loop(stage: Stage, shell: Shell) -> None:
     import threading
 
+    def loops() -> set[threading.Thread]:
+        return {thread for thread in threading.enumerate() if thread.name == "assay_nb"}
+
+    others = loops()  # other tests' own
     stage.fake.answers(critique())
     shell.run(f"%%critique\n{PROMPT}")
-    before = {thread.name for thread in threading.enumerate()}
+    assert len(loops() - others) == 1
 
     shell.run("%unload_ext assay_nb")
 
-    assert "assay_nb" in before
-    assert "assay_nb" not in {thread.name for thread in threading.enumerate()}
+    assert loops() - others == set()
 
 
 def test_reloading_keeps_one_of_each_and_prints_nothing(shell: Shell) -> None:

@@ -113,6 +113,8 @@ class LocalEngine:
         finally:
             task.cancel()
             await asyncio.wait([task])
+            if not task.cancelled():
+                task.exception()  # raised above, unless whoever listened went away first
 
     async def aclose(self) -> None:
         await self._backing.aclose()

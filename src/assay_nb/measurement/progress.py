@@ -53,7 +53,7 @@ class Progress(Shown):
     @property
     def line(self) -> str:
         """The same in one line, for a terminal."""
-        return f"{self.step}: {self._counts()}"
+        return f"{self.step}: " + " · ".join([f"{self.done:,} of {self.total:,}", *self._notes()])
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -68,16 +68,16 @@ class Progress(Shown):
         }
 
     def to_document(self) -> Document:
-        bar = Meter(self.step, self.done, max(1, self.total), self._counts())
+        notes = " · ".join(self._notes())
+        bar = Meter(self.step, self.done, max(1, self.total), notes, judged=False)
         stop = Paragraph(["Interrupting keeps every row that is done; running it again goes on."])
         return Document([Heading(self.title), Scorecard([bar]), stop])
 
-    def _counts(self) -> str:
-        notes = [f"{self.done:,} of {self.total:,}"]
-        notes += [f"{self.cached:,} from earlier"] if self.cached else []
+    def _notes(self) -> list[str]:
+        notes = [f"{self.cached:,} from earlier"] if self.cached else []
         notes += [f"{self.failed:,} failed"] if self.failed else []
         notes += [f"≈ ${self.spent:.4f}"] if self.spent else []
-        return " · ".join(notes)
+        return notes
 
 
 OnProgress: TypeAlias = Callable[[Progress], None]

@@ -70,5 +70,5 @@ class ModelPanel(LivePanel):
                 Paragraph(["There are no demo calls here: calls use the workspace's key."]),
             ]
         note = "Once in a lifetime, for critique, improve and rewrite."
-        row = Meter("demo calls left", budget.left, budget.granted, note)
+        row = Meter("demo calls left", budget.left, budget.granted, note, judged=False)
         return [*blocks, Scorecard([row])]

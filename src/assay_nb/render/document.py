@@ -72,12 +72,16 @@ class Verbatim:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """One row of a scorecard. `value` None means not applicable, and `note` says why."""
+    """One row of a scorecard. `value` None means not applicable, and `note` says why.
+
+    `judged` is False for a count, such as how far a run is: few is then no fault.
+    """
 
     label: str
     value: float | None
     top: float
     note: str = ""
+    judged: bool = True
 
 
 @dataclass(frozen=True, slots=True)

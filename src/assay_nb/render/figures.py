@@ -34,8 +34,8 @@ def strongest(marks: Sequence[Mark]) -> Tone:
 
 
 def number(value: float) -> str:
-    """Return a number without a tail of zeros: `3`, `3.5`."""
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+    """Return a number without a tail of zeros: `3`, `3.5`, `1,000`."""
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
 def score(meter: Meter) -> str:

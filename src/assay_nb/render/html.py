@@ -204,15 +204,16 @@ def _row(cells: str) -> str:
 def _meter(row: Meter) -> str:
     return _row(
         _tag("th", "label", escape(row.label), ' scope="row"')
-        + _tag("td", "cell", "" if row.value is None else _bar(figures.share(row)))
+        + _tag("td", "cell", "" if row.value is None else _bar(figures.share(row), row.judged))
         + _tag("td", "score", escape(figures.score(row)))
         + _tag("td", "note", escape(row.note))
     )
 
 
-def _bar(share: float) -> str:
+def _bar(share: float, judged: bool) -> str:
     """Return the bar. It repeats the words beside it, so it is hidden from screen readers."""
     tone: Tone = "bad" if share <= 0.2 else "warning" if share <= 0.4 else "info"
+    tone = tone if judged else "info"
     full = f"display:block;width:{share:.1%};height:100%;background:{_rgba(tone, '1')}"
     return _tag("span", "track", _tag("span", full, ""), ' aria-hidden="true"')
 
