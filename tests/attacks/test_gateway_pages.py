@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from assay_nb.workspaces.calls import make_record
 from tests.canaries import find_canary, make_canary
 from tests.corpus.hostile import PAYLOADS
 from tests.fakes.hub import FakeHub
@@ -182,7 +183,7 @@ async def test_a073_hostile_names_are_text_on_every_page(
     workspace, backing = bytes.fromhex(team.removeprefix("workspaces/")), stage.services.backing
 
     def record(text: str) -> None:
-        backing.calls.record(
+        call = make_record(
             workspace_id=workspace,
             user=text,
             instrument=text,
@@ -191,6 +192,7 @@ async def test_a073_hostile_names_are_text_on_every_page(
             funding="workspace",
             status=text,
         )
+        backing.calls.record(call)
 
     record("harmless")
     before = Skeleton((await ada.open(team)).text).bones

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from assay_nb.workspaces.calls import make_record
 from tests.canaries import find_canary, make_canary
 from tests.fakes.providers import FakeProviders, only
 from tests.gateway.browsing import Browser
@@ -91,11 +92,12 @@ async def test_no_page_asks_for_anything_from_elsewhere_or_breaks_its_policy(
     ada = await Browser.sign_in(stage, "ada")
     team = await ada.make_team("research")
     hostile = "<img src=https://attacker.invalid/x onerror=alert(1)>"
-    stage.services.backing.calls.record(
+    call = make_record(
         workspace_id=bytes.fromhex(team.removeprefix("workspaces/")),
         user=hostile, instrument=hostile, provider=hostile, model=hostile,
         funding="workspace", status=hostile,
     )  # fmt: skip
+    stage.services.backing.calls.record(call)
 
     for path in ("", team, f"{team}/keys/google", "workspaces/none"):
         await window.go(path)

@@ -11,7 +11,7 @@ from assay_nb.errors import StoreUnavailable
 from assay_nb.store.call_rows import CallRecord
 from assay_nb.store.database import Database
 from assay_nb.store.tables import calls
-from assay_nb.workspaces.calls import CallLog
+from assay_nb.workspaces.calls import CallLog, make_record
 
 HERE, THERE = b"h" * 16, b"t" * 16
 
@@ -25,7 +25,9 @@ def _record(log: CallLog, workspace_id: bytes = HERE, **changes):
         "funding": "workspace",
         "status": "ok",
     }
-    return log.record(workspace_id=workspace_id, **{**fields, **changes})
+    record = make_record(workspace_id=workspace_id, **{**fields, **changes})
+    log.record(record)
+    return record
 
 
 def test_recent_calls_come_newest_first_as_they_were_recorded(any_database: Database):

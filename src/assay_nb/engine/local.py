@@ -260,6 +260,8 @@ class LocalEngine:
     def _write_up(
         self, plan: Plan, call: Call, account: _Account, error: BaseException | None
     ) -> None:
+        from assay_nb.workspaces.calls import make_record
+
         if plan.reservation is not None:
             unbilled = (
                 isinstance(error, ProviderError)
@@ -270,7 +272,7 @@ class LocalEngine:
                 plan.reservation
             )
         source = account.provenance()
-        self._backing.calls.record(
+        record = make_record(
             workspace_id=plan.workspace.id,
             user=self._user,
             instrument=call.instrument,
@@ -283,6 +285,7 @@ class LocalEngine:
             cost_micros=None if source.cost is None else round(source.cost * 1_000_000),
             milliseconds=round((source.seconds or 0) * 1000),
         )
+        self._backing.calls.record(record)
 
 
 class _Account:

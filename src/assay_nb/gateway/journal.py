@@ -12,14 +12,13 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
 from anyio.to_thread import run_sync
 
 from assay_nb.errors import StoreUnavailable
 from assay_nb.store.call_rows import CallRecord
 from assay_nb.store.database import Database
-from assay_nb.workspaces.calls import CallLog, make_record
+from assay_nb.workspaces.calls import CallLog
 
 EVERY = 1.0
 MOST = 20_000
@@ -38,16 +37,14 @@ class SureCallLog(CallLog):
         self._unwritten: list[CallRecord] = []
         self._keeping = threading.Lock()
 
-    def record(self, **about: Any) -> CallRecord:
-        """Note a call that has ended, now or as soon as it can be written, and return what was noted."""
+    def record(self, record: CallRecord) -> None:
+        """Note a call that has ended, now or as soon as it can be written."""
         try:
-            return super().record(**about)
+            super().record(record)
         except StoreUnavailable:
-            record = make_record(**about)
             with self._keeping:
                 self._unwritten.append(record)
                 self._tell(len(self._unwritten))
-            return record
 
     def check(self) -> None:
         """Write what could not be written before, if there is any.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -11,6 +12,9 @@ from assay_nb.errors import StoreUnavailable
 from assay_nb.store import call_rows as rows
 from assay_nb.store.call_rows import CallRecord, Funding
 from assay_nb.store.database import Database
+
+_PROCESS = os.urandom(5)
+_numbers = itertools.count()
 
 
 class CallLog:
@@ -26,39 +30,12 @@ class CallLog:
         self._failed: dict[bytes, StoreUnavailable] = {}
         self._writing = threading.Lock()
 
-    def record(
-        self,
-        *,
-        workspace_id: bytes,
-        user: str,
-        instrument: str,
-        provider: str,
-        model: str,
-        funding: Funding,
-        status: str,
-        input_tokens: int | None = None,
-        output_tokens: int | None = None,
-        cost_micros: int | None = None,
-        milliseconds: int | None = None,
-    ) -> CallRecord:
-        """Note a call that has ended, and return what was noted.
+    def record(self, record: CallRecord) -> None:
+        """Note a call that has ended, made with `make_record`.
 
         Raises:
             StoreUnavailable: If the database cannot be written.
         """
-        record = make_record(
-            workspace_id=workspace_id,
-            user=user,
-            instrument=instrument,
-            provider=provider,
-            model=model,
-            funding=funding,
-            status=status,
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-            cost_micros=cost_micros,
-            milliseconds=milliseconds,
-        )
         self._waiting[record.call_id] = record
         with self._writing:
             if (
@@ -68,7 +45,6 @@ class CallLog:
             failed = self._failed.pop(record.call_id, None)
         if failed is not None:
             raise StoreUnavailable(failed.message, hint=failed.hint)
-        return record
 
     def _write_waiting(self) -> None:
         together = list(self._waiting.values())
@@ -109,7 +85,7 @@ def make_record(
     now = time.time_ns()
     return CallRecord(
         # The time first, so that the newest calls are found by their key, in their order.
-        call_id=now.to_bytes(8, "big") + os.urandom(8),
+        call_id=now.to_bytes(8, "big") + _PROCESS + (next(_numbers) % 2**24).to_bytes(3, "big"),
         workspace_id=workspace_id,
         user=user,
         at=now // 1_000_000_000,
