@@ -151,3 +151,10 @@ def test_key_between_any_two_words_is_redacted(before: str, after: str) -> None:
     key = make_canary("anthropic")
 
     assert find_canary(redact(f"{before} {key} {after}"), key) == []
+
+
+def test_google_key_without_a_digit_is_found_and_a_stand_in_is_not() -> None:
+    letters = "".join(_RANDOM.choice(string.ascii_letters) for _ in range(35))
+
+    assert find_keys("AI" + "za" + letters)
+    assert not find_keys("AI" + "za_your_key_goes_here_please_replace_it")

@@ -72,6 +72,11 @@ def _is_random(value: str) -> bool:
     return len(longest) >= 16 and (_has_digit(longest) or mixed)
 
 
+def _is_generated(value: str) -> bool:
+    """Whether a value of a known shape is a key: a few in a thousand have no digit by chance."""
+    return _has_digit(value) or _is_random(value)
+
+
 def _is_assigned_secret(value: str) -> bool:
     letters = any(character.isalpha() for character in value)
     return letters and _has_digit(value) and _entropy(value) >= 3.3
@@ -114,8 +119,10 @@ KINDS: dict[str, Kind] = {
     ),
     "openrouter": Kind("OpenRouter key", ("sk-or-v1-",), r"(?<![\w-])sk-or-v1-[\w-]{16,}"),
     "openai-legacy": Kind("OpenAI key", ("sk-",), r"(?<![\w-])sk-[\w-]{20,}", "openai", _is_random),
-    "google": Kind("Google key", ("aiza",), r"(?<![\w-])AIza[\w-]{30,}", "google", _has_digit),
-    "google-auth": Kind("Google key", ("aq.",), r"(?<![\w.-])AQ\.[\w-]{20,}", "google", _has_digit),
+    "google": Kind("Google key", ("aiza",), r"(?<![\w-])AIza[\w-]{30,}", "google", _is_generated),
+    "google-auth": Kind(
+        "Google key", ("aq.",), r"(?<![\w.-])AQ\.[\w-]{20,}", "google", _is_generated
+    ),
     "google-oauth": Kind("Google OAuth token", ("ya29.",), r"(?<![\w-])ya29\.[\w-]{20,}", "google"),
     "google-client": Kind(
         "Google client secret", ("gocspx-",), r"(?<![\w-])GOCSPX-[\w-]{20,}", "google"
