@@ -1,10 +1,13 @@
-"""Programs that some tests need and a developer may not have."""
+"""Programs that some tests need and a developer may not have; and a bound on time."""
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,23 @@ def require_tool(name: str) -> str:
     if os.environ.get("CI"):
         pytest.fail(sentence)
     pytest.skip(sentence)
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Fail a block that takes more of the processor's time.
+
+    What other processes take does not count, nor what the collector takes to look at everything that
+    earlier tests have left in this one.
+    """
+    gc.disable()
+    try:
+        began = time.process_time()
+        yield
+        took = time.process_time() - began
+    finally:
+        gc.enable()
+    assert took < seconds
 
 
 def _newest(paths: Iterable[Path]) -> str | None:

@@ -1,9 +1,8 @@
-import time
-
 import pytest
 
 from assay_nb.instruments.checks import Change, Invariants
 from assay_nb.instruments.languages import find_language
+from tests.tools import at_most
 
 FENCE = '```json\n{"name": "Ann"}\n```'
 
@@ -199,7 +198,5 @@ def test_language_is_not_guessed(text: str):
 def test_hostile_text_of_50_kb_is_checked_in_a_moment(filler: str):
     text = (filler * 50_000)[:50_000]
 
-    begun = time.perf_counter()
-    Invariants(text).find_breaches(Change(after=text + " x", inserted=["x"]))
-
-    assert time.perf_counter() - begun < 5
+    with at_most(5):
+        Invariants(text).find_breaches(Change(after=text + " x", inserted=["x"]))

@@ -1,4 +1,3 @@
-import time
 import unicodedata
 
 import pytest
@@ -7,6 +6,7 @@ from assay_nb.text.anchors import Anchor, Locator
 from assay_nb.text.approximate import find_approximate
 from assay_nb.text.segments import split_segments
 from assay_nb.text.utf16 import decode_utf16_offset, encode_utf16_offset
+from tests.tools import at_most
 
 PROMPT = (
     "You are a support agent. Summarise {{ticket}} briefly and be detailed.\n"
@@ -182,8 +182,6 @@ def test_hostile_prompt_of_200_kb_costs_no_more_than_a_moment(filler: str):
     prompt = (filler * 200_000)[:200_000]
     locator = Locator(prompt, split_segments(prompt))
 
-    begun = time.perf_counter()
-    for quote in (filler * 500, "not there at all, not at all", (filler * 900)[:900] + "x"):
-        locator.find(quote, "s1")
-
-    assert time.perf_counter() - begun < 3
+    with at_most(3):
+        for quote in (filler * 500, "not there at all, not at all", (filler * 900)[:900] + "x"):
+            locator.find(quote, "s1")
