@@ -199,15 +199,14 @@ def playground(
             "Run", _run(_call("playground", prompt, workspace, model, values=values, **knobs))
         )
     from assay_nb.measurement.playing import prepare
+    from assay_nb.measurement.progress import watch_steps
 
     playing = prepare(
         current_session(), prompt, values, data=data, beside=beside, beside_model=beside_model,
         workspace=workspace, model=model, concurrency=concurrency, budget=budget,
         max_calls=max_calls, executor=executor, fresh=fresh, options=knobs,
     )  # fmt: skip
-    for progress in playing.steps():
-        if on_progress is not None:
-            on_progress(progress)
+    watch_steps(playing.steps(), on_progress)
     return playing.result()
 
 
@@ -360,6 +359,7 @@ def measure(
         knobs: `system`, `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
     """
     from assay_nb.measurement.measuring import Measuring, Settings
+    from assay_nb.measurement.progress import watch_steps
 
     settings = Settings(
         metric=metric, rubric=rubric, workspace=workspace, model=model, judge_model=judge_model,
@@ -370,9 +370,7 @@ def measure(
     measuring = Measuring(
         current_session(), _text(old), None if new is None else _text(new), data, settings
     )
-    for progress in measuring.steps():
-        if on_progress is not None:
-            on_progress(progress)
+    watch_steps(measuring.steps(), on_progress)
     return measuring.result
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay_nb.commands import tree
-from assay_nb.commands.asking import ask_hidden, ask_yes
+from assay_nb.commands.asking import ask_hidden, ask_yes, rewrite_line
 from assay_nb.commands.outcome import Desk, Outcome
 from assay_nb.commands.parser import HelpWanted
 from assay_nb.commands.registry import Adder, add_json
@@ -50,15 +50,11 @@ class TerminalDesk:
             print(line, file=sys.stderr)
 
     def watch(self, progress: Progress) -> None:
-        self._rewrite_line(progress.line)
+        rewrite_line(sys.stderr, progress.line)
 
     def clear(self) -> None:
         """Take the line away that says how far the command is."""
-        self._rewrite_line("")
-
-    def _rewrite_line(self, line: str) -> None:
-        if sys.stderr.isatty():
-            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+        rewrite_line(sys.stderr, "")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,9 +1,10 @@
-"""Asking a person: for a key, unseen, and for a yes or no."""
+"""Asking a person: for a key, unseen, and for a yes or no. And telling them how far it is."""
 
 from __future__ import annotations
 
 import getpass
 import warnings
+from typing import TextIO
 
 from assay_nb.errors import WrongUsage
 
@@ -36,3 +37,9 @@ def ask_yes(question: str) -> bool:
         return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
     except EOFError:
         return False
+
+
+def rewrite_line(out: TextIO, line: str) -> None:
+    """Show a line in place of the one before, or take that away; on a terminal alone."""
+    if out.isatty():
+        print(f"\r\x1b[K{line}", end="", file=out, flush=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import DisplayHandle, display
 
+from assay_nb.commands.asking import rewrite_line
 from assay_nb.instruments.base import Result
 from assay_nb.render.bundle import bundle, draw, plain
 from assay_nb.render.document import Callout, Document, Items, Verbatim
@@ -115,17 +116,13 @@ class TerminalDisplay:
                 )
 
     def watch(self, progress: Progress) -> None:
-        self._rewrite_line(progress.line)
+        rewrite_line(self._out, progress.line)
 
     def finish(self, result: Result) -> None:
         print(f"\n{plain(result.to_document())}", file=self._out, flush=True)
 
     def fail(self) -> None:
-        self._rewrite_line("")
-
-    def _rewrite_line(self, line: str) -> None:
-        if self._out.isatty():
-            print(f"\r\x1b[K{line}", end="", file=self._out, flush=True)
+        rewrite_line(self._out, "")
 
     def _print_items(self, block: Items) -> None:
         finished = block.items[:-1]  # the last one is still being written
