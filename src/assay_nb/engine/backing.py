@@ -5,13 +5,12 @@ Opened lazily and once per process. Looking at workspaces needs no master key; o
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from assay_nb.config import Config
+from assay_nb.engine.once import once
 from assay_nb.providers.origins import Policy, SoloPolicy
 
 if TYPE_CHECKING:
@@ -42,47 +41,44 @@ class Backing:
     config: Config
     say: Callable[[str], None]
     policy: Policy = field(default_factory=SoloPolicy)
-    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
-    @cached_property
+    @once
     def database(self) -> Database:
         from assay_nb.store.database import Database
 
-        with self._lock:
-            return Database.open(self.config.database_url or self.config.home / _DATABASE)
+        return Database.open(self.config.database_url or self.config.home / _DATABASE)
 
-    @cached_property
+    @once
     def keystore(self) -> KeyStore:
         from assay_nb.vault.keystores.choose import choose_keystore
 
         return choose_keystore(self.config, say=self.say)
 
-    @cached_property
+    @once
     def vault(self) -> Vault:
         from assay_nb.vault.vault import Vault
 
-        with self._lock:
-            return Vault.open(self.database, self.keystore)
+        return Vault.open(self.database, self.keystore)
 
-    @cached_property
+    @once
     def workspaces(self) -> Workspaces:
         from assay_nb.workspaces.membership import Workspaces
 
         return Workspaces(self.database)
 
-    @cached_property
+    @once
     def budget(self) -> DemoBudget:
         from assay_nb.workspaces.budget import DemoBudget
 
         return DemoBudget(self.database)
 
-    @cached_property
+    @once
     def calls(self) -> CallLog:
         from assay_nb.workspaces.calls import CallLog
 
         return CallLog(self.database)
 
-    @cached_property
+    @once
     def egress(self) -> Egress:
         from assay_nb.providers.transport import Egress
 

@@ -9,12 +9,12 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
 
 from assay_nb.config import Config, load_config
 from assay_nb.engine.call import Call, Engine
 from assay_nb.engine.control import Control, Mode
 from assay_nb.engine.events import Event
+from assay_nb.engine.once import once
 from assay_nb.engine.portal import Portal, Stream
 
 Say = Callable[[str], None]
@@ -41,7 +41,7 @@ class Session:
     def mode(self) -> Mode:
         return "hub" if self.config.gateway_url else "solo"
 
-    @cached_property
+    @once
     def _seams(self) -> tuple[Engine, Control]:
         if self.config.gateway_url:
             from assay_nb.engine.remote import connect

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
 from typing import Any
 
 from assay_nb.config import Config
 from assay_nb.engine.backing import Backing
 from assay_nb.engine.call import Call
 from assay_nb.engine.local import LocalEngine, Plan
+from assay_nb.engine.once import once
 from assay_nb.errors import PermissionDenied
 from assay_nb.gateway.egress import HubEgress
 from assay_nb.gateway.journal import SureCallLog
@@ -55,31 +55,31 @@ class GatewayBacking(Backing):
         """Let the operator know that the calls log cannot be written."""
         self._log(CallsUnwritten(count))
 
-    @cached_property
+    @once
     def calls(self) -> SureCallLog:
         return SureCallLog(self.database, self.tell_unwritten)
 
-    @cached_property
+    @once
     def allowances(self) -> Allowances:
         return Allowances(self.database)
 
-    @cached_property
+    @once
     def changes(self) -> Changes:
         """Tells whether the database was changed: what was read stays good as long as it was not."""
         return Changes(self.database)
 
-    @cached_property
+    @once
     def vault(self) -> WarmVault:
         return WarmVault(self.database, self.keystore, self.changes)
 
-    @cached_property
+    @once
     def keystore(self) -> KeyStore:
         path = self.settings.master_key_file or self.settings.home / "master.key"
         beside = os.access(path.parent, os.W_OK)
         mark_path = None if beside else self.settings.home / "master.epoch"
         return _GivenKeyFile(path, mark_path=mark_path, is_shared=True)
 
-    @cached_property
+    @once
     def egress(self) -> Egress:
         settings = self.settings
         return HubEgress(

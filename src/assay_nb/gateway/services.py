@@ -6,7 +6,6 @@ import os
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from aiohttp import web
 from anyio.to_thread import run_sync
 
 from assay_nb.engine.local_control import LocalControl
+from assay_nb.engine.once import once
 from assay_nb.errors import AssayError, PermissionDenied, StoreUnavailable, WorkspaceNotFound
 from assay_nb.gateway.answers import Broken, HubUnavailable, NotSignedIn
 from assay_nb.gateway.backing import GatewayBacking, GatewayEngine
@@ -60,7 +60,7 @@ class Services:
     metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=Log)
 
-    @cached_property
+    @once
     def run_tokens(self) -> RunTokens:
         """The tokens that workers of a run show."""
 
