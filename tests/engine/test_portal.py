@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import suppress
 
 import pytest
+from anyio import CancelScope
 
 from assay_nb.engine.portal import Portal
 
@@ -24,6 +26,11 @@ async def _count(to: int) -> AsyncIterator[int]:
     for number in range(to):
         await asyncio.sleep(0)
         yield number
+
+
+def _call_and_be_cancelled(portal: Portal, work: Callable[[], Awaitable[None]]) -> None:
+    with suppress(CancelledError):
+        portal.call(work)
 
 
 def test_no_thread_runs_before_the_first_call() -> None:
@@ -145,3 +152,42 @@ def test_closing_ends_the_thread(portal: Portal) -> None:
     time.sleep(0.05)
 
     assert name not in {thread.name for thread in threading.enumerate()}
+
+
+def test_what_is_closed_last_is_needed_by_no_task_any_more() -> None:
+    happened: list[str] = []
+
+    async def closing() -> None:
+        happened.append("closed")
+
+    async def work() -> None:
+        started.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            with CancelScope(shield=True):
+                await asyncio.sleep(0.05)
+            happened.append("noted")
+
+    started, portal = threading.Event(), Portal(closing)
+    asking = threading.Thread(target=_call_and_be_cancelled, args=(portal, work))
+    asking.start()
+    started.wait(5)
+    portal.close()
+    asking.join(5)
+
+    assert happened == ["noted", "closed"]
+
+
+def test_what_fails_in_closing_is_told() -> None:
+    async def closing() -> None:
+        raise OSError("the disk is gone")
+
+    async def answer() -> int:
+        return 1
+
+    portal = Portal(closing)
+    portal.call(answer)
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        portal.close()

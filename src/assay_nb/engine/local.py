@@ -112,7 +112,8 @@ class LocalEngine:
             await task
         finally:
             task.cancel()
-            await asyncio.wait([task])
+            with CancelScope(shield=True):  # a cancelled portal's task is cancelled at every await
+                await asyncio.wait([task])
             if not task.cancelled():
                 task.exception()  # raised above, unless whoever listened went away first
 

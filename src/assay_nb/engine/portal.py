@@ -31,7 +31,7 @@ class Portal:
     """The background loop. Its thread starts at the first call, never at import, and ends with the process.
 
     Args:
-        closing: Awaited on the loop before it stops.
+        closing: Awaited on the loop as its last task, when no other is left that could need what it closes.
     """
 
     def __init__(self, closing: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -39,6 +39,7 @@ class Portal:
         self._lock = threading.Lock()
         self._portal: BlockingPortal | None = None
         self._thread: threading.Thread | None = None
+        self._ended: Future[None] = Future()
         self._pid = 0
 
     def _running(self) -> BlockingPortal:
@@ -46,10 +47,14 @@ class Portal:
             # A forked child has the objects of its parent, and no such thread.
             if self._portal is None or self._pid != os.getpid():
                 ready: Future[BlockingPortal] = Future()
+                self._ended = Future()
                 # No `start_blocking_portal`: dropped instead of closed, it waits for its thread for
                 # ever, and at the end of a script, or in a forked child, that thread is gone.
                 self._thread = threading.Thread(
-                    target=_serve, args=(ready,), name="assay_nb", daemon=True
+                    target=_serve,
+                    args=(ready, self._closing, self._ended),
+                    name="assay_nb",
+                    daemon=True,
                 )
                 self._thread.start()
                 self._portal = ready.result()
@@ -84,12 +89,9 @@ class Portal:
             portal, self._portal = self._portal, None
             if portal is None or self._thread is None or self._pid != os.getpid():
                 return
-            try:
-                if self._closing is not None:
-                    portal.call(self._closing)
-            finally:
-                portal.call(portal.stop, True)
-                self._thread.join()
+            portal.call(portal.stop, True)
+            self._thread.join()
+            self._ended.result()
 
     def _start(self, function: Callable[..., Awaitable[T]], *args: Any) -> _Task[T]:
         ended = threading.Event()
@@ -112,8 +114,12 @@ def _close_all() -> None:
         portal.close()
 
 
-def _serve(ready: Future[BlockingPortal]) -> None:
-    """Run a loop in this thread until its portal is stopped."""
+def _serve(
+    ready: Future[BlockingPortal],
+    closing: Callable[[], Awaitable[None]] | None,
+    ended: Future[None],
+) -> None:
+    """Run a loop in this thread until its portal is stopped; then let its tasks end, and close."""
     import anyio
     from anyio.from_thread import BlockingPortal
 
@@ -121,12 +127,15 @@ def _serve(ready: Future[BlockingPortal]) -> None:
         async with BlockingPortal() as portal:
             ready.set_result(portal)
             await portal.sleep_until_stopped()
+        if closing is not None:
+            await closing()
 
     try:
         anyio.run(serve)
     except BaseException as error:
-        if not ready.done():
-            ready.set_exception(error)
+        (ended if ready.done() else ready).set_exception(error)
+    else:
+        ended.set_result(None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -288,9 +288,13 @@ def _sqlite_engine(url: URL, busy_timeout: float) -> Engine:
     def prepare(connection: sqlite3.Connection, _: Any) -> None:
         # The driver would begin transactions when it sees fit, and never around CREATE TABLE. We begin them.
         connection.isolation_level = None
-        _use_write_ahead_log(connection, time.monotonic() + busy_timeout)
-        for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
+        try:
+            _use_write_ahead_log(connection, time.monotonic() + busy_timeout)
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error:
+            connection.close()  # nobody else knows of it yet
+            raise
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
