@@ -20,6 +20,8 @@ from assay_nb.text.redaction import find_keys, redact
 from assay_nb.text.segments import split_segments
 from assay_nb.text.templates import fill, find_fences, find_variables
 
+pytestmark = pytest.mark.slow
+
 FACTOR = 4
 MOST = 9.0
 RUNS = 3

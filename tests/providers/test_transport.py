@@ -281,6 +281,10 @@ def test_tls_context_verifies_and_speaks_no_old_version() -> None:
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
 
 
+def test_public_authorities_are_read_once_in_a_process() -> None:
+    assert make_tls_context() is make_tls_context()
+
+
 @pytest.mark.parametrize("key", [b"", b"a b", b"a\n", b"\xc3\xa9", b"a\x7f", b"a\x00"])
 def test_key_with_a_character_that_no_header_takes_is_refused(key: bytes) -> None:
     with pytest.raises(EndpointRefused):

@@ -11,7 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.pool import Pool
 
 from assay_nb.errors import StoreUnavailable
 from assay_nb.store.database import Connection, Database
@@ -249,6 +250,35 @@ def test_opening_an_up_to_date_database_leaves_alembic_unloaded(vault_file: Path
     )
 
     assert subprocess.run([sys.executable, "-c", program, vault_file]).returncode == 0
+
+
+def test_connection_that_was_in_use_when_the_database_was_closed_is_closed_after_it(
+    any_database: Database, request: pytest.FixtureRequest
+):
+    closed: list[object] = []
+
+    def note(connection: object, _: object) -> None:
+        closed.append(connection)
+
+    event.listen(Pool, "close", note)
+    request.addfinalizer(lambda: event.remove(Pool, "close", note))
+    with any_database.read() as connection:
+        inner = connection.connection.dbapi_connection
+        any_database.close()
+        assert inner not in closed
+
+    assert inner in closed
+
+
+def test_closed_database_opens_again_and_keeps_its_connection(any_database: Database):
+    any_database.close()
+
+    with any_database.read() as connection:
+        first = connection.connection.dbapi_connection
+    with any_database.read() as connection:
+        second = connection.connection.dbapi_connection
+
+    assert first is second
 
 
 def test_database_that_nobody_closed_leaves_no_log_behind(vault_file: Path):

@@ -13,12 +13,14 @@ import time
 import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.exc import NoSuchModuleError as NoSuchDialect
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from assay_nb.errors import StoreUnavailable
 from assay_nb.store import migrations
@@ -29,6 +31,7 @@ __all__ = ["Connection", "Database"]
 
 _WRITE = "assay_write"
 _MAY_WRITE = "assay_may_write"
+_CLOSINGS = "assay_closings"
 _SERIAL_LOCK = 0x61737361795F6E62  # "assay_nb" as 64 bits: our advisory lock in a shared PostgreSQL
 _ONE_WORKSPACE = text("SELECT set_config('assay.workspace', :workspace, true)")
 _POSTGRES_READ = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -59,6 +62,7 @@ class Database:
         # SQLite lets processes wait for each other by sleeping ever longer; threads queue up here instead.
         self._turn = threading.Lock()
         self._thread = threading.local()
+        self._closings = _close_late_comers(engine)
         # Whoever forgets `close` still leaves no log file behind.
         weakref.finalize(self, _dispose, engine, os.getpid())
 
@@ -183,7 +187,8 @@ class Database:
                 return False  # damaged so badly that it cannot even be looked through
 
     def close(self) -> None:
-        """Close every connection that is not in use."""
+        """Close every connection: at once, or as soon as the thread that is using it gives it back."""
+        self._closings.count += 1
         self._engine.dispose()
 
     def _bring_up_to_date(self) -> None:
@@ -237,6 +242,32 @@ class Database:
             yield
         finally:
             self._thread.busy = False
+
+
+@dataclass
+class _Closings:
+    """How often a database was closed. A later use opens it again."""
+
+    count: int = 0
+
+
+def _close_late_comers(engine: Engine) -> _Closings:
+    """Have connections closed that were in use when their database was, and return what counts that.
+
+    SQLAlchemy gives them back to a pool that nobody takes from any more, and leaves them open there.
+    """
+    closings = _Closings()
+
+    @event.listens_for(engine, "connect")
+    def begin(_: Any, record: ConnectionPoolEntry) -> None:
+        record.info[_CLOSINGS] = closings.count
+
+    @event.listens_for(engine, "checkin")
+    def end(_: Any, record: ConnectionPoolEntry) -> None:
+        if record.info.get(_CLOSINGS) != closings.count:
+            record.invalidate()
+
+    return closings
 
 
 def _dispose(engine: Engine, process: int) -> None:
