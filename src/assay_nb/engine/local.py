@@ -60,6 +60,9 @@ def open_solo(config: Config, say: Callable[[str], None]) -> tuple[LocalEngine, 
     return LocalEngine(backing, LOCAL_USER), LocalControl(backing, LOCAL_USER)
 
 
+_SHORT = 2_000
+"""Characters that every instrument reads and checks within a few milliseconds."""
+
 Funder = Literal["byok", "demo"]
 
 
@@ -136,7 +139,7 @@ class LocalEngine:
         )
         account = _Account(plan)
         try:
-            result = await self._drive(script, plan, account, emit)
+            result = await self._drive(script, len(call.prompt), plan, account, emit)
         except BaseException as error:
             await self._close(plan, call, account, error)
             raise
@@ -145,16 +148,22 @@ class LocalEngine:
         emit(finished)
 
     async def _drive(
-        self, script: Script[Any], plan: Plan, account: _Account, emit: Callable[[Event], None]
+        self,
+        script: Script[Any],
+        length: int,
+        plan: Plan,
+        account: _Account,
+        emit: Callable[[Event], None],
     ) -> Result:
         """Answer what the script asks until it returns its result."""
-        step = await run_sync(_advance, script, None)
+        step = await _advance(script, None, length)
         while not isinstance(step, _Done):
             asked = [
                 self._ask(request, lane, plan, account, emit) for lane, request in enumerate(step)
             ]
             replies = await asyncio.gather(*asked) if len(asked) > 1 else [await asked[0]]
-            step = await run_sync(_advance, script, tuple(replies))
+            length += sum(len(reply.text) for reply in replies)
+            step = await _advance(script, tuple(replies), length)
             if not isinstance(step, _Done):
                 account.rounds += 1
                 emit(NextRound(account.rounds))
@@ -331,12 +340,22 @@ class _Done:
     result: Result
 
 
-def _advance(script: Script[Any], replies: tuple[Reply, ...] | None) -> tuple[Request, ...] | _Done:
-    """Run a script up to its next question.
+async def _advance(
+    script: Script[Any], replies: tuple[Reply, ...] | None, length: int
+) -> tuple[Request, ...] | _Done:
+    """Run a script up to its next question, given how many characters it has to read.
 
-    It reads and checks text, which takes seconds on a very long prompt: run it in a thread, so that
-    other calls go on meanwhile.
+    It reads and checks text, which takes seconds on a very long prompt: that is done in a thread, so that
+    other calls go on meanwhile. On a short one the way to the thread and back would take longer.
     """
+    if length <= _SHORT:
+        return _next_step(script, replies)
+    return await run_sync(_next_step, script, replies)
+
+
+def _next_step(
+    script: Script[Any], replies: tuple[Reply, ...] | None
+) -> tuple[Request, ...] | _Done:
     try:
         return next(script) if replies is None else script.send(replies)
     except StopIteration as done:

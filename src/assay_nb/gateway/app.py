@@ -229,8 +229,7 @@ def _note(services: Services, request: web.Request, status: int, code: str, seco
     route, caller = request.get(_ROUTE), request.get(_CALLER)
     name = route.path if route else "(none)"
     method = request.method if route and request.method in _METHODS else "(other)"
-    services.metrics.requests.labels(name, method, str(status)).inc()
-    services.metrics.seconds.labels(name).observe(seconds)
+    services.metrics.note_answer(name, method, status, seconds)
     if status == 401:
         services.metrics.refused.inc()
         services.log.count_refusal()

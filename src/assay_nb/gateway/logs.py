@@ -7,10 +7,10 @@ prompt, key, token or error text of somebody else's can come into the log by way
 from __future__ import annotations
 
 import json
-import queue
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -113,6 +113,7 @@ LogEvent: TypeAlias = (
 
 _REFUSALS_EVERY = 60.0
 _WAITING = 10_000
+_GATHERED = 0.05
 _PATIENCE = 2.0
 
 
@@ -147,38 +148,52 @@ class Log:
 
 
 class _Stderr:
-    """Writes lines from a thread of its own: a reader that is slow holds up no stream."""
+    """Writes lines from a thread of its own: a reader that is slow holds up no stream.
+
+    What comes within a twentieth of a second is written together. Waking the thread for each line cost a
+    busy gateway as much as opening the key does.
+    """
 
     def __init__(self) -> None:
-        self._lines: queue.Queue[str | None] = queue.Queue(_WAITING)
+        self._lines: deque[str] = deque()
         self._dropped = 0
+        self._due = threading.Event()
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="assay_nb log", daemon=True)
         self._thread.start()
 
     def put(self, line: str) -> None:
         """Have a line written, unless too many wait already."""
-        try:
-            self._lines.put_nowait(line)
-        except queue.Full:
+        if len(self._lines) >= _WAITING:
             self._dropped += 1
+            return
+        self._lines.append(line)
+        if not self._due.is_set():
+            self._due.set()
 
     def close(self) -> None:
-        """Wait until what was put is written, but no longer than two seconds on either side."""
-        with suppress(queue.Full):
-            self._lines.put(None, timeout=_PATIENCE)
+        """Wait until what was put is written, but no longer than two seconds."""
+        self._closing.set()
+        self._due.set()
         self._thread.join(_PATIENCE)
 
     def _run(self) -> None:
-        while (line := self._lines.get()) is not None:
-            self._say(line)
-            if self._dropped:
-                dropped, self._dropped = self._dropped, 0
-                self._say(_encode(LinesDropped(dropped)))
+        while not self._closing.is_set():
+            self._due.wait()
+            self._closing.wait(_GATHERED)
+            self._due.clear()
+            self._write_waiting()
+        self._write_waiting()
 
-    def _say(self, line: str) -> None:
-        with suppress(OSError, ValueError):  # nobody reads any more, which ends no call
-            sys.stderr.write(f"{line}\n")
-            sys.stderr.flush()
+    def _write_waiting(self) -> None:
+        lines = [self._lines.popleft() for _ in range(len(self._lines))]
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            lines.append(_encode(LinesDropped(dropped)))
+        if lines:
+            with suppress(OSError, ValueError):  # nobody reads any more, which ends no call
+                sys.stderr.write("".join(f"{line}\n" for line in lines))
+                sys.stderr.flush()
 
 
 def _encode(event: LogEvent) -> str:

@@ -273,7 +273,7 @@ class _Reader:
             yield (
                 row | {"kept": words}
                 if words in text
-                else row | {"kept": _longest_common(words, text)}
+                else row | {"kept": _line_with(_longest_common(words, text), text)}
             )
 
 
@@ -286,6 +286,12 @@ def _lay_out(sentences: Sequence[str]) -> str:
     if rules:
         parts += ["## Rules", "\n".join(f"- {rule}" for rule in rules)]
     return "\n\n".join(parts)
+
+
+def _line_with(run: str, text: str) -> str:
+    """Return the whole line that a run of words stands on, without its list mark."""
+    line = next((line for line in text.splitlines() if run and run in line), run)
+    return line.removeprefix("- ")
 
 
 def _longest_common(words: str, text: str) -> str:
