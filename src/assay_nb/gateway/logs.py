@@ -7,6 +7,7 @@ prompt, key, token or error text of somebody else's can come into the log by way
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -190,10 +191,11 @@ class _Stderr:
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
             lines.append(_encode(LinesDropped(dropped)))
-        if lines:
-            with suppress(OSError, ValueError):  # nobody reads any more, which ends no call
-                sys.stderr.write("".join(f"{line}\n" for line in lines))
-                sys.stderr.flush()
+        data = "".join(f"{line}\n" for line in lines).encode()
+        # Past Python's own buffer: what is left in that when nobody reads any more fails the process's end.
+        with suppress(OSError, ValueError):
+            while data:
+                data = data[os.write(sys.stderr.fileno(), data) :]
 
 
 def _encode(event: LogEvent) -> str:
