@@ -2,20 +2,23 @@
 
     python ours.py PORT UPSTREAM_PORT
 
-The upstream plays the hub too. The structured log goes to standard error, as ever.
+The upstream plays the hub too. The structured log goes to standard error, as ever. Another process makes
+the database first, so that this one starts as a gateway does on every day but its first.
 """
 
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import sys
 import tempfile
 from pathlib import Path
 
+from assay_nb.gateway.backing import GatewayBacking
 from assay_nb.gateway.collector import calm_collector
 from assay_nb.gateway.server import open_hub_session, start
-from assay_nb.gateway.services import Services, make_services
+from assay_nb.gateway.services import make_services
 from assay_nb.gateway.settings import HubSettings, LimitSettings, Settings
 from assay_nb.messages import Destination
 from assay_nb.vault.secret import SecretBytes
@@ -23,29 +26,36 @@ from assay_nb.vault.secret import SecretBytes
 KEY = b"sk-bench-0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-async def serve(port: int, upstream: int, home: Path) -> None:
-    origin = f"http://127.0.0.1:{upstream}"
-    settings = Settings(
-        listen=f"127.0.0.1:{port}",
-        home=home,
-        allow_origins=(origin,),
-        hub=HubSettings(api_url=f"{origin}/hub/api"),
-        limits=LimitSettings(calls_per_minute=10**9, calls_at_once=10**6, streams=10**6),
-    )
+async def serve(settings: Settings) -> None:
     async with open_hub_session(settings.hub) as session:
         services = make_services(settings, session, "a-token-of-the-service")
-        store_key(services, Destination("openai", f"{origin}/v1", origin, "bearer"))
+        services.backing.vault.state()
         await start(services)
         calm_collector()
         print("ready", flush=True)
         await asyncio.Event().wait()
 
 
-def store_key(services: Services, destination: Destination) -> None:
-    backing = services.backing
+def make_settings(port: int, upstream: int, home: Path) -> Settings:
+    origin = f"http://127.0.0.1:{upstream}"
+    return Settings(
+        listen=f"127.0.0.1:{port}",
+        home=home,
+        allow_origins=(origin,),
+        hub=HubSettings(api_url=f"{origin}/hub/api"),
+        limits=LimitSettings(calls_per_minute=10**9, calls_at_once=10**6, streams=10**6),
+    )
+
+
+def store_key(settings: Settings) -> None:
+    (origin,) = settings.allow_origins
+    backing = GatewayBacking(settings)
     workspace = backing.workspaces.create("bench", "ada")
+    destination = Destination("openai", f"{origin}/v1", origin, "bearer")
     with SecretBytes(KEY) as secret:
         backing.vault.save_key(workspace.id, destination, secret, added_by="ada", verified=True)
+    backing.changes.close()
+    backing.database.close()
 
 
 if __name__ == "__main__":
@@ -53,4 +63,8 @@ if __name__ == "__main__":
 
     os.umask(0o077)
     with tempfile.TemporaryDirectory() as folder:
-        uvloop.run(serve(int(sys.argv[1]), int(sys.argv[2]), Path(folder)))
+        settings = make_settings(int(sys.argv[1]), int(sys.argv[2]), Path(folder))
+        making = multiprocessing.get_context("spawn").Process(target=store_key, args=(settings,))
+        making.start()
+        making.join()
+        uvloop.run(serve(settings))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from assay_nb.gateway.route import Route
-from assay_nb.instruments.catalog import INSTRUMENTS
 from assay_nb.messages import PROVIDERS
 
 _ERROR = {
@@ -41,19 +41,6 @@ _WORDS = {
 }
 
 _IDENTIFIED = (401, 403, 503)
-
-_PARTS: dict[str, Any] = {
-    "provider": {"enum": list(PROVIDERS)},
-    "instrument": {"enum": list(INSTRUMENTS)},
-    "workspace": {
-        "type": "string",
-        "minLength": 1,
-        "description": "Name or id; - is the active one",
-        "examples": ["-"],
-    },
-    "user": {"type": "string", "minLength": 1},
-    "id": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-}
 
 
 def describe(routes: Iterable[Route], prefix: str) -> dict[str, Any]:
@@ -93,7 +80,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "security": _security(route),
     }
     parts = [
-        _parameter(name, "path", _PARTS.get(name, {"type": "string"}), required=True)
+        _parameter(name, "path", _parts().get(name, {"type": "string"}), required=True)
         for name in parts_of(route)
     ]
     query = [
@@ -111,6 +98,27 @@ def _operation(route: Route) -> dict[str, Any]:
             f"The caller's role must allow: {route.action.replace('_', ' ')}."
         )
     return operation
+
+
+@cache
+def _parts() -> dict[str, dict[str, Any]]:
+    """Return the schemas of the variable parts of paths."""
+    from assay_nb.instruments.catalog import (
+        INSTRUMENTS,
+    )  # 4 MB, which few gateways need at the start
+
+    return {
+        "provider": {"enum": list(PROVIDERS)},
+        "instrument": {"enum": list(INSTRUMENTS)},
+        "workspace": {
+            "type": "string",
+            "minLength": 1,
+            "description": "Name or id; - is the active one",
+            "examples": ["-"],
+        },
+        "user": {"type": "string", "minLength": 1},
+        "id": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    }
 
 
 def parts_of(route: Route) -> list[str]:
