@@ -20,6 +20,8 @@ from assay_nb.render.text import render_text
 from tests.corpus.hostile import PAYLOADS
 from tests.render.samples import every_block
 
+pytestmark = pytest.mark.slow
+
 HTML_TAGS = {
     "div",
     "h3",
