@@ -33,6 +33,7 @@ SYSTEM_TOOLS = {  # a program that some tests need: the Debian packages that hav
     "gnome-keyring-daemon": "gnome-keyring",
     "node": "nodejs",
     "npm": "npm",
+    "pdftotext": "poppler-utils",
     "pg_ctl": "postgresql",
 }
 

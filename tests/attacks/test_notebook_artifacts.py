@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,7 @@ from tests.canaries import find_canary, make_canary
 from tests.kernel.kernels import Kernel, Ran, open_kernel
 from tests.kernel.replies import PROMPT, critique, improvement, rewriting
 from tests.kernel.stage import Stage, open_stage
+from tests.tools import require_tool
 
 VARIABLE = "KEY_TO_TAKE_OVER"
 
@@ -244,27 +244,36 @@ def test_a042_control_a_key_in_a_cell_is_found_in_the_script(played: Played) -> 
     assert "google" in played.stage.traces_in(convert(notebook, "python"))
 
 
+@pytest.mark.slow
 def test_a042_no_key_in_a_notebook_as_pdf(played: Played, tmp_path: Path) -> None:
-    """Exported as PDF and its text taken out again → no trace; needs TeX and pdftotext."""
-    require_pdf_tools()
+    """Printed as PDF, and its text taken out again → no trace."""
     text = pdf_text(played.notebook, tmp_path)
 
     assert "Critique" in text
     assert played.stage.traces_in(text) == {}
 
 
-def require_pdf_tools() -> None:
-    missing = [tool for tool in ("xelatex", "pandoc", "pdftotext") if shutil.which(tool) is None]
-    if missing:
-        pytest.skip(f"PDF needs {', '.join(missing)}, which the project asks nobody to install.")
+@pytest.mark.slow
+def test_a042_control_a_key_in_an_output_is_found_in_the_pdf(
+    played: Played, tmp_path: Path
+) -> None:
+    """Positive control: an output that holds the key → found in the PDF's text."""
+    text = pdf_text(planted(played.stage, "in a stream"), tmp_path)
+
+    assert "raw" in played.stage.traces_in(text)["anthropic"]
 
 
 def pdf_text(notebook: NotebookNode, folder: Path) -> str:
-    from nbconvert import PDFExporter
-
-    (folder / "session.pdf").write_bytes(PDFExporter().from_notebook_node(notebook)[0])
-    command = ["pdftotext", str(folder / "session.pdf"), "-"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    """Print a notebook as nbconvert's `webpdf` does, by Chromium; return the text, without its line ends."""
+    page, paper = folder / "session.html", folder / "session.pdf"
+    page.write_text(convert(notebook, "html"))
+    alone = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    alone += ["--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={folder / 'profile'}"]
+    printing = [require_tool("chromium"), *alone, f"--print-to-pdf={paper}", page.as_uri()]
+    subprocess.run(printing, check=True, capture_output=True, timeout=60)
+    reading = [require_tool("pdftotext"), str(paper), "-"]
+    text = subprocess.run(reading, check=True, capture_output=True, text=True).stdout
+    return "".join(text.splitlines())
 
 
 # --- 43: the wires ----------------------------------------------------------------------------------
