@@ -74,6 +74,29 @@ def test_a_part_may_need_another_part() -> None:
     assert slow.whole == (slow.part, 1)
 
 
+def test_a_part_that_takes_long_holds_up_no_other_part() -> None:
+    class Waiting:
+        started, enough = threading.Event(), threading.Event()
+
+        @once
+        def slow(self) -> bool:
+            self.started.set()
+            return self.enough.wait(10)
+
+        @once
+        def quick(self) -> int:
+            return 1
+
+    waiting = Waiting()
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(lambda: waiting.slow)
+        waiting.started.wait(10)
+        assert waiting.quick == 1
+        waiting.enough.set()
+
+    assert slow.result()
+
+
 def test_threads_share_one_database(home: Path) -> None:
     backing = Backing(Config(home=home / "vault"), say=lambda line: None)
     barrier = threading.Barrier(8)

@@ -8,15 +8,13 @@ from typing import Any, TypeVar, overload
 
 T_co = TypeVar("T_co", covariant=True)
 
-_LOCK = "_once_lock"
-
 
 class once(cached_property[T_co]):  # noqa: N801 - it is used as `property` is
     """A cached property that threads which ask for it at the same time get the same value of.
 
     `functools.cached_property` promises that up to Python 3.11 alone; from 3.12 on, two threads may make
-    two, and the one that is overwritten stays open. The lock is the object's own, so parts may need each
-    other, and objects do not wait for one another.
+    two, and the one that is overwritten stays open. Each part of each object has a lock of its own, so a
+    part that takes long holds up only those who need it. Parts may need others, but not in a circle.
     """
 
     @overload
@@ -26,5 +24,5 @@ class once(cached_property[T_co]):  # noqa: N801 - it is used as `property` is
     def __get__(self, instance: object | None, owner: type[Any] | None = None) -> once[T_co] | T_co:
         if instance is None:
             return self
-        with vars(instance).setdefault(_LOCK, threading.RLock()):
+        with vars(instance).setdefault(f"_making_{self.attrname}", threading.RLock()):
             return super().__get__(instance, owner)
