@@ -156,6 +156,8 @@ class Process:
 
     @property
     def log(self) -> str:
+        """What it has logged by now. Lines are written together, a twentieth of a second late."""
+        time.sleep(0.3)
         return self.log_file.read_text(errors="replace")
 
     def wait_ready(self) -> Process:
