@@ -54,8 +54,7 @@ def store_key(settings: Settings) -> None:
     destination = Destination("openai", f"{origin}/v1", origin, "bearer")
     with SecretBytes(KEY) as secret:
         backing.vault.save_key(workspace.id, destination, secret, added_by="ada", verified=True)
-    backing.changes.close()
-    backing.database.close()
+    asyncio.run(backing.aclose())
 
 
 if __name__ == "__main__":

@@ -52,6 +52,14 @@ if TYPE_CHECKING:
     from assay_nb.workspaces.membership import Workspace
 
 
+_THREADS = 2
+"""Threads that use a person's own database at a time. More of them only take turns at Python's lock, and
+keep the loop that streams the replies from it: with thirty, a thousand rows take a third longer."""
+
+_SHORT = 2_000
+"""Characters that every instrument reads and checks within a few milliseconds."""
+
+
 def open_solo(config: Config, say: Callable[[str], None]) -> tuple[LocalEngine, LocalControl]:
     """Return the engine and the control of one person's vault. Nothing is opened yet."""
     from assay_nb.engine.local_control import LocalControl
@@ -60,13 +68,6 @@ def open_solo(config: Config, say: Callable[[str], None]) -> tuple[LocalEngine, 
     threads = CapacityLimiter(_THREADS)
     return LocalEngine(backing, LOCAL_USER, threads), LocalControl(backing, LOCAL_USER)
 
-
-_THREADS = 2
-"""Threads that use a person's own database at a time. More of them only take turns at Python's lock, and
-keep the loop that streams the replies from it: with thirty, a thousand rows take a third longer."""
-
-_SHORT = 2_000
-"""Characters that every instrument reads and checks within a few milliseconds."""
 
 Funder = Literal["byok", "demo"]
 

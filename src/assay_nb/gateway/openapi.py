@@ -103,9 +103,8 @@ def _operation(route: Route) -> dict[str, Any]:
 @cache
 def _parts() -> dict[str, dict[str, Any]]:
     """Return the schemas of the variable parts of paths."""
-    from assay_nb.instruments.catalog import (
-        INSTRUMENTS,
-    )  # 4 MB, which few gateways need at the start
+    # 4 MB, which few gateways need at the start.
+    from assay_nb.instruments.catalog import INSTRUMENTS
 
     return {
         "provider": {"enum": list(PROVIDERS)},
