@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from assay_nb.errors import StoreUnavailable
-from assay_nb.gateway.journal import Journal
+from assay_nb.gateway.journal import SureJournal
 from assay_nb.store.call_rows import CallRecord
 from assay_nb.workspaces.calls import make_record
 
@@ -50,7 +50,7 @@ async def book() -> Book:
 
 
 async def test_call_that_ends_alone_is_written_at_once(book: Book) -> None:
-    journal = Journal(book, book.told.append, every=3600)
+    journal = SureJournal(book, book.told.append, every=3600)
 
     journal.add(record())
     await asyncio.wait_for(book.written.wait(), 5)
@@ -60,7 +60,7 @@ async def test_call_that_ends_alone_is_written_at_once(book: Book) -> None:
 
 
 async def test_calls_that_come_fast_are_written_together_in_their_order(book: Book) -> None:
-    journal = Journal(book, book.told.append, every=0.01)
+    journal = SureJournal(book, book.told.append, every=0.01)
 
     for number in range(100):
         journal.add(record(str(number)))
@@ -72,7 +72,7 @@ async def test_calls_that_come_fast_are_written_together_in_their_order(book: Bo
 
 
 async def test_what_waits_is_written_when_it_ends(book: Book) -> None:
-    journal = Journal(book, book.told.append, every=3600)
+    journal = SureJournal(book, book.told.append, every=3600)
     journal.add(record("first"))
     await asyncio.wait_for(book.written.wait(), 5)
 
@@ -84,7 +84,7 @@ async def test_what_waits_is_written_when_it_ends(book: Book) -> None:
 
 async def test_records_wait_while_the_database_takes_none(book: Book) -> None:
     book.full = True
-    journal = Journal(book, book.told.append, every=0.01)
+    journal = SureJournal(book, book.told.append, every=0.01)
     journal.add(record("early"))
     await asyncio.wait_for(book.written.wait(), 5)
 
@@ -98,7 +98,7 @@ async def test_records_wait_while_the_database_takes_none(book: Book) -> None:
 
 async def test_no_call_begins_whose_record_could_not_be_kept(book: Book) -> None:
     book.full = True
-    journal = Journal(book, book.told.append, every=3600, most=2)
+    journal = SureJournal(book, book.told.append, every=3600, most=2)
 
     for _ in range(2):
         journal.check_room()
@@ -112,7 +112,7 @@ async def test_no_call_begins_whose_record_could_not_be_kept(book: Book) -> None
 
 async def test_no_call_begins_after_a_record_that_could_not_be_written(book: Book) -> None:
     book.full = True
-    journal = Journal(book, book.told.append, every=0.01)
+    journal = SureJournal(book, book.told.append, every=0.01)
     journal.add(record())
     await asyncio.wait_for(book.written.wait(), 5)
     await asyncio.sleep(0.05)

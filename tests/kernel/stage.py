@@ -9,9 +9,9 @@ from pathlib import Path
 
 from assay_nb.config import LOCAL_USER, Config
 from assay_nb.engine.backing import Backing
-from assay_nb.engine.local import LocalEngine
 from assay_nb.engine.local_control import LocalControl
 from assay_nb.engine.session import Session
+from assay_nb.engine.solo import SoloEngine
 from assay_nb.messages import PROVIDERS, ProviderId
 from assay_nb.providers.transport import Egress, Limits
 from assay_nb.store.database import Database
@@ -70,7 +70,7 @@ class Stage:
             backing.database = Database.open(self.home / "vault.sqlite", busy_timeout=0.2)
             # Neither is a setting of a session's, so its seams are put in from outside.
             session.__dict__["_seams"] = (
-                LocalEngine(backing, LOCAL_USER),
+                SoloEngine(backing),
                 LocalControl(backing, LOCAL_USER),
             )
         return session

@@ -15,6 +15,7 @@ from assay_nb.providers.origins import Policy, SoloPolicy
 
 if TYPE_CHECKING:
     from assay_nb.providers.transport import Egress
+    from assay_nb.store.changes import Changes
     from assay_nb.store.database import Database
     from assay_nb.vault.keystores.base import KeyStore
     from assay_nb.vault.vault import Vault
@@ -49,6 +50,13 @@ class Backing:
         return Database.open(self.config.database_url or self.config.home / _DATABASE)
 
     @once
+    def changes(self) -> Changes:
+        """Tells whether the database was changed: what was read stays good as long as it was not."""
+        from assay_nb.store.changes import Changes
+
+        return Changes(self.database)
+
+    @once
     def keystore(self) -> KeyStore:
         from assay_nb.vault.keystores.choose import choose_keystore
 
@@ -56,9 +64,9 @@ class Backing:
 
     @once
     def vault(self) -> Vault:
-        from assay_nb.vault.vault import Vault
+        from assay_nb.vault.warm import WarmVault
 
-        return Vault.open(self.database, self.keystore)
+        return WarmVault(self.database, self.keystore, self.changes)
 
     @once
     def workspaces(self) -> Workspaces:
@@ -89,5 +97,7 @@ class Backing:
         """Close what is open: this event loop's connections to providers, and the database's."""
         if "egress" in vars(self):
             await self.egress.aclose()
+        if "changes" in vars(self):
+            self.changes.close()
         if "database" in vars(self):
             self.database.close()

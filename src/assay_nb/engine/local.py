@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from anyio import CancelScope, CapacityLimiter
 from anyio.to_thread import run_sync
 
-from assay_nb.config import LOCAL_USER, Config
 from assay_nb.engine.backing import PLATFORM, Backing
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, Waiting
@@ -46,27 +45,13 @@ from assay_nb.providers.origins import is_official
 from assay_nb.text.redaction import find_keys
 
 if TYPE_CHECKING:
-    from assay_nb.engine.local_control import LocalControl
     from assay_nb.providers.base import Credential
+    from assay_nb.store.call_rows import CallRecord
     from assay_nb.workspaces.budget import Reservation
     from assay_nb.workspaces.membership import Workspace
 
-
-_THREADS = 2
-"""Threads that use a person's own database at a time. More of them only take turns at Python's lock, and
-keep the loop that streams the replies from it: with thirty, a thousand rows take a third longer."""
-
 _SHORT = 2_000
 """Characters that every instrument reads and checks within a few milliseconds."""
-
-
-def open_solo(config: Config, say: Callable[[str], None]) -> tuple[LocalEngine, LocalControl]:
-    """Return the engine and the control of one person's vault. Nothing is opened yet."""
-    from assay_nb.engine.local_control import LocalControl
-
-    backing = Backing(config, say)
-    threads = CapacityLimiter(_THREADS)
-    return LocalEngine(backing, LOCAL_USER, threads), LocalControl(backing, LOCAL_USER)
 
 
 Funder = Literal["byok", "demo"]
@@ -140,7 +125,7 @@ class LocalEngine:
         _refuse_keys(call)
         instrument = _instrument(call.instrument)
         script = instrument.start(call.prompt, call.options)
-        plan = await run_sync(self._plan, call, instrument, limiter=self._threads)
+        plan = await self._decide(call, instrument)
         emit(
             Started(
                 workspace=plan.workspace.name,
@@ -150,7 +135,7 @@ class LocalEngine:
                 practice=plan.practice,
             )
         )
-        account = _Account(plan)
+        account = Account(plan)
         try:
             result = await self._drive(script, len(call.prompt), plan, account, emit)
         except BaseException as error:
@@ -165,7 +150,7 @@ class LocalEngine:
         script: Script[Any],
         length: int,
         plan: Plan,
-        account: _Account,
+        account: Account,
         emit: Callable[[Event], None],
     ) -> Result:
         """Answer what the script asks until it returns its result."""
@@ -187,7 +172,7 @@ class LocalEngine:
         request: Request,
         lane: int,
         plan: Plan,
-        account: _Account,
+        account: Account,
         emit: Callable[[Event], None],
     ) -> Reply:
         from assay_nb.providers.retry import Retry
@@ -210,6 +195,10 @@ class LocalEngine:
                     stopped = event
         account.add(usage, stopped)
         return Reply("".join(text), stopped.reason, usage, stopped.model, stopped.request_id)
+
+    async def _decide(self, call: Call, instrument: Instrument[Any]) -> Plan:
+        """Return what a call will do."""
+        return await run_sync(self._plan, call, instrument, limiter=self._threads)
 
     def _plan(self, call: Call, instrument: Instrument[Any]) -> Plan:
         """Decide whose key pays, which model answers and where: all that can fail before sending."""
@@ -267,7 +256,7 @@ class LocalEngine:
         return make_credential(self._backing.vault, owner, plan.destination, mode=plan.mode)
 
     async def _close(
-        self, plan: Plan, call: Call, account: _Account, error: BaseException | None
+        self, plan: Plan, call: Call, account: Account, error: BaseException | None
     ) -> None:
         """Settle the budget and write the log, also when the task is being cancelled.
 
@@ -276,15 +265,18 @@ class LocalEngine:
         """
         with CancelScope(shield=True):
             try:
-                await run_sync(self._write_up, plan, call, account, error, limiter=self._threads)
+                await self._note(plan, call, account, error)
             except StoreUnavailable as failed:
                 self._backing.say(f"This call is not in the log of calls. {failed.message}")
 
-    def _write_up(
-        self, plan: Plan, call: Call, account: _Account, error: BaseException | None
+    async def _note(
+        self, plan: Plan, call: Call, account: Account, error: BaseException | None
     ) -> None:
-        from assay_nb.workspaces.calls import make_record
+        await run_sync(self._write_up, plan, call, account, error, limiter=self._threads)
 
+    def _write_up(
+        self, plan: Plan, call: Call, account: Account, error: BaseException | None
+    ) -> None:
         if plan.reservation is not None:
             unbilled = (
                 isinstance(error, ProviderError)
@@ -294,8 +286,15 @@ class LocalEngine:
             (self._backing.budget.give_back if unbilled else self._backing.budget.settle)(
                 plan.reservation
             )
+        self._backing.calls.record(self._make_record(plan, call, account, error))
+
+    def _make_record(
+        self, plan: Plan, call: Call, account: Account, error: BaseException | None
+    ) -> CallRecord:
+        from assay_nb.workspaces.calls import make_record
+
         source = account.provenance()
-        record = make_record(
+        return make_record(
             workspace_id=plan.workspace.id,
             user=self._user,
             instrument=call.instrument,
@@ -308,10 +307,9 @@ class LocalEngine:
             cost_micros=None if source.cost is None else round(source.cost * 1_000_000),
             milliseconds=round((source.seconds or 0) * 1000),
         )
-        self._backing.calls.record(record)
 
 
-class _Account:
+class Account:
     """What a call has used so far."""
 
     def __init__(self, plan: Plan) -> None:

@@ -47,7 +47,7 @@ class Session:
             from assay_nb.engine.remote import connect
 
             return connect(self.config.gateway_url)
-        from assay_nb.engine.local import open_solo
+        from assay_nb.engine.solo import open_solo
 
         return open_solo(self.config, self._say)
 

@@ -8,7 +8,7 @@ from typing import Any
 from assay_nb.config import Config
 from assay_nb.engine.backing import Backing
 from assay_nb.engine.call import Call
-from assay_nb.engine.local import LocalEngine, Plan
+from assay_nb.engine.local import Account, LocalEngine, Plan
 from assay_nb.engine.once import once
 from assay_nb.errors import PermissionDenied
 from assay_nb.gateway.egress import HubEgress
@@ -18,11 +18,9 @@ from assay_nb.gateway.settings import Settings
 from assay_nb.instruments.base import Instrument
 from assay_nb.providers.origins import OperatorPolicy, check_destination
 from assay_nb.providers.transport import Egress, Limits
-from assay_nb.store.changes import Changes
 from assay_nb.vault.hierarchy import MasterKey
 from assay_nb.vault.keystores.base import KeyStore
 from assay_nb.vault.keystores.key_file import KeyFile
-from assay_nb.vault.warm import WarmVault
 from assay_nb.workspaces.allowances import Allowances, Taken
 
 
@@ -64,15 +62,6 @@ class GatewayBacking(Backing):
         return Allowances(self.database)
 
     @once
-    def changes(self) -> Changes:
-        """Tells whether the database was changed: what was read stays good as long as it was not."""
-        return Changes(self.database)
-
-    @once
-    def vault(self) -> WarmVault:
-        return WarmVault(self.database, self.keystore, self.changes)
-
-    @once
     def keystore(self) -> KeyStore:
         path = self.settings.master_key_file or self.settings.home / "master.key"
         beside = os.access(path.parent, os.W_OK)
@@ -89,11 +78,6 @@ class GatewayBacking(Backing):
             ca_file=settings.ca_file,
             limits=Limits(total=settings.limits.call_seconds),
         )
-
-    async def aclose(self) -> None:
-        if "changes" in vars(self):
-            self.changes.close()
-        await super().aclose()
 
 
 class GatewayEngine(LocalEngine):
@@ -115,7 +99,9 @@ class GatewayEngine(LocalEngine):
             self._taken = self._allowances.take(plan.workspace.id, self._user)
         return plan
 
-    def _write_up(self, plan: Plan, call: Call, account: Any, error: BaseException | None) -> None:
+    def _write_up(
+        self, plan: Plan, call: Call, account: Account, error: BaseException | None
+    ) -> None:
         super()._write_up(plan, call, account, error)
         if self._taken is not None:
             unknown = self._settings.limits.unpriced_call

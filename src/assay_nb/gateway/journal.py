@@ -1,29 +1,21 @@
-"""The calls log, where it cannot be written at once: what waits, and who may not call until it is.
+"""The calls log of a gateway, where no call is made that it could not keep.
 
-A write to the database takes as long as dozens of calls do. A call that is passed through and ends alone is
-written at once; those that end within the second after it are written with each other. What cannot be
-written, since the disk is full, waits, and no further call begins meanwhile. What is not written yet when
-the process is killed is lost to the log.
+What cannot be written, since the disk is full, waits, and no further call begins meanwhile.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 
-from anyio.to_thread import run_sync
-
+from assay_nb.engine.journal import EVERY, Journal, Write
 from assay_nb.errors import StoreUnavailable
 from assay_nb.store.call_rows import CallRecord
 from assay_nb.store.database import Database
 from assay_nb.workspaces.calls import CallLog
 
-EVERY = 1.0
 MOST = 20_000
 
-Write = Callable[[Sequence[CallRecord]], None]
 Tell = Callable[[int], None]
 """Is told how many records wait, whenever some could not be written."""
 
@@ -63,8 +55,8 @@ class SureCallLog(CallLog):
             self._unwritten.clear()
 
 
-class Journal:
-    """Takes records of calls, and writes them soon.
+class SureJournal(Journal):
+    """A journal that keeps what it cannot write, and says whether there is room for more.
 
     Args:
         write: Writes records, synchronously.
@@ -74,14 +66,10 @@ class Journal:
     """
 
     def __init__(self, write: Write, tell: Tell, *, every: float = EVERY, most: int = MOST) -> None:
-        self._write = write
+        super().__init__(write, every=every)
         self._tell = tell
-        self._is_failing = False
-        self._every = every
         self._most = most
-        self._waiting: list[CallRecord] = []
-        self._writing: asyncio.Task[None] | None = None
-        self._closing = asyncio.Event()
+        self._is_failing = False
 
     def check_room(self) -> None:
         """Refuse a call whose record could not be kept.
@@ -92,33 +80,9 @@ class Journal:
         if self._is_failing or len(self._waiting) >= self._most:
             raise _unwritten()
 
-    def add(self, record: CallRecord) -> None:
-        """Note a call that has ended."""
-        self._waiting.append(record)
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._run())
-
-    async def close(self) -> None:
-        """Write what waits."""
-        self._closing.set()
-        if self._writing is not None:
-            # Not cancelled: a thread that writes goes on, and nobody would know for how long.
-            await asyncio.wait({self._writing})
-        await self._flush()
-
-    async def _run(self) -> None:
-        while self._waiting and not self._closing.is_set():
-            await self._flush()
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), self._every)
-        self._writing = None
-
-    async def _flush(self) -> None:
-        records, self._waiting = self._waiting, []
-        if not records:
-            return
+    async def _write_out(self, records: list[CallRecord]) -> None:
         try:
-            await run_sync(self._write, records)
+            await super()._write_out(records)
             self._is_failing = False
         except StoreUnavailable:
             # Locked or full: they wait for the next time, in their order.

@@ -37,7 +37,7 @@ from assay_nb.gateway.answers import TooLarge, add_safe_headers, error_answer
 from assay_nb.gateway.backing import check_model, check_provider
 from assay_nb.gateway.egress import make_vet
 from assay_nb.gateway.incoming import Incoming
-from assay_nb.gateway.journal import Journal
+from assay_nb.gateway.journal import SureJournal
 from assay_nb.gateway.route import Route
 from assay_nb.gateway.running import Held
 from assay_nb.gateway.services import SERVICES, Services
@@ -587,7 +587,7 @@ class Relay:
         self._changes = backing.changes
         self._ways: Remembered[_WayKey, Way] = Remembered(self._changes)
         self._reading: dict[_WayKey, asyncio.Task[Way]] = {}
-        self.journal = Journal(backing.calls.record_all, backing.tell_unwritten)
+        self.journal = SureJournal(backing.calls.record_all, backing.tell_unwritten)
         self.watches = Watches()
         services.metrics.running.set_function(lambda: len(services.running))
         self.upstream = Upstream(

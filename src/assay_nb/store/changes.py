@@ -11,9 +11,11 @@ from typing import Generic, TypeVar
 
 from assay_nb.store.database import Database
 from assay_nb.store.failures import our_errors
+from assay_nb.store.forks import keep_open, watch_forks
 
 _VERSION = "PRAGMA data_version"
 _LATELY = 0.005
+_FIRST = 2**40
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -32,8 +34,10 @@ class Changes:
         self._file = None if database.path is None else str(database.path)
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._connections = 0
         self._last: int | None = None
         self._looked = 0.0
+        watch_forks(self)
 
     @property
     def are_known(self) -> bool:
@@ -50,7 +54,9 @@ class Changes:
         with self._lock:
             try:
                 connection = self._connection or self._connect()
-                self._last = connection.execute(_VERSION).fetchone()[0]
+                version: int = connection.execute(_VERSION).fetchone()[0]
+                # Each connection counts for itself, so what another one said is no sign of no change.
+                self._last = self._connections * _FIRST + version
             except sqlite3.Error:
                 with our_errors(self._name):
                     raise
@@ -68,13 +74,20 @@ class Changes:
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
-                self._connection = None
+                self._connection = self._last = None
+
+    def leave_to_parent(self) -> None:
+        """Begin anew in a forked child, with a connection of its own."""
+        self._lock = threading.Lock()
+        keep_open(self._connection)
+        self._connection = self._last = None
 
     def _connect(self) -> sqlite3.Connection:
         assert self._file is not None
         connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA query_only = ON")
         self._connection = connection
+        self._connections += 1
         return connection
 
 

@@ -26,6 +26,7 @@ from assay_nb.errors import StoreUnavailable
 from assay_nb.store import migrations
 from assay_nb.store.failures import our_errors
 from assay_nb.store.files import prepare_file
+from assay_nb.store.forks import keep_open, watch_forks
 
 __all__ = ["Connection", "Database"]
 
@@ -59,10 +60,9 @@ class Database:
         self._is_sqlite = engine.dialect.name == "sqlite"
         self._reading = engine if self._is_sqlite else engine.execution_options(**_POSTGRES_READ)
         self._writing = engine.execution_options(**{_WRITE: True})
-        # SQLite lets processes wait for each other by sleeping ever longer; threads queue up here instead.
-        self._turn = threading.Lock()
-        self._thread = threading.local()
+        self._set_locks()
         self._closings = _close_late_comers(engine)
+        watch_forks(self)
         # Whoever forgets `close` still leaves no log file behind.
         weakref.finalize(self, _dispose, engine, os.getpid())
 
@@ -190,6 +190,17 @@ class Database:
         """Close every connection: at once, or as soon as the thread that is using it gives it back."""
         self._closings.count += 1
         self._engine.dispose()
+
+    def leave_to_parent(self) -> None:
+        """Begin anew in a forked child, with connections of its own."""
+        self._set_locks()
+        keep_open(self._engine.pool)
+        self._engine.dispose(close=False)
+
+    def _set_locks(self) -> None:
+        # SQLite lets processes wait for each other by sleeping ever longer; threads queue up here instead.
+        self._turn = threading.Lock()
+        self._thread = threading.local()
 
     def _bring_up_to_date(self) -> None:
         with self.read() as connection:

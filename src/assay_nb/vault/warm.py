@@ -1,6 +1,6 @@
 """A vault that reads a workspace's rows again only when the database was changed.
 
-For a process that opens keys all day. What is remembered are rows as they are stored, sealed, and the data
+For processes that open one key a thousand times. What is remembered are rows as they are stored, sealed, and the data
 keys that open them, as the master key is remembered anyway. Each provider key is opened anew for each
 request, and its plaintext is kept no longer than ever.
 """
@@ -27,7 +27,7 @@ _Key = tuple[bytes, ProviderId, Mode]
 
 
 class WarmVault(Vault):
-    """A vault for the gateway.
+    """A vault for an engine.
 
     Args:
         database: The database.

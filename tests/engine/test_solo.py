@@ -1,0 +1,211 @@
+"""One person's engine: what is decided once for many calls, and when their log is written."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay_nb.engine.call import Call
+from assay_nb.engine.session import Session
+from assay_nb.errors import ProviderKeyMissing, StoreUnavailable
+from assay_nb.measurement.answers import ask_engine
+from assay_nb.workspaces.calls import CallLog
+from assay_nb.workspaces.membership import Workspaces
+from tests.fakes.providers import Answer
+from tests.kernel.stage import Stage, open_stage, store_key
+
+
+@pytest.fixture
+def stage(home: Path) -> Iterator[Stage]:
+    with open_stage(home / "vault") as stage:
+        yield stage
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def session(stage: Stage, said: list[str]) -> Iterator[Session]:
+    session = stage.session(say=said.append, hasty=True)
+    yield session
+    session.close()
+
+
+def ask(
+    session: Session, *, count: int = 1, model: str | None = "anthropic/claude-sonnet-4-6"
+) -> None:
+    """Make so many calls at once."""
+
+    async def together() -> None:
+        answer = ask_engine(session.engine)
+        calls = [
+            Call(instrument="playground", prompt=f"Number {n}", model=model) for n in range(count)
+        ]
+        await asyncio.gather(*(answer(call) for call in calls))
+
+    session.portal.call(together)
+
+
+def logged(stage: Stage) -> int:
+    """How many calls the log on the disk has, as any other process sees it."""
+    with closing(sqlite3.connect(stage.home / "vault.sqlite")) as other:
+        return other.execute("SELECT count(*) FROM calls").fetchone()[0]
+
+
+class Counted:
+    """Counts the calls of a method."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> None:
+        self.count = 0
+        method = getattr(owner, name)
+
+        def counting(*args: Any, **more: Any) -> Any:
+            self.count += 1
+            return method(*args, **more)
+
+        monkeypatch.setattr(owner, name, counting)
+
+
+# --- deciding
+
+
+def test_a_run_of_calls_is_decided_once_and_noted_a_few_times(
+    stage: Stage, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = Counted(monkeypatch, Workspaces, "active")
+    writes = Counted(monkeypatch, CallLog, "record_all")
+
+    ask(session, count=50)
+
+    assert (looks.count, logged(stage)) == (1, 50)
+    assert writes.count <= 4
+
+
+def test_a_key_that_another_process_replaced_is_used_by_the_next_call(
+    stage: Stage, session: Session
+) -> None:
+    ask(session)
+    other = stage.session()
+    stage.fake.keys = {"sk-ant-api03-another-key-of-the-workspace"}
+    (key,) = stage.fake.keys
+    store_key(other, "anthropic", key, stage.fake.endpoint("anthropic"))
+    other.close()
+
+    ask(session)
+
+    assert len(stage.fake.calls) == 2
+
+
+def test_a_key_that_another_process_removed_is_used_no_more(stage: Stage, session: Session) -> None:
+    ask(session)
+    other = stage.session()
+    other.portal.call(other.control.remove_key, None, "anthropic")
+    other.close()
+
+    with pytest.raises(ProviderKeyMissing):
+        ask(session)
+
+    assert len(stage.fake.calls) == 1
+
+
+def test_what_another_process_chose_holds_for_the_next_call(stage: Stage, session: Session) -> None:
+    ask(session, model=None)
+    other = stage.session()
+    other.portal.call(other.control.set_model, None, "google/gemini-3-flash-preview")
+    ask(session, model=None)
+    other.portal.call(other.control.create_workspace, "team")
+    other.portal.call(other.control.use_workspace, "team")
+    other.close()
+
+    with pytest.raises(ProviderKeyMissing, match="team"):
+        ask(session, model=None)
+
+    assert [call.path.split("/")[1] for call in stage.fake.calls] == ["anthropic", "google"]
+
+
+def test_a_session_that_was_closed_notices_what_changed_meanwhile(
+    stage: Stage, session: Session
+) -> None:
+    ask(session)
+    session.close()
+    other = stage.session()
+    other.portal.call(other.control.remove_key, None, "anthropic")
+    other.close()
+
+    with pytest.raises(ProviderKeyMissing):
+        ask(session)
+
+
+# --- noting
+
+
+def test_calls_that_end_while_another_runs_are_in_the_log_within_seconds(
+    stage: Stage, session: Session
+) -> None:
+    stage.fake.answer_by(
+        lambda call: Answer(chunks=("x",), delay=0.4 if "Number 0" in call.text else 0.0)
+    )
+    running = threading.Thread(target=ask, args=(session,), kwargs={"count": 3})
+    running.start()
+
+    end = time.monotonic() + 20
+    while logged(stage) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    running.join()
+
+    assert logged(stage) == 3
+
+
+def test_calls_that_cannot_be_noted_are_told_of_and_lose_no_reply(
+    stage: Stage, session: Session, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: CallLog, records: Sequence[Any]) -> None:
+        raise StoreUnavailable("The disk is full.")
+
+    monkeypatch.setattr(CallLog, "record_all", full)
+
+    ask(session)
+    alone = list(said)
+    said.clear()
+    ask(session, count=20)
+
+    assert alone == ["This call is not in the log of calls. The disk is full."]
+    assert all(line.endswith("not in the log of calls. The disk is full.") for line in said)
+    assert any(line.split()[0].isdigit() for line in said)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # the test is about fork
+def test_forked_child_uses_no_connection_of_its_parents(stage: Stage) -> None:
+    from assay_nb.store.changes import Changes
+    from assay_nb.store.database import Database
+
+    database = Database.open(stage.home / "vault.sqlite")
+    changes = Changes(database)
+    before = changes.look()
+    with database.read() as connection:
+        parents = connection.connection.dbapi_connection
+    child = os.fork()
+    if child == 0:
+        with database.read() as connection:
+            own = connection.connection.dbapi_connection
+        os._exit(10 if own is not parents and changes.look() != before else 11)
+    _, status = os.waitpid(child, 0)
+    after = changes.look()
+    changes.close()
+    database.close()
+
+    assert os.waitstatus_to_exitcode(status) == 10
+    assert after == before
