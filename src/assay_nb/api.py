@@ -11,13 +11,11 @@ the vault or the gateway, as the magics do; there is no argument for a key.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from assay_nb.engine.call import Call
-from assay_nb.engine.events import Event, Finished
 from assay_nb.engine.session import current_session
 from assay_nb.instruments.base import Result
 
@@ -470,17 +468,9 @@ def _call(
 
 def _run(call: Call) -> Result:
     session = current_session()
-    return session.portal.call(_result, session.engine.run(session.address(call)))
+    return session.portal.call(session.engine.ask, session.address(call))
 
 
 async def _arun(call: Call) -> Result:
     session = current_session()
-    return await session.portal.wait(_result, session.engine.run(session.address(call)))
-
-
-async def _result(events: AsyncIterator[Event]) -> Result:
-    async with aclosing(cast("Any", events)):
-        async for event in events:
-            if isinstance(event, Finished):
-                return event.result
-    raise RuntimeError("an engine ended without a result")  # a broken engine, not a user's mistake
+    return await session.portal.wait(session.engine.ask, session.address(call))

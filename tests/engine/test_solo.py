@@ -17,7 +17,8 @@ import pytest
 from assay_nb.engine.call import Call
 from assay_nb.engine.session import Session
 from assay_nb.errors import ProviderKeyMissing, StoreUnavailable
-from assay_nb.measurement.answers import ask_engine
+from assay_nb.messages import PROVIDERS, ProviderId
+from assay_nb.providers.catalog import DEFAULT_MODEL
 from assay_nb.workspaces.calls import CallLog
 from assay_nb.workspaces.membership import Workspaces
 from tests.fakes.providers import Answer
@@ -48,11 +49,10 @@ def ask(
     """Make so many calls at once."""
 
     async def together() -> None:
-        answer = ask_engine(session.engine)
         calls = [
             Call(instrument="playground", prompt=f"Number {n}", model=model) for n in range(count)
         ]
-        await asyncio.gather(*(answer(call) for call in calls))
+        await asyncio.gather(*(session.engine.ask(call) for call in calls))
 
     session.portal.call(together)
 
@@ -209,3 +209,22 @@ def test_forked_child_uses_no_connection_of_its_parents(stage: Stage) -> None:
 
     assert os.waitstatus_to_exitcode(status) == 10
     assert after == before
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_asking_that_is_cancelled_closes_the_connection_and_is_noted(
+    provider: ProviderId, stage: Stage, session: Session
+) -> None:
+    stage.fake.answers("a", "b", pause=10)
+    model = f"{provider}/{DEFAULT_MODEL[provider]}"
+    task = session.portal._start(
+        session.engine.ask, Call(instrument="playground", prompt="Hi", model=model)
+    )
+    assert stage.fake.arrived.wait(5)
+
+    task.cancel()
+
+    assert task.ended.is_set()
+    assert stage.fake.calls[0].closed.wait(5)
+    with closing(sqlite3.connect(stage.home / "vault.sqlite")) as other:
+        assert other.execute("SELECT status FROM calls").fetchall() == [("stopped",)]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from assay_nb.config import Config
+from assay_nb.engine import call as seams
 from assay_nb.engine.call import Call
 from assay_nb.engine.control import KeyFacts, WorkspaceFacts
 from assay_nb.engine.events import Event, Finished, Started
@@ -79,7 +80,7 @@ def propose_sentence(sentence: str) -> Callable[[Call], Any]:
 
 
 @dataclass
-class Engine:
+class Engine(seams.Engine):
     """Runs the instruments' own scripts, with replies from functions.
 
     Attributes:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from assay_nb.engine.events import Finished
 from assay_nb.errors import WrongUsage
 
 if TYPE_CHECKING:
     from assay_nb.engine.events import Event
+    from assay_nb.instruments.base import Result
 
 _FIELDS = ("instrument", "prompt", "workspace", "model", "options", "idempotency_key")
 
@@ -75,6 +78,14 @@ class Engine(Protocol):
     """
 
     def run(self, call: Call) -> AsyncIterator[Event]: ...
+
+    async def ask(self, call: Call) -> Result:
+        """Run a call for its result alone. Cancelling the task that asks closes the connection too."""
+        async with aclosing(cast("Any", self.run(call))) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    return event.result
+        raise RuntimeError("an engine ended without a result")  # a broken engine, no user's mistake
 
     async def aclose(self) -> None:
         """Close the connections that were kept for the next call. A later call opens new ones."""

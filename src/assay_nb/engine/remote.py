@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
 from assay_nb.config import hub_token, load_config
-from assay_nb.engine.call import Call
+from assay_nb.engine.call import Call, Engine
 from assay_nb.engine.events import Event, Finished
 from assay_nb.engine.link import Link, part, read_to_end
 from assay_nb.engine.run_pass import RunPass
@@ -38,7 +38,7 @@ def connect_worker(run_pass: RunPass) -> RemoteEngine:
     return RemoteEngine(Link(run_pass.gateway_url, run_pass.token, load_config().ca_file))
 
 
-class RemoteEngine:
+class RemoteEngine(Engine):
     """Runs calls through a gateway; see `Engine`."""
 
     def __init__(self, link: Link) -> None:

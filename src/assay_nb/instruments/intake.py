@@ -18,6 +18,7 @@ LARGEST_PROMPT = 200_000
 
 COMMON_OPTIONS = ("kind", "temperature", "top_p", "effort", "max_output_tokens", "_nonce")
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ud800-\udfff]")
+_UNWRITABLE = re.compile(r"[\x00\ud800-\udfff]")
 _MOST_CONTROLS = 0.01
 
 
@@ -29,8 +30,7 @@ def check_prompt(prompt: str) -> None:
             hint="The lines below the magic are the prompt.",
         )
     controls = len(_CONTROLS.findall(prompt))
-    unwritable = "\x00" in prompt or any("\ud800" <= c <= "\udfff" for c in prompt)
-    if unwritable or controls > max(3, _MOST_CONTROLS * len(prompt)):
+    if _UNWRITABLE.search(prompt) or controls > max(3, _MOST_CONTROLS * len(prompt)):
         raise WrongUsage(
             f"The prompt holds {controls} control characters, so it looks like a file and no text. "
             "Nothing was sent.",

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from assay_nb.engine.call import Call
-from assay_nb.engine.events import Finished
 from assay_nb.engine.portal import Portal
 from assay_nb.errors import (
     AssayError,
@@ -26,7 +25,6 @@ from assay_nb.measurement.cache import Cache
 from assay_nb.measurement.purse import OverBudget, Purse
 
 if TYPE_CHECKING:
-    from assay_nb.engine.call import Engine
     from assay_nb.engine.remote import RemoteEngine
     from assay_nb.engine.run_pass import Passes, RunPass
 
@@ -172,8 +170,10 @@ class _Crew:
         """Take one job after the other until there are none."""
         try:
             while not self.ended and (job := next(self.jobs, None)) is not None:
-                self.done.put_nowait((job, await self._answer(job)))
-                await asyncio.sleep(0)  # a run from the cache never waits, and others want the loop
+                answer = await self._answer(job)
+                self.done.put_nowait((job, answer))
+                if answer.cached:  # it has not waited for anything, and others want the loop
+                    await asyncio.sleep(0)
         except (AssayError, OverBudget) as error:
             self.ended = True
             self.done.put_nowait(error)
@@ -251,22 +251,6 @@ def _read(kept: Mapping[str, Any]) -> Answer:
 # --- who answers ------------------------------------------------------------------------------------
 
 
-def ask_engine(engine: Engine) -> Ask:
-    """Return the function that asks an engine of this process."""
-
-    async def ask(call: Call) -> Result:
-        events: Any = engine.run(call)
-        try:
-            async for event in events:
-                if isinstance(event, Finished):
-                    return event.result
-        finally:
-            await events.aclose()
-        raise RuntimeError("an engine ended without a result")
-
-    return ask
-
-
 def ask_executor(executor: Executor, passes: Passes | None = None) -> Ask:
     """Return the function that has a call made by an executor's worker, which may be another machine.
 
@@ -306,7 +290,7 @@ def answer_call(fields: Mapping[str, Any], lent: RunPass | None = None) -> dict[
         else:
             session = current_session()
             portal, engine = session.portal, session.engine
-        return {"result": portal.call(ask_engine(engine), Call.from_dict(fields)).to_dict()}
+        return {"result": portal.call(engine.ask, Call.from_dict(fields)).to_dict()}
     except AssayError as error:
         return {"error": error.to_dict()}
 

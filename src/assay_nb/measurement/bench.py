@@ -19,7 +19,6 @@ from assay_nb.measurement.answers import (
     Answer,
     Ask,
     Job,
-    ask_engine,
     ask_executor,
     stream_answers,
 )
@@ -68,7 +67,7 @@ class Bench:
     def ask(self) -> Ask:
         if self.executor is not None:
             return ask_executor(self.executor, self._passes)
-        return ask_engine(self.session.engine)
+        return self.session.engine.ask
 
     @cached_property
     def _passes(self) -> Passes | None:
@@ -112,7 +111,7 @@ def cache_directory(session: Session) -> Path:
     return session.config.home / "runs"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Task:
     """One prompt on one model, to be run on many rows.
 
@@ -126,7 +125,7 @@ class Task:
     target: Target
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
-    @property
+    @cached_property
     def shelf(self) -> str:
         """The name of the cache file: whatever changes an answer is in it, and nothing else."""
         return digest("playground", self.prompt, identity(self.target), self.options)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from assay_nb.engine.session import Session
 from assay_nb.instruments.judge import Judgement, RubricLike, parse_rubric
 from assay_nb.instruments.judge.criteria import DEFAULT_RUBRIC
 from assay_nb.instruments.playground import Run
-from assay_nb.measurement.answers import Job, ask_engine
+from assay_nb.measurement.answers import Ask, Job
 from assay_nb.measurement.bench import identity, make_call
 from assay_nb.measurement.cache import digest
 from assay_nb.measurement.target import Target, find_judge, find_target
@@ -30,7 +30,8 @@ async def judge_output(
 ) -> Judgement:
     """Return the judgement of an output; without one, run the prompt first."""
     criteria = [criterion.to_dict() for criterion in parse_rubric(rubric or DEFAULT_RUBRIC)]
-    control, ask = session.control, ask_engine(session.engine)
+    control = session.control
+    ask = cast("Ask", session.engine.ask)
     target = await find_target(control, workspace or control.selected, None)
     judge = await find_judge(control, target, model)
     task = fill(prompt, values) if values else prompt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 from assay_nb.errors import WrongUsage
@@ -106,6 +107,7 @@ def _read_row(row: object, number: int) -> Row:
     return Row({str(name): value for name, value in cast("Mapping[Any, Any]", row).items()})
 
 
+@lru_cache(maxsize=16)  # a run asks again for each of its rows
 def find_names(prompt: str) -> tuple[str, ...]:
     """Return the names of the variables that are ours to fill, `{{name}}`, each once."""
     ours = [v for v in find_variables(prompt) if v.family == "mustache" and v.kind == "variable"]

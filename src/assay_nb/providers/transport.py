@@ -47,8 +47,8 @@ PLACEHOLDER = "assay-placeholder"
 """What the SDKs are given for a key."""
 
 _SENT = frozenset({
-    "accept", "anthropic-beta", "anthropic-version", "content-length", "content-type", "host",
-    "transfer-encoding", "user-agent", "x-goog-api-client",
+    b"accept", b"anthropic-beta", b"anthropic-version", b"content-length", b"content-type", b"host",
+    b"transfer-encoding", b"user-agent", b"x-goog-api-client",
 })  # fmt: skip
 
 _HEADER_SAFE = frozenset(range(0x21, 0x7F))
@@ -82,7 +82,7 @@ class Transport(httpx2.AsyncBaseTransport):
         check_destination(request.url, exchange.destination)
         try:
             with anyio.fail_after(max(0.0, exchange.deadline - time.monotonic())):
-                response = await self._connect(_outbound(request), exchange)
+                response = await self._connect(request, exchange)
         except TimeoutError:
             raise httpx2.ReadTimeout("The provider took too long.") from None
         assert isinstance(response.stream, httpx2.AsyncByteStream)
@@ -95,16 +95,16 @@ class Transport(httpx2.AsyncBaseTransport):
             raise
         return httpx2.Response(response.status_code, headers=headers, stream=body)
 
-    async def _connect(self, outbound: httpx2.Request, exchange: Exchange) -> httpx2.Response:
+    async def _connect(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:
         """Send to the first address that answers. A host may have one that is not reached from here."""
         pool = self._pool.for_host(exchange.destination, self._egress)
-        addresses = await self._egress.addresses(outbound.url, exchange)
+        addresses = await self._egress.addresses(request.url, exchange)
         for address in addresses[:-1]:
             with contextlib.suppress(httpx2.ConnectError, httpx2.ConnectTimeout):
-                request = self._egress.aim(outbound, exchange, address)
-                return await pool.handle_async_request(request)
-        request = self._egress.aim(outbound, exchange, addresses[-1])
-        return await pool.handle_async_request(request)
+                outbound = self._egress.aim(request, exchange, address)
+                return await pool.handle_async_request(outbound)
+        outbound = self._egress.aim(request, exchange, addresses[-1])
+        return await pool.handle_async_request(outbound)
 
     async def aclose(self) -> None:
         """Do nothing: an SDK that closes its client must not close everybody's connections."""
@@ -119,14 +119,6 @@ def check_destination(url: httpx2.URL, destination: Destination) -> None:
             "A request was about to leave for another place than the key is bound to, and was stopped.",
             hint="If the provider's address changed, save the key again with `--endpoint`.",
         )
-
-
-def _outbound(request: httpx2.Request) -> httpx2.Request:
-    """Return our own request: the SDK's, with listed headers only."""
-    headers = [(name, value) for name, value in request.headers.items() if name in _SENT]
-    headers.append(("accept-encoding", "identity"))
-    assert isinstance(request.stream, httpx2.AsyncByteStream)
-    return httpx2.Request(request.method, request.url, headers=headers, stream=request.stream)
 
 
 class HeaderWriter:
@@ -237,6 +229,7 @@ class Egress:
                 asked where a proxy is in between, since that resolves by itself.
         """
         self.limits = limits or Limits()
+        self._timeout = httpx2.Timeout(self.limits.idle, connect=self.limits.connect).as_dict()
         self.learnt: dict[object, Any] = {}
         self._proxy = proxy
         self._no_proxy = [
@@ -306,28 +299,22 @@ class Egress:
         return await self._vet(url.host, url.port or (443 if url.scheme == "https" else 80))
 
     def aim(
-        self, outbound: httpx2.Request, exchange: Exchange, address: str | None
+        self, request: httpx2.Request, exchange: Exchange, address: str | None
     ) -> httpx2.Request:
-        """Return the request for one address, with what writes the key attached."""
-        url = outbound.url
-        extensions: dict[str, Any] = {"timeout": self._timeout()}
+        """Return our own request for one address: the SDK's, with listed headers only and what writes the key."""
+        url = request.url
+        extensions: dict[str, Any] = {"timeout": self._timeout}
         if address is not None:
             extensions["sni_hostname"] = url.host
             url = url.copy_with(host=address)
         origin = (url.raw_scheme, url.raw_host, url.port)
         extensions["trace"] = HeaderWriter(exchange, origin)
-        assert isinstance(outbound.stream, httpx2.AsyncByteStream)
+        headers = [pair for pair in request.headers.raw if pair[0].lower() in _SENT]
+        headers.append((b"accept-encoding", b"identity"))
+        assert isinstance(request.stream, httpx2.AsyncByteStream)
         return httpx2.Request(
-            outbound.method,
-            url,
-            headers=outbound.headers,
-            stream=outbound.stream,
-            extensions=extensions,
+            request.method, url, headers=headers, stream=request.stream, extensions=extensions
         )
-
-    def _timeout(self) -> dict[str, float | None]:
-        timeout = httpx2.Timeout(self.limits.idle, connect=self.limits.connect)
-        return timeout.as_dict()
 
     async def _pool(self) -> _Pool:
         loop = asyncio.get_running_loop()

@@ -173,6 +173,7 @@ KINDS: dict[str, Kind] = {
     ),
 }
 
+_MARKERS = [(marker, kind) for kind, known in KINDS.items() for marker in known.markers]
 _PLACEHOLDER_CHARACTERS = set("xX*._-")
 
 
@@ -195,9 +196,7 @@ def find_keys(text: str) -> list[KeyShape]:
 
 def _shapes(text: str) -> Iterator[KeyShape]:
     lower = text.lower()
-    kinds = tuple(
-        kind for kind, known in KINDS.items() if any(marker in lower for marker in known.markers)
-    )
+    kinds = tuple(dict.fromkeys([kind for marker, kind in _MARKERS if marker in lower]))
     for match in _join(kinds).finditer(text) if kinds else ():
         group = match.lastgroup or ""
         kind = group.replace("_", "-")
