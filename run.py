@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 OLDEST = (3, 10)
 STAMP = "made-by-run.json"
+LOCK = ROOT / "examples" / "hub" / "requirements.lock"
 PIP = "pip>=25.1"  # the first that reads dependency groups
 OFFLINE = ("Retrying (Retry(", "name resolution", "Network is unreachable", "ProxyError")
 
@@ -156,7 +157,7 @@ def check_notebooks(directory: Path) -> bool:
 
 
 def check_wheel(directory: Path, python: str) -> bool:
-    """Build the sdist and the wheel from that; use the wheel far from the source and without Node."""
+    """Build the sdist and the wheel from that; use it far from the source, without Node, as locked."""
     with tempfile.TemporaryDirectory(prefix="assay-wheel-") as scratch:
         build = ("python", "-m", "build", "--no-isolation", "--outdir", scratch)
         if run(directory, build) != 0:
@@ -164,11 +165,49 @@ def check_wheel(directory: Path, python: str) -> bool:
         (wheel,) = Path(scratch).glob("*.whl")
         fresh = Path(scratch, "fresh")
         make_environment(fresh, python)
-        pip_install(fresh, str(wheel))
+        if not install_locked(fresh, wheel, Path(scratch, "locked")):
+            return False
         started = run(fresh, ("assay-nb", "--version"), cwd=scratch) == 0
         in_lab = lists_as_ok(fresh, scratch, "labextension", "assay-nb v")
         in_server = lists_as_ok(fresh, scratch, "server extension", "assay_nb.labserver ")
         return started and in_lab and in_server
+
+
+def install_locked(directory: Path, wheel: Path, store: Path) -> bool:
+    """Install the wheel with the dependencies of the lock file, offline, once their hashes are proven.
+
+    A file that was changed on the way must be refused, and none may bring code that Python runs at
+    every start (attack 105 of the security suite).
+    """
+    locked = ("--require-hashes", "--only-binary", ":all:", "--requirement", str(LOCK))
+    offline = ("--no-index", "--find-links", str(store))
+    pip = (str(program(directory, "python")), "-m", "pip")
+    before = pth_files(directory)
+    said = pip_output(*pip, "download", "--dest", str(store), *locked)
+    if said is not None:
+        print(f"pip could not download what the lock file names:\n{said[-2000:]}")
+        return False
+    changed = next(store.glob("aiohttp-*.whl"))
+    genuine = changed.read_bytes()
+    changed.write_bytes(genuine + b"!")
+    said = pip_output(*pip, "install", *offline, *locked)
+    changed.write_bytes(genuine)
+    if said is None or "THESE PACKAGES DO NOT MATCH THE HASHES" not in said:
+        print(f"pip takes a file that was changed:\n{said}")
+        return False
+    pip_install(directory, *offline, *locked)
+    pip_install(directory, "--no-deps", str(wheel))
+    added = pth_files(directory) - before
+    if added:
+        print(f"Dependencies bring code that runs at every start of Python: {sorted(added)}")
+        return False
+    gateway = ("python", "-c", "import assay_nb.gateway.main")
+    return run(directory, gateway) == 0 and run(directory, ("python", "-m", "pip", "check")) == 0
+
+
+def pth_files(directory: Path) -> set[str]:
+    """Return the names of the files that Python runs whenever it starts in an environment."""
+    return {path.name for path in directory.rglob("site-packages/*.pth")}
 
 
 def lists_as_ok(directory: Path, home: str, kind: str, name: str) -> bool:

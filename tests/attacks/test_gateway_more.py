@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from anyio.to_thread import run_sync
+from packaging.requirements import Requirement
 
 from assay_nb.errors import ProviderUnavailable, StoreUnavailable
 from assay_nb.gateway.app import WATCH_SECONDS
@@ -777,15 +778,65 @@ def test_a105_control_a_pth_file_is_found(tmp_path: Path, monkeypatch: pytest.Mo
     assert _pth_files({"evil"}) == {"evil_init.pth"}
 
 
+LOCK = Path(__file__).parents[2] / "examples" / "hub" / "requirements.lock"
+
+
+def test_a105_the_lock_file_has_a_hash_for_all_that_the_gateway_needs() -> None:
+    """A dependency that is not in the lock file, or in a version that does not fit → noticed here."""
+    locked = _locked(LOCK.read_text())
+    unfit = [
+        str(one)
+        for one in _requirements("assay-nb", "hub")
+        if not one.specifier.contains(locked.get(_normal(one.name), "0"), prereleases=True)
+    ]
+
+    assert len(locked) > 100
+    assert unfit == []
+
+
+def test_a105_control_an_entry_without_a_hash_counts_as_missing() -> None:
+    """Positive control: an entry whose hash was taken out, and one for another system."""
+    text = (
+        "a==1 \\\n    --hash=sha256:" + "0" * 64 + "\n"
+        "b==2\n"
+        "c==3 ; sys_platform == 'plan9' \\\n    --hash=sha256:" + "0" * 64 + "\n"
+    )
+
+    assert _locked(text) == {"a": "1"}
+
+
+def _locked(text: str) -> dict[str, str]:
+    """Return the versions that a lock file has for this interpreter, of entries that have a hash."""
+    found: dict[str, str] = {}
+    for entry in re.split(r"\n(?=[a-z])", text):
+        head, *hashes = entry.replace("\\\n", "\n").split("\n    ")
+        if not head[:1].isalpha():
+            continue
+        one = Requirement(head.strip())
+        proven = hashes and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}\s*", h) for h in hashes)
+        if proven and (one.marker is None or one.marker.evaluate()):
+            (pin,) = one.specifier
+            found[_normal(one.name)] = pin.version
+    return found
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def _needed(name: str, extra: str) -> set[str]:
     """Return the names of all distributions that one needs, with an extra of its own."""
-    from packaging.requirements import Requirement
+    return {_normal(one.name) for one in _requirements(name, extra)}
 
+
+def _requirements(name: str, extra: str) -> list[Requirement]:
+    """Return what a distribution with an extra requires, and what that requires in turn."""
     found: set[tuple[str, str]] = set()
+    requirements: list[Requirement] = []
     waiting = [(name, extra)]
     while waiting:
         name, extra = waiting.pop()
-        normal = re.sub(r"[-_.]+", "-", name).lower()
+        normal = _normal(name)
         if (normal, extra) in found:
             continue
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -793,8 +844,9 @@ def _needed(name: str, extra: str) -> set[str]:
             found.add((normal, extra))
             for one in map(Requirement, required):
                 if one.marker is None or one.marker.evaluate({"extra": extra}):
+                    requirements.append(one)
                     waiting += [(one.name, more) for more in (one.extras or {""})]
-    return {name for name, _ in found} - {"assay-nb"}
+    return requirements
 
 
 def _pth_files(names: set[str]) -> set[str]:

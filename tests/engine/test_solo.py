@@ -80,7 +80,7 @@ class Counted:
 # --- deciding
 
 
-def test_a_run_of_calls_is_decided_once_and_noted_a_few_times(
+def test_a_run_of_calls_is_decided_and_noted_a_few_times_at_most(
     stage: Stage, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = Counted(monkeypatch, Workspaces, "active")
@@ -88,8 +88,9 @@ def test_a_run_of_calls_is_decided_once_and_noted_a_few_times(
 
     ask(session, count=50)
 
-    assert (looks.count, logged(stage)) == (1, 50)
-    assert writes.count <= 4
+    assert logged(stage) == 50
+    assert writes.count <= 10  # one a second, and the first and the last
+    assert looks.count <= 1 + writes.count
 
 
 def test_a_key_that_another_process_replaced_is_used_by_the_next_call(
