@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -17,12 +16,15 @@ import pytest
 from assay_nb.engine.call import Call
 from assay_nb.engine.session import Session
 from assay_nb.errors import ProviderKeyMissing, StoreUnavailable
+from assay_nb.measurement.playing import prepare
 from assay_nb.messages import PROVIDERS, ProviderId
 from assay_nb.providers.catalog import DEFAULT_MODEL
 from assay_nb.workspaces.calls import CallLog
 from assay_nb.workspaces.membership import Workspaces
 from tests.fakes.providers import Answer
 from tests.kernel.stage import Stage, open_stage, store_key
+
+MODEL = "anthropic/claude-sonnet-4-6"
 
 
 @pytest.fixture
@@ -43,18 +45,14 @@ def session(stage: Stage, said: list[str]) -> Iterator[Session]:
     session.close()
 
 
-def ask(
-    session: Session, *, count: int = 1, model: str | None = "anthropic/claude-sonnet-4-6"
-) -> None:
+def ask(session: Session, *, count: int = 1, model: str | None = MODEL) -> None:
     """Make so many calls at once."""
+    session.portal.call(ask_together, session, count, model)
 
-    async def together() -> None:
-        calls = [
-            Call(instrument="playground", prompt=f"Number {n}", model=model) for n in range(count)
-        ]
-        await asyncio.gather(*(session.engine.ask(call) for call in calls))
 
-    session.portal.call(together)
+async def ask_together(session: Session, count: int, model: str | None = MODEL) -> None:
+    calls = [Call(instrument="playground", prompt=f"Number {n}", model=model) for n in range(count)]
+    await asyncio.gather(*(session.engine.ask(call) for call in calls))
 
 
 def logged(stage: Stage) -> int:
@@ -151,22 +149,43 @@ def test_a_session_that_was_closed_notices_what_changed_meanwhile(
 # --- noting
 
 
-def test_calls_that_end_while_another_runs_are_in_the_log_within_seconds(
-    stage: Stage, session: Session
-) -> None:
+def test_calls_that_end_while_another_runs_are_in_the_log_within_seconds(stage: Stage) -> None:
     stage.fake.answer_by(
-        lambda call: Answer(chunks=("x",), delay=0.4 if "Number 0" in call.text else 0.0)
+        lambda call: Answer(chunks=("x",), delay=60 if "Number 0" in call.text else 0)
     )
-    running = threading.Thread(target=ask, args=(session,), kwargs={"count": 3})
-    running.start()
+    session = stage.session()
+    task = session.portal._start(ask_together, session, 3)
 
-    end = time.monotonic() + 20
+    end = time.monotonic() + 30
     while logged(stage) < 2:
         assert time.monotonic() < end
         time.sleep(0.01)
-    running.join()
+    is_running = not task.ended.is_set()
+    task.cancel()
+    session.close()
 
+    assert is_running
     assert logged(stage) == 3
+
+
+def test_calls_of_a_run_that_was_stopped_are_all_in_the_log(stage: Stage) -> None:
+    stage.fake.answers("a", "b", pause=60)
+    session = stage.session()
+    rows = [{"n": str(n)} for n in range(20)]
+    playing = prepare(session, "Number {{n}}", None, data=rows, model=MODEL, concurrency=8)
+    steps = playing.steps()
+    next(steps)
+    end = time.monotonic() + 30
+    while len(stage.fake.calls) < 8:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+    steps.close()
+
+    with closing(sqlite3.connect(stage.home / "vault.sqlite")) as other:
+        statuses = other.execute("SELECT status FROM calls").fetchall()
+    session.close()
+    assert statuses == [("stopped",)] * 8
 
 
 def test_calls_that_cannot_be_noted_are_told_of_and_lose_no_reply(

@@ -49,39 +49,6 @@ async def book() -> Book:
     return Book()
 
 
-async def test_call_that_ends_alone_is_written_at_once(book: Book) -> None:
-    journal = SureJournal(book, book.told.append, every=3600)
-
-    journal.add(record())
-    await asyncio.wait_for(book.written.wait(), 5)
-    await journal.close()
-
-    assert len(book.writes) == 1
-
-
-async def test_calls_that_come_fast_are_written_together_in_their_order(book: Book) -> None:
-    journal = SureJournal(book, book.told.append, every=0.01)
-
-    for number in range(100):
-        journal.add(record(str(number)))
-        await asyncio.sleep(0)
-    await journal.close()
-
-    assert [one.user for write in book.writes for one in write] == [str(n) for n in range(100)]
-    assert len(book.writes) < 20
-
-
-async def test_what_waits_is_written_when_it_ends(book: Book) -> None:
-    journal = SureJournal(book, book.told.append, every=3600)
-    journal.add(record("first"))
-    await asyncio.wait_for(book.written.wait(), 5)
-
-    journal.add(record("second"))
-    await journal.close()
-
-    assert [one.user for write in book.writes for one in write] == ["first", "second"]
-
-
 async def test_records_wait_while_the_database_takes_none(book: Book) -> None:
     book.full = True
     journal = SureJournal(book, book.told.append, every=0.01)
