@@ -142,6 +142,25 @@ def test_closed_portal_starts_again_when_it_is_needed(portal: Portal) -> None:
     assert portal.call(answer) == 1
 
 
+def test_cancelled_call_is_cancelled_once_and_may_take_its_time_to_end(portal: Portal) -> None:
+    happened: list[str] = []
+    started = threading.Event()
+
+    async def work() -> None:
+        started.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.gather(asyncio.sleep(0.05))  # nothing shields this
+            happened.append("noted")
+
+    task = portal._start(work)
+    assert started.wait(5)
+    task.cancel()
+
+    assert happened == ["noted"]
+
+
 def test_closing_ends_the_thread(portal: Portal) -> None:
     async def answer() -> threading.Thread:
         return threading.current_thread()

@@ -60,6 +60,9 @@ def make_page(browser: Browser) -> Generator[Page]:
         yield page
         page.unroute_all(behavior="ignoreErrors")
     finally:
+        context.unroute_all(
+            behavior="ignoreErrors"
+        )  # the hub's proxy is one, and Lab goes on asking
         context.close()
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -100,44 +99,34 @@ class LocalEngine(Engine):
         self._threads = threads
 
     async def run(self, call: Call) -> AsyncIterator[Event]:
-        """Run a call; see `Engine`."""
+        """Run a call; see `Engine`.
+
+        The work is done by a task of its own that is cancelled when the iterator is closed, since a
+        stream that is merely abandoned stays open at some providers, and is paid for.
+        """
         events: asyncio.Queue[Event | None] = asyncio.Queue()
-        async with self._working(call, events.put_nowait) as task:
-            task.add_done_callback(lambda _: events.put_nowait(None))
+        task = asyncio.create_task(self._work(call, events.put_nowait))
+        task.add_done_callback(lambda _: events.put_nowait(None))
+        try:
             while (event := await events.get()) is not None:
                 yield event
             await task
-
-    async def ask(self, call: Call) -> Result:
-        """Run a call for its result alone; see `Engine`.
-
-        A thousand calls at once that pass their events through queues are all half done most of the time,
-        which costs a tenth of the whole.
-        """
-        events: list[Event] = []
-        async with self._working(call, events.append) as task:
-            await asyncio.wait([task])
-            task.result()
-        return cast("Finished", events[-1]).result
-
-    @asynccontextmanager
-    async def _working(
-        self, call: Call, emit: Callable[[Event], None]
-    ) -> AsyncGenerator[asyncio.Task[None]]:
-        """Run a call in a task of its own, which is cancelled once, and waited for, when the block ends.
-
-        A stream that is merely abandoned stays open at some providers, and is paid for. And whoever waits
-        in a cancelled portal is cancelled again at every step, in which nothing could be closed or noted.
-        """
-        task = asyncio.create_task(self._work(call, emit))
-        try:
-            yield task
         finally:
             task.cancel()
             with CancelScope(shield=True):
                 await asyncio.wait([task])
             if not task.cancelled():
                 task.exception()  # raised above, unless whoever listened went away first
+
+    async def ask(self, call: Call) -> Result:
+        """Run a call for its result alone, in the task of whoever asks; see `Engine`.
+
+        A thousand calls at once that pass their events through queues are all half done most of the time,
+        which costs a tenth of the whole.
+        """
+        events: list[Event] = []
+        await self._work(call, events.append)
+        return cast("Finished", events[-1]).result
 
     async def aclose(self) -> None:
         await self._backing.aclose()

@@ -97,9 +97,20 @@ class Portal:
         ended = threading.Event()
 
         async def run() -> T:
+            from anyio import CancelScope
+
+            # A task of its own is cancelled once. The portal's is cancelled again at every step, in
+            # which nothing could be closed or noted.
+            task = asyncio.ensure_future(function(*args))
             try:
-                return await function(*args)
+                await asyncio.wait([task])
+                return task.result()
             finally:
+                task.cancel()
+                with CancelScope(shield=True):
+                    await asyncio.wait([task])
+                if not task.cancelled():
+                    task.exception()  # raised above, unless whoever asked went away first
                 ended.set()
 
         return _Task(self._running().start_task_soon(run), ended)

@@ -10,8 +10,6 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from anyio import CancelScope
-
 from assay_nb.engine.call import Call
 from assay_nb.engine.portal import Portal
 from assay_nb.errors import (
@@ -152,8 +150,7 @@ async def stream_answers(
     finally:
         for worker in workers:
             worker.cancel()
-        with CancelScope(shield=True):  # or a cancelled portal would cancel them at every step
-            await asyncio.gather(*workers, return_exceptions=True)
+        await asyncio.gather(*workers, return_exceptions=True)
 
 
 @dataclass
