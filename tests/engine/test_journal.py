@@ -3,47 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Sequence
 
 import pytest
 
 from assay_nb.engine.journal import Journal
-from assay_nb.store.call_rows import CallRecord
-from assay_nb.workspaces.calls import make_record
+from tests.fakes.book import Book, record
 
 pytestmark = pytest.mark.anyio
-
-
-class Book:
-    """What was written, a list for each write."""
-
-    def __init__(self) -> None:
-        self.writes: list[list[CallRecord]] = []
-        self.slow = 0.0
-        self.begun = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-
-    def __call__(self, records: Sequence[CallRecord]) -> None:
-        self._loop.call_soon_threadsafe(self.begun.set)
-        time.sleep(self.slow)
-        self.writes.append(list(records))
-
-    @property
-    def users(self) -> list[str]:
-        return [one.user for write in self.writes for one in write]
-
-
-def record(user: str = "ada") -> CallRecord:
-    return make_record(
-        workspace_id=bytes(16),
-        user=user,
-        instrument="playground",
-        provider="openai",
-        model="",
-        funding="workspace",
-        status="ok",
-    )
 
 
 @pytest.fixture

@@ -3,45 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
 from assay_nb.errors import StoreUnavailable
 from assay_nb.gateway.journal import SureJournal
-from assay_nb.store.call_rows import CallRecord
-from assay_nb.workspaces.calls import make_record
+from tests.fakes.book import Book, record
 
 pytestmark = pytest.mark.anyio
-
-
-class Book:
-    """What was written, a list for each write. It can be `full`."""
-
-    def __init__(self) -> None:
-        self.writes: list[list[CallRecord]] = []
-        self.full = False
-        self.told: list[int] = []
-        self.written = asyncio.Event()
-        self.loop = asyncio.get_running_loop()
-
-    def __call__(self, records: Sequence[CallRecord]) -> None:
-        self.loop.call_soon_threadsafe(self.written.set)
-        if self.full:
-            raise StoreUnavailable("full")
-        self.writes.append(list(records))
-
-
-def record(user: str = "ada") -> CallRecord:
-    return make_record(
-        workspace_id=bytes(16),
-        user=user,
-        instrument="pass-through",
-        provider="openai",
-        model="",
-        funding="workspace",
-        status="ok",
-    )
 
 
 @pytest.fixture
@@ -53,14 +22,14 @@ async def test_records_wait_while_the_database_takes_none(book: Book) -> None:
     book.full = True
     journal = SureJournal(book, book.told.append, every=0.01)
     journal.add(record("early"))
-    await asyncio.wait_for(book.written.wait(), 5)
+    await asyncio.wait_for(book.begun.wait(), 5)
 
     book.full = False
     journal.add(record("late"))
     await asyncio.sleep(0.1)
     await journal.close()
 
-    assert [one.user for write in book.writes for one in write] == ["early", "late"]
+    assert book.users == ["early", "late"]
 
 
 async def test_no_call_begins_whose_record_could_not_be_kept(book: Book) -> None:
@@ -73,7 +42,7 @@ async def test_no_call_begins_whose_record_could_not_be_kept(book: Book) -> None
 
     with pytest.raises(StoreUnavailable, match="calls log"):
         journal.check_room()
-    await asyncio.wait_for(book.written.wait(), 5)
+    await asyncio.wait_for(book.begun.wait(), 5)
     await journal.close()
 
 
@@ -81,7 +50,7 @@ async def test_no_call_begins_after_a_record_that_could_not_be_written(book: Boo
     book.full = True
     journal = SureJournal(book, book.told.append, every=0.01)
     journal.add(record())
-    await asyncio.wait_for(book.written.wait(), 5)
+    await asyncio.wait_for(book.begun.wait(), 5)
     await asyncio.sleep(0.05)
 
     with pytest.raises(StoreUnavailable, match="calls log"):

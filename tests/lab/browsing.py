@@ -60,9 +60,8 @@ def make_page(browser: Browser) -> Generator[Page]:
         yield page
         page.unroute_all(behavior="ignoreErrors")
     finally:
-        context.unroute_all(
-            behavior="ignoreErrors"
-        )  # the hub's proxy is one, and Lab goes on asking
+        # The hub's proxy is a route of the context's, and Lab goes on asking.
+        context.unroute_all(behavior="ignoreErrors")
         context.close()
 
 

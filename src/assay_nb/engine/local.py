@@ -18,6 +18,7 @@ from anyio.to_thread import run_sync
 
 from assay_nb.engine.backing import PLATFORM, Backing
 from assay_nb.engine.call import Call, Engine
+from assay_nb.engine.ending import end
 from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, Waiting
 from assay_nb.errors import (
     AssayError,
@@ -112,11 +113,7 @@ class LocalEngine(Engine):
                 yield event
             await task
         finally:
-            task.cancel()
-            with CancelScope(shield=True):
-                await asyncio.wait([task])
-            if not task.cancelled():
-                task.exception()  # raised above, unless whoever listened went away first
+            await end(task)
 
     async def ask(self, call: Call) -> Result:
         """Run a call for its result alone, in the task of whoever asks; see `Engine`.
@@ -277,7 +274,11 @@ class LocalEngine(Engine):
             try:
                 await self._note(plan, call, account, error)
             except StoreUnavailable as failed:
-                self._backing.say(f"This call is not in the log of calls. {failed.message}")
+                self._say_unlogged(1, failed)
+
+    def _say_unlogged(self, count: int, error: StoreUnavailable) -> None:
+        what = "This call is" if count == 1 else f"{count} calls are"
+        self._backing.say(f"{what} not in the log of calls. {error.message}")
 
     async def _note(
         self, plan: Plan, call: Call, account: Account, error: BaseException | None

@@ -97,20 +97,15 @@ class Portal:
         ended = threading.Event()
 
         async def run() -> T:
-            from anyio import CancelScope
+            from assay_nb.engine.ending import end
 
-            # A task of its own is cancelled once. The portal's is cancelled again at every step, in
-            # which nothing could be closed or noted.
+            # In a task of its own: the portal's is cancelled at every step.
             task = asyncio.ensure_future(function(*args))
             try:
                 await asyncio.wait([task])
                 return task.result()
             finally:
-                task.cancel()
-                with CancelScope(shield=True):
-                    await asyncio.wait([task])
-                if not task.cancelled():
-                    task.exception()  # raised above, unless whoever asked went away first
+                await end(task)
                 ended.set()
 
         return _Task(self._running().start_task_soon(run), ended)

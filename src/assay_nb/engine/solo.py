@@ -116,8 +116,7 @@ class SoloEngine(LocalEngine):
         try:
             self._backing.calls.record_all(records)
         except StoreUnavailable as failed:
-            what = "This call is" if len(records) == 1 else f"{len(records)} calls are"
-            self._backing.say(f"{what} not in the log of calls. {failed.message}")
+            self._say_unlogged(len(records), failed)
 
     def _here(self) -> _Loop:
         loop = asyncio.get_running_loop()
