@@ -16,7 +16,7 @@ from run import CHECKS, PYTEST
 nox.options.sessions = ["lint", "types", "imports", "tests", "notebooks", "wheel"]
 nox.options.reuse_existing_virtualenvs = True
 PROJECT = nox.project.load_toml("pyproject.toml")
-PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
 
 def install(session: nox.Session, *groups: str) -> None:

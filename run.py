@@ -3,6 +3,7 @@
 
     python3 run.py try      install into .venv, then run `assay-nb try`: no key, no provider
     python3 run.py test     install what the tests need as well, then run every check
+    python3 run.py lock     renew the lock files: what the checks install, and what a hub's gateway does
 
 Only the standard library is used here. Packages come from the index that pip is set up for.
 """
@@ -13,29 +14,40 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import xml.etree.ElementTree
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-OLDEST = (3, 10)
+OLDEST = (3, 11)
 STAMP = "made-by-run.json"
 LOCK = ROOT / "examples" / "hub" / "requirements.lock"
+CHECKS_LOCK = ROOT / "tests" / "requirements.lock"
+LOCKED = {
+    LOCK: ("--extra", "hub", "--generate-hashes"),
+    CHECKS_LOCK: ("--extra", "hub", "--group", "test", "--group", "lint"),
+}
+"""Each lock file, with what of pyproject.toml it locks."""
+
 PIP = "pip>=25.1"  # the first that reads dependency groups
 OFFLINE = ("Retrying (Retry(", "name resolution", "Network is unreachable", "ProxyError")
 
-SYSTEM_TOOLS = {  # a program that some tests need: the Debian packages that have it
+SMALL_TOOLS = {  # a program that some tests need: the Debian packages that have it
+    "dbus-run-session": "dbus",
+    "pdftotext": "poppler-utils",
+    "pg_ctl": "postgresql",
+}
+LARGE_TOOLS = {  # on a bare Debian another 440 packages, 250 MB to download
     "cc": "gcc libc6-dev",
     "chromium": "chromium",
-    "dbus-run-session": "dbus",
     "gnome-keyring-daemon": "gnome-keyring",
     "node": "nodejs",
     "npm": "npm",
-    "pdftotext": "poppler-utils",
-    "pg_ctl": "postgresql",
 }
 
 PYTEST = ("python", "-m", "pytest", "--quiet", "-rs", "--durations=10")
@@ -52,7 +64,10 @@ CHECKS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 """What `run.py test` does, in order: programs of the environment with their arguments."""
 
-QUICK = (*PARALLEL, "-m", "not slow and not lab", "--ignore=tests/hub")
+QUICK = ("types", "quick")
+"""What `run.py test --quick` does: what can differ from one Python to the next."""
+
+QUICK_TESTS = (*PARALLEL, "-m", "not slow and not lab", "--ignore=tests/hub")
 
 
 class Trouble(Exception):
@@ -68,6 +83,8 @@ def main() -> int:
         if options.command == "try":
             prepare(directory, python, groups=())
             return run(directory, ("assay-nb", "try", *rest))
+        if options.command == "lock":
+            return renew_locks(directory, python)
         return run_tests(directory, python, options)
     except Trouble as trouble:
         print(f"run.py: {trouble}", file=sys.stderr)
@@ -87,12 +104,19 @@ def parse_arguments() -> tuple[argparse.Namespace, list[str]]:
     commands.add_parser(
         "try", parents=[shared], help="run `assay-nb try`; further options go to it"
     )
+    commands.add_parser("lock", parents=[shared], help="renew the lock files")
     test = commands.add_parser("test", parents=[shared], help="run every check")
-    test.add_argument("--quick", action="store_true", help="only the tests that need no more")
-    test.add_argument("--only", action="append", choices=CHECKS, help="only this check; repeatable")
     test.add_argument(
-        "--no-system-tools", action="store_true", help="leave missing programs missing"
+        "--quick", action="store_true", help="only the types, and the tests that need no more"
     )
+    test.add_argument("--only", action="append", choices=CHECKS, help="only this check; repeatable")
+    tools = test.add_mutually_exclusive_group()
+    tools.add_argument(
+        "--all-system-tools",
+        action="store_true",
+        help="install the large programs too (Chromium, Node, …), as where CI is set",
+    )
+    tools.add_argument("--no-system-tools", action="store_true", help="install no programs")
     options, rest = parser.parse_known_args()
     if rest and options.command != "try":
         parser.error(f"unknown: {' '.join(rest)}")
@@ -105,31 +129,52 @@ def parse_arguments() -> tuple[argparse.Namespace, list[str]]:
 def run_tests(directory: Path, python: str, options: argparse.Namespace) -> int:
     """Run every check, also after one has failed, and end with a line on each."""
     if not (options.quick or options.no_system_tools):
-        install_system_tools()
-    prepare(directory, python, groups=("test",) if options.quick else ("test", "lint"))
+        install_system_tools(large=options.all_system_tools or bool(os.environ.get("CI")))
+    prepare(directory, python, groups=("test", "lint"))
     results = []
-    for name in ["quick"] if options.quick else options.only or CHECKS:
+    for name in QUICK if options.quick else options.only or CHECKS:
         print(f"\n=== {name} ===", flush=True)
         start = time.monotonic()
-        passed = check(name, directory, python)
-        results.append((name, passed, time.monotonic() - start))
+        with tempfile.TemporaryDirectory(prefix="assay-report-") as scratch:
+            report = Path(scratch, "report.xml")
+            passed = check(name, directory, python, report)
+            said = ("ok" if passed else "FAILED") + describe_skipped(report)
+        results.append((name, passed, said, time.monotonic() - start))
     print()
-    for name, passed, seconds in results:
-        print(f"{name:<10} {'ok' if passed else 'FAILED':<6} {seconds:6.0f} s")
-    return 0 if all(passed for _, passed, _ in results) else 1
+    for name, _, said, seconds in results:
+        print(f"{name:<10} {seconds:6.0f} s  {said}")
+    return 0 if all(passed for _, passed, _, _ in results) else 1
 
 
-def check(name: str, directory: Path, python: str) -> bool:
-    """Run one check, and say whether it passed."""
+def check(name: str, directory: Path, python: str, report: Path) -> bool:
+    """Run one check, and say whether it passed. Pytest tells `report` what it ran."""
     if name == "wheel":
         return check_wheel(directory, python)
     if name == "notebooks":
         return check_notebooks(directory)
     if name == "lab" and not install_node_modules():
         return False
-    commands = (QUICK,) if name == "quick" else CHECKS[name]
-    statuses = [run(directory, command) for command in commands]
+    statuses = [
+        run(directory, (*command, f"--junit-xml={report}") if "pytest" in command else command)
+        for command in ((QUICK_TESTS,) if name == "quick" else CHECKS[name])
+    ]
     return not any(statuses)
+
+
+def describe_skipped(report: Path) -> str:
+    """Return how many tests were skipped and for want of what, such as `, 56 skipped: chromium`.
+
+    A test that needs a program says so with its name in quotation marks; any other reason is one word.
+    """
+    if not report.exists():
+        return ""
+    skipped = xml.etree.ElementTree.parse(report).iter("skipped")  # noqa: S314 - our own file
+    reasons = [one.get("message", "") for one in skipped]
+    if not reasons:
+        return ""
+    quoted = [re.search(r"program '([\w-]+)'", reason) for reason in reasons]
+    wants = {match.group(1) if match else "other reasons, above" for match in quoted}
+    return f", {len(reasons)} skipped: {', '.join(sorted(wants))}"
 
 
 def install_node_modules() -> bool:
@@ -240,7 +285,9 @@ def prepare(directory: Path, python: str, groups: tuple[str, ...]) -> None:
     """
     wanted = {
         "python": version_of(python),
-        "pyproject": hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest(),
+        "pyproject": hashlib.sha256(
+            (ROOT / "pyproject.toml").read_bytes() + CHECKS_LOCK.read_bytes()
+        ).hexdigest(),
     }
     stamp = directory / STAMP
     found = read_stamp(directory)
@@ -254,8 +301,23 @@ def prepare(directory: Path, python: str, groups: tuple[str, ...]) -> None:
         asked = [word for group in groups for word in ("--group", f"{ROOT}/pyproject.toml:{group}")]
         pip_install(directory, "--upgrade", PIP)
         extra = "[hub]" if "test" in groups else ""
-        pip_install(directory, "--editable", f"{ROOT}{extra}", *asked)
+        locked = ("--constraint", str(CHECKS_LOCK)) if groups else ()
+        pip_install(directory, "--editable", f"{ROOT}{extra}", *asked, *locked)
         stamp.write_text(json.dumps({**wanted, "groups": groups}))
+
+
+def renew_locks(directory: Path, python: str) -> int:
+    """Write both lock files anew, for every system and every Python that is supported."""
+    prepare(directory, python, groups=())
+    pip_install(directory, "uv")
+    oldest = f"{OLDEST[0]}.{OLDEST[1]}"
+    compile_lock = ("uv", "pip", "compile", "pyproject.toml", "--quiet", "--upgrade", "--universal")
+    about = ("--no-annotate", "--custom-compile-command", "python3 run.py lock")
+    statuses = [
+        run(directory, (*compile_lock, "--python-version", oldest, *about, *what, "-o", str(lock)))
+        for lock, what in LOCKED.items()
+    ]
+    return int(any(statuses))
 
 
 def read_stamp(directory: Path) -> dict[str, str]:
@@ -287,7 +349,7 @@ def make_environment(directory: Path, python: str) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     raise Trouble(
         f"{python} cannot make a virtual environment. Install what it lacks "
-        "(Debian, Ubuntu: `apt-get install python3-venv`) or choose another with --python."
+        "(Debian, Ubuntu: `sudo apt-get install python3-venv`) or choose another with --python."
     )
 
 
@@ -372,9 +434,9 @@ def find_python(asked: str | None) -> str:
     """Return an interpreter that is new enough: the one asked for, this one, or one on the PATH."""
     if asked is not None:
         if not is_new_enough(asked):
-            raise Trouble(f"{asked} is no Python {OLDEST[0]}.{OLDEST[1]} or later.")
+            raise Trouble(f"{asked} is not Python {OLDEST[0]}.{OLDEST[1]} or later.")
         return asked
-    names = (f"python3.{minor}" for minor in (13, 12, 11, 10))
+    names = (f"python3.{minor}" for minor in (14, 13, 12, 11))
     for candidate in (sys.executable, *names):
         if is_new_enough(candidate):
             return candidate
@@ -396,16 +458,25 @@ def version_of(python: str) -> str:
     ).stdout.strip()
 
 
-def install_system_tools() -> None:
+def install_system_tools(*, large: bool) -> None:
     """Install the programs that some tests need, where that is possible and they are missing.
 
-    Without them those tests are skipped with a reason, or fail when CI is set.
+    Without them those tests are skipped with a reason, or fail when CI is set. Some programs are large,
+    so those are left to whoever asks for them.
     """
-    missing = sorted(
-        " ".join(SYSTEM_TOOLS[name] for name in SYSTEM_TOOLS if not has_tool(name)).split()
-    )
-    if missing and not apt_install(*missing):
-        print(f"Not installed, so some tests cannot run: {', '.join(missing)}.", flush=True)
+    small, rest = missing_packages(SMALL_TOOLS), missing_packages(LARGE_TOOLS)
+    wanted, left = (small + rest, []) if large else (small, rest)
+    if wanted and not apt_install(*wanted):
+        left += wanted
+    if left:
+        print(f"Not installed, so some tests cannot run: {', '.join(sorted(left))}.", flush=True)
+        if apt_prefix() is not None:
+            print("With --all-system-tools they are installed.", flush=True)
+
+
+def missing_packages(tools: dict[str, str]) -> list[str]:
+    """Return the Debian packages of the programs that are not there."""
+    return " ".join(packages for name, packages in tools.items() if not has_tool(name)).split()
 
 
 def has_tool(name: str) -> bool:
@@ -418,9 +489,27 @@ def apt_install(*packages: str) -> bool:
     prefix = apt_prefix()
     if prefix is None:
         return False
+    install = ("apt-get", "install", "--no-install-recommends", *packages)
+    if not succeeds(*prefix, "apt-get", "update"):
+        return False
     print(f"Installing with apt-get: {', '.join(packages)} …", flush=True)
-    install = ("apt-get", "install", "--yes", "--no-install-recommends", *packages)
-    return succeeds(*prefix, "apt-get", "update") and succeeds(*prefix, *install)
+    print(apt_size(*prefix, *install), end="", flush=True)
+    return succeeds(*prefix, *install, "--yes")
+
+
+def apt_size(*install: str) -> str:
+    """Return what apt-get says an installation takes: packages, download, disk. It installs nothing."""
+    asked = subprocess.run(
+        [*install, "--assume-no"],
+        env={**surroundings(), "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    telling = ("newly installed", "Need to get", "Download size", "disk space", "Space needed")
+    lines = asked.stdout.splitlines()
+    return "".join(f"  {line}\n" for line in lines if any(word in line for word in telling))
 
 
 def apt_prefix() -> tuple[str, ...] | None:

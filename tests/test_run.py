@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import run
 
@@ -16,7 +20,8 @@ ROOT = Path(run.__file__).parent
 
 
 def _stamp(directory: Path, **changes: object) -> None:
-    digest = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    read = (ROOT / "pyproject.toml").read_bytes() + run.CHECKS_LOCK.read_bytes()
+    digest = hashlib.sha256(read).hexdigest()
     made = {"python": run.version_of(sys.executable), "pyproject": digest, "groups": ["test"]}
     directory.mkdir()
     (directory / run.STAMP).write_text(json.dumps({**made, **changes}))
@@ -37,7 +42,7 @@ def test_an_old_python_can_read_the_file_and_say_that_it_is_too_old() -> None:
 
 
 def test_an_interpreter_that_does_not_start_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(run.Trouble, match=r"no Python 3\.10 or later"):
+    with pytest.raises(run.Trouble, match=r"not Python 3\.11 or later"):
         run.find_python(str(tmp_path / "python"))
 
 
@@ -70,7 +75,9 @@ def test_what_the_environment_lacks_is_installed(
 
     run.prepare(tmp_path / ".venv", sys.executable, groups=("test",))
 
-    assert [what[-1] for what in installed] == [run.PIP, f"{ROOT}/pyproject.toml:test"]
+    assert [what[0] for what in installed] == ["--upgrade", "--editable"]
+    assert f"{ROOT}/pyproject.toml:test" in installed[1]
+    assert installed[1][-2:] == ("--constraint", str(run.CHECKS_LOCK))
 
 
 def test_another_python_makes_another_environment(
@@ -130,12 +137,133 @@ def test_a_failed_check_fails_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["run.py", "test", "--only", "lint", "--only", "imports"])
-    monkeypatch.setattr(run, "install_system_tools", lambda: None)
+    monkeypatch.setattr(run, "install_system_tools", lambda **_: None)
     monkeypatch.setattr(run, "prepare", lambda *_, **__: None)
     monkeypatch.setattr(run, "run", lambda _, command, **__: int(command[0] == "ruff"))
 
     assert run.main() == 1
-    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()[-2:]] == [
-        ["lint", "FAILED"],
-        ["imports", "ok"],
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[-2:]] == [
+        ["lint", "0", "s", "FAILED"],
+        ["imports", "0", "s", "ok"],
     ]
+
+
+def test_the_closing_table_says_what_was_skipped_and_for_want_of_what(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A real run of pytest, with two tests that lack a program and one that lacks something else."""
+    (tmp_path / "test_it.py").write_text(
+        """
+import pytest
+from tests.tools import require_tool
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_browser(number):
+    require_tool("no-such-browser")
+
+
+@pytest.mark.skipif(True, reason="only root can give a file away")
+def test_root(): ...
+
+
+def test_that_passes(): ...
+"""
+    )
+    report = tmp_path / "report.xml"
+    monkeypatch.delenv("CI", raising=False)
+    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path))
+    subprocess.run(
+        [*command, f"--rootdir={ROOT}", f"--junit-xml={report}"],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+    assert run.describe_skipped(report) == ", 3 skipped: no-such-browser, other reasons, above"
+
+
+def test_a_check_that_runs_no_tests_has_nothing_to_say_of_skipped_ones(tmp_path: Path) -> None:
+    assert run.describe_skipped(tmp_path / "report.xml") == ""
+
+
+@pytest.mark.parametrize(
+    ("large", "installed", "left"),
+    [(False, ["dbus"], ["chromium"]), (True, ["dbus", "chromium"], [])],
+)
+def test_large_programs_are_installed_only_when_asked_for(
+    large: bool,
+    installed: list[str],
+    left: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked: list[str] = []
+    there = {*run.SMALL_TOOLS, *run.LARGE_TOOLS} - {"dbus-run-session", "chromium"}
+    monkeypatch.setattr(run, "has_tool", there.__contains__)
+    monkeypatch.setattr(run, "apt_install", lambda *packages: asked.extend(packages) or True)
+    monkeypatch.setattr(run, "apt_prefix", lambda: ())
+
+    run.install_system_tools(large=large)
+
+    assert asked == installed
+    said = capsys.readouterr().out
+    assert [name for name in ("chromium", "dbus") if name in said] == left
+    assert ("--all-system-tools" in said) is bool(left)
+
+
+def test_what_an_installation_takes_is_said_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a program in the place of apt-get that writes down what it is asked, and answers as it does."""
+    log = tmp_path / "asked"
+    apt = tmp_path / "apt-get"
+    apt.write_text(
+        f"""#!/bin/sh
+echo "$*" >> {log}
+echo "0 upgraded, 155 newly installed, 0 to remove and 0 not upgraded."
+echo "Need to get 209 MB of archives."
+echo "After this operation, 759 MB of additional disk space will be used."
+"""
+    )
+    apt.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(run, "apt_prefix", lambda: ("env",))
+
+    assert run.apt_install("chromium")
+
+    said = capsys.readouterr().out
+    assert "chromium" in said
+    assert "Need to get 209 MB" in said
+    assert "759 MB of additional disk space" in said
+    update, ask, install = log.read_text().splitlines()
+    assert update == "update"
+    assert "--assume-no" in ask
+    assert "--yes" not in ask
+    assert "--yes" in install
+
+
+def test_what_the_checks_install_is_locked_for_this_python() -> None:
+    """A dependency that the lock file lacks, or has in a version that does not fit, is named here."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
+    wanted = [
+        *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["hub"],
+        *groups["test"],
+        *groups["lint"],
+    ]
+    pins = [
+        Requirement(line) for line in run.CHECKS_LOCK.read_text().splitlines() if line[0] != "#"
+    ]
+    here = {pin.name: pin.specifier for pin in pins if not pin.marker or pin.marker.evaluate()}
+
+    unfit = []
+    for text in wanted:
+        one = Requirement(text)
+        (pin,) = here.get(canonicalize_name(one.name), ["==0"])
+        if not one.specifier.contains(str(pin).removeprefix("=="), prereleases=True):
+            unfit.append(text)
+
+    assert len(here) > 100
+    assert unfit == []

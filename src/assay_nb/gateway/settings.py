@@ -7,12 +7,11 @@ list of allowed origins would otherwise be found out by nobody.
 from __future__ import annotations
 
 import fnmatch
-import sys
+import tomllib
 import types
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -190,10 +189,8 @@ def parse_listen(text: str) -> tuple[str, int]:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
-    # Python 3.10 has no reader of its own; the extra `hub` brings the one that became it.
-    toml: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        return toml.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise WrongUsage(f"{path} cannot be read: {error.strerror}.") from None
     except ValueError as error:  # both a byte that is no UTF-8 and what is no TOML

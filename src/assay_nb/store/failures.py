@@ -39,7 +39,7 @@ _INPUT_OUTPUT = (
 _REFUSED = ("refused a change that breaks its own rules.", "Nothing was changed.")
 _OTHER = ("cannot be used now.", "Nothing was changed. `assay-nb doctor` shows what is known.")
 
-# Python 3.10 has no `sqlite_errorcode`, so SQLite's own fixed English texts are what there is to go by.
+# SQLite has one code for a missing table and for bad SQL, so its fixed English texts tell more than codes.
 _SQLITE = (
     ("database is locked", _LOCKED),
     ("database table is locked", _LOCKED),
