@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -153,17 +152,14 @@ async def test_thinking_is_not_the_reply(subject: Subject, fake: FakeProviders) 
 async def test_first_piece_is_handed_on_before_the_second_was_sent(
     subject: Subject, fake: FakeProviders
 ) -> None:
-    fake.answers("first", "second", pause=0.5)
+    fake.answers("first", "second", fault="stall")
 
     stream = subject.stream()
-    start = time.monotonic()
-    async for event in stream:
-        if isinstance(event, TextDelta):
-            break
-    elapsed = time.monotonic() - start
+    pieces = (event async for event in stream if isinstance(event, TextDelta))
+    first = await asyncio.wait_for(anext(pieces), 60)
     await stream.aclose()
 
-    assert elapsed < 0.45
+    assert first.text == "first"
 
 
 @pytest.mark.parametrize(
@@ -480,12 +476,10 @@ async def test_silent_provider_is_left_after_the_idle_time(
     subject: Subject, fake: FakeProviders, fault: str
 ) -> None:
     fake.answers("first", "second", fault=fault)
-    start = time.monotonic()
 
     error = await subject.fail()
 
     assert isinstance(error, ProviderUnavailable)
-    assert time.monotonic() - start < 5
     assert len(fake.calls) == 1
 
 
@@ -554,7 +548,7 @@ async def test_error_of_the_vault_arrives_as_it_is(subject: Subject, fake: FakeP
 async def test_cancelling_the_reader_closes_the_upstream_connection_at_once(
     subject: Subject, fake: FakeProviders
 ) -> None:
-    fake.answers(*"abcdefgh", pause=0.4)
+    fake.answers("a", "b", fault="stall")
     first = asyncio.Event()
 
     async def read() -> None:
@@ -563,34 +557,26 @@ async def test_cancelling_the_reader_closes_the_upstream_connection_at_once(
                 first.set()
 
     task = asyncio.create_task(read())
-    await asyncio.wait_for(first.wait(), 5)
+    await asyncio.wait_for(first.wait(), 60)
     task.cancel()
-    cancelled_at = time.monotonic()
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    call = only(fake.calls)
-    assert await asyncio.to_thread(call.closed.wait, 2)
-    assert call.closed_at is not None
-    assert call.closed_at - cancelled_at < 1
+    assert await asyncio.to_thread(only(fake.calls).closed.wait, 60)
 
 
 async def test_leaving_the_loop_closes_the_upstream_connection_at_once(
     subject: Subject, fake: FakeProviders
 ) -> None:
-    fake.answers(*"abcdefgh", pause=0.4)
+    fake.answers("a", "b", fault="stall")
 
     stream = subject.stream()
     async for event in stream:
         if isinstance(event, TextDelta):
             break
-    left_at = time.monotonic()
     await stream.aclose()
 
-    call = only(fake.calls)
-    assert await asyncio.to_thread(call.closed.wait, 2)
-    assert call.closed_at is not None
-    assert call.closed_at - left_at < 1
+    assert await asyncio.to_thread(only(fake.calls).closed.wait, 60)
 
 
 async def test_cancelling_before_the_headers_closes_the_connection(

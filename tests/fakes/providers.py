@@ -54,7 +54,8 @@ __all__ = ["FAULTS", "Answer", "Call", "FakeProviders"]
 
 _PREFIX = {"anthropic": "/anthropic", "openai": "/openai/v1", "google": "/google"}
 _HTML = "<!doctype html><html><title>Log in to the guest network</title></html>"
-_STALL = 30.0
+_STALL = 120.0
+"""Longer than any test waits: what ends sooner was ended by somebody."""
 
 
 @dataclass
@@ -62,7 +63,7 @@ class Call:
     """One request as it arrived.
 
     `key` is what stood in the provider's header; `closed` is set when the client hangs up before the
-    reply is finished, and `closed_at` says when (`time.monotonic`).
+    reply is finished.
     """
 
     wire: str
@@ -75,7 +76,6 @@ class Call:
     key: str | None
     at: float
     closed: threading.Event = field(default_factory=threading.Event)
-    closed_at: float | None = None
     finished: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -105,6 +105,8 @@ class FakeProviders:
         }
         self._answer: Callable[[Call], Answer] = lambda call: Answer()
         self._queue: deque[Answer] = deque()
+        self._waiting: list[asyncio.Event] = []
+        self._released = asyncio.Event()
         self._tls = tls
         self._on_call = on_call
         self._runner: web.AppRunner | None = None
@@ -129,6 +131,10 @@ class FakeProviders:
     def queue(self, *answers: Answer) -> None:
         """Answer the next calls with these, one each, before anything else."""
         self._queue.extend(answers)
+
+    def release(self) -> None:
+        """Let the last chunk of a reply go that was told to `hold` it."""
+        self._loop.call_soon_threadsafe(self._released.set)
 
     # --- where it is
 
@@ -191,7 +197,6 @@ class FakeProviders:
         try:
             response = await self._respond(request, wire, call)
         except (asyncio.CancelledError, ConnectionError):
-            call.closed_at = time.monotonic()
             call.closed.set()
             raise
         finally:
@@ -207,6 +212,8 @@ class FakeProviders:
             answer = self._queue.popleft()
         else:
             answer = self._answer(call)
+        if answer.together:
+            await self._gather(answer.together)
         if answer.delay:
             await asyncio.sleep(answer.delay)
         if answer.fault == "stall_headers":
@@ -233,6 +240,16 @@ class FakeProviders:
             return web.json_response(wire.whole(answer, model), headers=_headers(answer, call))
         return await self._stream(request, wire, call, answer)
 
+    async def _gather(self, number: int) -> None:
+        """Return when so many calls wait here at once."""
+        self._waiting.append(asyncio.Event())
+        mine = self._waiting[-1]
+        if len(self._waiting) >= number:
+            for one in self._waiting:
+                one.set()
+            self._waiting.clear()
+        await mine.wait()
+
     def _error(self, wire: Wire, answer: Answer, call: Call) -> web.Response:
         headers = {"Content-Type": "application/json", **_headers(answer, call)}
         if answer.retry_after is not None:
@@ -253,6 +270,8 @@ class FakeProviders:
         for number, chunk in enumerate(answer.chunks):
             if answer.fault and number == answer.fault_after:
                 return await _break(request, response, wire, call, answer)
+            if answer.hold and number == len(answer.chunks) - 1:
+                await self._released.wait()
             if answer.pause and number:
                 await asyncio.sleep(answer.pause)
             await response.write(wire.delta(chunk))

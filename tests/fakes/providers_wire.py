@@ -29,7 +29,9 @@ class Answer:
         fault: What goes wrong, after `fault_after` chunks (see `FAULTS`).
         fault_after: How many chunks go out before the fault.
         pause: Seconds between two chunks.
+        hold: Whether the last chunk waits until the test calls `release`.
         delay: Seconds before the headers.
+        together: How many calls have to be here at once before one is answered.
         headers: Extra response headers.
         location: Where a 3xx points.
         thinking: Text sent as the model's thinking, before the reply.
@@ -47,7 +49,9 @@ class Answer:
     fault: str | None = None
     fault_after: int = 1
     pause: float = 0.0
+    hold: bool = False
     delay: float = 0.0
+    together: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     location: str | None = None
     thinking: str | None = None
@@ -64,8 +68,8 @@ FAULTS = {
     "reset": "the connection is reset mid-body",
     "half_frame": "a frame whose JSON is cut, then a clean end",
     "garbage": "a frame that is not JSON",
-    "stall": "30 silent seconds mid-stream",
-    "stall_headers": "30 silent seconds before the headers",
+    "stall": "silence mid-stream, for longer than any test waits",
+    "stall_headers": "silence before the headers, for longer than any test waits",
     "html": "200 and a log-in page, as a captive portal sends",
     "empty": "200 and no body at all",
     "gzip_bomb": "200 MB of spaces, compressed to 200 kB",

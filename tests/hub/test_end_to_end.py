@@ -103,15 +103,13 @@ def test_another_sdk_uses_the_key_through_the_gateway(hub: Hub, alice: Kernel, k
 def test_an_interrupt_in_the_notebook_closes_the_providers_connection(
     hub: Hub, alice: Kernel
 ) -> None:
-    hub.fake.answers("a", "b", "c", pause=5)
+    hub.fake.answers("a", "b", fault="stall")
     hub.fake.arrived.clear()
     try:
         with alice.running(CRITIQUE) as ran:
             assert hub.fake.arrived.wait(20)
-            began = time.monotonic()
             hub.admin.post(f"/user/alice/api/kernels/{alice.id}/interrupt")
-            assert hub.fake.calls[-1].closed.wait(5)
-            assert time.monotonic() - began < 2
+            assert hub.fake.calls[-1].closed.wait(60)
 
         assert "Interrupted" in ran.error
     finally:

@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -102,12 +101,10 @@ def test_bad_input_is_one_line_and_nothing_is_sent(
     monkeypatch.setattr("getpass.getpass", lambda prompt: stage.keys["openai"])
     shell.run("draft = 'Summarise.'")
     cell, kind, words = TYPED[what]
-    began = time.monotonic()
 
     ran = shell.run(cell)
 
     assert is_one_line(ran, kind, words) or "endpoint" in what
-    assert time.monotonic() - began < 5
     assert stage.fake.calls == []
     assert shell["draft"] == "Summarise."
     assert reopened(stage) == ALL_READY

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,12 +58,10 @@ def test_locked_keyring_is_not_taken_for_an_empty_one() -> None:
 
 
 def test_keyring_that_hangs_is_given_up_and_not_asked_again(hanging: OsKeyring) -> None:
-    began = time.monotonic()
     for _ in range(3):
         with pytest.raises(VaultSealed, match="did not answer"):
             hanging.find(VAULT, b"m" * 16)
 
-    assert time.monotonic() - began < 5
     assert HangingKeyring.asked == 1
 
 
