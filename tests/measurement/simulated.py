@@ -89,6 +89,8 @@ class Engine(seams.Engine):
         judge: What the judge says to a call, as the JSON of one order.
         price: Dollars per call.
         delay: Seconds per call.
+        stall_after: How many calls are answered; a later one never ends by itself.
+        now: How many are under way.
         calls: Every call, in order.
     """
 
@@ -97,21 +99,25 @@ class Engine(seams.Engine):
     judge: Callable[[Call, Request], Any] | None = None
     price: float | None = 0.001
     delay: float = 0.0
+    stall_after: int | None = None
     calls: list[Call] = field(default_factory=list)
     most_at_once: int = 0
-    _now: int = 0
+    now: int = 0
 
     async def run(self, call: Call) -> AsyncIterator[Event]:
         self.calls.append(call)
-        self._now += 1
-        self.most_at_once = max(self.most_at_once, self._now)
+        number = len(self.calls)
+        self.now += 1
+        self.most_at_once = max(self.most_at_once, self.now)
         try:
             yield Started(workspace="mine", provider="anthropic", model="sim")
+            if self.stall_after is not None and number > self.stall_after:
+                await asyncio.Event().wait()
             if self.delay:
                 await asyncio.sleep(self.delay)
             yield Finished(self._answer(call))
         finally:
-            self._now -= 1
+            self.now -= 1
 
     async def aclose(self) -> None:
         pass

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -237,8 +238,7 @@ def _probe(
         model=args.model,
         judge_model=args.judge_model,
     )
-    with session.portal.stream(probing.stream) as steps:
-        return _show(shell, steps, probing.result, keep)
+    return _show(shell, probing.steps(), probing.result, keep)
 
 
 _RUNNERS: Mapping[str, Callable[..., Result]] = {
@@ -251,14 +251,15 @@ _RUNNERS: Mapping[str, Callable[..., Result]] = {
 
 def _show(
     shell: InteractiveShell,
-    steps: Iterable[Any],
+    steps: Generator[Any],
     result: Callable[[], Any],
     keep: Keep | None,
 ) -> Result:
     """Run the steps, showing each, and the result at the end, or what there is when the person stops it."""
     display = choose_display(shell)
     try:
-        _watch(display, steps)
+        with closing(steps):  # an interrupt may land in the display, and then too the calls must end
+            _watch(display, steps)
     except KeyboardInterrupt:
         if keep is None:  # half a measurement says nothing; its rows are in the cache
             display.note(
@@ -276,7 +277,7 @@ def _show(
     return finished
 
 
-def _watch(display: Display, steps: Iterable[Any]) -> None:
+def _watch(display: Display, steps: Generator[Any]) -> None:
     step = ""
     for progress in steps:
         if progress.step != step:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -93,10 +93,11 @@ class Bench:
             if self._passes is not None:
                 await self._passes.give_back()
 
-    def answers(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Answer]]:
+    def answers(self, jobs: Iterable[Job]) -> Generator[tuple[Job, Answer]]:
         """Yield each job with its answer, to code that is not async, in the caller's own thread.
 
-        A metric may hold a database connection or draw a picture: it runs where it was written.
+        A metric may hold a database connection or draw a picture: it runs where it was written. Close
+        the generator where the loop over it can fail: the calls go on until then.
         """
         with self.session.portal.stream(lambda: self.stream(jobs)) as stream:
             yield from stream

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, cast
@@ -171,7 +171,7 @@ class Judging:
         finally:
             self._bench.close()
 
-    def steps(self) -> Iterator[Progress]:
+    def steps(self) -> Generator[Progress]:
         """Judge from code that is not async, and yield how far it is."""
         with self._bench.session.portal.stream(self.stream) as stream:
             yield from stream

@@ -15,7 +15,7 @@ it: then that run's dev rows chose it, and only the others count.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Generator, Hashable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -127,7 +127,7 @@ class Measuring:
         assert self._result is not None
         return self._result
 
-    def steps(self) -> Iterator[Progress]:
+    def steps(self) -> Generator[Progress]:
         """Measure, and yield how far it is.
 
         Raises:

@@ -6,7 +6,7 @@ prompt is run on the probe's input, and a judge is asked one thing: does the pre
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, fields, replace
 from typing import Any, cast
@@ -76,6 +76,11 @@ class Probing:
         async for _ in self.stream():
             pass
         return self.result()
+
+    def steps(self) -> Generator[Progress]:
+        """Run the probes from code that is not async, and yield how far it is."""
+        with self._bench.session.portal.stream(self.stream) as stream:
+            yield from stream
 
     def result(self) -> Critique:
         """Return the critique, each finding confirmed, refuted or untested."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeAlias
 
@@ -83,19 +84,25 @@ class Progress(Shown):
 OnProgress: TypeAlias = Callable[[Progress], None]
 
 
-def watch_steps(steps: Iterable[Progress], on_progress: OnProgress | None) -> None:
-    """Go through a run's steps, telling of each."""
-    for progress in steps:
-        if on_progress is not None:
-            on_progress(progress)
+def watch_steps(steps: Generator[Progress], on_progress: OnProgress | None) -> None:
+    """Go through a run's steps, telling of each.
+
+    The run ends with this function. An error of the listener's, or an interrupt that lands in it, would
+    otherwise leave the calls going for as long as the traceback holds the steps.
+    """
+    with closing(steps):
+        for progress in steps:
+            if on_progress is not None:
+                on_progress(progress)
 
 
 def watch_answers(
-    answers: Iterable[tuple[Job, Answer]], progress: Progress, on_progress: OnProgress | None
+    answers: Generator[tuple[Job, Answer]], progress: Progress, on_progress: OnProgress | None
 ) -> Iterator[tuple[Job, Answer]]:
-    """Yield the answers as they come, telling of each."""
-    for job, answer in answers:
-        progress = progress.after(answer)
-        if on_progress is not None:
-            on_progress(progress)
-        yield job, answer
+    """Yield the answers as they come, telling of each; the calls end with it, as in `watch_steps`."""
+    with closing(answers):
+        for job, answer in answers:
+            progress = progress.after(answer)
+            if on_progress is not None:
+                on_progress(progress)
+            yield job, answer

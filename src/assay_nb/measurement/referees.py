@@ -7,6 +7,7 @@ output of the same row in both orders. The rest of a run need not know which of 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -171,12 +172,13 @@ class JudgeReferee:
             and (second := trial.output(new[0], row, new[2])) is not None
         ]
         progress = Progress(trial.title, step, total=len(jobs))
-        for job, answer in trial.bench.answers(jobs):
-            preferences = answer.payload.get("preferences")
-            if preferences:
-                self._said[name, job.tag] = (preferences[0], preferences[1])
-            progress = progress.after(answer)
-            yield progress
+        with closing(trial.bench.answers(jobs)) as answers:
+            for job, answer in answers:
+                preferences = answer.payload.get("preferences")
+                if preferences:
+                    self._said[name, job.tag] = (preferences[0], preferences[1])
+                progress = progress.after(answer)
+                yield progress
 
     def noise(self, rows: Sequence[int]) -> NoiseFloor:
         scores = combine_judgements(*self._orders("old/1", rows)).scores

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -79,12 +80,13 @@ class Trial:
         missing = [one for one in wanted if self._place(one) not in self._answers]
         progress = Progress(self.title, step, total=len(missing))
         yield progress
-        for job, answer in self.bench.answers(map(self._job, missing)):
-            place: Place = job.tag
-            self._answers[place] = replace(answer, result=None)
-            self._see(place, self.rows[place[1]], answer)
-            progress = progress.after(answer)
-            yield progress
+        with closing(self.bench.answers(map(self._job, missing))) as answers:
+            for job, answer in answers:
+                place: Place = job.tag
+                self._answers[place] = replace(answer, result=None)
+                self._see(place, self.rows[place[1]], answer)
+                progress = progress.after(answer)
+                yield progress
 
     def figures(self, name: str, rows: Sequence[int], score: float | None) -> SideFigures:
         """Return what a prompt took on these rows, on average."""
