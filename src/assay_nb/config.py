@@ -105,6 +105,14 @@ def set_variables(values: Mapping[str, str]) -> None:
     os.environ.update(values)
 
 
+def unset_variables(names: Collection[str], *, holding: str) -> list[str]:
+    """Remove those of these variables that hold exactly this value; return their names."""
+    held = [name for name in names if os.environ.get(name) == holding]
+    for name in held:
+        del os.environ[name]
+    return held
+
+
 def names_of_values(beginning: str) -> list[str]:
     """Return the names of the variables whose value begins like this; the values stay where they are."""
     return sorted(name for name, value in os.environ.items() if value.startswith(beginning))

@@ -32,8 +32,8 @@ from assay_nb.instruments.catalog import INSTRUMENTS
 from assay_nb.measurement.bench import make_bench
 from assay_nb.measurement.probes import ProbedCritique, Probing
 from assay_nb.measurement.progress import Progress
-from assay_nb.messages import Destination, ProviderId
-from assay_nb.practice.server import MODEL, PracticeServer
+from assay_nb.practice.server import MODEL
+from tests.fakes.practice import Practice
 from tests.gateway.process import Process, place, threaded_hub
 from tests.instruments.driving import make_critique, make_finding
 from tests.instruments.driving import run as drive
@@ -47,18 +47,6 @@ ROWS = [
     for number in range(20)
     for word in ("billing", "shipping")
 ]
-
-
-class Practice(PracticeServer):
-    """The practice provider, as a gateway's tests know providers."""
-
-    @property
-    def origin(self) -> str:
-        return self.endpoint("google").rpartition("/practice")[0]
-
-    def destination(self, provider: ProviderId) -> Destination:
-        placement = "x-goog-api-key" if provider == "google" else "bearer"
-        return Destination(provider, self.endpoint(provider), self.origin, placement)
 
 
 @dataclass
