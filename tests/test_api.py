@@ -25,13 +25,14 @@ from assay_nb import (
     critique,
     improve,
     lint,
+    playground,
     rewrite,
 )
 from assay_nb.engine.session import set_session
 from tests.canaries import make_canary
 from tests.kernel.replies import PROMPT, improvement, rewriting
 from tests.kernel.replies import critique as critique_reply
-from tests.kernel.stage import Stage, open_stage
+from tests.kernel.stage import Stage, open_stage, store_key
 
 
 @pytest.fixture
@@ -54,6 +55,21 @@ def test_critique_has_a_score_and_findings(stage: Stage) -> None:
     assert review.score == 5.0
     assert review.findings[0].problem == "The length is left open."
     assert review.to_dict()["schema"] == "assay.critique.v1"
+
+
+@pytest.mark.parametrize("key", ["", "ollama"])
+def test_server_of_ones_own_answers_with_a_short_key_or_none(stage: Stage, key: str) -> None:
+    stage.fake.keys = None
+    session = stage.session()
+    store_key(session, "openai", key, stage.fake.endpoint("openai"))
+    session.close()
+    stage.fake.answers(critique_reply())
+
+    assert critique(PROMPT, model="openai/llama").score == 5.0
+    assert playground("Say hello.", model="openai/llama").output == critique_reply()
+
+    assert [call.key for call in stage.fake.calls] == [key or None] * 2
+    assert all(("authorization" in call.headers) is bool(key) for call in stage.fake.calls)
 
 
 def test_improvement_applies_any_subset(stage: Stage) -> None:

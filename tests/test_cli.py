@@ -17,6 +17,7 @@ import pytest
 
 from assay_nb.cli import main
 from assay_nb.engine.session import set_session
+from assay_nb.messages import PROVIDERS
 from tests.canaries import make_canary
 from tests.kernel.stage import Stage, open_stage
 from tests.kernel.steps import unused_port
@@ -249,7 +250,7 @@ def test_unverified_key_is_stored_without_asking_anybody(assay: Assay, stage: St
     assert states(assay)["openai"] == "ready"
 
 
-@pytest.mark.parametrize("piped", [b"", b"\n", b" \t\r\n", b"short", b"\x00" * 40, b"\xff" * 40])
+@pytest.mark.parametrize("piped", [b"two words", b"a\nb", b"\x00" * 40, b"\xff" * 40])
 def test_what_is_no_key_is_not_stored(piped: bytes, assay: Assay, stage: Stage) -> None:
     done = assay(set_key(stage, "anthropic"), piped)
 
@@ -257,6 +258,223 @@ def test_what_is_no_key_is_not_stored(piped: bytes, assay: Assay, stage: Stage) 
     assert len(done.err.splitlines()) <= 2
     assert stage.fake.calls == []
     assert states(assay) == NONE_STORED
+
+
+@pytest.mark.parametrize("piped", [b"", b"\n", b" \t\r\n", b"ollama", b"k" * 19, b"k" * 513])
+@pytest.mark.parametrize(
+    "endpoint",
+    ["", " --endpoint https://API.openai.com/v1", " --endpoint https://api.openai.com:443/v1"],
+)
+def test_providers_own_endpoint_takes_no_short_key_and_not_none(
+    endpoint: str, piped: bytes, assay: Assay
+) -> None:
+    done = assay(f"keys set openai --unverified{endpoint}", piped)
+
+    assert done.status == 2
+    assert "20 to 512 characters" in done.err
+    assert len(done.err.splitlines()) == 2
+    assert states(assay) == NONE_STORED
+
+
+@pytest.mark.parametrize("key", ["x", "ollama", "EMPTY", "token-abc123", "none", "sk-1234"])
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_own_server_takes_the_key_that_its_manual_names(
+    provider: str, key: str, assay: Assay, stage: Stage
+) -> None:
+    stage.fake.keys = {key}
+
+    done = assay(set_key(stage, provider), key)
+
+    assert done.status == 0
+    assert "key is stored. The provider accepts it" in done.out
+    assert [call.key for call in stage.fake.calls] == [key]
+    (fact,) = [f for f in assay("keys list --json").data if f["provider"] == provider]
+    assert (fact["state"], fact["last4"]) == ("ready", "")
+
+
+@pytest.mark.parametrize(("more", "piped"), [("--no-key", b"unread"), ("", b""), ("", b" \r\n")])
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_own_server_is_stored_without_a_key(
+    provider: str, more: str, piped: bytes, assay: Assay, stage: Stage
+) -> None:
+    stage.fake.keys = None
+
+    done = assay(set_key(stage, provider, more), piped)
+
+    text = " ".join(done.out.replace("┃", "").split())
+    endpoint = stage.fake.endpoint(provider)  # type: ignore[arg-type]
+    assert done.status == 0
+    assert f"No key is stored: requests to `{endpoint}` carry none." in text
+    assert "The server answers without a key" in text
+    assert "key is stored." not in text.replace("No key is stored:", "")
+    assert {"authorization", "x-api-key", "x-goog-api-key"}.isdisjoint(stage.fake.calls[0].headers)
+    (fact,) = [f for f in assay("keys list --json").data if f["provider"] == provider]
+    assert (fact["state"], fact["placement"], fact["verified"]) == ("ready", "none", False)
+
+
+def test_server_without_a_key_is_shown_tested_and_removed_as_what_it_is(
+    assay: Assay, stage: Stage
+) -> None:
+    stage.fake.keys = None
+    assay(set_key(stage, "openai", "--no-key"))
+
+    listed, status, tested = assay("keys list"), assay("status"), assay("keys test openai")
+    removed = assay("keys remove openai")
+
+    for shown in (listed.out, status.out):
+        assert "no key" in shown
+        assert "…" not in shown
+    assert "No key yet" not in status.out
+    assert tested.status == removed.status == 0
+    assert "The server answers without a key" in tested.out
+    assert "No key was stored for it" in removed.out
+    assert "revok" not in removed.out
+    assert states(assay) == NONE_STORED
+
+
+@pytest.mark.parametrize("piped", [b"", b"\n"])
+def test_stored_key_is_not_lost_to_a_variable_that_is_not_set(
+    piped: bytes, assay: Assay, stage: Stage
+) -> None:
+    assay(set_key(stage, "openai"), stage.keys["openai"])
+    stage.fake.keys = None
+
+    refused = assay(set_key(stage, "openai", "--unverified"), piped)
+    kept = assay("keys list --json").data
+    meant = assay(set_key(stage, "openai", "--unverified --no-key"), piped)
+
+    assert refused.status == 2
+    assert "the stored OpenAI key was kept" in refused.err
+    assert "--no-key" in refused.err
+    assert [fact["placement"] for fact in kept] == ["", "bearer", ""]
+    assert meant.status == 0
+    assert [fact["placement"] for fact in assay("keys list --json").data] == ["", "none", ""]
+    assert assay(set_key(stage, "openai", "--unverified"), piped).status == 0  # nothing to lose
+
+
+@pytest.mark.parametrize("value", ["", " ", "\t"])
+def test_variable_with_nothing_in_it_is_not_taken_for_no_key(
+    value: str, assay: Assay, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", value)
+
+    done = assay(set_key(stage, "google", "--unverified --from-env MY_KEY"))
+
+    assert done.status == 2
+    assert "MY_KEY is not set" in done.err
+    assert states(assay) == NONE_STORED
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("keys set openai --no-key", "A provider's own endpoint needs a key"),
+        (
+            "keys set openai --no-key --endpoint https://API.openai.com:443/v1",
+            "A provider's own endpoint needs a key",
+        ),
+        (
+            "keys set openai --no-key --from-env KEY --endpoint http://127.0.0.1:11434/v1",
+            "--no-key and --from-env exclude each other",
+        ),
+    ],
+)
+def test_no_key_where_it_cannot_be_meant_is_wrong_usage(line: str, said: str, assay: Assay) -> None:
+    done = assay(line, "unread")
+
+    message, hint = done.err.splitlines()
+    assert done.status == 2
+    assert said in message
+    assert "Leave" in hint
+    assert states(assay) == NONE_STORED
+
+
+def test_server_that_asks_for_a_key_is_not_stored_without_one(assay: Assay, stage: Stage) -> None:
+    done = assay(set_key(stage, "openai", "--no-key"))
+
+    assert done.status == 1
+    assert f"{stage.fake.origin} asks for a key, so nothing was stored." in done.err
+    assert states(assay) == NONE_STORED
+
+
+# --- at a terminal
+
+
+class Terminal:
+    """`assay-nb` at a pseudo-terminal."""
+
+    def __init__(self, line: str) -> None:
+        pexpect = pytest.importorskip("pexpect", reason="a terminal is played with pexpect")
+        words = ["-m", "assay_nb.cli", *line.split()]
+        surrounding = {**os.environ, "TERM": "dumb", "COLUMNS": "200"}
+        self.child = pexpect.spawn(
+            sys.executable, words, env=surrounding, encoding="utf-8", timeout=30
+        )
+        self.end = pexpect.EOF
+
+    def answer(self, prompt: str, typed: str) -> str:
+        """Wait for a prompt and answer it; return what was shown before it, and after."""
+        self.child.expect_exact(prompt)
+        before = self.child.before
+        self.child.sendline(typed)
+        self.child.expect(self.end)
+        self.child.close()
+        return before + self.child.before
+
+
+ENTER = "key (hidden; Enter alone if the server needs none): "
+
+
+def test_enter_at_the_prompt_stores_a_server_without_a_key(assay: Assay, stage: Stage) -> None:
+    stage.fake.keys = None
+    terminal = Terminal(set_key(stage, "openai"))
+
+    shown = terminal.answer(ENTER, "")
+
+    assert "manual says whether it needs a key" in shown
+    assert "platform.openai.com" not in shown
+    assert "credit" not in shown
+    assert "No key is stored" in shown
+    assert terminal.child.exitstatus == 0
+    assert stage.fake.calls[0].key is None
+    assert states(assay)["openai"] == "ready"
+
+
+def test_short_key_that_is_typed_is_stored(assay: Assay, stage: Stage) -> None:
+    stage.fake.keys = {"ollama"}
+    terminal = Terminal(set_key(stage, "openai"))
+
+    shown = terminal.answer(ENTER, "ollama")
+
+    assert "The OpenAI key is stored" in shown
+    assert "ollama" not in shown
+    assert [call.key for call in stage.fake.calls] == ["ollama"]
+
+
+@pytest.mark.parametrize("endpoint", ["", " --endpoint https://API.openai.com/v1"])
+def test_enter_at_the_prompt_for_a_providers_own_endpoint_stores_nothing(
+    endpoint: str, assay: Assay
+) -> None:
+    terminal = Terminal(f"keys set openai --unverified{endpoint}")
+
+    shown = terminal.answer("OpenAI key (hidden): ", "")
+
+    assert "https://platform.openai.com/api-keys" in shown
+    assert "not a key, so nothing was stored" in shown
+    assert terminal.child.exitstatus == 2
+    assert states(assay) == NONE_STORED
+
+
+def test_no_key_at_a_terminal_asks_for_nothing(assay: Assay, stage: Stage) -> None:
+    stage.fake.keys = None
+    terminal = Terminal(set_key(stage, "openai", "--no-key"))
+
+    terminal.child.expect(terminal.end)
+    terminal.child.close()
+
+    assert "hidden" not in terminal.child.before
+    assert "No key is stored" in terminal.child.before
+    assert terminal.child.exitstatus == 0
 
 
 def test_endless_input_is_cut_and_refused(assay: Assay, stage: Stage) -> None:

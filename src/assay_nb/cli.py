@@ -37,16 +37,20 @@ _DESCRIPTION = "Prompts, keys and workspaces of assay_nb. Alone, it shows where 
 class TerminalDesk:
     """The person at the terminal, or the pipe in their place."""
 
+    @property
+    def answers(self) -> bool:
+        return sys.stdin.isatty()
+
     def read_key(self, prompt: str) -> bytearray:
-        if not sys.stdin.isatty():
+        if not self.answers:
             return bytearray(sys.stdin.buffer.read(_KEY_LIMIT))
         return ask_hidden(prompt)
 
     def confirm(self, question: str) -> bool:
-        return sys.stdin.isatty() and ask_yes(question)
+        return self.answers and ask_yes(question)
 
     def say(self, line: str) -> None:
-        if sys.stdin.isatty():
+        if self.answers:
             print(line, file=sys.stderr)
 
     def watch(self, progress: Progress) -> None:

@@ -211,6 +211,19 @@ class BadReply(ProviderError):
     code = "bad_reply"
 
 
+def workspace_gone() -> WorkspaceNotFound:
+    """Return the error for a workspace that was chosen earlier and cannot be worked in any more.
+
+    It was deleted, or the person was taken out of it. Nothing else is chosen for them: another account
+    would pay.
+    """
+    return WorkspaceNotFound(
+        "The workspace that you had chosen is gone, or you are no longer in it.",
+        hint="Choose another one: `%assay workspace use NAME` in a notebook, "
+        "`assay-nb workspace use NAME` in a terminal.",
+    )
+
+
 def error_from_dict(fields: dict[str, Any]) -> AssayError:
     """Return the error that `to_dict` described, as the kernel meets what the gateway raised.
 

@@ -121,6 +121,9 @@ class Stopped:
 
 ProviderEvent: TypeAlias = TextDelta | UsageReport | Stopped
 
+NO_KEY = "none"
+"""The placement of a destination that is called without a key."""
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -130,11 +133,17 @@ class Destination:
         provider: The provider whose wire protocol is spoken there.
         endpoint: The SDK's base URL, verbatim.
         origin: Its canonical `scheme://host:port`, ASCII and lower case, port always written.
-        placement: How the key is put on a request: `"bearer"` (`Authorization: Bearer …`) or
-            `"x-goog-api-key"` (a header of that name). Never a query string.
+        placement: How the key is put on a request: `"bearer"` (`Authorization: Bearer …`),
+            `"x-goog-api-key"` (a header of that name), or `"none"` for a server that needs no key. Never
+            a query string.
     """
 
     provider: ProviderId
     endpoint: str
     origin: str
     placement: str
+
+    @property
+    def keyless(self) -> bool:
+        """Whether it is called without a key."""
+        return self.placement == NO_KEY

@@ -158,14 +158,14 @@ def test_a029_control_a_key_logged_by_the_http_library_within_a_call_is_found(
     stage: Stage, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Positive control: a library that logs the header it writes → found, since no filter is on."""
-    make_header = transport._header_for
+    make_header = transport.header_for
 
     def telling(*arguments: object) -> object:
         header = make_header(*arguments)  # type: ignore[arg-type]
         logging.getLogger("httpcore2.http11").debug("sending %r", header)
         return header
 
-    monkeypatch.setattr(transport, "_header_for", telling)
+    monkeypatch.setattr(transport, "header_for", telling)
     stage.fake.answers(critique())
     with every_logger() as recorder:
         ask(session, "openai")

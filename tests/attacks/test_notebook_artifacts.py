@@ -301,7 +301,8 @@ def test_a043_the_prompt_for_a_key_hides_what_is_typed(played: Played) -> None:
         answer=played.stage.keys["anthropic"],
     )
 
-    assert request.asked == [("Anthropic key (hidden): ", True)]
+    asked = "Anthropic key (hidden; Enter alone if the server needs none): "
+    assert request.asked == [(asked, True)]
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,14 @@ from collections.abc import Callable
 
 import pytest
 
+from assay_nb.errors import WrongUsage
 from assay_nb.instruments.lint import RULES, lint
 from assay_nb.instruments.lint.source import Source
 from assay_nb.text.redaction import find_keys, redact
 from assay_nb.text.segments import split_segments
 from assay_nb.text.templates import fill, find_fences, find_variables
+from assay_nb.vault.sealed_keys import accept_key
+from assay_nb.vault.secret import SecretBytes
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +101,17 @@ def test_a083_template_parsers_take_linear_time(piece: str) -> None:
 def test_a083_segmentation_takes_linear_time(piece: str) -> None:
     """200 kB of ends of sentences → each run of marks is read once."""
     assert_linear(split_segments, piece, 200_000)
+
+
+@pytest.mark.parametrize("piece", [" ", "\t\n", "k", " k", "é"])
+def test_a083_typed_keys_are_judged_in_linear_time(piece: str) -> None:
+    """A megabyte of blanks, or of a key, with a stray letter at its end → it is refused at once."""
+
+    def check(text: str) -> None:
+        with pytest.raises(WrongUsage):
+            accept_key(SecretBytes(f"{text}a b".encode()))
+
+    assert_linear(check, piece, 2**20)
 
 
 def test_a083_filling_in_takes_linear_time() -> None:

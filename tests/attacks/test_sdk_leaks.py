@@ -205,7 +205,7 @@ async def test_a030_write_that_fails_with_the_key_in_hand_drops_it(
     """Cancelled in the very moment in which the header is on its way out → frames dropped."""
     from httpcore2._async.http11 import AsyncHTTP11Connection
 
-    async def dying(self: object, event: object, timeout: object = None) -> None:
+    async def dying(self: object, event: object, timeout: object = None) -> None:  # noqa: ASYNC109 - as theirs
         raise asyncio.CancelledError
 
     monkeypatch.setattr(AsyncHTTP11Connection, "_send_event", dying)

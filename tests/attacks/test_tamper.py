@@ -153,6 +153,70 @@ def test_a020_edited_placement_closes_the_key(house: House) -> None:
     assert house.read(provider="openai") == house.keys[RESEARCH, "openai"]
 
 
+@pytest.mark.parametrize("placement", ["bearer", "x-goog-api-key", "None", "none ", ""])
+def test_a020_row_without_a_key_that_is_edited_to_have_one_closes(
+    house: House, placement: str
+) -> None:
+    """Have a key written where none belongs → the row does not open; before the edit it did."""
+    house.keyless(RESEARCH)
+    assert house.read(provider="openai") == ""
+    house.sql(
+        "UPDATE provider_keys SET placement = ? WHERE row_id = ?",
+        placement,
+        house.row(provider="openai")["row_id"],
+    )
+
+    assert_closed(house, provider="openai")
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "openai"])
+def test_a020_key_that_is_edited_to_be_none_closes(house: House, provider: str) -> None:
+    """Have requests sent without their key, or a person told that there is none to revoke → closed."""
+    row = house.row(provider=provider)["row_id"]
+    house.sql("UPDATE provider_keys SET placement = 'none' WHERE row_id = ?", row)
+
+    assert_closed(house, provider=provider)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("endpoint", "https://api.openai.com/v1"),
+        ("origin", "https://api.openai.com:443"),
+        ("endpoint", "http://127.0.0.1:11435/v1"),
+        ("workspace_id", SUPPORT),
+        ("last4", "abcd"),
+    ],
+)
+def test_a020_row_without_a_key_is_bound_to_all_that_it_says(
+    house: House, column: str, value: str | bytes
+) -> None:
+    """Point a row without a key at another server, or give it to another workspace → it does not open."""
+    house.vault.remove_key(SUPPORT, "openai", actor="ada")
+    house.keyless(RESEARCH)
+    row = house.row(provider="openai")["row_id"]
+    house.sql(f"UPDATE provider_keys SET {column} = ? WHERE row_id = ?", value, row)
+
+    assert_closed(house, SUPPORT if column == "workspace_id" else RESEARCH, "openai")
+
+
+def test_a020_placement_fails_by_its_seal_alone(house: House) -> None:
+    """Edit a placement either way and get past the manifest → the seal itself names the placement."""
+    from assay_nb.vault.envelope import CannotOpen
+    from assay_nb.vault.sealed_keys import open_row
+
+    house.keyless(SUPPORT)
+    masters = house.vault._books.masters
+    for workspace, edited in ((RESEARCH, "none"), (SUPPORT, "bearer")):
+        rows, agreed = house.vault._books.load(workspace)
+        row = next(key for key in rows.keys if key.provider == "openai")
+        assert agreed
+        assert rows.vault is not None
+        open_row(masters, rows.vault.vault_id, workspace, rows, row).wipe()
+        with pytest.raises(CannotOpen):
+            open_row(masters, rows.vault.vault_id, workspace, rows, replace(row, placement=edited))
+
+
 def test_a021_older_envelope_of_the_same_row_does_not_open(house: House) -> None:
     """Put back the envelope of a key that was replaced → closed."""
     old = house.row()["envelope"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -616,6 +616,44 @@ async def test_key_goes_in_the_header_alone(subject: Subject, fake: FakeProvider
     places = [name for name, value in call.headers.items() if find_canary(value, subject.key)]
     assert places == ["x-goog-api-key" if subject.wire == "google" else "authorization"]
     assert not find_canary(call.path + call.query + call.text, subject.key)
+
+
+async def test_without_a_key_nothing_stands_in_its_place(
+    subject: Subject, fake: FakeProviders
+) -> None:
+    there = replace(fake.destination(subject.provider.id), placement="none")
+    subject.credential = make_credential(there, "")
+
+    await subject.ask()
+    await subject.provider.list_models(subject.credential)
+    await subject.provider.count_tokens(make_request(), model="m", credential=subject.credential)
+
+    assert {call.path for call in fake.calls} > {fake.calls[0].path}
+    for call in fake.calls:
+        named = {"authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"}
+        assert named.isdisjoint(call.headers)
+        assert "assay-placeholder" not in f"{call.headers}{call.query}{call.text}"
+
+
+async def test_short_key_is_sent_as_it_is(subject: Subject, fake: FakeProviders) -> None:
+    subject.credential = make_credential(fake.destination(subject.provider.id), "ollama")
+    fake.answers("I am ollama, at your service.")
+
+    assert text_of(await subject.ask()) == "I am ollama, at your service."
+    assert only(fake.calls).key == "ollama"
+
+
+async def test_refusal_without_a_key_says_that_one_is_wanted(
+    subject: Subject, fake: FakeProviders
+) -> None:
+    fake.keys = {"another"}
+    there = replace(fake.destination(subject.provider.id), placement="none")
+    subject.credential = make_credential(there, "")
+
+    error = await subject.fail()
+
+    assert isinstance(error, ProviderAuthError)
+    assert error.message == f"{fake.origin} asks for a key, and none is stored for it."
 
 
 async def test_two_keys_on_one_connection_do_not_mix(

@@ -16,7 +16,7 @@ import contextlib
 import ipaddress
 import ssl
 import threading
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -63,7 +63,7 @@ class Authority:
         signer: ec.EllipticCurvePrivateKey | None = None,
         is_authority: bool = False,
     ) -> x509.Certificate:
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         signing_key = signer or self._key
         builder = (
             x509.CertificateBuilder()

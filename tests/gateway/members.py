@@ -27,11 +27,11 @@ class Member:
         return f"{self.stage.url}providers/{workspace}/{provider}"
 
 
-async def join(stage: Stage, provider: Any, user: str = "ada") -> Member:
-    """Return a person whose workspace has a key for one provider."""
+async def join(stage: Stage, provider: Any, user: str = "ada", key: str | None = None) -> Member:
+    """Return a person whose workspace has a key for one provider: a real-looking one, this one, or `""`."""
     token = stage.token(user)
     workspace = (await stage.ask("GET", "api/v1/me", token))[1]["workspaces"][0]["id"]
-    return Member(stage, token, workspace, await stage.store_key(workspace, provider))
+    return Member(stage, token, workspace, await stage.store_key(workspace, provider, key))
 
 
 def post(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from assay_nb.gateway.logs import Log
 from assay_nb.gateway.services import Services, make_services
 from assay_nb.gateway.sessions import COOKIE, XSRF_HEADER, Sessions
 from assay_nb.gateway.settings import HubSettings, LimitSettings, Settings
-from assay_nb.messages import ProviderId
+from assay_nb.messages import NO_KEY, ProviderId
 from assay_nb.vault.secret import SecretBytes
 from tests.canaries import make_canary
 from tests.fakes.hub import FakeHub
@@ -102,14 +102,17 @@ class Stage:
         key: str | None = None,
         **more: Any,
     ) -> str:
-        """Put a key that leads to the fake provider into a workspace, past the gateway."""
-        key = key or make_canary(provider)
+        """Put a key that leads to the fake provider into a workspace, past the gateway; `""` is none."""
+        key = make_canary(provider) if key is None else key
+        there = self.fake.destination(provider)
+        if not key:
+            there = replace(there, placement=NO_KEY)
 
         def save() -> None:
             with SecretBytes(key.encode()) as secret:
                 self.services.backing.vault.save_key(
                     bytes.fromhex(workspace_id),
-                    self.fake.destination(provider),
+                    there,
                     secret,
                     added_by="operator",
                     verified=True,

@@ -85,6 +85,30 @@ async def test_key_is_entered_tested_and_removed_without_a_script(
     assert not find_canary(await page.content() + "".join(window.asked), key)
 
 
+@pytest.mark.parametrize("key", ["", "ollama"])
+async def test_server_of_ones_own_is_entered_with_a_short_key_or_none_without_a_script(
+    key: str, stage: Stage, chromium: Any, fake: FakeProviders
+) -> None:
+    window = await open_window(stage, chromium, java_script_enabled=False)
+    page = window.page
+
+    await window.go("")
+    await page.get_by_role("link", name="personal").first.click()
+    await page.get_by_role("link", name="Add the OpenAI key").click()
+    await page.get_by_label("Key", exact=True).fill(key)
+    await page.get_by_text("Another endpoint").click()
+    await page.get_by_label("Base URL").fill(fake.endpoint("openai"))
+    if not key:
+        await page.get_by_label("This server needs no key").check()
+    await window.press("Test and store")
+    stored = await page.inner_text("main")
+
+    assert only(fake.calls).key == (key or None)
+    said = "The key is stored, sealed." if key else "No key is stored: requests to"
+    assert said in stored
+    assert ("No key needed" in stored) is (not key)
+
+
 async def test_no_page_asks_for_anything_from_elsewhere_or_breaks_its_policy(
     stage: Stage, chromium: Any
 ) -> None:

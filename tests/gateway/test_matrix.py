@@ -275,7 +275,7 @@ class Cast:
             "key": key,
             "endpoint": self.stage.fake.endpoint("anthropic"),
         }
-        body, form = (_fill(sent.get(name_of(route)), values) for sent in (BODIES, FORMS))
+        body, form = (fill(sent.get(name_of(route)), values) for sent in (BODIES, FORMS))
         method = "POST" if route.method == "*" else route.method
         if kind.startswith("run"):
             headers = await self.show_run_token(kind, workspace)
@@ -293,9 +293,9 @@ def name_of(route: Route) -> str:
     return f"{route.method} {route.path}"
 
 
-def _fill(body: Any, values: Mapping[str, str]) -> Any:
+def fill(body: Any, values: Mapping[str, str]) -> Any:
     if isinstance(body, dict):
-        return {name: _fill(value, values) for name, value in body.items()}
+        return {name: fill(value, values) for name, value in body.items()}
     return (
         body.format(**values)
         if isinstance(body, str) and body.startswith("{") and body[1:-1] in values

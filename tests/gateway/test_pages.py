@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from assay_nb.messages import PROVIDERS, ProviderId
 from tests.canaries import find_canary, make_canary
 from tests.fakes.providers import FakeProviders, only
 from tests.gateway.browsing import Browser
@@ -155,10 +156,89 @@ async def test_stored_key_is_tested_again_and_removed(
     assert removed.text.count("No key") == 3
 
 
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("key", ["x", "ollama", "k" * 513, "k" * 8192])
+async def test_short_or_long_key_of_ones_own_server_is_stored(
+    key: str, provider: ProviderId, browser: Open, fake: FakeProviders
+) -> None:
+    ada = await browser()
+    team = await ada.make_team("research")
+
+    page = await ada.submit(
+        f"{team}/keys/{provider}", action="save", key=key, endpoint=fake.endpoint(provider)
+    )
+
+    assert "The key is stored, sealed." in page.text
+    assert only(fake.calls).key == key
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_server_that_needs_no_key_is_stored_tested_and_removed(
+    provider: ProviderId, browser: Open, fake: FakeProviders
+) -> None:
+    ada = await browser()
+    team = await ada.make_team("research")
+    path, endpoint = f"{team}/keys/{provider}", fake.endpoint(provider)
+
+    stored = await ada.submit(path, action="save", key="", endpoint=endpoint, keyless="on")
+    shown, overview = await ada.open(path), await ada.open("")
+    tested = await ada.submit(path, action="test")
+    removed = await ada.submit(path, action="remove")
+
+    assert f"No key is stored: requests to {endpoint} carry none." in stored.text
+    assert "The server answers without a key" in stored.text
+    assert "No key needed" in stored.text
+    assert "not tested" not in stored.text
+    assert "there is none to revoke" in shown.text
+    assert "Only revoking" not in shown.text
+    assert "Ends in" not in stored.text + shown.text
+    assert "no key needed" in overview.text
+    assert "The server answers without a key" in tested.text
+    assert "The key works" not in tested.text
+    assert "No key was stored for it." in removed.text
+    assert "evoke" not in removed.text
+    assert removed.text.count("No key") == 3 + 1  # three cards, and the notice
+    assert [call.key for call in fake.calls] == [None, None]
+
+
+async def test_server_that_asks_for_a_key_is_not_stored_without_one(
+    browser: Open, fake: FakeProviders
+) -> None:
+    ada = await browser()
+    team = await ada.make_team("research")
+    fake.keys = {"ollama"}
+
+    page = await ada.submit(
+        f"{team}/keys/openai", action="save", endpoint=fake.endpoint("openai"), keyless="on"
+    )
+
+    assert f"{fake.origin} asks for a key, so nothing was stored." in page.text
+    assert "Copy it again" not in page.text
+    assert (await ada.open(team)).text.count("No key") == 3
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
         ({"key": ""}, "The key is missing."),
+        ({"key": "", "endpoint": "http://127.0.0.1:11434/v1"}, "The key is missing."),
+        ({"key": "", "keyless": "on"}, "The base URL of the server that needs no key is missing."),
+        (
+            {"keyless": "on", "endpoint": "https://API.openai.com:443/v1"},
+            "That is not a key, so nothing was stored.",
+        ),
+        (
+            {"key": "ollama", "endpoint": "https://API.openai.com:443/v1"},
+            "That is not a key, so nothing was stored.",
+        ),
+        (
+            {"keyless": "on", "key": "ollama", "endpoint": "http://127.0.0.1:11434/v1"},
+            "A key was entered for a server that needs none",
+        ),
+        (
+            {"keyless": "on", "endpoint": "https://evil.example/v1"},
+            "This hub does not send keys to",
+        ),
         ({"key": "too short"}, "That is not a key, so nothing was stored."),
         (
             {"key": "k" * 40, "endpoint": "https://evil.example/v1"},

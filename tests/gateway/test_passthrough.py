@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any
@@ -22,16 +23,34 @@ from assay_nb.errors import PermissionDenied
 from assay_nb.gateway import passthrough
 from assay_nb.gateway.upstream import KeyedRequest
 from assay_nb.messages import PROVIDERS
+from assay_nb.providers.origins import parse_endpoint
+from assay_nb.vault.secret import SecretBytes
 from assay_nb.workspaces.allowances import EVERYBODY, Allowance
 from tests.canaries import find_canary
 from tests.fakes.providers import Answer, FakeProviders, only
-from tests.gateway.members import Member, ask_raw, calls_of, join, open_stream, post, post_bytes
+from tests.gateway.members import (
+    STREAMED,
+    Member,
+    ask_raw,
+    calls_of,
+    join,
+    open_stream,
+    post,
+    post_bytes,
+)
 from tests.gateway.stage import Stage
 
 pytestmark = pytest.mark.anyio
 
 TEXT = "Better said."
 
+
+PLACES = [
+    ("anthropic", "authorization"),
+    ("openai", "authorization"),
+    ("google", "x-goog-api-key"),
+]
+CREDENTIALS = {"authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"}
 
 MakeMember = Callable[..., Awaitable[Member]]
 
@@ -656,7 +675,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "passthrough.md"
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("code", EXAMPLES, ids=["anthropic", "openai", "google"])
+@pytest.mark.parametrize("code", EXAMPLES, ids=["anthropic", "openai", "google", "batches"])
 async def test_example_on_the_page_runs(
     code: str, stage: Stage, fake: FakeProviders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -719,6 +738,62 @@ async def test_looking_at_models_counts_as_nothing(
     status, _ = await member.stage.ask("GET", "providers/-/openai/models", member.token)
 
     assert status == 200
+
+
+@pytest.mark.parametrize("key", ["", "x", "ollama", "k" * 513, "k" * 8192])
+@pytest.mark.parametrize(("provider", "header"), PLACES)
+async def test_server_of_ones_own_gets_exactly_its_key_or_no_credential(
+    provider: str, header: str, key: str, stage: Stage, fake: FakeProviders
+) -> None:
+    member = await join(stage, provider, key=key)
+
+    for given in ("Authorization", "x-api-key", "x-goog-api-key"):
+        value = member.token if given != "Authorization" else f"Bearer {member.token}"
+        url = f"{member.base(provider)}/v1/anything"
+        async with stage.http.post(url, json=STREAMED, headers={given: value}) as response:
+            assert response.status == 200
+
+    assert len(fake.calls) == 3
+    for call in fake.calls:
+        wanted = {header: f"Bearer {key}" if header == "authorization" else key} if key else {}
+        assert {name: call.headers[name] for name in CREDENTIALS & set(call.headers)} == wanted
+        assert member.token not in f"{call.headers}{call.query}"
+
+
+async def test_server_that_asks_for_a_key_where_none_is_stored_is_told_of(
+    stage: Stage, fake: FakeProviders
+) -> None:
+    member = await join(stage, "openai", key="")
+    fake.keys = {"ollama"}
+
+    status, answer = await ask_raw(member, "openai", "responses", {"model": "m"})
+
+    assert status == 502
+    assert (
+        answer["error"]["message"]
+        == f"{fake.origin} asks for a key, and 'personal' has none for it."
+    )
+
+
+async def test_row_that_calls_a_provider_without_a_key_calls_nobody(
+    stage: Stage, blocked_calls: list[str]
+) -> None:
+    member = await join(stage, "openai")
+    there = replace(parse_endpoint("openai"), placement="none")
+
+    def save() -> None:
+        with SecretBytes(b"") as none:
+            stage.services.backing.vault.save_key(
+                bytes.fromhex(member.workspace), there, none, added_by="x", verified=False
+            )
+
+    await run_sync(save)
+
+    status, answer = await ask_raw(member, "openai", "responses", {"model": "m"})
+
+    assert status >= 400
+    assert "needs a key" in answer["error"]["message"]
+    assert blocked_calls == []
 
 
 async def test_sdk_does_not_repeat_a_call_whose_key_is_refused(

@@ -39,6 +39,8 @@ Step = Callable[[Stage, Session], object]
 class FixedDesk:
     """Somebody who types one key."""
 
+    answers = True
+
     def __init__(self, key: str = "") -> None:
         self._key = key
 
@@ -165,7 +167,7 @@ def call_answered(**answer: object) -> Step:
 def call_with_a_fault_of_ours(stage: Stage, session: Session) -> object:
     """Our own code breaks at the worst moment: the key is open, and about to be written."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transport, "_header_for", _broken)
+        patch.setattr(transport, "header_for", _broken)
         return ask(session)
 
 

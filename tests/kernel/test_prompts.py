@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.canaries import make_canary
 from tests.kernel.kernels import Kernel
 from tests.kernel.stage import Stage
+
+PROMPT = "key (hidden; Enter alone if the server needs none): "
 
 
 def line(stage: Stage, provider: str, *more: str) -> str:
@@ -27,7 +31,7 @@ def test_a_key_is_typed_at_a_hidden_prompt_tested_and_stored(stage: Stage, kerne
 
     ran = kernel.run(line(stage, "anthropic"), answer=key)
 
-    assert ran.asked == [("Anthropic key (hidden): ", True)]
+    assert ran.asked == [(f"Anthropic {PROMPT}", True)]
     assert "The Anthropic key is stored. The provider accepts it" in ran.data["text/plain"]
     assert stored(stage, "anthropic") == ("ready", key[-4:])
     assert [(call.method, call.key) for call in stage.fake.calls] == [("GET", key)]
@@ -37,7 +41,7 @@ def test_a_key_is_typed_at_a_hidden_prompt_tested_and_stored(stage: Stage, kerne
 def test_before_it_asks_it_says_where_keys_come_from_and_what_they_cost(
     stage: Stage, kernel: Kernel
 ) -> None:
-    ran = kernel.run(line(stage, "google"), answer=stage.keys["google"])
+    ran = kernel.run("%assay keys set google")
 
     assert "https://aistudio.google.com/apikey" in ran.text
     assert "looks like" in ran.text
@@ -66,10 +70,41 @@ def test_where_nobody_can_be_asked_one_line_says_what_to_do(stage: Stage, kernel
 def test_an_empty_answer_stores_nothing(stage: Stage, kernel: Kernel) -> None:
     before = stored(stage, "anthropic")
 
-    ran = kernel.run(line(stage, "anthropic"), answer="")
+    ran = kernel.run("%assay keys set anthropic", answer="")
 
+    assert ran.asked == [("Anthropic key (hidden): ", True)]
     assert ran.error == "WrongUsage"
     assert stored(stage, "anthropic") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "answer"), [("entered", "", ""), ("told", "--no-key", None)]
+)
+def test_own_server_is_stored_without_a_key(
+    stage: Stage, kernel: Kernel, name: str, more: str, answer: str | None
+) -> None:
+    stage.fake.keys = None
+    kernel.run(f"%assay workspace create {name}")
+
+    ran = kernel.run(line(stage, "openai", f"-w {name}", more), answer=answer)
+
+    assert ran.error is None
+    assert bool(ran.asked) is (answer is not None)
+    assert "No key is stored" in ran.data["text/plain"]
+    assert "platform.openai.com" not in ran.text
+    assert stored(stage, "openai", name) == ("ready", "")
+    assert [call.key for call in stage.fake.calls] == [None]
+
+
+def test_short_key_is_stored_for_ones_own_server(stage: Stage, kernel: Kernel) -> None:
+    stage.fake.keys = {"ollama"}
+    kernel.run("%assay workspace create short")
+
+    ran = kernel.run(line(stage, "openai", "-w short"), answer="ollama")
+
+    assert "The OpenAI key is stored. The provider accepts it" in ran.data["text/plain"]
+    assert stored(stage, "openai", "short") == ("ready", "")
+    assert [call.key for call in stage.fake.calls] == ["ollama"]
 
 
 def test_a_key_is_taken_over_from_the_environment_without_a_prompt(

@@ -166,7 +166,7 @@ def test_a_key_typed_at_the_prompt_is_not_echoed(stage: Stage, terminal: Termina
     terminal.child.sendline(
         f"%assay keys set anthropic -w typed --endpoint {stage.fake.endpoint('anthropic')}"
     )
-    terminal.child.expect(r"key \(hidden\): ")
+    terminal.child.expect_exact("key (hidden; Enter alone if the server needs none): ")
 
     shown = terminal.run(key)
 

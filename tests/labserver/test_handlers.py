@@ -141,6 +141,35 @@ def test_body_that_cannot_be_read_is_not_quoted(
     assert not find_canary(answer.text + server.log, key)
 
 
+@pytest.mark.parametrize("key", ["", "x", "ollama"])
+def test_own_server_takes_a_short_key_or_none(
+    server: Server, stage: Stage, workspace: str, key: str
+) -> None:
+    stage.fake.keys = {key or None}  # type: ignore[arg-type] - what the fake reads where there is none
+    body = {"key": key, "endpoint": stage.fake.endpoint("openai"), "check": True}
+
+    put = server.ask("PUT", f"workspaces/{workspace}/keys/openai", body)
+    listed = server.ask("GET", f"workspaces/{workspace}/keys")
+
+    (fact,) = [fact for fact in listed.data if fact["provider"] == "openai"]
+    assert put.data["outcome"] == ("accepted" if key else "keyless")
+    assert (fact["placement"], fact["last4"]) == ("bearer" if key else "none", "")
+    assert stage.fake.calls[-1].key == (key or None)
+
+
+@pytest.mark.parametrize(
+    "body", [{"key": ""}, {"key": "ollama"}, {"endpoint": "http://127.0.0.1:11434/v1"}, {}]
+)
+def test_none_is_not_taken_for_a_providers_own_endpoint_or_unsaid(
+    server: Server, workspace: str, body: dict[str, str]
+) -> None:
+    answer = server.ask("PUT", f"workspaces/{workspace}/keys/openai", {**body, "check": False})
+
+    listed = server.ask("GET", f"workspaces/{workspace}/keys").data
+    assert (answer.status, answer.code) == (400, "wrong_usage")
+    assert all(fact["placement"] in {"bearer", "x-goog-api-key"} for fact in listed)
+
+
 def test_removed_key_is_missing_afterwards(server: Server, workspace: str) -> None:
     removal = server.ask("DELETE", f"workspaces/{workspace}/keys/openai")
 

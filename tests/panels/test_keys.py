@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import ipywidgets as widgets
@@ -14,6 +15,7 @@ from assay_nb.errors import WrongUsage
 from assay_nb.panels.keys import ORDER, KeyCard, KeyField, KeysPanel
 from assay_nb.practice.server import PracticeServer
 from tests.canaries import find_canary
+from tests.fakes.providers import FakeProviders
 
 
 def walk(widget: Any) -> list[Any]:
@@ -117,6 +119,62 @@ def test_stored_key_is_tested_and_removed(session: Session, practice: PracticeSe
     assert practice.key not in saved_state()
 
 
+@pytest.fixture
+def fake() -> Iterator[FakeProviders]:
+    with FakeProviders() as fake:
+        yield fake
+
+
+def test_server_without_a_key_is_shown_tested_and_removed_as_what_it_is(
+    session: Session, fake: FakeProviders
+) -> None:
+    store_at(session, fake, "")
+    card = KeyCard(session, "google")
+    assert card.widget
+    shown = card.facts.value + KeysPanel(session)._repr_mimebundle_()["text/plain"]
+
+    card.act(card.test)
+    tested = card.news.widget.value
+    card.act(card.remove)
+    removed = card.news.widget.value
+
+    assert shown.count("no key needed") == 2
+    assert "ends in …" not in shown
+    assert "tested ·" not in card.facts.value
+    assert "answers without a key" in tested
+    assert "No key was stored" in removed
+    assert "revok" not in removed
+    assert "none yet" in card.facts.value
+    assert [call.key for call in fake.calls] == [None]
+
+
+def test_short_key_is_shown_without_its_end(session: Session, fake: FakeProviders) -> None:
+    store_at(session, fake, "ollama")
+    card = KeyCard(session, "google")
+    assert card.widget
+
+    card.act(card.test)
+
+    assert "ready" in card.facts.value
+    assert "ends in" not in card.facts.value
+    assert "accepts it" in card.news.widget.value
+    assert [call.key for call in fake.calls] == ["ollama"]
+
+
+@pytest.mark.parametrize("typed", ["ollama", "k" * 19, "k" * 513])
+def test_field_of_a_providers_own_endpoint_takes_no_key_of_another_length(
+    session: Session, typed: str
+) -> None:
+    card = KeyCard(session, "google")
+    assert card.widget
+    arrive(card.field, typed)
+
+    card.act(card.save)
+
+    assert "not a key, so nothing was stored" in card.news.widget.value
+    assert "none yet" in card.facts.value
+
+
 def test_static_form_shows_state_and_command(session: Session, practice: PracticeServer) -> None:
     store(session, practice)
 
@@ -149,13 +207,16 @@ class HubSession(Session):
 
 
 def store(session: Session, practice: PracticeServer) -> None:
-    async def save() -> None:
-        await session.control.set_key(
-            None,
-            "google",
-            bytearray(practice.key.encode()),
-            endpoint=practice.endpoint("google"),
-            check=True,
-        )
+    save(session, practice.key, practice.endpoint("google"), check=True)
 
-    session.portal.call(save)
+
+def store_at(session: Session, fake: FakeProviders, key: str) -> None:
+    save(session, key, fake.endpoint("google"), check=False)
+
+
+def save(session: Session, key: str, endpoint: str, *, check: bool) -> None:
+    async def run() -> None:
+        typed = bytearray(key.encode())
+        await session.control.set_key(None, "google", typed, endpoint=endpoint, check=check)
+
+    session.portal.call(run)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from assay_nb.engine.session import Session
+from assay_nb.errors import workspace_gone
+from assay_nb.panels.keys import KeysPanel
 from assay_nb.panels.model import ModelPanel
 from assay_nb.panels.opening import SettingsPanel
 from assay_nb.panels.workspace import WorkspacePanel
@@ -73,3 +77,66 @@ def test_static_form_of_all_names_the_commands(session: Session) -> None:
     assert "%assay workspace use NAME" in shown
     assert "%assay keys set PROVIDER" in shown
     assert "%assay model PROVIDER/MODEL" in shown
+
+
+@pytest.fixture
+def settings(session: Session) -> SettingsPanel:
+    """The panel, as it opens after another kernel has deleted what this one had chosen."""
+    other = Session(session.config, say=lambda _: None)
+    session.portal.call(session.control.create_workspace, "doomed")
+    session.portal.call(session.control.use_workspace, "doomed")
+    other.portal.call(other.control.delete_workspace, "doomed")
+    other.close()
+    settings = SettingsPanel(session)
+    assert settings.widget
+    return settings
+
+
+def test_panel_opens_where_the_chosen_workspace_is_gone(settings: SettingsPanel) -> None:
+    workspace, keys, model = settings.parts
+    assert isinstance(workspace, WorkspacePanel)
+    assert isinstance(keys, KeysPanel)
+    assert isinstance(model, ModelPanel)
+
+    assert workspace.picker.value is None
+    assert workspace_gone().message in workspace.members.value
+    assert [name for name, _ in workspace.picker.options] == ["personal (owner)"]
+    assert all("No workspace is chosen" in card.facts.value for card in keys.cards)
+    assert model.field.value == ""
+    assert "No workspace is chosen" in model.facts.value
+
+
+def test_picking_another_one_is_seen_in_all_tabs(settings: SettingsPanel, session: Session) -> None:
+    workspace, keys, model = settings.parts
+    assert isinstance(workspace, WorkspacePanel)
+    assert isinstance(keys, KeysPanel)
+    assert isinstance(model, ModelPanel)
+
+    workspace.picker.value = workspace.picker.options[0][1]
+
+    assert session.portal.call(session.control.show_workspace, None).name == "personal"
+    assert "personal" in workspace.members.value
+    assert all("none yet" in card.facts.value for card in keys.cards)
+    assert "No workspace is chosen" not in model.facts.value
+
+
+def test_acts_on_what_is_gone_are_a_sentence(settings: SettingsPanel) -> None:
+    _, keys, model = settings.parts
+    assert isinstance(keys, KeysPanel)
+    assert isinstance(model, ModelPanel)
+    model.field.value = "openai/gpt-6-luna"
+
+    model.act(model.set)
+    keys.cards[0].act(keys.cards[0].test)
+    keys.cards[0].act(keys.cards[0].remove)
+
+    assert workspace_gone().message in model.news.widget.value
+    assert workspace_gone().message in keys.cards[0].news.widget.value
+
+
+def test_static_form_says_what_is_gone_and_how_to_choose(settings: SettingsPanel) -> None:
+    shown = " ".join(settings._repr_mimebundle_()["text/plain"].split())
+
+    assert workspace_gone().message in shown
+    assert "personal" in shown
+    assert "%assay workspace use NAME" in shown

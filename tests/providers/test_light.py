@@ -10,7 +10,9 @@ import pytest
 HEAVY = ("anthropic", "openai", "google.genai", "httpx2", "httpx", "pydantic", "genai_prices")
 
 
-@pytest.mark.parametrize("module", ["catalog", "origins", "setup", "base", "echo", "logs", ""])
+@pytest.mark.parametrize(
+    "module", ["catalog", "origins", "keys", "setup", "base", "echo", "logs", ""]
+)
 def test_light_module_imports_no_sdk(module: str) -> None:
     name = f"assay_nb.providers.{module}".rstrip(".")
     code = f"import {name}, sys; print([m for m in {HEAVY!r} if m in sys.modules])"

@@ -26,6 +26,8 @@ GOOGLE = Destination(
     "https://generativelanguage.googleapis.com:443",
     "x-goog-api-key",
 )
+LOCAL = Destination("openai", "http://127.0.0.1:11434/v1", "http://127.0.0.1:11434", "none")
+"""A server that is called without a key."""
 RESEARCH = b"research" * 2
 SUPPORT = b"support-" * 2
 
@@ -64,6 +66,11 @@ class House:
         self.keys[workspace, destination.provider] = key
         how = {"added_by": "ada", "verified": True, **how}
         return self.vault.save_key(workspace, destination, secret(key), **how)
+
+    def keyless(self, workspace: bytes = RESEARCH) -> StoredKey:
+        """Store that a server is called without a key."""
+        self.keys[workspace, LOCAL.provider] = ""
+        return self.vault.save_key(workspace, LOCAL, secret(""), added_by="ada", verified=False)
 
     def read(self, workspace: bytes = RESEARCH, provider: Any = "anthropic", **how: Any) -> str:
         with self.vault.open_key(workspace, provider, **how) as opened:

@@ -93,6 +93,7 @@ def test_numbers_of_fields_never_change() -> None:
         {"destination": replace(ANTHROPIC, endpoint="https://api.anthropic.com/v2")},
         {"destination": replace(ANTHROPIC, origin="https://api.anthropic.com:444")},
         {"destination": replace(ANTHROPIC, placement="bearer")},
+        {"destination": replace(ANTHROPIC, placement="none")},
         {"dek_id": b"D" * 16},
         {"row_version": 2},
         {"last4": "wxyZ"},

@@ -13,7 +13,16 @@ from assay_nb.store.database import Database
 from assay_nb.vault.keystores.key_file import KeyFile
 from assay_nb.vault.vault import Vault
 from tests.canaries import make_canary
-from tests.vault.builders import ANTHROPIC, GOOGLE, OPENAI, RESEARCH, SUPPORT, House, secret
+from tests.vault.builders import (
+    ANTHROPIC,
+    GOOGLE,
+    LOCAL,
+    OPENAI,
+    RESEARCH,
+    SUPPORT,
+    House,
+    secret,
+)
 
 
 @pytest.fixture
@@ -141,7 +150,7 @@ def test_listing_shows_what_may_be_known(house: House) -> None:
     assert listed.destination == ANTHROPIC
 
 
-@pytest.mark.parametrize(("length", "shown"), [(20, 0), (23, 0), (24, 4), (512, 4)])
+@pytest.mark.parametrize(("length", "shown"), [(1, 0), (23, 0), (24, 4), (512, 4), (8192, 4)])
 def test_last_four_characters_of_a_short_key_are_not_shown(
     house: House, length: int, shown: int
 ) -> None:
@@ -152,12 +161,52 @@ def test_last_four_characters_of_a_short_key_are_not_shown(
     assert len(stored.last4) == shown
 
 
-@pytest.mark.parametrize(
-    "key", ["", "k" * 19, "k" * 513, "k" * 20 + " " + "k", "k" * 30 + "\u00e9"]
-)
+@pytest.mark.parametrize("key", ["", " \n", "k" * 8193, "k" * 20 + " " + "k", "k" * 30 + "\u00e9"])
 def test_what_is_no_key_is_not_stored(house: House, key: str) -> None:
     with pytest.raises(WrongUsage):
         house.vault.save_key(RESEARCH, ANTHROPIC, secret(key), added_by="ada", verified=True)
+
+    assert house.vault.state().name == "empty"
+
+
+def test_row_without_a_key_is_sealed_opened_and_listed_like_any(house: House) -> None:
+    house.keyless()
+
+    with house.open().open_key(RESEARCH, "openai") as opened:
+        assert len(opened.secret) == 0
+        assert opened.destination == LOCAL
+    (listed,) = house.vault.list_keys(RESEARCH)
+    assert (listed.state, listed.last4, listed.destination) == ("ready", "", LOCAL)
+
+
+def test_row_without_a_key_survives_new_master_and_data_keys(house: House) -> None:
+    house.keyless()
+    house.save(RESEARCH, ANTHROPIC)
+
+    house.vault.rotate_master()
+    rekeyed = house.vault.rekey_workspace(RESEARCH)
+    house.vault.accept_restore()
+
+    assert rekeyed == 2
+    assert house.open().examine() == []
+    assert house.read(provider="openai") == ""
+    assert house.read() == house.keys[RESEARCH, "anthropic"]
+
+
+def test_key_and_none_replace_each_other(house: House) -> None:
+    house.keyless()
+    house.save(RESEARCH, OPENAI)
+    read, stored = house.read(provider="openai"), house.keys[RESEARCH, "openai"]
+    house.keyless()
+
+    assert read == stored
+    assert house.read(provider="openai") == ""
+    assert len(house.vault.list_keys(RESEARCH)) == 1
+
+
+def test_placement_without_a_key_takes_no_key(house: House) -> None:
+    with pytest.raises(WrongUsage):
+        house.save(RESEARCH, LOCAL)
 
     assert house.vault.state().name == "empty"
 

@@ -46,10 +46,12 @@ def make() -> dict[str, Any]:
         good = _seal(ROW.encode())
         positive = list(_positive(good))
         negative = list(_negative(good))
+        # Made last, since each message takes the next of the counted random numbers.
+        more, wrong = _without_a_key()
     return {
         "schema": "assay_nb.envelope.v1",
-        "positive": positive,
-        "negative": negative,
+        "positive": positive + more,
+        "negative": negative + wrong,
     }
 
 
@@ -108,6 +110,26 @@ def _negative(good: bytes) -> Iterator[dict[str, Any]]:
     yield _vector("another key", good, key=OTHER_KEY)
     yield _vector("no commitment", good[:65] + good[97:])
     yield _vector("a ciphertext for two keys", good[:97] + _two_keys(good[53:65]))
+
+
+def _without_a_key() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the vectors of a server that is called without a key, and of the longest key."""
+    there = Destination("openai", "http://127.0.0.1:11434/v1", "http://127.0.0.1:11434", "none")
+    none = replace(ROW, destination=there, last4="").encode()
+    bearer = replace(ROW, destination=replace(there, placement="bearer"), last4="").encode()
+    empty, longest = _seal(none, b""), b"z" * 8192
+    positive = [
+        _vector("no key", empty, bound=none, plaintext=b""),
+        _vector("8192 bytes", _seal(ROW.encode(), longest), plaintext=longest),
+    ]
+    negative = [
+        _vector("no key, called a bearer's", empty, bound=bearer, plaintext=b""),
+        _vector("a bearer's key, called none", _seal(bearer), bound=none),
+        _vector("no key, longer by one", empty + b"\0", bound=none, plaintext=b""),
+        _vector("no key, cut by one", empty[:-1], bound=none, plaintext=b""),
+        _vector("no key, bit flipped in its tag", _flip(empty, -1), bound=none, plaintext=b""),
+    ]
+    return positive, negative
 
 
 def _two_keys(nonce: bytes) -> bytes:

@@ -162,12 +162,93 @@ def test_active_workspace_stays_so_under_a_new_name(team: Workspaces):
     assert team.active("mia").name == "science"
 
 
-def test_active_workspace_that_one_was_removed_from_is_no_silent_change(team: Workspaces):
-    team.use("mia", "research")
+def _take_out(team: Workspaces) -> None:
+    team.remove_member("olga", "research", "mia")
+
+
+def _take_back(team: Workspaces) -> None:
+    team.add_member("olga", "research", "mia")
+
+
+def _delete(team: Workspaces) -> None:
     team.delete("olga", "research")
+
+
+def _restore(team: Workspaces) -> None:
+    team.restore("olga", "research")
+
+
+def _leave_group(team: Workspaces) -> None:
+    team.sync_groups("mia", [], {"physics": "research"})
+
+
+def _join_group(team: Workspaces) -> None:
+    team.sync_groups("mia", ["physics"], {"physics": "research"})
+
+
+def _in_a_group(team: Workspaces) -> None:
+    team.remove_member("olga", "research", "mia")
+    team.bind_group("olga", "research", "physics")
+    _join_group(team)
+
+
+WAYS = {
+    "taken out": (lambda team: None, _take_out, _take_back),
+    "deleted by its owner": (lambda team: None, _delete, _restore),
+    "out of the group": (_in_a_group, _leave_group, _join_group),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_active_workspace_that_somebody_took_away_is_no_silent_change(team: Workspaces, way: str):
+    begin, lose, _ = WAYS[way]
+    begin(team)
+    team.use("mia", "research")
+    lose(team)
 
     with pytest.raises(WorkspaceNotFound, match="is gone"):
         team.active("mia")
+
+    assert team.find_active("mia") is None
+    assert _names(team, "mia") == ["personal"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_active_workspace_that_comes_back_is_the_active_one_again(team: Workspaces, way: str):
+    begin, lose, bring_back = WAYS[way]
+    begin(team)
+    team.use("mia", "research")
+    lose(team)
+    bring_back(team)
+
+    active = team.find_active("mia")
+
+    assert active == team.active("mia")
+    assert active.name == "research"
+
+
+def test_workspace_that_was_purged_is_gone_until_another_is_chosen(team: Workspaces):
+    team.use("mia", "research")
+    gone = team.delete("olga", "research")
+    team.purge(gone.id)
+
+    before = team.find_active("mia")
+    team.use("mia", "personal")
+
+    assert before is None
+    assert team.active("mia").name == "personal"
+
+
+def test_gone_workspace_reads_the_same_by_its_id_as_by_default(team: Workspaces):
+    """A kernel names what it has chosen by id, which its person has never seen."""
+    team.use("mia", "research")
+    gone = team.delete("olga", "research")
+
+    by_id = _error(lambda: team.get("mia", gone.id.hex()))
+    by_default = _error(lambda: team.active("mia"))
+
+    assert by_id.to_dict() == by_default.to_dict()
+    assert "workspace use NAME" in by_id.hint
 
 
 def test_whoever_leaves_the_active_workspace_is_back_in_their_own(team: Workspaces):

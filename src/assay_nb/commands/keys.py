@@ -9,7 +9,8 @@ from assay_nb import config
 from assay_nb.commands.outcome import Desk, Outcome
 from assay_nb.commands.parser import Parser
 from assay_nb.commands.registry import Adder, add_json, add_workspace
-from assay_nb.engine.control import KeyCheck, KeyFacts, Setup
+from assay_nb.engine.control import KeyCheck, KeyFacts, Removal, Setup
+from assay_nb.engine.endpoints import is_own_server, would_lose_key
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import PROVIDERS, ProviderId
@@ -17,6 +18,7 @@ from assay_nb.render.document import Badge, Callout, Code, Document, Inline, Tab
 
 _STATES: dict[str, tuple[str, Tone]] = {
     "ready": ("ready", "good"),
+    "keyless": ("no key needed", "good"),
     "unreadable": ("cannot be opened", "bad"),
     "sealed": ("sealed", "warning"),
     "missing": ("none", "neutral"),
@@ -59,10 +61,15 @@ def list_keys(session: Session, args: Namespace, desk: Desk) -> Outcome:
 
 
 def set_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
-    """Take a key from standard input, a hidden prompt, or once from an environment variable."""
+    """Take a key from standard input, a hidden prompt, or once from an environment variable; or none."""
     provider = cast("ProviderId", args.provider)
     setup = session.control.setup(provider)
-    key = _take_key(args, desk, setup)
+    own = is_own_server(provider, args.endpoint)
+    _check_flags(args, setup, own)
+    key = bytearray() if args.no_key else _take_key(args, desk, setup, own)
+    keyless = own and _is_blank(key)
+    if keyless and not (args.no_key or desk.answers):
+        _check_nothing_lost(session, args, setup)
 
     async def save() -> KeyCheck:
         return await session.control.set_key(
@@ -74,7 +81,13 @@ def set_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
     finally:
         key[:] = bytes(len(key))
     lines: list[Inline] = [f"The {setup.name} key is stored. ", _said(check)]
-    blocks = [Callout("good" if check.outcome == "accepted" else "warning", lines)]
+    if keyless:
+        lines = [
+            "No key is stored: requests to ",
+            Code(args.endpoint),
+            f" carry none. {_said(check)}",
+        ]
+    blocks = [Callout(tone_of(check), lines)]
     if args.from_env:
         unset = f"unset {args.from_env}"
         blocks.append(
@@ -90,9 +103,9 @@ def test_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
     check = session.portal.call(
         session.control.test_key, args.workspace, cast("ProviderId", args.provider)
     )
-    tone: Tone = "good" if check.outcome == "accepted" else "warning"
     done = 0 if check.outcome != "unchecked" else 1
-    return Outcome(Document([Callout(tone, [_said(check)])]), check.to_dict(), exit_status=done)
+    callout = Callout(tone_of(check), [_said(check)])
+    return Outcome(Document([callout]), check.to_dict(), exit_status=done)
 
 
 def remove_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
@@ -100,13 +113,7 @@ def remove_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
     removal = session.portal.call(
         session.control.remove_key, args.workspace, cast("ProviderId", args.provider)
     )
-    setup = session.control.setup(removal.provider)
-    lines: list[Inline] = [
-        f"The {setup.name} key is removed. Backups may still hold it, sealed: only revoking it at ",
-        Code(removal.revoke_url),
-        " ends it.",
-    ]
-    blocks = [Callout("info", lines)]
+    blocks = [Callout("info", removal_line(removal, session.control.setup(removal.provider)))]
     if not removal.scrubbed:
         waiting = "Another process holds the database open, so its sealed bytes stay in the log file until it lets go."
         blocks.append(Callout("warning", [waiting]))
@@ -138,15 +145,13 @@ def keys_table(facts: list[KeyFacts]) -> Table:
     """Return the table of key states that `keys list` and `status` share."""
     rows: list[list[Inline]] = []
     for fact in facts:
-        word, tone = _STATES[fact.state]
-        ends = f"…{fact.last4}" if fact.last4 else ""
-        tested = "" if fact.state == "missing" else "yes" if fact.verified else "no"
+        word, tone = _STATES["keyless" if fact.keyless else fact.state]
         rows.append(
             [
                 Code(fact.provider),
                 Badge(word, tone),
-                ends,
-                tested,
+                f"…{fact.last4}" if fact.last4 else "",
+                tested_word(fact),
                 fact.added_by,
                 fact.added_at,
                 fact.endpoint,
@@ -155,8 +160,39 @@ def keys_table(facts: list[KeyFacts]) -> Table:
     return Table(["provider", "key", "ends in", "tested", "added by", "added", "endpoint"], rows)
 
 
-def setup_lines(setup: Setup) -> list[str]:
-    """Return how to get a key, as the lines that `keys set` shows before it asks."""
+def tested_word(fact: KeyFacts) -> str:
+    """Return whether a key was tested; nothing where there is none."""
+    if fact.state == "missing" or fact.keyless:
+        return ""
+    return "yes" if fact.verified else "no"
+
+
+def tone_of(check: KeyCheck) -> Tone:
+    """Return the tone for a test's outcome. One that is not known here is never good news."""
+    tones: dict[str, Tone] = {"accepted": "good", "keyless": "info"}
+    return tones.get(check.outcome, "warning")
+
+
+def removal_line(removal: Removal, setup: Setup) -> list[Inline]:
+    """Return what came of removing a key, and what that does not do."""
+    if not removal.revoke_url:
+        return [f"The {setup.name} endpoint is removed. No key was stored for it."]
+    return [
+        f"The {setup.name} key is removed. Backups may still hold it, sealed: only revoking it at ",
+        Code(removal.revoke_url),
+        " ends it.",
+    ]
+
+
+def setup_lines(setup: Setup, endpoint: str | None = None) -> list[str]:
+    """Return how to get a key, as the lines that `keys set` shows before it asks.
+
+    Args:
+        setup: The provider's own way.
+        endpoint: A server of somebody's own, about whose keys only its manual knows.
+    """
+    if endpoint is not None:
+        return [f"{endpoint}: that server's manual says whether it needs a key, and which."]
     lines = [
         f"{setup.name}: get a key at {setup.key_url}",
         f"It looks like {setup.looks_like}. {setup.cost}",
@@ -174,6 +210,9 @@ def _arguments(parser: Parser) -> None:
         "--from-env", metavar="NAME", help="take the key over from this environment variable, once"
     )
     parser.add_argument(
+        "--no-key", action="store_true", help="the server at --endpoint needs no key: send none"
+    )
+    parser.add_argument(
         "--unverified", action="store_true", help="store it without asking the provider"
     )
 
@@ -184,18 +223,45 @@ def _add_provider(parser: Parser) -> None:
     )
 
 
-def _take_key(args: Namespace, desk: Desk, setup: Setup) -> bytearray:
+def _check_flags(args: Namespace, setup: Setup, own: bool) -> None:
+    if args.no_key and args.from_env:
+        raise WrongUsage(
+            "--no-key and --from-env exclude each other: one says that there is no key, one where it is.",
+            hint="Leave one of them out.",
+        )
+    if args.no_key and not own:
+        raise WrongUsage(
+            "A provider's own endpoint needs a key, so --no-key cannot be used with it.",
+            hint="Leave --no-key out, or name a server that needs none with --endpoint URL.",
+        )
+
+
+def _take_key(args: Namespace, desk: Desk, setup: Setup, own: bool) -> bytearray:
     if args.from_env:
         value = config.take_variable(args.from_env)
-        if value is None:
+        if value is None or not value.strip():
             raise WrongUsage(
                 f"The environment variable {args.from_env} is not set here.",
                 hint="A kernel has the environment it was started with: set it there, or leave --from-env out.",
             )
         return bytearray(value)
-    for line in setup_lines(setup):
+    for line in setup_lines(setup, args.endpoint if own else None):
         desk.say(line)
-    return desk.read_key(f"{setup.name} key (hidden): ")
+    how = "hidden; Enter alone if the server needs none" if own else "hidden"
+    return desk.read_key(f"{setup.name} key ({how}): ")
+
+
+def _is_blank(key: bytearray) -> bool:
+    return not key or key.isspace()
+
+
+def _check_nothing_lost(session: Session, args: Namespace, setup: Setup) -> None:
+    facts = session.portal.call(session.control.keys, args.workspace)
+    if would_lose_key(facts, args.provider):
+        raise WrongUsage(
+            f"Standard input was empty, so the stored {setup.name} key was kept.",
+            hint="If the server needs no key, say so with `--no-key`.",
+        )
 
 
 def _said(check: KeyCheck) -> str:

@@ -37,6 +37,11 @@ class Outcome:
 class Desk(Protocol):
     """The person at the other side, as far as a command may turn to them."""
 
+    @property
+    def answers(self) -> bool:
+        """Whether a person answers; False where a pipe stands in their place."""
+        ...
+
     def read_key(self, prompt: str) -> bytearray:
         """Return a key from a hidden prompt, or from standard input when that is no terminal.
 

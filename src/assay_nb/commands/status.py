@@ -5,10 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 
 from assay_nb.commands.keys import keys_table
-from assay_nb.commands.outcome import Desk, Outcome
+from assay_nb.commands.outcome import Desk, Outcome, join
 from assay_nb.commands.registry import Adder, add_json, add_workspace
-from assay_nb.engine.control import Finding, ModelFacts
+from assay_nb.engine.control import Finding, ModelFacts, Standing, WorkspaceFacts
 from assay_nb.engine.session import Session
+from assay_nb.errors import workspace_gone
 from assay_nb.render.document import (
     Badge,
     Block,
@@ -60,19 +61,11 @@ def add_status(add: Adder) -> None:
 def status(session: Session, args: Namespace, desk: Desk) -> Outcome:
     """Show workspace, model, keys and vault."""
     standing = session.portal.call(session.control.standing)
-    where = standing.workspace
-    line: list[Inline] = ["Workspace ", Strong(where.name), f" ({where.kind}, {where.role})"]
-    line += [", model ", Code(standing.model)] if standing.model else [", no model yet"]
-    blocks: list[Block] = [Paragraph([*line, "."]), keys_table(list(standing.keys))]
-    if all(key.state == "missing" for key in standing.keys):
-        start = [
-            "No key yet. Google is the fastest start: ",
-            Code("assay-nb keys set google"),
-            ". Without one, ",
-            Code("assay-nb try"),
-            " shows everything on the practice provider.",
-        ]
-        blocks.append(Callout("info", start))
+    if standing.workspace is None:
+        mine = session.portal.call(session.control.workspaces)
+        blocks = [_gone(args, [one.name for one in mine])]
+    else:
+        blocks = _workspace(standing, standing.workspace)
     if standing.vault == "sealed":
         blocks.append(
             Callout(
@@ -88,9 +81,35 @@ def status(session: Session, args: Namespace, desk: Desk) -> Outcome:
         blocks.append(
             Paragraph([f"Demo calls left: {standing.budget.left} of {standing.budget.granted}."])
         )
-    place = f"{standing.mode} · vault {standing.vault}: {standing.vault_place} · master key: {standing.master_key_place}"
+    who = f"hub, as {standing.user}" if standing.mode == "hub" else standing.mode
+    place = f"{who} · vault {standing.vault}: {standing.vault_place} · master key: {standing.master_key_place}"
     blocks.append(FinePrint([f"assay_nb {standing.version} · {place}"]))
     return Outcome(Document(blocks), standing.to_dict())
+
+
+def _workspace(standing: Standing, where: WorkspaceFacts) -> list[Block]:
+    line: list[Inline] = ["Workspace ", Strong(where.name), f" ({where.kind}, {where.role})"]
+    line += [", model ", Code(standing.model)] if standing.model else [", no model yet"]
+    blocks: list[Block] = [Paragraph([*line, "."]), keys_table(list(standing.keys))]
+    if all(key.state == "missing" for key in standing.keys):
+        start = [
+            "No key yet. Google is the fastest start: ",
+            Code("assay-nb keys set google"),
+            ". Without one, ",
+            Code("assay-nb try"),
+            " shows everything on the practice provider.",
+        ]
+        blocks.append(Callout("info", start))
+    return blocks
+
+
+def _gone(args: Namespace, names: list[str]) -> Block:
+    """Say that the active workspace is gone, and which others there are."""
+    use = f"{args.parser.prog.partition(' ')[0]} workspace use NAME"
+    others = f". Yours: {join(names)}."
+    return Callout(
+        "warning", [f"{workspace_gone().message} Choose another one: ", Code(use), others]
+    )
 
 
 def model(session: Session, args: Namespace, desk: Desk) -> Outcome:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
-from assay_nb.messages import ProviderId
+from assay_nb.errors import workspace_gone
+from assay_nb.messages import NO_KEY, ProviderId
 
 Mode = Literal["solo", "hub"]
 
@@ -53,6 +54,8 @@ class KeyFacts(Facts):
         state: From a real decrypt check. `"missing"` when the workspace has none for the provider.
         verified: Whether the provider's listing call has accepted it.
         last4: The last four characters, or `""` for a short key.
+        placement: How it is put on a request: `"bearer"`, `"x-goog-api-key"`, or `"none"` where a server is
+            called without a key. `""` when the workspace has none.
     """
 
     provider: ProviderId
@@ -62,6 +65,12 @@ class KeyFacts(Facts):
     endpoint: str = ""
     added_by: str = ""
     added_at: str = ""
+    placement: str = ""
+
+    @property
+    def keyless(self) -> bool:
+        """Whether calls go out without a key. Proven by opening the row: an edited one does not count."""
+        return self.state == "ready" and self.placement == NO_KEY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +79,12 @@ class KeyCheck(Facts):
 
     Attributes:
         outcome: `"accepted"`; `"limited"` when the key works but may not list models (saved,
-            unverified); `"unchecked"` when the provider could not be reached.
+            unverified); `"unchecked"` when the provider was not asked; `"keyless"` when a server without
+            a key answered, which does not prove that it answers calls (saved, unverified).
     """
 
     provider: ProviderId
-    outcome: Literal["accepted", "limited", "unchecked"]
+    outcome: Literal["accepted", "limited", "unchecked", "keyless"]
     models: int = 0
     detail: str = ""
 
@@ -86,7 +96,7 @@ class Removal(Facts):
     Attributes:
         scrubbed: Whether the old sealed bytes are gone from the database's files as well. False when
             another process held them open; the next removal or `doctor` tries again.
-        revoke_url: Where to revoke it at the provider, which alone ends a key.
+        revoke_url: Where to revoke it at the provider, which alone ends a key; `""` where there was none.
     """
 
     provider: ProviderId
@@ -135,7 +145,12 @@ class CallFacts(Facts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing(Facts):
-    """Where one stands: what `%assay` alone shows."""
+    """Where one stands: what `%assay` alone shows.
+
+    Attributes:
+        workspace: The active one. None if it is gone, or the person no longer in it; then there are no
+            keys and no model either, and calls that name no workspace fail.
+    """
 
     mode: Mode
     version: str
@@ -143,7 +158,7 @@ class Standing(Facts):
     vault: Literal["empty", "open", "sealed"]
     vault_place: str
     master_key_place: str
-    workspace: WorkspaceFacts
+    workspace: WorkspaceFacts | None
     keys: Sequence[KeyFacts]
     model: str | None
     budget: BudgetFacts
@@ -169,6 +184,12 @@ class Finding(Facts):
     hint: str = ""
 
 
+def about_gone_workspace() -> Finding:
+    """Return what `doctor` says when the active workspace is gone."""
+    gone = workspace_gone()
+    return Finding(level="warning", subject="workspace", text=gone.message, hint=gone.hint or "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup(Facts):
     """How to get started with a provider."""
@@ -187,7 +208,8 @@ class Control(Protocol):
 
     A `workspace` argument is a name or an id; None is the active one. Every method raises
     `WorkspaceNotFound` for one the caller is not a member of, and `PermissionDenied` where the role
-    does not allow the act.
+    does not allow the act. Where the active one is gone, only a method that is given None and needs a
+    workspace raises: what merely shows which one is active shows that none is.
 
     Attributes:
         selected: The workspace that this process (a kernel, say) works in, by id; None follows the

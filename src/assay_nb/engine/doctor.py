@@ -11,7 +11,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from assay_nb import config
@@ -230,7 +230,7 @@ def _connections(backing: Backing) -> Iterator[Finding]:
 
 
 def _models(backing: Backing) -> Iterator[Finding]:
-    age = catalog.table_age_days(datetime.now(timezone.utc).date())
+    age = catalog.table_age_days(datetime.now(UTC).date())
     if age > 90:
         yield Finding(
             level="warning",

@@ -17,6 +17,9 @@ from assay_nb.errors import ProviderUnavailable, WrongUsage, error_from_dict
 if TYPE_CHECKING:
     import httpx2
 
+ACTIVE = "-"
+"""Stands for the caller's active workspace in a path of the gateway's."""
+
 _CONNECT = 10.0
 _END = 1.0
 _IDLE = 60.0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, nullcontext
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from anyio.to_thread import run_sync
@@ -24,11 +24,14 @@ from assay_nb.engine.control import (
     Setup,
     Standing,
     WorkspaceFacts,
+    about_gone_workspace,
 )
-from assay_nb.errors import ProviderAuthError, ProviderError
+from assay_nb.engine.key_checks import accepted, not_stored, untested
+from assay_nb.errors import AssayError, ProviderAuthError, workspace_gone
 from assay_nb.messages import PROVIDERS, Destination, ProviderId, Usage
 from assay_nb.providers import catalog, get_provider
 from assay_nb.providers.base import Credential
+from assay_nb.providers.keys import place_key
 from assay_nb.providers.origins import parse_endpoint
 from assay_nb.providers.setup import SETUP
 from assay_nb.retirements import find_retirement
@@ -61,9 +64,9 @@ class LocalControl:
     def _standing(self) -> Standing:
         from assay_nb import __version__
 
-        workspace = self._workspace(None)
+        workspace = self._find_active()
         vault = self._backing.vault
-        keys = self._keys(workspace)
+        keys = self._keys(workspace) if workspace else []
         return Standing(
             mode=self.mode,
             version=__version__,
@@ -71,9 +74,9 @@ class LocalControl:
             vault=vault.state().name,
             vault_place=self._backing.database.name,
             master_key_place=self._backing.keystore.describe(),
-            workspace=self._facts(workspace, active=True),
+            workspace=self._facts(workspace, workspace) if workspace else None,
             keys=keys,
-            model=self._model_in_use(workspace, keys),
+            model=self._model_in_use(workspace, keys) if workspace else None,
             budget=self._budget(),
         )
 
@@ -81,28 +84,23 @@ class LocalControl:
 
     async def workspaces(self) -> list[WorkspaceFacts]:
         def run() -> list[WorkspaceFacts]:
-            active = self._workspace(None)
-            return [
-                self._facts(one, active=one.id == active.id)
-                for one in self._backing.workspaces.list(self._user)
-            ]
+            active = self._find_active()
+            return [self._facts(one, active) for one in self._backing.workspaces.list(self._user)]
 
         return await run_sync(run)
 
     async def use_workspace(self, name: str) -> WorkspaceFacts:
         workspace = await run_sync(self._backing.workspaces.use, self._user, name)
         self.selected = workspace.id.hex()
-        return self._facts(workspace, active=True)
+        return self._facts(workspace, workspace)
 
     async def create_workspace(self, name: str) -> WorkspaceFacts:
-        return self._facts(
-            await run_sync(self._backing.workspaces.create, name, self._user), active=False
-        )
+        return self._facts(await run_sync(self._backing.workspaces.create, name, self._user), None)
 
     async def show_workspace(self, name: str | None) -> WorkspaceFacts:
         def run() -> WorkspaceFacts:
             workspace = self._workspace(name)
-            return self._facts(workspace, active=workspace.id == self._workspace(None).id)
+            return self._facts(workspace, self._find_active())
 
         return await run_sync(run)
 
@@ -114,13 +112,12 @@ class LocalControl:
         def run() -> None:
             deleted = self._backing.workspaces.delete(self._user, name)
             self._backing.vault.remove_workspace(deleted.id, actor=self._user)
-            if self.selected == deleted.id.hex():
-                self.selected = None
+            self._part_from(deleted)
 
         await run_sync(run)
 
     async def leave_workspace(self, name: str) -> None:
-        await run_sync(self._backing.workspaces.leave, self._user, name)
+        self._part_from(await run_sync(self._backing.workspaces.leave, self._user, name))
 
     async def members(self, workspace: str | None) -> list[MemberFacts]:
         def run() -> list[MemberFacts]:
@@ -160,13 +157,12 @@ class LocalControl:
         from assay_nb.vault.secret import SecretBytes
 
         where = await run_sync(self._authorized, workspace)
-        destination = self._destination(provider, endpoint)
+        asked = self._destination(provider, endpoint)
         with SecretBytes(key) as typed, accept_key(typed) as secret:
-            outcome = KeyCheck(
-                provider=provider, outcome="unchecked", detail="It was stored untested."
-            )
+            destination = place_key(asked, secret.reveal())
+            outcome = untested(destination)
             if check:
-                with _not_stored(provider):
+                with not_stored(destination):
                     outcome = await self._check(
                         Credential(destination, lambda: nullcontext(secret.reveal()))
                     )
@@ -205,27 +201,30 @@ class LocalControl:
         where = await run_sync(self._authorized, workspace)
         if await run_sync(self._backing.vault.find_key, where.id, provider) is None:
             raise key_missing(where.name, provider)
+        # From really opening it: a row that was edited to hold none talks nobody out of revoking its key.
+        known = {fact.provider: fact for fact in await run_sync(self._keys, where)}
         removal = await run_sync(
             lambda: self._backing.vault.remove_key(where.id, provider, actor=self._user)
         )
-        return Removal(
-            provider=provider, scrubbed=removal.scrubbed, revoke_url=SETUP[provider].keys_url
-        )
+        revoke_url = "" if known[provider].keyless else SETUP[provider].keys_url
+        return Removal(provider=provider, scrubbed=removal.scrubbed, revoke_url=revoke_url)
 
     async def _check(self, credential: Credential) -> KeyCheck:
         """Ask for the list of models: it is free, and proves that the provider knows the key.
 
+        Without a key it proves that the server is there, and no more: some list their models to anybody.
+
         Raises:
-            ProviderAuthError: If the provider refuses the key itself. Nothing is stored then.
+            ProviderAuthError: If the provider refuses the key itself, or asks for one. Nothing is stored then.
         """
-        provider = credential.destination.provider
+        there = credential.destination
         try:
             listed = await self._list(credential)
         except ProviderAuthError as error:
-            if error.status != 403:
+            if error.status != 403 or there.keyless:
                 raise
-            return KeyCheck(provider=provider, outcome="limited", detail=error.message)
-        return KeyCheck(provider=provider, outcome="accepted", models=len(listed))
+            return KeyCheck(provider=there.provider, outcome="limited", detail=error.message)
+        return accepted(there, len(listed))
 
     async def _list(self, credential: Credential) -> list[ListedModel]:
         provider = await get_provider(credential.destination.provider, self._backing.egress)
@@ -321,12 +320,12 @@ class LocalControl:
         await run_sync(lambda: self._backing.vault.accept_restore(actor=self._user))
 
     async def set_platform_key(self, provider: ProviderId, key: bytearray) -> None:
+        from assay_nb.vault.sealed_keys import accept_key
         from assay_nb.vault.secret import SecretBytes
 
-        destination = self._destination(provider, None)
-
         def run() -> None:
-            with SecretBytes(key) as secret:
+            with SecretBytes(key) as typed, accept_key(typed) as secret:
+                destination = place_key(self._destination(provider, None), secret.reveal())
                 self._backing.vault.save_key(
                     PLATFORM, destination, secret, added_by=self._user, verified=False, mode="demo"
                 )
@@ -343,7 +342,15 @@ class LocalControl:
     async def doctor(self) -> list[Finding]:
         from assay_nb.engine.doctor import examine
 
-        return await run_sync(examine, self._backing)
+        def run() -> list[Finding]:
+            findings = examine(self._backing)
+            # A database that cannot be read is among the findings already.
+            with suppress(AssayError):
+                if self._find_active() is None:
+                    findings.append(about_gone_workspace())
+            return findings
+
+        return await run_sync(run)
 
     def setup(self, provider: ProviderId) -> Setup:
         about = SETUP[provider]
@@ -363,9 +370,25 @@ class LocalControl:
     # --- within
 
     def _workspace(self, name: str | None) -> Workspace:
-        wanted = name or self.selected
+        if name:
+            return self._backing.workspaces.get(self._user, name)
+        active = self._find_active()
+        if active is None:
+            raise workspace_gone()
+        return active
+
+    def _find_active(self) -> Workspace | None:
+        """Return where calls go that name no workspace, for showing it; None if that one is gone."""
         workspaces = self._backing.workspaces
-        return workspaces.get(self._user, wanted) if wanted else workspaces.active(self._user)
+        if self.selected is None:
+            return workspaces.find_active(self._user)
+        mine = workspaces.list(self._user)
+        return next((one for one in mine if one.id.hex() == self.selected), None)
+
+    def _part_from(self, workspace: Workspace) -> None:
+        """Forget that this process works in a workspace that its person has left or deleted."""
+        if self.selected == workspace.id.hex():
+            self.selected = None
 
     def _authorized(self, name: str | None) -> Workspace:
         return self._backing.workspaces.authorize(
@@ -375,14 +398,14 @@ class LocalControl:
     def _destination(self, provider: ProviderId, endpoint: str | None) -> Destination:
         return parse_endpoint(provider, endpoint, policy=self._backing.policy)
 
-    def _facts(self, workspace: Workspace, *, active: bool) -> WorkspaceFacts:
+    def _facts(self, workspace: Workspace, active: Workspace | None) -> WorkspaceFacts:
         return WorkspaceFacts(
             id=workspace.id.hex(),
             name=workspace.name,
             kind=workspace.kind,
             role=workspace.role,
             model=workspace.model,
-            active=active,
+            active=active is not None and workspace.id == active.id,
         )
 
     def _keys(self, workspace: Workspace) -> list[KeyFacts]:
@@ -405,6 +428,7 @@ class LocalControl:
                     endpoint=key.destination.endpoint,
                     added_by=key.added_by,
                     added_at=_time(key.added_at),
+                    placement=key.destination.placement,
                 )
             )
         return facts
@@ -425,35 +449,8 @@ class LocalControl:
         return BudgetFacts(granted=budget.granted, left=budget.left(self._user))
 
 
-@contextmanager
-def _not_stored(provider: ProviderId) -> Generator[None]:
-    """Say of a key that was just typed, and that its test failed for, that it was not stored."""
-    try:
-        yield
-    except ProviderAuthError as error:
-        about = SETUP[provider]
-        message = f"{about.label} does not accept this key, so it was not stored."
-        hint = f"Copy it again, whole, or make another: {about.keys_url}"
-        raise _alike(error, message, hint) from None
-    except ProviderError as error:
-        message = f"{error.message} So the key could not be tested, and was not stored."
-        hint = "Try again, or store it untested with `--unverified`."
-        raise _alike(error, message, hint) from None
-
-
-def _alike(error: ProviderError, message: str, hint: str) -> ProviderError:
-    return type(error)(
-        message,
-        hint=hint,
-        provider=error.provider,
-        status=error.status,
-        request_id=error.request_id,
-        retry_after=error.retry_after,
-    )
-
-
 def _time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _known(model: catalog.Model) -> ModelFacts:

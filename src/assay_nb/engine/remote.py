@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING, Any, cast
 from assay_nb.config import hub_token, load_config
 from assay_nb.engine.call import Call, Engine
 from assay_nb.engine.events import Event, Finished
-from assay_nb.engine.link import Link, part, read_to_end
+from assay_nb.engine.link import ACTIVE, Link, part, read_to_end
 from assay_nb.engine.run_pass import RunPass
 from assay_nb.engine.wire import decode_event, read_events
 from assay_nb.errors import ProviderUnavailable, WrongUsage
 
 if TYPE_CHECKING:
     from assay_nb.engine.remote_control import RemoteControl
-
-ACTIVE = "-"
-"""Stands for the caller's active workspace in a path of the gateway's."""
 
 
 def connect(gateway_url: str) -> tuple[RemoteEngine, RemoteControl]:

@@ -7,7 +7,7 @@ what is the operator's is done on the gateway's machine; both say so here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from assay_nb.engine.control import (
@@ -25,9 +25,10 @@ from assay_nb.engine.control import (
     Setup,
     Standing,
     WorkspaceFacts,
+    about_gone_workspace,
 )
-from assay_nb.engine.link import Link, part
-from assay_nb.errors import AssayError, PermissionDenied
+from assay_nb.engine.link import ACTIVE, Link, part
+from assay_nb.errors import AssayError, PermissionDenied, WorkspaceNotFound
 from assay_nb.messages import ProviderId
 
 F = TypeVar("F", bound=Facts)
@@ -47,40 +48,44 @@ class RemoteControl:
     # --- where one stands
 
     async def standing(self) -> Standing:
-        facts = await self._get("standing")
+        facts = await self._ask_standing()
+        where = facts["workspace"]
         known: dict[str, Any] = {
             **facts,
             "mode": self.mode,
             "vault_place": f"the gateway at {self._link.url}",
             "master_key_place": "the gateway's own",
-            "workspace": _read(WorkspaceFacts, facts["workspace"]),
+            "workspace": None if where is None else _read(WorkspaceFacts, where),
             "keys": [_read(KeyFacts, key) for key in facts["keys"]],
             "budget": _read(BudgetFacts, facts["budget"]),
         }
         return _read(Standing, known)
 
+    async def _ask_standing(self) -> Mapping[str, Any]:
+        """Return the standing where this kernel works, which is nowhere if that workspace is gone."""
+        try:
+            return await self._get("standing")
+        except WorkspaceNotFound:
+            stored = await self._get("standing", ACTIVE)
+        return {**stored, "workspace": None, "keys": [], "model": None}
+
     # --- workspaces and members
 
     async def workspaces(self) -> list[WorkspaceFacts]:
-        listed = await self._list(WorkspaceFacts, "api/v1/workspaces")
-        if self.selected is None:
-            return listed
-        return [
-            _read(WorkspaceFacts, {**one.to_dict(), "active": one.id == self.selected})
-            for one in listed
-        ]
+        listed = await self._link.ask("GET", "api/v1/workspaces")
+        return [self._read_workspace(one) for one in listed]
 
     async def use_workspace(self, name: str) -> WorkspaceFacts:
         facts = await self._change(name, {"active": True})
         self.selected = facts.id
-        return facts
+        return replace(facts, active=True)
 
     async def create_workspace(self, name: str) -> WorkspaceFacts:
         created = await self._link.ask("POST", "api/v1/workspaces", {"name": name})
-        return _read(WorkspaceFacts, created)
+        return self._read_workspace(created)
 
     async def show_workspace(self, name: str | None) -> WorkspaceFacts:
-        return _read(WorkspaceFacts, await self._get("", name))
+        return self._read_workspace(await self._get("", name))
 
     async def rename_workspace(self, name: str, new_name: str) -> WorkspaceFacts:
         return await self._change(name, {"name": new_name})
@@ -122,7 +127,7 @@ class RemoteControl:
         check: bool,
     ) -> KeyCheck:
         raise await self._in_a_browser(
-            "The key was not sent: on a hub, a key never goes through a kernel."
+            "Nothing was stored: on a hub, a key never goes through a kernel."
         )
 
     async def test_key(self, workspace: str | None, provider: ProviderId) -> KeyCheck:
@@ -144,8 +149,9 @@ class RemoteControl:
         return (await self._change(workspace, {"model": model})).model
 
     async def models(self, workspace: str | None, *, ask: bool) -> list[ModelFacts]:
-        path = self._path(workspace, "models")
-        return await self._list(ModelFacts, f"{path}?ask=true" if ask else path)
+        if ask:
+            return await self._list(ModelFacts, f"{self._path(workspace, 'models')}?ask=true")
+        return await self._list(ModelFacts, self._path(workspace or ACTIVE, "models"))
 
     async def budget(self) -> BudgetFacts:
         me = await self._link.ask("GET", "api/v1/me")
@@ -190,6 +196,8 @@ class RemoteControl:
         ]
         findings.append(_about_versions(version("assay-nb"), me["version"]))
         findings.append(_about_vault(me["vault"]))
+        if not any(self._read_workspace(one).active for one in me["workspaces"]):
+            findings.append(about_gone_workspace())
         findings.append(
             Finding(
                 level="ok",
@@ -210,7 +218,7 @@ class RemoteControl:
     def known_models(self) -> list[str]:
         if not self._known:
             try:
-                listed = self._link.ask_now(self._path(None, "models"))
+                listed = self._link.ask_now(self._path(ACTIVE, "models"))
             except AssayError:
                 return []  # a tab key is no place for an error
             self._known = [f"{one['provider']}/{one['name']}" for one in listed]
@@ -219,8 +227,6 @@ class RemoteControl:
     # --- within
 
     def _path(self, workspace: str | None, rest: str = "") -> str:
-        from assay_nb.engine.remote import ACTIVE
-
         named = workspace or self.selected or ACTIVE
         return f"api/v1/workspaces/{part(named)}{'/' if rest else ''}{rest}"
 
@@ -231,9 +237,14 @@ class RemoteControl:
         return [_read(kind, one) for one in await self._link.ask("GET", path)]
 
     async def _change(self, workspace: str | None, changes: Mapping[str, Any]) -> WorkspaceFacts:
-        return _read(
-            WorkspaceFacts, await self._link.ask("PATCH", self._path(workspace), dict(changes))
+        return self._read_workspace(
+            await self._link.ask("PATCH", self._path(workspace), dict(changes))
         )
+
+    def _read_workspace(self, found: Mapping[str, Any]) -> WorkspaceFacts:
+        """Return a workspace, marked as active if this kernel works in it, whatever the stored default is."""
+        facts = _read(WorkspaceFacts, found)
+        return facts if self.selected is None else replace(facts, active=facts.id == self.selected)
 
     async def _in_a_browser(self, message: str) -> PermissionDenied:
         me = await self._link.ask("GET", "api/v1/me")

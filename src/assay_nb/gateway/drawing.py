@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from assay_nb.errors import AssayError, PermissionDenied
+from assay_nb.errors import AssayError, PermissionDenied, WorkspaceNotFound
 from assay_nb.gateway.answers import NotFound, status_of
 from assay_nb.gateway.incoming import Incoming
 from assay_nb.gateway.notices import take_notice
@@ -38,6 +38,7 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "X-Frame-Options": "DENY",
 }
+_CHOOSE = "Open another one from your workspaces."
 _STATIC = {"page.css": "text/css", "mark.svg": "image/svg+xml"}
 
 
@@ -89,8 +90,10 @@ def draw_error(incoming: Incoming, error: AssayError) -> web.Response:
 
 
 def hint_for_page(error: AssayError) -> str:
-    """Return an error's hint, unless it is a command to type."""
-    return "" if error.hint is None or "`" in error.hint else error.hint
+    """Return an error's hint. A command to type is none here; a workspace is chosen on the first page."""
+    if error.hint is None or "`" not in error.hint:
+        return error.hint or ""
+    return _CHOOSE if isinstance(error, WorkspaceNotFound) else ""
 
 
 def check_navigation(request: web.Request) -> None:

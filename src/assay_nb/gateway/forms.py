@@ -234,7 +234,7 @@ def _number(fields: Fields, name: str) -> float | None:
 async def _save_key(incoming: Incoming, fields: Fields) -> Next:
     provider, where = incoming.provider, await _id(incoming)
     check_provider(incoming.services.settings, provider)
-    key = bytearray(fields.text("key", "The key").encode("utf-8", "surrogatepass"))
+    key = bytearray(_read_key(fields).encode("utf-8", "surrogatepass"))
     try:
         with incoming.services.limiter.slot(incoming.user):
             outcome = await incoming.control.set_key(
@@ -245,20 +245,41 @@ async def _save_key(incoming: Incoming, fields: Fields) -> Next:
                 check=not fields.is_ticked("untested"),
             )
     except ProviderError as error:
-        hint = "Try again, or tick “Store it untested”." if error.code != "provider_auth" else ""
-        said = failed(error, hint or "Copy it again, whole, or make another one.")
-        return Next(f"workspaces/{where}/keys/{provider}", said)
+        hint = hint_for_page(error) or "Try again, or tick “Store it untested”."
+        return Next(f"workspaces/{where}/keys/{provider}", failed(error, hint))
     finally:
         key[:] = bytes(len(key))
     _log(incoming, "key stored", where, provider)
-    return _back(where, _outcome(outcome, "The key is stored, sealed."))
+    stored = "The key is stored, sealed."
+    if fields.is_ticked("keyless"):
+        stored = f"No key is stored: requests to {fields.optional('endpoint')} carry none."
+    return _back(where, _outcome(outcome, stored))
+
+
+def _read_key(fields: Fields) -> str:
+    """Return the key; `""` for a server that needs none, which must be said: an empty field is a slip.
+
+    Raises:
+        WrongUsage: If it is missing, or there although none is needed.
+    """
+    if not fields.is_ticked("keyless"):
+        return fields.text("key", "The key")
+    if fields.optional("key"):
+        raise WrongUsage(
+            "A key was entered for a server that needs none, so nothing was stored.",
+            hint="Leave the key out, or untick “This server needs no key”.",
+        )
+    if not fields.optional("endpoint"):
+        raise WrongUsage("The base URL of the server that needs no key is missing.")
+    return ""
 
 
 async def _test_key(incoming: Incoming, fields: Fields) -> Next:
     provider = incoming.provider
     with incoming.services.limiter.slot(incoming.user):
         outcome = await incoming.control.test_key(incoming.workspace, provider)
-    return _back(await _id(incoming), _outcome(outcome, "The key works."))
+    works = "" if outcome.outcome == "keyless" else "The key works."
+    return _back(await _id(incoming), _outcome(outcome, works))
 
 
 async def _remove_key(incoming: Incoming, fields: Fields) -> Next:
@@ -268,9 +289,11 @@ async def _remove_key(incoming: Incoming, fields: Fields) -> Next:
     label = label_of(provider)
     text = f"The {label} key is removed here. Only revoking it at {label} ends it."
     hint = f"Revoke it there: {removal.revoke_url}"
+    if not removal.revoke_url:
+        text, hint = f"The {label} endpoint is removed. No key was stored for it.", ""
     if not removal.scrubbed:
         hint += " Its sealed bytes are still in the database's files, and go with the next change."
-    return _back(where, Notice("care", text, hint))
+    return _back(where, Notice("care", text, hint.strip()))
 
 
 def _outcome(check: KeyCheck, text: str) -> Notice:
@@ -279,6 +302,8 @@ def _outcome(check: KeyCheck, text: str) -> Notice:
         return Notice("done", f"{text} {label} lists {check.models} models for it.")
     if check.outcome == "limited":
         return Notice("care", text, f"{label} knows it, but does not let it list models.")
+    if check.outcome == "keyless":
+        return Notice("done", f"{text} {check.detail}".strip())
     return Notice("care", text, "It was not tested: the first call will show whether it works.")
 
 

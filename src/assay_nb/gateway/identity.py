@@ -194,7 +194,7 @@ class Hub:
                 if response.status != 200:
                     raise _silent()
                 return cast("Mapping[str, Any]", await response.json())
-        except (aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, ValueError):
+        except (aiohttp.ClientError, TimeoutError, ValueError):
             raise _silent() from None
 
     async def exchange(self, code: str, redirect_uri: str, client_id: str) -> str | None:
@@ -215,7 +215,7 @@ class Hub:
                 if response.status != 200:
                     raise _silent()
                 answer = cast("Mapping[str, Any]", await response.json())
-        except (aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, ValueError):
+        except (aiohttp.ClientError, TimeoutError, ValueError):
             raise _silent() from None
         token = answer.get("access_token")
         return token if isinstance(token, str) else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from assay_nb.engine.control import KeyCheck, KeyFacts, Removal, Setup
+from assay_nb.engine.endpoints import would_lose_key
+from assay_nb.errors import WrongUsage
 from assay_nb.gateway.answers import json_answer
 from assay_nb.gateway.backing import check_provider
 from assay_nb.gateway.incoming import Incoming
@@ -20,10 +22,15 @@ async def list_keys(incoming: Incoming) -> web.Response:
 
 
 async def set_key(incoming: Incoming) -> web.Response:
-    """Test a key with the provider's free listing call, and store it."""
+    """Test a key with the provider's free listing call, and store it.
+
+    An empty one means that the server at the endpoint needs none.
+    """
     provider = incoming.provider
     check_provider(incoming.services.settings, provider)
     fields = await incoming.json(key=str, endpoint=(str, None), check=(bool, None))
+    if not fields["key"].strip():
+        await _check_nothing_lost(incoming)
     key = bytearray(fields.pop("key").encode("utf-8", "surrogatepass"))
     try:
         with incoming.services.limiter.slot(incoming.user):
@@ -62,6 +69,14 @@ async def list_providers(incoming: Incoming) -> web.Response:
     return json_answer([incoming.control.setup(p).to_dict() for p in PROVIDERS if p in allowed])
 
 
+async def _check_nothing_lost(incoming: Incoming) -> None:
+    if would_lose_key(await incoming.control.keys(incoming.workspace), incoming.provider):
+        raise WrongUsage(
+            "The key is empty, so the stored one was kept.",
+            hint="Remove the stored key first, if the server needs none.",
+        )
+
+
 def _log(incoming: Incoming, what: str) -> None:
     incoming.services.log(
         Changed(what, incoming.user, incoming.part("workspace"), incoming.provider)
@@ -94,7 +109,7 @@ ROUTES = (
         who="session",
         action="manage_keys",
         handler=set_key,
-        summary="Test a key and store it",
+        summary="Test a key and store it; an empty one for a server that needs none",
         body=exactly(
             key=TEXT,
             endpoint=OPTIONAL_TEXT,

@@ -12,7 +12,7 @@ from aiohttp import web
 from anyio.to_thread import run_sync
 
 from assay_nb.engine.control import KeyFacts, Setup, WorkspaceFacts
-from assay_nb.errors import AssayError
+from assay_nb.errors import AssayError, workspace_gone
 from assay_nb.gateway import forms
 from assay_nb.gateway.backing import check_provider
 from assay_nb.gateway.drawing import check_navigation, draw, draw_error, show_static
@@ -38,12 +38,14 @@ class Card:
     def state(self) -> str:
         """The state in a word, for the eye and for the style sheet."""
         if self.key.state == "ready":
-            return "ready" if self.key.verified else "untested"
+            return "ready" if self.key.verified or self.key.keyless else "untested"
         return self.key.state
 
     @property
     def words(self) -> str:
         """The state in words."""
+        if self.key.keyless:
+            return "No key needed"
         return {
             "ready": "Ready",
             "untested": "Ready, not tested yet",
@@ -91,6 +93,7 @@ async def show_overview(incoming: Incoming) -> web.Response:
         "overview",
         title="Workspaces",
         workspaces=[(one, await _cards(incoming, one)) for one in workspaces],
+        gone="" if any(one.active for one in workspaces) else workspace_gone().message,
         budget=await control.budget(),
     )
 

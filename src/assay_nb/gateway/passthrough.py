@@ -401,6 +401,12 @@ class Passing:
                 f"{destination.origin} answered with a redirect, which a key does not follow.",
                 "If the endpoint moved, an admin saves the key again with its new address.",
             )
+        if status == 401 and destination.keyless:
+            raise refuse(
+                ProviderAuthError,
+                f"{destination.origin} asks for a key, and '{self._way.workspace.name}' has none for it.",
+                "An owner or admin enters one on the hub's page for keys.",
+            )
         if status == 401:
             # Providers quote keys in these, and the caller would take it for a word about their token.
             label = label_of(destination.provider)
@@ -435,7 +441,7 @@ class Passing:
                 await self._answer_whole(errand, response, headers)
             else:
                 await self._answer_stream(errand, response, headers, watch)
-        except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+        except (TimeoutError, aiohttp.ClientError) as error:
             raise explain(errand.destination, error) from None
 
     async def _answer_whole(

@@ -20,15 +20,15 @@ from anyio.to_thread import run_sync
 from multidict import CIMultiDict
 from yarl import URL
 
-from assay_nb.errors import AssayError, EndpointRefused, ProviderUnavailable
+from assay_nb.errors import AssayError, ProviderUnavailable
 from assay_nb.messages import Destination
 from assay_nb.providers.base import Credential
 from assay_nb.providers.echo import EchoScanner
+from assay_nb.providers.keys import header_for
 from assay_nb.providers.origins import Policy, check_destination
 from assay_nb.providers.setup import label_of
-from assay_nb.providers.transport import Egress, Vet, check_header_safe, make_tls_context
+from assay_nb.providers.transport import Egress, Vet, make_tls_context
 
-_HEADERS = {"bearer": ("Authorization", b"Bearer "), "x-goog-api-key": ("x-goog-api-key", b"")}
 _KEEP = 30.0
 _CONNECT = 10.0
 _DESTINATIONS = 10_000
@@ -42,7 +42,7 @@ class Errand:
         credential: The key's destination, and how to open it.
         off_loop: Whether opening it may take long, as a database elsewhere does: then a thread opens it.
         echo: What recognises the key in the response. It is armed when the key is sent.
-        sent: Whether the key was put on a request.
+        sent: Whether the request's head was about to be written, with the key if there is one.
         failure: What went wrong on our side while the request was written. aiohttp wraps it in errors
             of its own.
     """
@@ -57,19 +57,25 @@ class Errand:
     def destination(self) -> Destination:
         return self.credential.destination
 
-    async def put_key(self, headers: CIMultiDict[str]) -> str:
-        """Put the key on a request's headers; return the name of the header to take off again."""
+    async def put_key(self, headers: CIMultiDict[str]) -> str | None:
+        """Put the key on a request's headers; return the name of the header to take off again.
+
+        None where the destination is called without a key. Its row is opened all the same, which proves
+        that nobody edited it to say so.
+        """
         opening = self.credential.open()
         key = await run_sync(opening.__enter__) if self.off_loop else opening.__enter__()
         try:
-            check_header_safe(key)
+            header = header_for(self.destination, key)
             self.echo.arm(key)
-            name, before = _header_of(self.destination)
-            headers[name] = (before + bytes(key)).decode("ascii")
             self.sent = True
+            if header is None:
+                return None
+            name = header[0].decode("ascii")
+            headers[name] = header[1].decode("ascii")
+            return name
         finally:
             opening.__exit__(None, None, None)
-        return name
 
 
 _errand: ContextVar[Errand] = ContextVar("errand")
@@ -86,7 +92,8 @@ class KeyedRequest(aiohttp.ClientRequest):
         try:
             return await super().send(conn)
         finally:
-            del self.headers[name]
+            if name is not None:
+                del self.headers[name]
 
 
 class VettedResolver(AbstractResolver):
@@ -207,7 +214,7 @@ class Upstream:
             )
         except AssayError as error:
             raise _bare(error) from None
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise _bare(errand.failure or explain(errand.destination, error)) from None
         finally:
             _errand.reset(token)
@@ -254,13 +261,6 @@ def explain(destination: Destination, error: BaseException) -> ProviderUnavailab
     else:
         text = f"The connection to {label} was cut."
     return ProviderUnavailable(text, hint=hint, provider=destination.provider)
-
-
-def _header_of(destination: Destination) -> tuple[str, bytes]:
-    try:
-        return _HEADERS[destination.placement]
-    except KeyError:
-        raise EndpointRefused("The key is to be sent in a way that is not known here.") from None
 
 
 def _bare(error: AssayError) -> AssayError:

@@ -52,8 +52,10 @@ async def show_me(incoming: Incoming) -> web.Response:
 
 async def show_standing(incoming: Incoming) -> web.Response:
     """Tell what `%assay` alone shows. Where the gateway keeps its files is not for its members."""
-    incoming.control.selected = (await incoming.control.show_workspace(incoming.workspace)).id
-    standing = await incoming.control.standing()
+    control = incoming.control
+    if incoming.workspace is not None:
+        control.selected = (await control.show_workspace(incoming.workspace)).id
+    standing = await control.standing()
     return json_answer(replace(standing, mode="hub", vault_place="", master_key_place="").to_dict())
 
 
@@ -161,11 +163,15 @@ async def remove_member(incoming: Incoming) -> web.Response:
 
 
 async def list_models(incoming: Incoming) -> web.Response:
-    """List the models that are known, or with `ask=true` those that the providers list for its keys."""
-    services, ask = incoming.services, incoming.flag("ask")
-    where = await services.authorize(incoming.user, incoming.workspace, "view")
+    """List the models that are known, or with `ask=true` those that the providers list for its keys.
+
+    What is known is the same everywhere, so it needs no active workspace.
+    """
+    services, ask, where = incoming.services, incoming.flag("ask"), incoming.workspace
+    if ask or where is not None:
+        where = (await services.authorize(incoming.user, where, "view")).id.hex()
     with services.limiter.slot(incoming.user) if ask else nullcontext():
-        facts = await incoming.control.models(where.id.hex(), ask=ask)
+        facts = await incoming.control.models(where, ask=ask)
     allowed = services.settings.is_model_allowed
     return json_answer([one.to_dict() for one in facts if allowed(one.provider, one.name)])
 

@@ -6,16 +6,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
-from assay_nb.engine.control import Control, WorkspaceFacts
+from assay_nb.engine.control import Control, Facts, WorkspaceFacts
 from assay_nb.engine.key_page import find_key_page
 from assay_nb.errors import PermissionDenied, WrongUsage
 from assay_nb.labserver.base import Handler, guarded
 from assay_nb.labserver.running import RunHandler
 from assay_nb.labserver.scanning import scan_texts
 from assay_nb.messages import PROVIDERS, ProviderId
+
+_GONE = WorkspaceFacts(
+    id="0" * 32,
+    name="chosen workspace is gone",
+    kind="team",
+    role="",
+    model=None,
+    active=False,
+)
+"""Stands in the front end for an active workspace that is gone. It is empty, no real workspace has its id, and every
+change to it is refused, so that the sidebar and the status bar keep working and let the person choose another one."""
 
 
 class StatusHandler(Handler):
@@ -24,10 +36,12 @@ class StatusHandler(Handler):
     @guarded
     async def get(self) -> None:
         standing = await self.ask(self.control.standing)
+        where = standing.workspace or _GONE
         # On a hub both ask the gateway and wait for it, which the server's own loop must not.
         setups = await asyncio.to_thread(_setups, self.control)
         page = await asyncio.to_thread(find_key_page, self.session.config)
-        self.answer({**standing.to_dict(), "setups": setups, "key_page": page})
+        about = {"workspace": where.to_dict(), "setups": setups, "key_page": page}
+        self.answer({**standing.to_dict(), **about})
 
 
 class WorkspacesHandler(Handler):
@@ -61,22 +75,32 @@ class UseHandler(Handler):
         return used
 
 
-class MembersHandler(Handler):
+class _ListHandler(Handler):
+    """What there is in a workspace: nothing in one that is gone."""
+
+    async def show(
+        self, find: Callable[..., Awaitable[Sequence[Facts]]], workspace: str, *more: Any
+    ) -> None:
+        facts: Sequence[Facts] = ()
+        if workspace != _GONE.id:
+            facts = await self.ask(find, workspace, *more)
+        self.answer([fact.to_dict() for fact in facts])
+
+
+class MembersHandler(_ListHandler):
     """Who is in a workspace."""
 
     @guarded
     async def get(self, workspace: str) -> None:
-        facts = await self.ask(self.control.members, workspace)
-        self.answer([fact.to_dict() for fact in facts])
+        await self.show(self.control.members, workspace)
 
 
-class CallsHandler(Handler):
+class CallsHandler(_ListHandler):
     """The latest calls: who, when, which instrument and model. Never content."""
 
     @guarded
     async def get(self, workspace: str) -> None:
-        facts = await self.ask(self.control.calls, workspace, 50)
-        self.answer([fact.to_dict() for fact in facts])
+        await self.show(self.control.calls, workspace, 50)
 
 
 class ModelHandler(Handler):
@@ -96,13 +120,12 @@ class ModelsHandler(Handler):
         self.answer(self.control.known_models())
 
 
-class KeysHandler(Handler):
+class KeysHandler(_ListHandler):
     """What may be known of the workspace's keys."""
 
     @guarded
     async def get(self, workspace: str) -> None:
-        facts = await self.ask(self.control.keys, workspace)
-        self.answer([fact.to_dict() for fact in facts])
+        await self.show(self.control.keys, workspace)
 
 
 class _SoloHandler(Handler):
@@ -124,7 +147,9 @@ class KeyHandler(_SoloHandler):
     async def put(self, workspace: str, provider: str) -> None:
         await self._check_solo()
         fields = self.read(key=str, endpoint=str, check=bool)
-        key = bytearray(_text(fields, "key").encode())
+        if fields["key"] is None:
+            raise WrongUsage("'key' is missing.")
+        key = bytearray(fields["key"].encode())  # empty for a server that needs none
         try:
             check = await self.ask(
                 self.control.set_key,

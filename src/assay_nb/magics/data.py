@@ -258,7 +258,7 @@ def _show(
     """Run the steps, showing each, and the result at the end, or what there is when the person stops it."""
     display = choose_display(shell)
     try:
-        with closing(steps):  # an interrupt may land in the display, and then too the calls must end
+        with closing(steps):  # the calls must end also when an interrupt lands in the display
             _watch(display, steps)
     except KeyboardInterrupt:
         if keep is None:  # half a measurement says nothing; its rows are in the cache

@@ -32,6 +32,8 @@ _DESCRIPTION = "Keys, workspaces, model and budget. Alone, it shows where you st
 class NotebookDesk:
     """The person at the notebook, asked through the front end's own hidden prompt."""
 
+    answers = True
+
     def __init__(self) -> None:
         self._display: Display | None = None
 

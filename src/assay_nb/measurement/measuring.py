@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Generator, Hashable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -388,7 +388,7 @@ class Measuring:
         tested = self._split.test if self._paired else ()
         return {
             "id": self._id,
-            "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "test_id": self._split.test_id,
             "seed": self._settings.seed,
             "model": self._target.name,

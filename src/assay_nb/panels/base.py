@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import ipywidgets as widgets
 
 from assay_nb.engine.session import Session
-from assay_nb.errors import AssayError
+from assay_nb.errors import AssayError, WorkspaceNotFound
 from assay_nb.render.bundle import draw
 from assay_nb.render.document import Block, Callout, Document, Inline, Tone
 
@@ -70,6 +70,13 @@ class LivePanel(Panel):
             return await function(*args, **named)
 
         return self.session.portal.call(run)
+
+    def look(self, function: Callable[[None], Awaitable[T]]) -> T | None:
+        """Ask about the active workspace, to show it; None if that one is gone."""
+        try:
+            return self.ask(function, None)
+        except WorkspaceNotFound:
+            return None
 
     def act(self, what: Callable[[], None]) -> None:
         """Do something for a click: an error becomes a sentence, since a click has no cell to fail."""

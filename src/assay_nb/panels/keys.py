@@ -19,6 +19,7 @@ import ipywidgets as widgets
 from traitlets import Unicode
 from traitlets.log import get_logger
 
+from assay_nb.commands.keys import tested_word, tone_of
 from assay_nb.engine.control import KeyCheck, KeyFacts
 from assay_nb.engine.key_page import find_key_page
 from assay_nb.engine.session import Session
@@ -43,10 +44,14 @@ ORDER: tuple[ProviderId, ...] = ("google", "anthropic", "openai")
 
 _STATES: dict[str, tuple[str, Tone]] = {
     "ready": ("ready", "good"),
+    "keyless": ("no key needed", "good"),
     "unreadable": ("cannot be opened", "bad"),
     "sealed": ("sealed", "warning"),
     "missing": ("none yet", "neutral"),
 }
+
+
+_NOWHERE = "No workspace is chosen, so there is no key to show."
 
 
 class _Unlogged(logging.Filter):
@@ -147,10 +152,10 @@ class KeyCard(LivePanel):
         return widgets.VBox([*parts, self.news.widget], layout={"margin": "0 0 1.2em 0"})
 
     def refresh(self) -> None:
-        fact = next(
-            f for f in self.ask(self.session.control.keys, None) if f.provider == self.provider
-        )
-        self.facts.value = show([Heading(self.about.name, 2), Paragraph(describe(fact))])
+        found = self.look(self.session.control.keys) or []
+        fact = next((fact for fact in found if fact.provider == self.provider), None)
+        line = describe(fact) if fact else [_NOWHERE]
+        self.facts.value = show([Heading(self.about.name, 2), Paragraph(line)])
 
     def save(self) -> None:
         """Test what was typed with the provider, and store it sealed."""
@@ -174,15 +179,17 @@ class KeyCard(LivePanel):
     def remove(self) -> None:
         """Forget the stored key."""
         removal = self.ask(self.session.control.remove_key, None, self.provider)
-        text = "Removed. Only revoking it at the provider ends it: "
-        self.news.say("info", [text, Code(removal.revoke_url)])
+        text: list[Inline] = ["Removed. No key was stored for it."]
+        if removal.revoke_url:
+            ends = "Removed. Only revoking it at the provider ends it: "
+            text = [ends, Code(removal.revoke_url)]
+        self.news.say("info", text)
         self.refresh()
         self.changed()
 
     def _tell(self, done: str, check: KeyCheck) -> None:
         said = "The provider accepts it." if check.outcome == "accepted" else check.detail
-        tone: Tone = "good" if check.outcome == "accepted" else "warning"
-        self.news.say(tone, [f"{done}{said or 'It was not tested.'}"])
+        self.news.say(tone_of(check), [f"{done}{said or 'It was not tested.'}"])
         self.refresh()
         self.changed()
 
@@ -225,7 +232,10 @@ class KeysPanel(LivePanel):
             card.refresh()
 
     def document(self) -> Document:
-        facts = {fact.provider: fact for fact in self.ask(self.session.control.keys, None)}
+        found = self.look(self.session.control.keys)
+        if found is None:
+            return Document([Heading("Keys"), Paragraph([_NOWHERE])])
+        facts = {fact.provider: fact for fact in found}
         rows = [
             [Code(provider), *_cells(facts[provider])] for provider in ORDER if provider in facts
         ]
@@ -267,12 +277,12 @@ def _open_page(page: str) -> Any:
 
 def describe(fact: KeyFacts) -> list[Inline]:
     """Return what may be known of a key, as one line."""
-    word, tone = _STATES[fact.state]
-    line: list[Inline] = [Badge(word, tone)]
+    line: list[Inline] = [_badge(fact)]
     if fact.last4:
         line.append(f" ends in {fact.last4}")
     if fact.state != "missing":
-        line.append(f" · {'tested' if fact.verified else 'not tested'}")
+        if not fact.keyless:
+            line.append(f" · {'tested' if fact.verified else 'not tested'}")
         line.append(f" · added by {fact.added_by}, {fact.added_at}")
     if fact.endpoint:
         line += [" · ", Code(fact.endpoint)]
@@ -294,9 +304,12 @@ def guide(key_url: str, looks_like: str, costs: str, has_field: bool) -> list[Bl
 
 
 def _cells(fact: KeyFacts) -> list[Inline]:
-    word, tone = _STATES[fact.state]
-    tested = "" if fact.state == "missing" else "yes" if fact.verified else "no"
-    return [Badge(word, tone), f"…{fact.last4}" if fact.last4 else "", tested, fact.added_by]
+    ends = f"…{fact.last4}" if fact.last4 else ""
+    return [_badge(fact), ends, tested_word(fact), fact.added_by]
+
+
+def _badge(fact: KeyFacts) -> Badge:
+    return Badge(*_STATES["keyless" if fact.keyless else fact.state])
 
 
 def _ways(session: Session) -> list[Block]:

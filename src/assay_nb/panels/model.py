@@ -38,7 +38,7 @@ class ModelPanel(LivePanel):
         return widgets.VBox([widgets.HBox([self.field, *acts]), self.facts, self.news.widget])
 
     def refresh(self) -> None:
-        self.field.value = self.ask(self.session.control.model, None) or ""
+        self.field.value = self.look(self.session.control.model) or ""
         self.facts.value = show(self._blocks())
 
     def set(self) -> None:
@@ -63,6 +63,8 @@ class ModelPanel(LivePanel):
         standing = self.ask(self.session.control.standing)
         model = standing.model or "none: the workspace has no key yet"
         blocks: list[Block] = [Paragraph(["Calls use ", Code(model), "."])]
+        if standing.workspace is None:
+            blocks = [Paragraph(["No workspace is chosen, so there is no model."])]
         budget = standing.budget
         if not budget.granted:
             return [

@@ -9,10 +9,20 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from assay_nb.engine.control import WorkspaceFacts
+from assay_nb.commands.outcome import join
 from assay_nb.engine.session import Session
+from assay_nb.errors import workspace_gone
 from assay_nb.panels.base import WIDE, LivePanel, button, show
-from assay_nb.render.document import Block, Code, Document, Heading, Paragraph, Strong, Table
+from assay_nb.render.document import (
+    Block,
+    Callout,
+    Code,
+    Document,
+    Heading,
+    Paragraph,
+    Strong,
+    Table,
+)
 
 
 class WorkspacePanel(LivePanel):
@@ -40,7 +50,7 @@ class WorkspacePanel(LivePanel):
         self._filling = True
         try:
             self.picker.options = [(f"{fact.name} ({fact.role})", fact.id) for fact in facts]
-            self.picker.value = next(fact.id for fact in facts if fact.active)
+            self.picker.value = next((fact.id for fact in facts if fact.active), None)
         finally:
             self._filling = False
         self.members.value = show(self._blocks())
@@ -57,16 +67,17 @@ class WorkspacePanel(LivePanel):
         return Document([Heading("Workspace"), *self._blocks(), Paragraph([*more, make, "."])])
 
     def _blocks(self) -> list[Block]:
-        fact = self._active()
+        facts = self.ask(self.session.control.workspaces)
+        fact = next((fact for fact in facts if fact.active), None)
+        if fact is None:
+            names = join([fact.name for fact in facts])
+            return [Callout("warning", [f"{workspace_gone().message} Yours: {names}."])]
         members = self.ask(self.session.control.members, fact.id)
         kind = "yours alone" if fact.kind == "personal" else "a team"
         return [
             Paragraph([Strong(fact.name), f" is {kind}; you are its {fact.role}."]),
             Table(["member", "role"], [[member.user, member.role] for member in members]),
         ]
-
-    def _active(self) -> WorkspaceFacts:
-        return self.ask(self.session.control.show_workspace, None)
 
     def _on_pick(self, change: dict[str, Any]) -> None:
         if not self._filling:

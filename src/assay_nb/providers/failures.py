@@ -184,6 +184,8 @@ def for_status(
     """Return our error for a provider's error status."""
     if exchange.is_page and status in {401, 403, 407, 511}:
         return _page(exchange, status)
+    if exchange.destination.keyless and status in {401, 402, 403}:
+        return _error(ProviderAuthError, exchange, status, *_key_wanted(exchange))
     if status == 401:
         return _error(ProviderAuthError, exchange, status, *_key_refused(exchange))
     if status == 403:
@@ -227,6 +229,12 @@ def _key_refused(exchange: Exchange) -> tuple[str, str]:
     return f"{_who(exchange)} does not accept the workspace's key.", hint
 
 
+def _key_wanted(exchange: Exchange) -> tuple[str, str]:
+    there = exchange.destination
+    hint = f"Enter one: `assay-nb keys set {there.provider} --endpoint {there.endpoint}`."
+    return f"{there.origin} asks for a key, and none is stored for it.", hint
+
+
 def _not_allowed(exchange: Exchange, model: str | None) -> tuple[str, str]:
     what = f"use {model}" if model else "do this"
     hint = (
@@ -250,6 +258,9 @@ def _not_found(exchange: Exchange, model: str | None) -> tuple[str, str]:
         return f"{_who(exchange)} has no such page.", "Check the endpoint: `assay-nb keys list`."
     near = suggest_model(model, exchange.destination.provider)
     nearest = f"Nearest known name: `{near}`. " if near and not near.endswith(f"/{model}") else ""
+    if exchange.destination.keyless:
+        hint = f"{nearest}`assay-nb models --ask` lists those that it has."
+        return f"{_who(exchange)} knows no model {model!r}.", hint
     return (
         f"{_who(exchange)} knows no model {model!r}, or the key may not use it.",
         f"{nearest}`assay-nb models` lists those that the key can see.",
@@ -266,6 +277,8 @@ def _too_long(exchange: Exchange, model: str | None) -> tuple[str, str]:
 def _limited(exchange: Exchange) -> tuple[str, str]:
     wait = exchange.retry_after
     when = f"Try again in {describe_wait(wait)}." if wait else "Try again in a minute."
+    if exchange.destination.keyless:
+        return f"{_who(exchange)} takes no more requests just now.", when
     return f"The limit of the {exchange.label} account behind the workspace's key is reached.", when
 
 

@@ -148,6 +148,16 @@ def check_destination(destination: Destination, policy: Policy) -> None:
         raise EndpointRefused(
             "The stored endpoint and the origin it is bound to do not belong together."
         )
+    check_placement(destination)
+
+
+def check_placement(destination: Destination) -> None:
+    """Raise if a provider's own endpoint would be called without a key."""
+    if destination.keyless and is_official(destination):
+        raise EndpointRefused(
+            f"{destination.origin} needs a key, and this workspace is set to call it without one.",
+            hint=f"Enter a key: `assay-nb keys set {destination.provider}`.",
+        )
 
 
 def vet_addresses(origin: str, host: str, addresses: Sequence[str], *, policy: Policy) -> list[str]:

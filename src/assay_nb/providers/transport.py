@@ -30,6 +30,8 @@ from assay_nb.messages import Destination
 from assay_nb.providers import logs
 from assay_nb.providers.base import Credential
 from assay_nb.providers.exchange import TICKET, Exchange, Limits, parse_retry_after
+from assay_nb.providers.keys import header_for
+from assay_nb.providers.origins import check_placement
 
 __all__ = [
     "PLACEHOLDER",
@@ -38,7 +40,6 @@ __all__ = [
     "Limits",
     "Transport",
     "Vet",
-    "check_header_safe",
     "make_tls_context",
     "parse_retry_after",
 ]
@@ -50,8 +51,6 @@ _SENT = frozenset({
     b"accept", b"anthropic-beta", b"anthropic-version", b"content-length", b"content-type", b"host",
     b"transfer-encoding", b"user-agent", b"x-goog-api-client",
 })  # fmt: skip
-
-_HEADER_SAFE = frozenset(range(0x21, 0x7F))
 
 Vet = Callable[[str, int], Awaitable[Sequence[str]]]
 """Resolves a host and returns the addresses that may be connected to, or raises `EndpointRefused`."""
@@ -111,7 +110,8 @@ class Transport(httpx2.AsyncBaseTransport):
 
 
 def check_destination(url: httpx2.URL, destination: Destination) -> None:
-    """Raise unless the URL lies at the origin that the key is bound to."""
+    """Raise unless the URL lies at the origin that the key is bound to, and may be called this way."""
+    check_placement(destination)
     port = url.port or (443 if url.scheme == "https" else 80)
     host = f"[{url.host}]" if ":" in url.host else url.host
     if f"{url.scheme}://{host}:{port}" != destination.origin or url.userinfo:
@@ -123,6 +123,9 @@ def check_destination(url: httpx2.URL, destination: Destination) -> None:
 
 class HeaderWriter:
     """Puts the key on a request while its headers are written, and takes it off again.
+
+    Where the destination is called without a key, nothing is put on; its row is opened all the same, which
+    proves that nobody edited it to say so.
 
     It is called by httpcore's `trace` extension. A proxy's CONNECT request runs through the same
     events and must not get the key, hence the look at method and origin.
@@ -145,9 +148,10 @@ class HeaderWriter:
             return
         try:
             with self._exchange.opened_key() as key:
-                check_header_safe(key)
-                request.headers.append(_header_for(self._exchange.destination, key))
-                self._headers = request.headers
+                header = header_for(self._exchange.destination, key)
+                if header is not None:
+                    request.headers.append(header)
+                    self._headers = request.headers
                 self._exchange.watch_for(key)
         except AssayError as error:
             raise self._exchange.refuse(error) from None
@@ -156,25 +160,6 @@ class HeaderWriter:
         if self._headers is not None:
             self._headers.pop()
             self._headers = None
-
-
-def _header_for(
-    destination: Destination, key: bytes | bytearray | memoryview
-) -> tuple[bytes, bytes]:
-    if destination.placement == "bearer":
-        return b"Authorization", b"Bearer " + key
-    if destination.placement == "x-goog-api-key":
-        return b"x-goog-api-key", bytes(key)
-    raise EndpointRefused("The key is to be sent in a way that is not known here.")
-
-
-def check_header_safe(key: bytes | bytearray | memoryview) -> None:
-    """Raise unless the key can stand in a header. h11 would print all of it in its own complaint."""
-    if not key or not _HEADER_SAFE.issuperset(key):
-        raise EndpointRefused(
-            "The stored key holds a space, a line break or a character that no key has.",
-            hint="Enter it again: `assay-nb keys set`.",
-        )
 
 
 @dataclass

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Iterable
-from enum import Enum
+from enum import StrEnum
 
 from assay_nb.store.vault_rows import AuditRow
 from assay_nb.vault.aad import Tag, encode_fields, encode_number
 from assay_nb.vault.hierarchy import MasterKey
 
 
-class Event(str, Enum):
+class Event(StrEnum):
     """All that is audited. A line carries one of these and names, never text from elsewhere."""
 
     VAULT_MADE = "vault_made"

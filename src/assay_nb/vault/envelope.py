@@ -7,7 +7,7 @@
         21      32   salt
         53      12   nonce
         65      32   commitment
-        97  n + 16   AES-256-GCM ciphertext and tag, for n bytes of plaintext (1 to 4096)
+        97  n + 16   AES-256-GCM ciphertext and tag, for n bytes of plaintext (0 to 8192)
 
 Every message has a key of its own:
 
@@ -24,7 +24,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from enum import Enum
+from enum import StrEnum
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from assay_nb.vault.secret import SecretBuffer, SecretBytes
 
-MAX_PLAINTEXT = 4096
+MAX_PLAINTEXT = 8192
 
 _MAGIC = b"ANB1"
 _SUITE = b"\x01"
@@ -48,7 +48,7 @@ _LABEL = b"assay_nb/v1/row"
 _HAS_INTO = hasattr(AESGCM, "decrypt_into") and hasattr(HKDF, "derive_into")
 
 
-class Cause(str, Enum):
+class Cause(StrEnum):
     """Why a message did not open. For the audit only: who asked learns that it did not, no more."""
 
     MALFORMED = "malformed"
@@ -81,8 +81,8 @@ class SealingKey:
     def seal(self, plaintext: SecretBytes, associated_data: bytes) -> bytes:
         """Return an envelope that opens under this key and this associated data only."""
         _check_bound(associated_data)
-        if not 1 <= len(plaintext) <= MAX_PLAINTEXT:
-            raise ValueError(f"A sealed message holds 1 to {MAX_PLAINTEXT} bytes.")
+        if len(plaintext) > MAX_PLAINTEXT:
+            raise ValueError(f"A sealed message holds at most {MAX_PLAINTEXT} bytes.")
         salt, nonce = os.urandom(32), os.urandom(12)
         with self._derive(salt, associated_data) as derived:
             encryption_key, commitment = _split(derived)
@@ -105,7 +105,7 @@ class SealingKey:
 
     def _check_header(self, envelope: bytes) -> None:
         length = len(envelope) - _HEADER - _TAG
-        if not (1 <= length <= MAX_PLAINTEXT and envelope.startswith(_MAGIC + _SUITE)):
+        if not (0 <= length <= MAX_PLAINTEXT and envelope.startswith(_MAGIC + _SUITE)):
             raise CannotOpen(Cause.MALFORMED)
         if not hmac.compare_digest(envelope[_ID], self.key_id):
             raise CannotOpen(Cause.OTHER_KEY)

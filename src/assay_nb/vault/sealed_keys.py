@@ -10,7 +10,7 @@ from assay_nb.errors import WrongUsage
 from assay_nb.messages import Destination
 from assay_nb.store.vault_rows import DataKeyRow, KeyRow, WorkspaceRows
 from assay_nb.vault.aad import DataKeyContext, KeyContext
-from assay_nb.vault.envelope import CannotOpen, Cause
+from assay_nb.vault.envelope import MAX_PLAINTEXT, CannotOpen, Cause
 from assay_nb.vault.hierarchy import DataKey, MasterKey
 from assay_nb.vault.masters import MasterKeys
 from assay_nb.vault.secret import SecretBytes
@@ -18,7 +18,13 @@ from assay_nb.vault.secret import SecretBytes
 DOUBTED = "doubted"
 """The state of a key that was there when its workspace's manifest failed. It is not opened any more."""
 
-_KEY = re.compile(rb"[ \t\r\n]*([\x21-\x7e]{20,512})[ \t\r\n]*")
+MOST = MAX_PLAINTEXT
+"""Characters of a key: 8,192. Tokens of identity providers have some thousands, and the usual servers (nginx,
+Apache, aiohttp) refuse a header of more than 8 KiB, so a longer key would not arrive anywhere."""
+
+_KEY = re.compile(rb"[ \t\r\n]*(?:([\x21-\x7e]{1,%d})[ \t\r\n]*)?" % MOST)
+"""Blanks, a key or none, and blanks. What comes after a key is inside its group: else blanks alone could be
+divided in many ways, and a long row of them would take minutes to refuse."""
 _ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]_-]+:[0-9]{1,5}")
 _PLACEMENT = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _WRONG_KIND = (b"sk-ant-admin", b"sk-ant-oat", b"sk-ant-ort", b"sk-admin-")
@@ -28,22 +34,25 @@ _SHOWN = 24
 
 
 def accept_key(secret: SecretBytes) -> SecretBytes:
-    """Return a copy of a key without the blanks around it.
+    """Return a copy of a key without the blanks around it; an empty one where only blanks were typed.
 
     A header that holds a line end or a letter outside ASCII is refused by the HTTP library with a
-    message that quotes all of it, so such a key is not even stored.
+    message that quotes all of it, so such a key is not even stored. A server of one's own may take any
+    other key (`ollama`, `EMPTY`, a token of thousands of characters); what a provider's own endpoint
+    takes is the provider's side to know.
 
     Raises:
-        WrongUsage: If no provider's key looks like this.
+        WrongUsage: If it cannot stand in a header, or is not for calling models.
     """
     typed = secret.reveal()
     match = _KEY.fullmatch(typed)
     if match is None:
         raise WrongUsage(
             "That is not a key, so nothing was stored.",
-            hint="A key is 20 to 512 characters of plain ASCII without a blank or line end inside.",
+            hint="A key is plain ASCII without a blank or line end inside, "
+            f"of at most {MOST:,} characters.",
         )
-    start, end = match.span(1)
+    start, end = match.span(1) if match[1] else (0, 0)
     if any(typed.startswith(kind, start) for kind in _WRONG_KIND):
         raise WrongUsage(
             "That key manages an account or stands for a person's log-in, so it was not stored.",
@@ -65,6 +74,18 @@ def check_destination(destination: Destination) -> None:
         or _PLACEMENT.fullmatch(destination.placement) is None
     ):
         raise WrongUsage("The endpoint is not one that a key can be bound to.")
+
+
+def check_placed(destination: Destination, key: SecretBytes) -> None:
+    """Refuse to bind an empty key to a destination that takes one, and a key to one that takes none.
+
+    What says that no key goes out is the destination alone, which is sealed: never a word in its place.
+
+    Raises:
+        WrongUsage: If they do not belong together.
+    """
+    if destination.keyless != (len(key) == 0):
+        raise WrongUsage("The endpoint is not one that this key can be bound to.")
 
 
 def last4_of(key: SecretBytes) -> str:

@@ -21,7 +21,7 @@ class StoredKey:
         destination: Where it may be sent; proven only by `Vault.open_key`.
         state: From a real decrypt check; `"unchecked"` where none was asked for.
         verified: Whether the provider has accepted it.
-        last4: The last four characters; `""` for a short key.
+        last4: The last four characters; `""` for a short key, or none.
         added_at: Seconds since 1970, UTC.
     """
 
@@ -38,7 +38,10 @@ class StoredKey:
 
 @dataclass(frozen=True, slots=True)
 class OpenedKey:
-    """A key and the one place it may be sent to. Leaving the `with` block overwrites the key."""
+    """A key and the one place it may be sent to. Leaving the `with` block overwrites the key.
+
+    The key is empty where the destination is called without one.
+    """
 
     row_id: bytes
     row_version: int

@@ -23,6 +23,7 @@ from assay_nb.vault.sealed_keys import (
     DOUBTED,
     accept_key,
     check_destination,
+    check_placed,
     destination_of,
     last4_of,
     new_data_key,
@@ -79,15 +80,18 @@ class Vault:
     ) -> StoredKey:
         """Seal a key to its workspace and destination, in the place of the one before.
 
+        A destination whose placement is `"none"` gets an empty key, which is sealed as any other is.
+
         Saving is the only way to change where a key may be sent, so another endpoint needs the key
         again. If other keys of the workspace were tampered with, they stay unreadable; this one is new.
 
         Raises:
-            WrongUsage: If it does not look like a key.
+            WrongUsage: If it does not look like a key, or not like one for this destination.
             VaultSealed: If there are keys already and their master key is not here.
         """
         check_destination(destination)
         with accept_key(secret) as key:
+            check_placed(destination, key)
             if self._books.load_books() is None:
                 self._books.found(added_by)
             with self._books.change(added_by) as change:

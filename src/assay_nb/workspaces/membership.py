@@ -12,7 +12,7 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from assay_nb.errors import PermissionDenied, WorkspaceNotFound, WrongUsage
+from assay_nb.errors import PermissionDenied, WorkspaceNotFound, WrongUsage, workspace_gone
 from assay_nb.store import workspace_rows as rows
 from assay_nb.store.database import Connection, Database
 from assay_nb.store.workspace_rows import DeletedWorkspace, Member, Role, Workspace
@@ -76,18 +76,22 @@ class Workspaces:
             WorkspaceNotFound: If the one they chose is gone. Falling back to another would make calls
                 on an account that they did not mean.
         """
+        found = self.find_active(user)
+        if found is None:
+            raise workspace_gone()
+        return found
+
+    def find_active(self, user: str) -> Workspace | None:
+        """Return the workspace that the person works in, or None if the one they chose is gone.
+
+        For showing which it is. What acts in a workspace asks for `active`.
+        """
         with self._database.read() as connection:
             chosen = rows.find_preference(connection, user, _ACTIVE)
             mine = rows.list_workspaces(connection, user)
         if chosen is None:
             return mine[0] if mine and mine[0].kind == "personal" else self.personal(user)
-        for workspace in mine:
-            if workspace.id.hex() == chosen:
-                return workspace
-        raise WorkspaceNotFound(
-            "The workspace that you had chosen is gone, or you are no longer in it.",
-            hint="Choose another one: `assay-nb workspace use NAME`.",
-        )
+        return next((workspace for workspace in mine if workspace.id.hex() == chosen), None)
 
     def use(self, user: str, name_or_id: str | bytes) -> Workspace:
         """Make a workspace the one that the person works in when none is named."""
@@ -150,7 +154,7 @@ class Workspaces:
         with self._database.write() as connection:
             workspace = self._allowed(connection, user, name_or_id, "leave")
             _check_team(workspace, "cannot be left")
-            self._take_out(connection, workspace, user)
+            self._take_out(connection, workspace, user, by=user)
         return workspace
 
     def transfer(self, user: str, name_or_id: str | bytes, to: str) -> Workspace:
@@ -196,7 +200,7 @@ class Workspaces:
             member = self._member(connection, workspace, other)
             if other != user:
                 _check_owner_change(workspace, member.role)
-            self._take_out(connection, workspace, other)
+            self._take_out(connection, workspace, other, by=user)
 
     def set_role(self, user: str, name_or_id: str | bytes, other: str, role: Role) -> Member:
         """Change what a member may do. Only an owner makes owners, and one always remains."""
@@ -331,7 +335,9 @@ class Workspaces:
             )
         return member
 
-    def _take_out(self, connection: Connection, workspace: Workspace, user: str) -> None:
+    def _take_out(
+        self, connection: Connection, workspace: Workspace, user: str, *, by: str
+    ) -> None:
         member = self._member(connection, workspace, user)
         if member.source == "group":
             raise PermissionDenied(
@@ -341,7 +347,8 @@ class Workspaces:
         if member.role == "owner":
             self._check_owner_remains(connection, workspace)
         rows.delete_member(connection, workspace.id, user)
-        rows.delete_preference(connection, user, _ACTIVE, workspace.id.hex())
+        if by == user:  # a person whom somebody else takes out has to choose: see `active`
+            rows.delete_preference(connection, user, _ACTIVE, workspace.id.hex())
 
     def _check_owner_remains(self, connection: Connection, workspace: Workspace) -> None:
         if rows.count_owners(connection, workspace.id) < 2:
@@ -359,6 +366,8 @@ def _pick(mine: tuple[Workspace, ...], name_or_id: str | bytes) -> Workspace:
     for workspace in mine:
         if workspace.name == name or workspace.id == wanted_id:
             return workspace
+    if wanted_id is not None:  # nobody types an id: a kernel or a page had chosen it
+        raise workspace_gone()
     close = difflib.get_close_matches(name, [workspace.name for workspace in mine], n=1)
     listing = "`assay-nb workspace list` shows yours."
     raise WorkspaceNotFound(

@@ -8,7 +8,7 @@ Each rule is one module in `rules`, found by its id. Time is linear in the lengt
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from typing import Any
 
 from assay_nb.instruments.lint.report import LintFinding, LintReport
@@ -44,7 +44,7 @@ def lint(
         bound=variables,
         model=model.rpartition("/")[2].lower() if model else None,
         knobs=knobs or {},
-        today=today or datetime.now(timezone.utc).date(),
+        today=today or datetime.now(UTC).date(),
     )
     findings = sorted(_findings(source), key=lambda f: (f.start, f.end, f.rule, f.message))
     return LintReport(text=source.masked, findings=tuple(findings), language=source.language)
