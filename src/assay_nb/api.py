@@ -468,9 +468,11 @@ def _call(
 
 def _run(call: Call) -> Result:
     session = current_session()
-    return session.portal.call(session.engine.ask, session.address(call))
+    with session.explaining(call):
+        return session.portal.call(session.engine.ask, session.address(call))
 
 
 async def _arun(call: Call) -> Result:
     session = current_session()
-    return await session.portal.wait(session.engine.ask, session.address(call))
+    with session.explaining(call):
+        return await session.portal.wait(session.engine.ask, session.address(call))

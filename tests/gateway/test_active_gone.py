@@ -188,15 +188,6 @@ async def test_standing_without_a_workspace_has_all_the_rest(lost: Member) -> No
     assert set(told["budget"]) == {"granted", "left"}
 
 
-async def test_what_had_been_chosen_reads_the_same_by_its_id(lost: Member) -> None:
-    """A kernel names by id what it has chosen."""
-    gone = "0" * 32
-
-    status, told = await lost.ask("GET", gone)
-
-    assert (status, told["error"]) == (404, workspace_gone().to_dict())
-
-
 @pytest.mark.parametrize("name", ["personal", "its id"])
 async def test_choosing_another_one_ends_it(another: Member, name: str) -> None:
     _, me = await another.stage.ask("GET", "api/v1/me", another.token)

@@ -19,8 +19,8 @@ from tests.gateway.threaded import open_hub
 from tests.kernel.stage import Stage
 from tests.labserver.serving import Answer, Server, serve
 
-GONE = "0" * 32
-"""The id that stands for the workspace that is gone."""
+NOWHERE = "0" * 32
+"""An id that no workspace has."""
 
 PROMPT = "Summarise {{ticket}} briefly."
 
@@ -46,9 +46,6 @@ REQUESTS: dict[str, list[tuple[str, str, Any]]] = {
     "workspaces/keys/one/test": [("POST", "workspaces/{x}/keys/anthropic/test", {})],
 }
 """What is sent to each route."""
-
-EMPTY = {"workspaces/members", "workspaces/calls", "workspaces/keys"}
-"""What the sidebar asks about the workspace that is gone: there is nothing in it."""
 
 _numbers = count(1)
 
@@ -169,23 +166,23 @@ def test_route_answers_as_ever_where_a_workspace_is_named(lab: Lab, route: str) 
         return
     assert {answer.status for answer in answers} <= {200, 201}, answers
     assert all("error" not in dict(answer.events) for answer in answers)
-    assert lab.status()["workspace"]["id"] == (x if route == "workspaces/use" else GONE)
+    there = lab.status()["workspace"]
+    assert (there["id"] if there else None) == (x if route == "workspaces/use" else None)
 
 
 @pytest.mark.parametrize("route", [name for name in REQUESTS if "{x}" in str(REQUESTS[name])])
-def test_route_on_what_is_gone_shows_nothing_and_changes_nothing(lab: Lab, route: str) -> None:
-    answers = [lab.ask(*request, GONE) for request in REQUESTS[route]]
+def test_route_on_an_unknown_workspace_changes_nothing(lab: Lab, route: str) -> None:
+    answers = [lab.ask(*request, NOWHERE) for request in REQUESTS[route]]
 
-    if route in EMPTY:
-        assert [answer.data for answer in answers] == [[]]
-    elif route == "instruments":
-        assert answers[0].events == [("error", workspace_gone().to_dict())]
+    if route == "instruments":
+        ((name, error),) = answers[0].events
+        assert (name, error["code"]) == ("error", "workspace_not_found")
     elif lab.mode == "hub" and route.startswith("workspaces/keys/"):
         assert {answer.code for answer in answers} == {"permission_denied"}
     else:
-        assert [answer.status for answer in answers] == [404] * len(answers)
-        assert all(answer.data["error"] == workspace_gone().to_dict() for answer in answers)
-    assert lab.status()["workspace"]["id"] == GONE
+        assert {answer.status for answer in answers} == {404}
+        assert {answer.code for answer in answers} == {"workspace_not_found"}
+    assert lab.status()["workspace"] is None
 
 
 def test_toolbar_that_names_none_says_what_is_gone(lab: Lab) -> None:
@@ -199,18 +196,10 @@ def test_status_has_all_that_the_sidebar_and_the_status_bar_read(lab: Lab) -> No
     lab.server.ask("POST", "workspaces/personal/use", {})
     usual = lab.status()
 
-    assert lost["workspace"] == {
-        "id": GONE,
-        "name": "chosen workspace is gone",
-        "kind": "team",
-        "role": "",
-        "model": None,
-        "active": False,
-    }
+    assert lost["workspace"] is None
     assert (lost["keys"], lost["model"], lost["mode"]) == ([], None, lab.mode)
     assert [setup["provider"] for setup in lost["setups"]]
     assert set(lost) == set(usual)
-    assert set(lost["workspace"]) == set(usual["workspace"])
     assert usual["workspace"]["name"] == "personal"
     assert usual["workspace"]["active"] is True
 
@@ -219,5 +208,4 @@ def test_list_to_choose_from_has_the_others_and_marks_none(lab: Lab) -> None:
     listed = lab.server.ask("GET", "workspaces").data
 
     assert "personal" in [one["name"] for one in listed]
-    assert GONE not in [one["id"] for one in listed]
     assert not any(one["active"] for one in listed)

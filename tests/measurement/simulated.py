@@ -11,6 +11,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,9 @@ class Session:
 
     def address(self, call: Call) -> Call:
         return call
+
+    def explaining(self, call: Call) -> Any:
+        return nullcontext()
 
     def close(self) -> None:
         self.portal.close()

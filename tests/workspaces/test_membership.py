@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -239,16 +240,13 @@ def test_workspace_that_was_purged_is_gone_until_another_is_chosen(team: Workspa
     assert team.active("mia").name == "personal"
 
 
-def test_gone_workspace_reads_the_same_by_its_id_as_by_default(team: Workspaces):
-    """A kernel names what it has chosen by id, which its person has never seen."""
-    team.use("mia", "research")
-    gone = team.delete("olga", "research")
+def test_gone_workspace_is_asked_for_by_id_as_if_there_were_none(team: Workspaces):
+    gone = team.delete("olga", "research").id.hex()
+    never = "0" * 32
 
-    by_id = _error(lambda: team.get("mia", gone.id.hex()))
-    by_default = _error(lambda: team.active("mia"))
+    told, untold = (_error(lambda one=one: team.get("mia", one)) for one in (gone, never))
 
-    assert by_id.to_dict() == by_default.to_dict()
-    assert "workspace use NAME" in by_id.hint
+    assert told.to_dict() == json.loads(json.dumps(untold.to_dict()).replace(never, gone))
 
 
 def test_whoever_leaves_the_active_workspace_is_back_in_their_own(team: Workspaces):

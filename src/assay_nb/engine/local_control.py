@@ -370,7 +370,7 @@ class LocalControl:
     # --- within
 
     def _workspace(self, name: str | None) -> Workspace:
-        if name:
+        if name and name != self.selected:
             return self._backing.workspaces.get(self._user, name)
         active = self._find_active()
         if active is None:

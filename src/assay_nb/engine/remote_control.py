@@ -28,7 +28,7 @@ from assay_nb.engine.control import (
     about_gone_workspace,
 )
 from assay_nb.engine.link import ACTIVE, Link, part
-from assay_nb.errors import AssayError, PermissionDenied, WorkspaceNotFound
+from assay_nb.errors import AssayError, PermissionDenied, WorkspaceNotFound, workspace_gone
 from assay_nb.messages import ProviderId
 
 F = TypeVar("F", bound=Facts)
@@ -72,7 +72,7 @@ class RemoteControl:
     # --- workspaces and members
 
     async def workspaces(self) -> list[WorkspaceFacts]:
-        listed = await self._link.ask("GET", "api/v1/workspaces")
+        listed = await self._ask("GET", "api/v1/workspaces")
         return [self._read_workspace(one) for one in listed]
 
     async def use_workspace(self, name: str) -> WorkspaceFacts:
@@ -81,7 +81,7 @@ class RemoteControl:
         return replace(facts, active=True)
 
     async def create_workspace(self, name: str) -> WorkspaceFacts:
-        created = await self._link.ask("POST", "api/v1/workspaces", {"name": name})
+        created = await self._ask("POST", "api/v1/workspaces", {"name": name})
         return self._read_workspace(created)
 
     async def show_workspace(self, name: str | None) -> WorkspaceFacts:
@@ -91,10 +91,10 @@ class RemoteControl:
         return await self._change(name, {"name": new_name})
 
     async def delete_workspace(self, name: str) -> None:
-        await self._link.ask("DELETE", self._path(name))
+        await self._ask("DELETE", self._path(name))
 
     async def leave_workspace(self, name: str) -> None:
-        me = await self._link.ask("GET", "api/v1/me")
+        me = await self._ask("GET", "api/v1/me")
         await self.remove_member(name, me["user"])
 
     async def members(self, workspace: str | None) -> list[MemberFacts]:
@@ -102,15 +102,13 @@ class RemoteControl:
 
     async def add_member(self, workspace: str | None, user: str, role: str) -> None:
         body = {"user": user, "role": role}
-        await self._link.ask("POST", self._path(workspace, "members"), body)
+        await self._ask("POST", self._path(workspace, "members"), body)
 
     async def remove_member(self, workspace: str | None, user: str) -> None:
-        await self._link.ask("DELETE", self._path(workspace, f"members/{part(user)}"))
+        await self._ask("DELETE", self._path(workspace, f"members/{part(user)}"))
 
     async def set_role(self, workspace: str | None, user: str, role: str) -> None:
-        await self._link.ask(
-            "PATCH", self._path(workspace, f"members/{part(user)}"), {"role": role}
-        )
+        await self._ask("PATCH", self._path(workspace, f"members/{part(user)}"), {"role": role})
 
     # --- keys
 
@@ -132,13 +130,11 @@ class RemoteControl:
 
     async def test_key(self, workspace: str | None, provider: ProviderId) -> KeyCheck:
         return _read(
-            KeyCheck, await self._link.ask("POST", self._path(workspace, f"keys/{provider}/test"))
+            KeyCheck, await self._ask("POST", self._path(workspace, f"keys/{provider}/test"))
         )
 
     async def remove_key(self, workspace: str | None, provider: ProviderId) -> Removal:
-        return _read(
-            Removal, await self._link.ask("DELETE", self._path(workspace, f"keys/{provider}"))
-        )
+        return _read(Removal, await self._ask("DELETE", self._path(workspace, f"keys/{provider}")))
 
     # --- models, budget, log
 
@@ -154,7 +150,7 @@ class RemoteControl:
         return await self._list(ModelFacts, self._path(workspace or ACTIVE, "models"))
 
     async def budget(self) -> BudgetFacts:
-        me = await self._link.ask("GET", "api/v1/me")
+        me = await self._ask("GET", "api/v1/me")
         return _read(BudgetFacts, me["budget"])
 
     async def calls(self, workspace: str | None, limit: int) -> list[CallFacts]:
@@ -186,7 +182,7 @@ class RemoteControl:
 
         place = f"gateway at {self._link.url}"
         try:
-            me = await self._link.ask("GET", "api/v1/me")
+            me = await self._ask("GET", "api/v1/me")
         except AssayError as error:
             return [
                 Finding(level="problem", subject=place, text=error.message, hint=error.hint or "")
@@ -230,16 +226,22 @@ class RemoteControl:
         named = workspace or self.selected or ACTIVE
         return f"api/v1/workspaces/{part(named)}{'/' if rest else ''}{rest}"
 
+    async def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        try:
+            return await self._link.ask(method, path, body)
+        except WorkspaceNotFound:
+            if self.selected and path.startswith(self._path(self.selected)):
+                raise workspace_gone() from None  # an id says nothing to the person who chose a name
+            raise
+
     async def _get(self, rest: str, workspace: str | None = None) -> Mapping[str, Any]:
-        return await self._link.ask("GET", self._path(workspace, rest))
+        return await self._ask("GET", self._path(workspace, rest))
 
     async def _list(self, kind: Callable[..., F], path: str) -> list[F]:
-        return [_read(kind, one) for one in await self._link.ask("GET", path)]
+        return [_read(kind, one) for one in await self._ask("GET", path)]
 
     async def _change(self, workspace: str | None, changes: Mapping[str, Any]) -> WorkspaceFacts:
-        return self._read_workspace(
-            await self._link.ask("PATCH", self._path(workspace), dict(changes))
-        )
+        return self._read_workspace(await self._ask("PATCH", self._path(workspace), dict(changes)))
 
     def _read_workspace(self, found: Mapping[str, Any]) -> WorkspaceFacts:
         """Return a workspace, marked as active if this kernel works in it, whatever the stored default is."""
@@ -247,7 +249,7 @@ class RemoteControl:
         return facts if self.selected is None else replace(facts, active=facts.id == self.selected)
 
     async def _in_a_browser(self, message: str) -> PermissionDenied:
-        me = await self._link.ask("GET", "api/v1/me")
+        me = await self._ask("GET", "api/v1/me")
         return PermissionDenied(
             message, hint=f"An owner or admin adds it in a browser: {me['page']} on the hub."
         )

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
+from typing import Any, cast
 
 from assay_nb.config import Config, load_config
 from assay_nb.engine.call import Call, Engine
@@ -16,6 +18,7 @@ from assay_nb.engine.control import Control, Mode
 from assay_nb.engine.events import Event
 from assay_nb.engine.once import once
 from assay_nb.engine.portal import Portal, Stream
+from assay_nb.errors import WorkspaceNotFound, workspace_gone
 
 Say = Callable[[str], None]
 
@@ -63,9 +66,25 @@ class Session:
         """Fill in the workspace that this process has selected, where the call names none."""
         return call if call.workspace else replace(call, workspace=self.control.selected)
 
+    @contextmanager
+    def explaining(self, call: Call) -> Generator[None]:
+        """Say in words that the workspace which this process has selected is gone: an id says nothing."""
+        try:
+            yield
+        except WorkspaceNotFound:
+            if call.workspace is None and self.control.selected is not None:
+                raise workspace_gone() from None
+            raise
+
     def stream(self, call: Call) -> Stream[Event]:
         """Run a call and iterate its events from synchronous code."""
-        return self.portal.stream(lambda: self.engine.run(self.address(call)))
+        return self.portal.stream(lambda: self._run(call))
+
+    async def _run(self, call: Call) -> AsyncIterator[Event]:
+        with self.explaining(call):
+            async with aclosing(cast("Any", self.engine.run(self.address(call)))) as events:
+                async for event in events:
+                    yield event
 
     def close(self) -> None:
         """Close connections and stop the background loop. The next call starts both again."""

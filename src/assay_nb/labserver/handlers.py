@@ -6,28 +6,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
-from assay_nb.engine.control import Control, Facts, WorkspaceFacts
+from assay_nb.engine.control import Control, WorkspaceFacts
 from assay_nb.engine.key_page import find_key_page
 from assay_nb.errors import PermissionDenied, WrongUsage
 from assay_nb.labserver.base import Handler, guarded
 from assay_nb.labserver.running import RunHandler
 from assay_nb.labserver.scanning import scan_texts
 from assay_nb.messages import PROVIDERS, ProviderId
-
-_GONE = WorkspaceFacts(
-    id="0" * 32,
-    name="chosen workspace is gone",
-    kind="team",
-    role="",
-    model=None,
-    active=False,
-)
-"""Stands in the front end for an active workspace that is gone. It is empty, no real workspace has its id, and every
-change to it is refused, so that the sidebar and the status bar keep working and let the person choose another one."""
 
 
 class StatusHandler(Handler):
@@ -36,12 +24,10 @@ class StatusHandler(Handler):
     @guarded
     async def get(self) -> None:
         standing = await self.ask(self.control.standing)
-        where = standing.workspace or _GONE
         # On a hub both ask the gateway and wait for it, which the server's own loop must not.
         setups = await asyncio.to_thread(_setups, self.control)
         page = await asyncio.to_thread(find_key_page, self.session.config)
-        about = {"workspace": where.to_dict(), "setups": setups, "key_page": page}
-        self.answer({**standing.to_dict(), **about})
+        self.answer({**standing.to_dict(), "setups": setups, "key_page": page})
 
 
 class WorkspacesHandler(Handler):
@@ -75,32 +61,22 @@ class UseHandler(Handler):
         return used
 
 
-class _ListHandler(Handler):
-    """What there is in a workspace: nothing in one that is gone."""
-
-    async def show(
-        self, find: Callable[..., Awaitable[Sequence[Facts]]], workspace: str, *more: Any
-    ) -> None:
-        facts: Sequence[Facts] = ()
-        if workspace != _GONE.id:
-            facts = await self.ask(find, workspace, *more)
-        self.answer([fact.to_dict() for fact in facts])
-
-
-class MembersHandler(_ListHandler):
+class MembersHandler(Handler):
     """Who is in a workspace."""
 
     @guarded
     async def get(self, workspace: str) -> None:
-        await self.show(self.control.members, workspace)
+        facts = await self.ask(self.control.members, workspace)
+        self.answer([fact.to_dict() for fact in facts])
 
 
-class CallsHandler(_ListHandler):
+class CallsHandler(Handler):
     """The latest calls: who, when, which instrument and model. Never content."""
 
     @guarded
     async def get(self, workspace: str) -> None:
-        await self.show(self.control.calls, workspace, 50)
+        facts = await self.ask(self.control.calls, workspace, 50)
+        self.answer([fact.to_dict() for fact in facts])
 
 
 class ModelHandler(Handler):
@@ -120,12 +96,13 @@ class ModelsHandler(Handler):
         self.answer(self.control.known_models())
 
 
-class KeysHandler(_ListHandler):
+class KeysHandler(Handler):
     """What may be known of the workspace's keys."""
 
     @guarded
     async def get(self, workspace: str) -> None:
-        await self.show(self.control.keys, workspace)
+        facts = await self.ask(self.control.keys, workspace)
+        self.answer([fact.to_dict() for fact in facts])
 
 
 class _SoloHandler(Handler):

@@ -366,8 +366,6 @@ def _pick(mine: tuple[Workspace, ...], name_or_id: str | bytes) -> Workspace:
     for workspace in mine:
         if workspace.name == name or workspace.id == wanted_id:
             return workspace
-    if wanted_id is not None:  # nobody types an id: a kernel or a page had chosen it
-        raise workspace_gone()
     close = difflib.get_close_matches(name, [workspace.name for workspace in mine], n=1)
     listing = "`assay-nb workspace list` shows yours."
     raise WorkspaceNotFound(
