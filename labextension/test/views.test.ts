@@ -1,8 +1,21 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
+import type { Key, Status } from '../src/api/facts';
 import type { Improvement } from '../src/api/results';
+import type { IAssay } from '../src/tokens';
 import { h } from '../src/views/dom';
 import { Review } from '../src/views/improvement';
 import { KeyCard } from '../src/views/keys';
+import { Sidebar } from '../src/views/sidebar';
+import { describe as describeStatus } from '../src/views/standing';
+
+// Lumino's own needs drag events, which jsdom has not.
+jest.mock('@lumino/widgets', () => ({
+  Widget: class {
+    readonly node = document.createElement('div');
+    readonly isVisible = true;
+    readonly addClass = jest.fn();
+  }
+}));
 
 const trans = {
   __: (text: string, ...values: unknown[]) =>
@@ -124,7 +137,7 @@ describe('a key card', () => {
     note: ''
   };
 
-  function card(entry: boolean): { node: HTMLElement; setKey: jest.Mock } {
+  function card(entry: boolean): { made: KeyCard; node: HTMLElement; setKey: jest.Mock } {
     const setKey = jest.fn().mockResolvedValue({ outcome: 'accepted', detail: '' });
     const api = { setKey, testKey: jest.fn(), removeKey: jest.fn() };
     const act = (what: () => Promise<void>): Promise<void> => what();
@@ -138,8 +151,45 @@ describe('a key card', () => {
       changed: () => Promise.resolve(),
       trans
     });
-    return { node: made.node, setKey };
+    return { made, node: made.node, setKey };
   }
+
+  function submit(node: HTMLElement, key: string, address: string): void {
+    const [field, endpoint] = [...node.querySelectorAll('input')];
+    Object.assign(field ?? {}, { value: key });
+    Object.assign(endpoint ?? {}, { value: address });
+    node.querySelector('form')?.dispatchEvent(new Event('submit', { cancelable: true }));
+  }
+
+  const status = (facts: Partial<Key>): Status => {
+    const key = { provider: 'google', state: 'ready', verified: true, last4: '', endpoint: '' };
+    return { keys: [{ ...key, added_by: 'ada', placement: 'bearer', ...facts }] } as Status;
+  };
+
+  test('a server of one’s own is stored without a key', () => {
+    const { node, setKey } = card(true);
+    submit(node, '', ' http://localhost:11434/v1 ');
+    expect(setKey).toHaveBeenCalledWith('w', 'google', '', 'http://localhost:11434/v1');
+    expect(node.textContent).toContain('may need no key');
+  });
+
+  test('nothing in either field is not sent', () => {
+    const { node, setKey } = card(true);
+    submit(node, '', '');
+    expect(setKey).not.toHaveBeenCalled();
+    expect(node.textContent).toContain('There is no key in the field.');
+  });
+
+  test('a server that needs no key is not said to have a tested one', () => {
+    const { made, node } = card(true);
+    made.show(status({ placement: 'none', verified: false }));
+    const said = node.querySelector('.assay-keystate')?.textContent;
+    expect(said).toBe('ready no key needed · added by ada');
+    made.show(status({ last4: 'WXYZ' }));
+    expect(node.querySelector('.assay-keystate')?.textContent).toBe(
+      'ready ends in WXYZ · tested · added by ada'
+    );
+  });
 
   test('the field is empty as soon as the key is on its way', () => {
     const { node, setKey } = card(true);
@@ -159,5 +209,57 @@ describe('a key card', () => {
 
   test('an address that is no https link is shown as text', () => {
     expect(card(true).node.querySelector('a')?.hasAttribute('href')).toBe(false);
+  });
+});
+
+describe('without an active workspace', () => {
+  const status: Status = {
+    mode: 'solo',
+    version: '1',
+    user: 'ada',
+    workspace: null,
+    keys: [],
+    model: null,
+    budget: { granted: 7, left: 7 },
+    setups: [],
+    key_page: null
+  };
+  const facts = [
+    { id: 'a', name: 'research', kind: 'team', role: 'owner', model: null, active: false },
+    { id: 'b', name: 'marketing', kind: 'team', role: 'owner', model: null, active: false }
+  ];
+
+  test('the status bar says so', () => {
+    expect(describeStatus(status, trans)).toBe('no workspace chosen');
+  });
+
+  test('the sidebar says so, asks for nothing of it, and lets one choose', async () => {
+    const useWorkspace = jest.fn().mockResolvedValue(facts[1]);
+    const ofOne = jest.fn();
+    const api = {
+      workspaces: () => Promise.resolve(facts),
+      models: () => Promise.resolve([]),
+      members: ofOne,
+      calls: ofOne,
+      useWorkspace
+    };
+    let redraw: () => void = () => undefined;
+    const changed = {
+      connect: (slot: () => void, self: object) => (redraw = slot.bind(self)),
+      disconnect: () => true
+    };
+    const refresh = jest.fn().mockResolvedValue(undefined);
+    const assay = { api, status, trouble: null, changed, refresh } as unknown as IAssay;
+    const { node } = new Sidebar(assay, trans);
+    redraw();
+    await new Promise(resolve => setTimeout(resolve));
+
+    const select = node.querySelector('select');
+    expect(select?.selectedOptions[0]?.textContent).toBe('no workspace chosen');
+    expect(ofOne).not.toHaveBeenCalled();
+    expect(node.querySelector('.assay-card')).toBeNull();
+    Object.assign(select ?? {}, { value: 'b' });
+    select?.dispatchEvent(new Event('change'));
+    expect(useWorkspace).toHaveBeenCalledWith('b');
   });
 });

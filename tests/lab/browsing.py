@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,9 @@ from tests.labserver.serving import TOKEN, Server
 
 IMAGES = Path(__file__).parents[2] / "docs" / "img"
 Theme = Literal["light", "dark"]
+PYTHON = {"name": "python3", "display_name": "Python 3", "language": "python"}
+SHELL = {"name": "shell", "display_name": "Shell", "language": "bash"}
+"""A kernel that is not Python's; the fixtures have its spec."""
 
 # A kernel reads "idle" before it can be asked anything; these three together do not.
 _KERNEL_IS_READY = """() => {
@@ -36,6 +39,13 @@ _FOCUSED = """() => {
 }"""
 _SAVE = "() => window.jupyterapp.shell.currentWidget.context.save()"
 _THEME = "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
+
+
+def work_in_personal(server: Server) -> None:
+    """Make the personal workspace, whose keys the stage has stored, the active one."""
+    facts = server.ask("GET", "workspaces").data
+    personal = next(fact["id"] for fact in facts if fact["kind"] == "personal")
+    server.ask("POST", f"workspaces/{personal}/use", {})
 
 
 @contextmanager
@@ -94,10 +104,16 @@ class Lab:
     requests: list[str] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
 
-    def open(self, name: str, cells: Sequence[NotebookNode], *, kernel: bool = True) -> None:
+    def open(
+        self,
+        name: str,
+        cells: Sequence[NotebookNode],
+        *,
+        kernel: bool = True,
+        spec: Mapping[str, str] = PYTHON,
+    ) -> None:
         """Write a notebook and open it; with `kernel`, wait until cells can be run."""
-        spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        notebook = new_notebook(cells=list(cells), metadata={"kernelspec": spec})
+        notebook = new_notebook(cells=list(cells), metadata={"kernelspec": dict(spec)})
         nbformat.write(notebook, self.folder / name)
         self.visit(name, kernel=kernel)
 
@@ -140,6 +156,19 @@ class Lab:
         panel = self.page.locator(".assay-sidebar")
         panel.locator(".assay-card").first.wait_for()
         return panel
+
+    def dialog(self) -> Locator:
+        """Return the dialogs that are shown."""
+        return self.page.locator("dialog.jp-Dialog")
+
+    def notice(self) -> Locator:
+        """Return the notices at the corner."""
+        return self.page.locator(".Toastify__toast")
+
+    def write(self, index: int, source: str) -> None:
+        """Put a text into a cell, as somebody who types it."""
+        write = "([i, text]) => window.jupyterapp.shell.currentWidget.content.widgets[i].model.sharedModel.setSource(text)"
+        self.page.evaluate(write, [index, source])
 
     def source(self, index: int) -> str:
         """Return a cell's source."""

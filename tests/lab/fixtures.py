@@ -6,6 +6,7 @@ A test module asks for it with `pytest_plugins = ["tests.lab.fixtures"]`: one se
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.kernel.stage import Stage, open_stage
-from tests.lab.browsing import Browser, Lab, make_page, open_browser
+from tests.lab.browsing import Browser, Lab, make_page, open_browser, work_in_personal
 from tests.labserver.serving import Server, serve
 from tests.tools import require_tool
 
@@ -28,11 +29,20 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = place / "data" / "labextensions"
     data.mkdir(parents=True)
     (data / "assay-nb").symlink_to(EXTENSION)
+    write_shell_kernel(place / "data" / "kernels" / "shell")
     settings = place / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     quiet = json.dumps({"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": False})
     (settings / "notification.jupyterlab-settings").write_text(quiet)
     return place
+
+
+def write_shell_kernel(folder: Path) -> None:
+    """Write the spec of a kernel that is not Python's, as far as anybody can see who asks for its language."""
+    folder.mkdir(parents=True)
+    start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": start, "display_name": "Shell", "language": "bash"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +93,5 @@ def page(browser: Browser) -> Iterator[Page]:
 @pytest.fixture
 def lab(server: Server, page: Page, place: Path, stage: Stage) -> Lab:
     """JupyterLab, with the personal workspace as the active one."""
-    facts = server.ask("GET", "workspaces").data
-    personal = next(fact["id"] for fact in facts if fact["kind"] == "personal")
-    server.ask("POST", f"workspaces/{personal}/use", {})
+    work_in_personal(server)
     return Lab(server, page, place / "notebooks", stage)

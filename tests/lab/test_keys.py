@@ -66,6 +66,6 @@ def test_refused_key_is_told_in_a_sentence_and_not_stored(
 
     save_key(card(sidebar, "openai"), make_key("openai"), lab.stage.fake.endpoint("openai"))
 
-    expect(sidebar.locator("> .assay-news")).to_contain_text("OpenAI")
+    expect(sidebar.locator("> .assay-news")).to_contain_text("does not accept this key")
     expect(card(sidebar, "openai")).to_contain_text("none yet")
     assert "ready" not in str(lab.server.ask("GET", f"workspaces/{new_team}/keys").data)

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import Page, expect
 
 from assay_nb.render.bundle import bundle
 from tests.corpus.hostile import HOST, PAYLOADS
 from tests.kernel.stage import Stage
+from tests.lab import replies
+from tests.lab.browsing import SHELL, work_in_personal
 from tests.lab.results import hostile_critique, hostile_improvement
 from tests.labserver.serving import TOKEN, Server, serve
 
@@ -57,6 +59,25 @@ def test_results_are_drawn_and_inert_in_notebook_7(
     assert [
         url for url in asked if HOST in url or not url.startswith((notebook.url, "data:"))
     ] == []
+
+
+def test_result_of_another_language_is_shown_at_the_side_in_notebook_7(
+    notebook: Server, page: Page, place: Path, stage: Stage
+) -> None:
+    """Where there is room for one document alone."""
+    stage.fake.answer_by(replies.answer)
+    work_in_personal(notebook)
+    written = new_notebook(
+        cells=[new_markdown_cell(replies.PROMPT)], metadata={"kernelspec": SHELL}
+    )
+    nbformat.write(written, place / "seven" / "shell.ipynb")
+    page.goto(f"{notebook.url}notebooks/shell.ipynb?token={TOKEN}")
+
+    page.get_by_role("button", name="Critique").click()
+
+    expect(page.locator(".assay-side")).to_contain_text("exclude each other")
+    expect(page.locator(".assay-side")).to_be_visible()
+    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(1)
 
 
 def test_sidebar_is_there_in_notebook_7(notebook: Server, page: Page, place: Path) -> None:

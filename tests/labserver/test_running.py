@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 
+import pytest
+
 from tests.canaries import find_canary
 from tests.fakes.providers import Answer
 from tests.kernel.replies import PROMPT, chunks, critique
@@ -12,6 +14,12 @@ from tests.kernel.stage import Stage
 from tests.labserver.serving import API, TOKEN, Server
 
 VENDOR = "application/vnd.assay.critique.v1+json"
+
+
+def make_workspace(server: Server) -> str:
+    """Return the id of a new workspace without a key."""
+    known = len(server.ask("GET", "workspaces").data)
+    return server.ask("POST", "workspaces", {"name": f"empty-{known}"}).data["id"]
 
 
 def test_stream_ends_with_the_result(server: Server, stage: Stage) -> None:
@@ -64,6 +72,61 @@ def test_prompt_with_a_key_in_it_is_not_sent(server: Server, stage: Stage, make_
     assert answer.code == "key_pasted"
     assert stage.fake.calls == []
     assert not find_canary(answer.text, key)
+
+
+def test_cells_own_line_says_whose_key_and_which_model(
+    server: Server, stage: Stage, workspace: str
+) -> None:
+    """Where the active workspace would take another provider on another account."""
+    server.ask("POST", f"workspaces/{make_workspace(server)}/use", {})
+    line = f"%%critique -w {workspace} -m openai/gpt-6-luna --effort low\n"
+    stage.fake.answers(*chunks(critique()))
+
+    answer = server.ask("POST", "instruments/critique", {"prompt": PROMPT, "line": line})
+
+    source = answer.events[-2][1]["provenance"]
+    own = next(fact for fact in server.ask("GET", "workspaces").data if fact["id"] == workspace)
+    assert (source["provider"], source["model"]) == ("openai", "gpt-6-luna")
+    assert source["workspace"] == own["name"]
+    assert [call.key for call in stage.fake.calls] == [stage.keys["openai"]]
+    assert 'effort":"low"' in stage.fake.calls[0].text.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        "--fail-under 4.9 -o r",
+        "-o r",
+        "--probe",
+        "--fial-under 4",
+        "--effort utmost",
+        "review",
+        "-h",
+    ],
+)
+def test_line_that_cannot_be_honoured_is_refused_before_anything_is_sent(
+    server: Server, stage: Stage, flags: str
+) -> None:
+    line = f"%%critique {flags}\n"
+
+    answer = server.ask("POST", "instruments/critique", {"prompt": PROMPT, "line": line})
+
+    assert answer.status == 400
+    assert answer.code == "wrong_usage"
+    assert flags.split()[0] in answer.data["error"]["message"]
+    assert stage.fake.calls == []
+
+
+def test_workspace_on_the_line_that_is_unknown_is_refused_before_anything_is_sent(
+    server: Server, stage: Stage
+) -> None:
+    line = "%%critique -w no-such-team\n"
+
+    answer = server.ask("POST", "instruments/critique", {"prompt": PROMPT, "line": line})
+
+    assert answer.events[-1][1]["code"] == "workspace_not_found"
+    assert "no-such-team" in answer.events[-1][1]["message"]
+    assert stage.fake.calls == []
 
 
 def test_call_has_no_address_field(server: Server) -> None:

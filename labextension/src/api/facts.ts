@@ -22,17 +22,20 @@ export interface Key {
   verified: boolean;
   last4: string;
   endpoint: string;
+  /** Where a request carries the key, such as "bearer"; "none" where it needs none. */
+  placement: string;
   added_by: string;
   added_at: string;
 }
 
 export interface KeyCheck {
   provider: Provider;
-  outcome: 'accepted' | 'limited' | 'unchecked';
+  outcome: 'accepted' | 'limited' | 'unchecked' | 'keyless';
   detail: string;
 }
 
 export interface Removal {
+  /** Where the key is revoked; empty where there was none to revoke. */
   revoke_url: string;
 }
 
@@ -58,7 +61,8 @@ export interface Status {
   mode: 'solo' | 'hub';
   version: string;
   user: string;
-  workspace: Workspace;
+  /** The active one; null, or one that is not active, where it is gone and no other was chosen yet. */
+  workspace: Workspace | null;
   keys: Key[];
   model: string | null;
   budget: { granted: number; left: number };

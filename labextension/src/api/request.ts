@@ -1,5 +1,6 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
+import { AssayError } from './errors';
 import type {
   Call,
   Hit,
@@ -14,21 +15,12 @@ import type {
 } from './facts';
 import { readEvents, type ServerEvent } from './events';
 
-/** What went wrong, in a sentence, and what to do next. */
-export class AssayError extends Error {
-  constructor(
-    message: string,
-    readonly hint: string | null,
-    readonly code: string
-  ) {
-    super(message);
-  }
-}
-
 /** One run of an instrument, as it is asked for. */
 export interface Run {
   instrument: string;
   prompt: string;
+  /** The magic's line as it is in the cell, for the server to read; null where there is none. */
+  line: string | null;
 }
 
 /**
@@ -100,7 +92,7 @@ export class Api {
     const response = await this.send(
       'POST',
       `instruments/${run.instrument}`,
-      { prompt: run.prompt },
+      { prompt: run.prompt, line: run.line },
       signal
     );
     if (!response.ok) {

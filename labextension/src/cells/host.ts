@@ -1,6 +1,35 @@
 import type { Cell } from '@jupyterlab/cells';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { replaceSource } from '../text/replace';
 import { findPrompt, isSame } from './prompt';
+
+/** Which cell a result is about, where it is shown outside of the notebook. */
+const origins = new WeakMap<Node, Cell>();
+
+/** Say which cell the results within a node are about. */
+export function setOrigin(node: Node, cell: Cell): void {
+  origins.set(node, cell);
+}
+
+/** Return the cell that the results around a node are about; null where they are within a notebook. */
+export function originOf(node: Node): Cell | null {
+  for (let at: Node | null = node; at; at = at.parentNode) {
+    const cell = origins.get(at);
+    if (cell) {
+      return cell;
+    }
+  }
+  return null;
+}
+
+/** Put a new prompt into the cell that it came from. False, and nothing is changed, where it is gone. */
+export function applyToOrigin(cell: Cell, old: string, text: string): boolean {
+  if (cell.isDisposed || !holds(cell, old)) {
+    return false;
+  }
+  replace(cell, text);
+  return true;
+}
 
 /** Return the cell whose output holds a node; null where it stands elsewhere, such as a preview. */
 export function findCell(
@@ -50,5 +79,6 @@ function holds(cell: Cell, prompt: string): boolean {
 function replace(cell: Cell, text: string): void {
   const source = cell.model.sharedModel.getSource();
   const head = findPrompt(source, cell.model.type)?.head ?? '';
-  cell.model.sharedModel.setSource(head + (source.endsWith('\n') ? text : text.replace(/\n$/, '')));
+  const kept = source.endsWith('\n') ? text : text.replace(/\n$/, '');
+  replaceSource(cell.model.sharedModel, head + kept);
 }

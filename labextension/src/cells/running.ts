@@ -1,58 +1,75 @@
-import type { CodeCell } from '@jupyterlab/cells';
+import type { Cell, CodeCell } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
-import type { IMimeBundle, IOutput } from '@jupyterlab/nbformat';
 import type { JSONObject } from '@lumino/coreutils';
-import { AssayError, type Api } from '../api/request';
+import { AssayError, sentence } from '../api/errors';
 import type { ServerEvent } from '../api/events';
-import { asSent, findPrompt } from './prompt';
+import type { Api } from '../api/request';
+import { runsPython } from './language';
+import { CellOutput, type Bundle, type Output } from './output';
+import { asSent, findPrompt, type Prompt } from './prompt';
 
 export type Instrument = 'critique' | 'improve' | 'rewrite';
-
-/** A run's bundle, as the kernel's magic would have left it. */
-interface Bundle {
-  data: IMimeBundle;
-  metadata: JSONObject;
-}
 
 /** Why a cell cannot be run, in a sentence. */
 export class NoPrompt extends Error {}
 
+/** What a run needs from around it. */
+export interface Surroundings {
+  api: Pick<Api, 'run'>;
+  /** Stops the run. */
+  signal: AbortSignal;
+  /** Told which model is asked, and whose key pays. */
+  asking(model: string, workspace: string): void;
+  /** Return a place for the result outside of the notebook. */
+  beside(panel: NotebookPanel, cell: Cell): Output;
+}
+
 /**
- * Run an instrument on the active cell's prompt and show what comes below it.
+ * Run an instrument on the active cell's prompt and show what comes.
  *
- * A code cell shows the result as its output. For a markdown or raw cell, which has none, a code cell
- * with the magic and the same prompt follows it: run again, it does the same in the kernel.
+ * A code cell shows the result as its output, and its magic's line goes along: the server honours what
+ * is on it, or refuses the run. A markdown or raw cell has no output. In Python a code cell with the
+ * magic and the same prompt follows it, which does the same when it is run again; in any other language
+ * that cell would be code, so the result is shown beside the notebook.
  */
 export async function runOnCell(
   panel: NotebookPanel,
   instrument: Instrument,
-  api: Api,
-  signal: AbortSignal,
-  asking: (text: string) => void
+  around: Surroundings
 ): Promise<void> {
   const cell = panel.content.activeCell;
   const prompt = cell && findPrompt(cell.model.sharedModel.getSource(), cell.model.type);
-  if (!prompt?.text.trim()) {
+  if (!cell || !prompt?.text.trim()) {
     throw new NoPrompt();
   }
-  const target = prompt.magic
-    ? (cell as CodeCell)
-    : insertBelow(panel, `%%${instrument}\n${prompt.text}`);
-  const output = new CellOutput(target);
-  for await (const event of api.run({ instrument, prompt: asSent(prompt.text) }, signal)) {
-    await show(event, output, asking);
+  const output = await outputFor(panel, cell, prompt, instrument, around);
+  const run = { instrument, prompt: asSent(prompt.text), line: prompt.magic && prompt.head };
+  for await (const event of around.api.run(run, around.signal)) {
+    show(event, output, around);
   }
 }
 
-async function show(
-  event: ServerEvent,
-  output: CellOutput,
-  asking: (text: string) => void
-): Promise<void> {
+async function outputFor(
+  panel: NotebookPanel,
+  cell: Cell,
+  prompt: Prompt,
+  instrument: Instrument,
+  around: Surroundings
+): Promise<Output> {
+  if (prompt.magic) {
+    return new CellOutput(cell as CodeCell);
+  }
+  if (await runsPython(panel)) {
+    return new CellOutput(insertBelow(panel, cell, `%%${instrument}\n${prompt.text}`));
+  }
+  return around.beside(panel, cell);
+}
+
+function show(event: ServerEvent, output: Output, around: Surroundings): void {
   switch (event.name) {
     case 'started': {
-      const { provider, model } = event.data as { provider: string; model: string };
-      asking(`${provider}/${model}`);
+      const started = event.data as { provider: string; model: string; workspace: string };
+      around.asking(`${started.provider}/${started.model}`, started.workspace);
       return;
     }
     case 'preview': {
@@ -70,44 +87,16 @@ async function show(
         hint: string | null;
         code: string;
       };
-      output.clear();
-      throw new AssayError(message, hint, code);
+      const error = new AssayError(message, hint, code);
+      output.fail(sentence(error));
+      throw error;
     }
-    default:
-      await Promise.resolve();
   }
 }
 
-function insertBelow(panel: NotebookPanel, source: string): CodeCell {
+function insertBelow(panel: NotebookPanel, cell: Cell, source: string): CodeCell {
   const { content } = panel;
-  const index = content.activeCellIndex + 1;
+  const index = content.widgets.indexOf(cell) + 1;
   content.model?.sharedModel.insertCell(index, { cell_type: 'code', source, metadata: {} });
   return content.widgets[index] as CodeCell;
-}
-
-/** The one output that a run shows, and replaces as more of it comes. */
-class CellOutput {
-  private begun = false;
-
-  constructor(private readonly cell: CodeCell) {}
-
-  show(bundle: Bundle): void {
-    const { outputs } = this.cell.model;
-    const output: IOutput = { output_type: 'display_data', ...bundle };
-    if (!this.begun) {
-      outputs.clear();
-      this.begun = true;
-    }
-    if (outputs.length) {
-      outputs.set(0, output);
-    } else {
-      outputs.add(output);
-    }
-  }
-
-  clear(): void {
-    if (this.begun) {
-      this.cell.model.outputs.clear();
-    }
-  }
 }

@@ -2,6 +2,7 @@ import type { ICellModel, ICodeCellModel } from '@jupyterlab/cells';
 import type { INotebookModel } from '@jupyterlab/notebook';
 import type { Hit } from '../api/facts';
 import { Points } from '../text/points';
+import { replaceSource } from '../text/replace';
 
 /** A text of a notebook that is saved with it, and how to take something out of it. */
 export interface Part {
@@ -14,8 +15,6 @@ export interface Part {
   clear(hits: Hit[]): void;
 }
 
-const LONGEST = 1_000_000;
-
 /** Return all that a notebook's file would hold, but pictures. */
 export function collectTexts(model: INotebookModel | null): Part[] {
   if (!model) {
@@ -27,7 +26,7 @@ export function collectTexts(model: INotebookModel | null): Part[] {
   const metadata = metadataParts(model.metadata, null, 'notebook', key => {
     model.deleteMetadata(key);
   });
-  return [...cells, ...metadata].filter(({ text }) => text && text.length < LONGEST);
+  return [...cells, ...metadata].filter(({ text }) => text);
 }
 
 /** Take what was hit out of the notebook. */
@@ -60,7 +59,10 @@ function partsOf(cell: ICellModel, index: number): Part[] {
     name: `${cell.id} source`,
     text,
     clear: hits => {
-      cell.sharedModel.setSource(withoutHits(text, hits));
+      // What changed while the person was asked is looked at again, and cleared then.
+      if (cell.sharedModel.getSource() === text) {
+        replaceSource(cell.sharedModel, withoutHits(text, hits));
+      }
     }
   };
   const metadata = metadataParts(cell.metadata, index, cell.id, key => {
@@ -75,7 +77,7 @@ function outputParts(cell: ICellModel, index: number): Part[] {
   }
   const { outputs } = cell as ICodeCellModel;
   const text = JSON.stringify(outputs.toJSON(), (key, value: unknown) =>
-    key.startsWith('image/') ? '' : value
+    key.startsWith('image/') && key !== 'image/svg+xml' ? '' : value
   );
   const clear = (): void => {
     outputs.clear();

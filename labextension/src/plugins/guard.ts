@@ -1,16 +1,21 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { Dialog, showDialog } from '@jupyterlab/apputils';
-import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
+import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import { INotebookTracker, type INotebookModel, type NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
-import type { Hit } from '../api/facts';
-import { clearHits, collectTexts, type Part } from '../guard/parts';
+import { sentence } from '../api/errors';
+import { Gate, type Answer, type Find } from '../guard/gate';
+import { collectTexts, type Part } from '../guard/parts';
 import { IAssay } from '../tokens';
 import { h } from '../views/dom';
 import { SETTINGS } from './names';
 
-/** Warns before a notebook is saved with something shaped like a provider key in it. */
+type Context = DocumentRegistry.IContext<INotebookModel>;
+
+/** Warns before a notebook is saved with something shaped like a provider's key in it. */
 export const guard: JupyterFrontEndPlugin<void> = {
   id: 'assay-nb:guard',
   description: 'Warns before a key is saved in a notebook.',
@@ -33,86 +38,81 @@ export const guard: JupyterFrontEndPlugin<void> = {
       loaded.changed.connect(read);
       read();
     });
+    // Views of one notebook share its context, and with it the gate: one save is one question.
+    const gates = new WeakSet<Context>();
+    const watch = ({ context }: NotebookPanel): void => {
+      if (gates.has(context)) {
+        return;
+      }
+      gates.add(context);
+      const gate = new Gate(context, {
+        collect: () => (on ? collectTexts(context.model) : []),
+        scan: texts => assay.api.scan(texts),
+        ask: found => ask(context, found, trans),
+        unchecked: error => {
+          warn(
+            context,
+            trans.__(
+              '%1 was not checked for keys before saving: %2',
+              nameOf(context),
+              sentence(error)
+            )
+          );
+        }
+      });
+      context.disposed.connect(gate.stand());
+    };
+    tracker.forEach(watch);
     tracker.widgetAdded.connect((_, panel) => {
-      new Guard(
-        panel,
-        texts => assay.api.scan(texts),
-        () => on,
-        trans
-      ).stand();
+      watch(panel);
     });
   }
 };
 
-class Guard {
-  private asking = false;
-  private allowed = '';
-
-  constructor(
-    private readonly panel: NotebookPanel,
-    private readonly scan: (texts: string[]) => Promise<Hit[]>,
-    private readonly isOn: () => boolean,
-    private readonly trans: TranslationBundle
-  ) {}
-
-  /** Stand before the document's own `save`, which the menu, the shortcut and autosave all call. */
-  stand(): void {
-    const { context } = this.panel;
-    const save = context.save.bind(context);
-    context.save = async () => {
-      if (!this.asking && (await this.mayPass())) {
-        await save();
-      }
-    };
+async function ask(
+  context: Context,
+  found: readonly Find[],
+  trans: TranslationBundle
+): Promise<Answer> {
+  const clear = Dialog.okButton({ label: trans.__('Clear and save') });
+  const keep = Dialog.warnButton({ label: trans.__('Save as it is') });
+  const { button } = await showDialog({
+    title: trans.__('%1 holds something shaped like a key', nameOf(context)),
+    body: new Places(found, trans),
+    buttons: [Dialog.cancelButton({ label: trans.__('Do not save') }), keep, clear],
+    defaultButton: 2
+  });
+  if (button.label === clear.label) {
+    return 'clear';
   }
-
-  private async mayPass(): Promise<boolean> {
-    const parts = this.isOn() ? collectTexts(this.panel.content.model) : [];
-    let hits: Hit[] = [];
-    try {
-      hits = parts.length ? await this.scan(parts.map(part => part.text)) : [];
-    } catch {
-      // No answer is no reason to lose work.
-    }
-    const stamp = hits.map(hit => `${parts[hit.index]?.name ?? ''}:${hit.label}`).join('\n');
-    if (!hits.length || stamp === this.allowed) {
-      return true;
-    }
-    this.asking = true;
-    try {
-      return await this.ask(parts, hits, stamp);
-    } finally {
-      this.asking = false;
-    }
+  if (button.label === keep.label) {
+    return 'keep';
   }
-
-  private async ask(parts: Part[], hits: Hit[], stamp: string): Promise<boolean> {
-    const { trans } = this;
-    const clear = Dialog.okButton({ label: trans.__('Clear and save') });
-    const anyway = Dialog.warnButton({ label: trans.__('Save as it is') });
-    const { button } = await showDialog({
-      title: trans.__('This notebook holds something shaped like a key'),
-      body: new Warning(parts, hits, trans),
-      buttons: [Dialog.cancelButton({ label: trans.__('Do not save') }), anyway, clear],
-      defaultButton: 2
-    });
-    if (button.label === clear.label) {
-      clearHits(parts, hits);
-      return true;
-    }
-    if (button.label === anyway.label) {
-      this.allowed = stamp;
-      return true;
-    }
-    return false;
-  }
+  warn(context, trans.__('Not saved: %1 holds something shaped like a key.', nameOf(context)));
+  return 'refuse';
 }
 
-class Warning extends Widget {
-  constructor(parts: Part[], hits: Hit[], trans: TranslationBundle) {
+/** The latest notice about each notebook: autosave comes again, and one of them is enough. */
+const notices = new WeakMap<Context, string>();
+
+function warn(context: Context, text: string): void {
+  const before = notices.get(context);
+  if (before) {
+    Notification.dismiss(before);
+  }
+  notices.set(context, Notification.warning(text, { autoClose: 8000 }));
+}
+
+function nameOf({ path }: Context): string {
+  return PathExt.basename(path);
+}
+
+/** The dialog's body: where something was found, and what to do about it. */
+class Places extends Widget {
+  constructor(found: readonly Find[], trans: TranslationBundle) {
     super();
     this.addClass('assay-alert');
-    const places = new Set(hits.map(hit => `${describe(parts[hit.index], trans)}: ${hit.label}`));
+    const places = new Set(found.map(({ part, hit }) => `${describe(part, trans)}: ${hit.label}`));
     this.node.append(
       h('ul', {}, ...[...places].map(place => h('li', {}, place))),
       h(
@@ -126,10 +126,7 @@ class Warning extends Widget {
   }
 }
 
-function describe(part: Part | undefined, trans: TranslationBundle): string {
-  if (!part) {
-    return '';
-  }
+function describe(part: Part, trans: TranslationBundle): string {
   const place = {
     source: trans.__('source'),
     output: trans.__('output'),

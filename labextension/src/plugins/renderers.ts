@@ -7,7 +7,7 @@ import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab
 import type { JSONObject, ReadonlyJSONObject } from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
 import type { Critique, Improvement, LintReport, Rewrite } from '../api/results';
-import { applyToCell, findCell } from '../cells/host';
+import { applyToCell, applyToOrigin, findCell, originOf } from '../cells/host';
 import { viewCritique } from '../views/critique';
 import { h } from '../views/dom';
 import { Review } from '../views/improvement';
@@ -117,9 +117,7 @@ class ResultView extends Widget implements IRenderMime.IRenderer {
   }
 
   private apply(tracker: INotebookTracker, old: string, text: string): void {
-    const place = findCell(tracker, this.node);
-    const applied = place && applyToCell(place.panel.content.widgets, place.index, old, text);
-    if (applied) {
+    if (this.put(tracker, old, text)) {
       Notification.success(this.trans.__('The cell has the new prompt.'), { autoClose: 3000 });
     } else {
       const why = this.trans.__(
@@ -127,6 +125,15 @@ class ResultView extends Widget implements IRenderMime.IRenderer {
       );
       Notification.warning(why, { autoClose: 8000 });
     }
+  }
+
+  private put(tracker: INotebookTracker, old: string, text: string): boolean {
+    const origin = originOf(this.node);
+    if (origin) {
+      return applyToOrigin(origin, old, text);
+    }
+    const place = findCell(tracker, this.node);
+    return place !== null && applyToCell(place.panel.content.widgets, place.index, old, text);
   }
 }
 

@@ -2,9 +2,9 @@ import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
-import type { Status } from '../api/facts';
 import { IAssay } from '../tokens';
 import { fill, h } from '../views/dom';
+import { describe } from '../views/standing';
 import { COMMANDS } from './names';
 
 /** Active workspace, model and key state; a click switches. */
@@ -54,22 +54,4 @@ class StatusItem extends Widget {
     fill(this.button, text);
     this.button.title = trouble ?? this.trans.__('Switch workspace');
   }
-}
-
-/** Return the status in one line. */
-export function describe(status: Status, trans: TranslationBundle): string {
-  const provider = status.model?.split('/')[0];
-  const key = status.keys.find(fact => fact.provider === provider);
-  const demo = status.budget.left
-    ? trans.__('%1 demo calls', status.budget.left)
-    : trans.__('no key');
-  const words = {
-    ready: trans.__('key ready'),
-    unreadable: trans.__('key unreadable'),
-    sealed: trans.__('vault sealed'),
-    missing: demo
-  };
-  return [status.workspace.name, status.model, key ? words[key.state] : demo]
-    .filter(Boolean)
-    .join(' · ');
 }

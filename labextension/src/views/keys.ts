@@ -74,12 +74,22 @@ export class KeyCard {
       fact.state === 'missing'
         ? []
         : [
-            fact.last4 && trans.__('ends in %1', fact.last4),
-            fact.verified ? trans.__('tested') : trans.__('not tested'),
+            ...this.describeValue(fact),
             trans.__('added by %1', fact.added_by),
             fact.endpoint
           ].filter(Boolean);
     return [badge(word, tone), more.length ? ` ${more.join(' · ')}` : ''];
+  }
+
+  private describeValue(fact: Key): string[] {
+    const { trans } = this.options;
+    if (fact.placement === 'none') {
+      return [trans.__('no key needed')];
+    }
+    return [
+      fact.last4 && trans.__('ends in %1', fact.last4),
+      fact.verified ? trans.__('tested') : trans.__('not tested')
+    ];
   }
 
   private guide(): HTMLElement {
@@ -157,6 +167,7 @@ export class KeyCard {
         'details',
         { class: 'assay-details' },
         h('summary', {}, trans.__('Another server')),
+        h('p', { class: 'assay-note' }, trans.__('A server of your own may need no key.')),
         endpoint
       ),
       h(
@@ -172,9 +183,9 @@ export class KeyCard {
     );
     form.addEventListener('submit', event => {
       event.preventDefault();
-      const saving = field.value
-        ? api.setKey(workspace, setup.provider, field.value, endpoint.value.trim() || null)
-        : null;
+      const address = endpoint.value.trim() || null;
+      const saving =
+        field.value || address ? api.setKey(workspace, setup.provider, field.value, address) : null;
       field.value = '';
       form.reset();
       if (saving) {
@@ -196,7 +207,9 @@ export class KeyCard {
     const { api, workspace, setup, trans } = this.options;
     this.run(async () => {
       const { revoke_url } = await api.removeKey(workspace, setup.provider);
-      return trans.__('Removed. Only revoking it at the provider ends it: %1', revoke_url);
+      return revoke_url
+        ? trans.__('Removed. Only revoking it at the provider ends it: %1', revoke_url)
+        : trans.__('Removed.');
     });
   }
 

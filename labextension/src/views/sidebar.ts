@@ -1,10 +1,11 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 import type { Call, Member, Status, Workspace } from '../api/facts';
-import { AssayError } from '../api/request';
+import { sentence } from '../api/errors';
 import type { IAssay } from '../tokens';
 import { button, fill, h, newId } from './dom';
 import { KeyCard } from './keys';
+import { activeOf } from './standing';
 
 /** What stands at the side: workspace and members, keys, model, demo budget, calls. */
 export class Sidebar extends Widget {
@@ -63,11 +64,11 @@ export class Sidebar extends Widget {
       return;
     }
     await this.act(async () => {
-      const id = status.workspace.id;
+      const active = activeOf(status);
       const [workspaces, members, calls, models] = await Promise.all([
         api.workspaces(),
-        api.members(id),
-        api.calls(id),
+        active ? api.members(active.id) : [],
+        active ? api.calls(active.id) : [],
         api.models()
       ]);
       this.fillIn(status, workspaces, members, calls, models);
@@ -82,22 +83,24 @@ export class Sidebar extends Widget {
     models: string[]
   ): void {
     const { trans } = this;
-    if (this.shownFor !== status.workspace.id || this.cards.length === 0) {
+    const active = activeOf(status);
+    if (this.shownFor !== active?.id || this.cards.length === 0) {
       // New cards have empty fields: a key typed for one workspace is not saved in another.
-      this.cards = this.makeCards(status);
-      this.shownFor = status.workspace.id;
+      this.cards = active ? this.makeCards(status, active.id) : [];
+      this.shownFor = active?.id ?? '';
     }
     for (const card of this.cards) {
       card.show(status);
     }
     const restoreFocus = keepFocus(this.body);
+    const cards = this.cards.map(card => card.node);
     fill(
       this.body,
-      this.section(trans.__('Workspace'), ...this.workspace(status, workspaces, members)),
-      this.section(trans.__('Keys'), ...this.hub(status), ...this.cards.map(card => card.node)),
-      this.section(trans.__('Model'), ...this.model(status, models)),
+      this.section(trans.__('Workspace'), ...this.workspace(active, workspaces, members)),
+      active && this.section(trans.__('Keys'), ...this.hub(status, active), ...cards),
+      active && this.section(trans.__('Model'), ...this.model(status, active, models)),
       this.section(trans.__('Demo calls'), this.budget(status)),
-      this.section(trans.__('Calls'), this.calls(calls))
+      active && this.section(trans.__('Calls'), this.calls(calls))
     );
     restoreFocus();
   }
@@ -106,14 +109,23 @@ export class Sidebar extends Widget {
     return h('section', {}, h('h2', {}, title), ...children);
   }
 
-  private workspace(status: Status, workspaces: Workspace[], members: Member[]): HTMLElement[] {
+  private workspace(
+    active: Workspace | null,
+    workspaces: Workspace[],
+    members: Member[]
+  ): HTMLElement[] {
     const { trans } = this;
     const id = newId();
     const options = workspaces.map(fact =>
       h('option', { attributes: { value: fact.id } }, fact.name)
     );
+    if (!active) {
+      const none = h('option', { attributes: { value: '' } }, trans.__('no workspace chosen'));
+      none.disabled = true;
+      options.unshift(none);
+    }
     const select = h('select', { attributes: { id, name: 'workspace' } }, ...options);
-    select.value = status.workspace.id;
+    select.value = active?.id ?? '';
     select.addEventListener('change', () => {
       void this.act(async () => {
         await this.assay.api.useWorkspace(select.value);
@@ -152,7 +164,7 @@ export class Sidebar extends Widget {
     ];
   }
 
-  private makeCards(status: Status): KeyCard[] {
+  private makeCards(status: Status, workspace: string): KeyCard[] {
     const order = ['google', 'anthropic', 'openai'];
     return [...status.setups]
       .sort((a, b) => order.indexOf(a.provider) - order.indexOf(b.provider))
@@ -160,7 +172,7 @@ export class Sidebar extends Widget {
         (setup, index) =>
           new KeyCard({
             setup,
-            workspace: status.workspace.id,
+            workspace,
             fastest: index === 0,
             api: this.assay.api,
             entry: status.mode === 'solo',
@@ -171,8 +183,8 @@ export class Sidebar extends Widget {
       );
   }
 
-  private hub(status: Status): HTMLElement[] {
-    const page = status.mode === 'hub' ? keyPage(status) : null;
+  private hub(status: Status, active: Workspace): HTMLElement[] {
+    const page = status.mode === 'hub' ? keyPage(status, active) : null;
     if (!page) {
       return [];
     }
@@ -193,7 +205,7 @@ export class Sidebar extends Widget {
     ];
   }
 
-  private model(status: Status, models: string[]): HTMLElement[] {
+  private model(status: Status, active: Workspace, models: string[]): HTMLElement[] {
     const { trans } = this;
     const id = newId();
     const known = h(
@@ -214,12 +226,12 @@ export class Sidebar extends Widget {
         placeholder: 'provider/model'
       }
     });
-    input.value = status.workspace.model ?? '';
+    input.value = active.model ?? '';
     const form = h('form', { class: 'assay-line' }, input, submit(trans.__('Set'), 'set-model'));
     form.addEventListener('submit', event => {
       event.preventDefault();
       void this.act(async () => {
-        await this.assay.api.setModel(status.workspace.id, input.value.trim() || null);
+        await this.assay.api.setModel(active.id, input.value.trim() || null);
         await this.assay.refresh();
       });
     });
@@ -298,8 +310,7 @@ export class Sidebar extends Widget {
       fill(this.news);
       await what();
     } catch (error) {
-      const hint = error instanceof AssayError && error.hint ? ` ${error.hint}` : '';
-      fill(this.news, `${error instanceof Error ? error.message : String(error)}${hint}`);
+      fill(this.news, sentence(error));
     }
   }
 }
@@ -309,7 +320,7 @@ export class Sidebar extends Widget {
  *
  * A gateway that does not know the hub's public host names a path on it.
  */
-function keyPage({ key_page: page, workspace }: Status): string | null {
+function keyPage({ key_page: page }: Status, workspace: Workspace): string | null {
   if (!page) {
     return null;
   }

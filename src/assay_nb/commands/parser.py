@@ -39,7 +39,9 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(*args, **{**kwargs, "add_help": False, "allow_abbrev": False})
-        self.color = False  # since Python 3.14 a page has escape codes, which a notebook shows as they are
+        self.color = (
+            False  # since Python 3.14 a page has escape codes, which a notebook shows as they are
+        )
         self.children: dict[str, Parser] = {}
         self.add_argument("-h", "--help", action=_ShowHelp, nargs=0, help="show this page")
 

@@ -24,6 +24,7 @@ from assay_nb.engine.wire import encode_error, encode_event
 from assay_nb.errors import AssayError, KeyPasted, WrongUsage
 from assay_nb.instruments.catalog import INSTRUMENTS
 from assay_nb.labserver.base import Handler, guarded
+from assay_nb.labserver.cell_line import read_cell_line
 from assay_nb.render.bundle import bundle
 from assay_nb.text.redaction import find_keys
 
@@ -68,7 +69,11 @@ class RunHandler(Handler):
     def _call(self, instrument: str) -> Call:
         if instrument not in INSTRUMENTS:
             raise WrongUsage(f"There is no instrument '{instrument}'.")
-        fields = self.read(prompt=str, workspace=str, model=str, options=dict)
+        fields = self.read(prompt=str, line=str, workspace=str, model=str, options=dict)
+        if line := fields.pop("line"):
+            if any(fields[name] is not None for name in ("workspace", "model", "options")):
+                raise WrongUsage("A cell's line says workspace, model and options already.")
+            fields |= read_cell_line(line, instrument)
         call = Call.from_dict(
             {**fields, "instrument": instrument, "options": fields["options"] or {}}
         )

@@ -10,13 +10,13 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from assay_nb.commands.magic_lines import options_of, parser_for, refuse_variable
 from assay_nb.commands.parser import HelpWanted, key_pasted, nearest, refuse_keys
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, Waiting
 from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import AssayError, BelowThreshold, WrongUsage
 from assay_nb.instruments.base import Provenance, Result
-from assay_nb.magics.arguments import options_of, parser_for
 from assay_nb.magics.live import PAUSE, Display, choose_display
 
 
@@ -51,11 +51,7 @@ def run_cell(shell: InteractiveShell, name: str, line: str, cell: str | None) ->
 
 def _prompt(shell: InteractiveShell, name: str, args: Namespace, cell: str | None) -> str:
     if cell is not None:
-        if args.variable:
-            raise WrongUsage(
-                f"%%{name} takes its prompt from the cell, and '{args.variable}' stands on its line.",
-                hint=f"A result goes into a variable with `-o {args.variable}`; `%{name} {args.variable}` reads one.",
-            )
+        refuse_variable(name, args)
         if not cell.strip():
             raise WrongUsage(
                 f"The cell below %%{name} is empty.", hint="The prompt goes on the lines below it."

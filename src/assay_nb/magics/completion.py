@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from IPython.core.completer import CompletionContext
 from IPython.core.interactiveshell import InteractiveShell
 
+from assay_nb.commands.magic_lines import MAGICS, parser_for
 from assay_nb.commands.parser import Parser
 from assay_nb.engine.session import current_session
 from assay_nb.errors import AssayError
-from assay_nb.magics.arguments import MAGICS, parser_for
 from assay_nb.magics.lines import assay_parser
 
 

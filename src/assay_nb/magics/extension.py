@@ -21,7 +21,7 @@ from IPython.core.completer import (
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
-from assay_nb.magics.arguments import MAGICS, parser_for
+from assay_nb.commands.magic_lines import MAGICS, parser_for
 
 _NAMES = (*MAGICS, "assay")
 

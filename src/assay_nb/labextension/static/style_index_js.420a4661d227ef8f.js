@@ -314,6 +314,37 @@
   padding-top: 0.4em;
 }
 
+.assay-alert {
+  max-width: 60ch;
+}
+
+/* A result beside its notebook. */
+
+.assay-side {
+  background: var(--jp-layout-color0);
+  container-type: inline-size;
+  min-width: 260px;
+  overflow: auto;
+  padding: 12px 16px;
+}
+
+@container (max-width: 27em) {
+  .assay-scores {
+    gap: 0.2em 0.7em;
+    grid-template-columns: minmax(0, 1fr) 5em max-content;
+  }
+
+  .assay-row .assay-note {
+    grid-column: 1 / -1;
+    margin-bottom: 0.4em;
+  }
+}
+
+.assay-side:focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: -2px;
+}
+
 /* The sidebar. */
 
 .assay-sidebar {

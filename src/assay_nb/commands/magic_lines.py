@@ -1,14 +1,15 @@
-"""What each magic takes on its line."""
+"""What each magic takes on its line: one grammar for the kernel and for the buttons beside it."""
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError, Namespace
+from argparse import Action, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from functools import cache
 from keyword import iskeyword
 from typing import Any
 
 from assay_nb.commands.parser import Parser
+from assay_nb.errors import WrongUsage
 
 Build = Callable[[Parser], None]
 
@@ -39,10 +40,48 @@ def _new_name(word: str) -> str:
     return word
 
 
+def split_magic(line: str) -> tuple[str, str]:
+    """Split a cell's first line into the magic's name and its arguments, as IPython does."""
+    name, _, arguments = line.strip().removeprefix("%%").partition(" ")
+    return name, arguments
+
+
+def option_names(name: str) -> tuple[str, ...]:
+    """Return the options of a magic that its instrument gets, by the instrument's own names."""
+    return (*_OPTIONS[name], *KNOBS)
+
+
 def options_of(name: str, args: Namespace) -> dict[str, Any]:
     """Return the instrument's options that were set on the line."""
-    given = {option: getattr(args, option, None) for option in (*_OPTIONS[name], *KNOBS)}
+    given = {option: getattr(args, option, None) for option in option_names(name)}
     return {option: value for option, value in given.items() if value is not None}
+
+
+def flags_set(name: str, args: Namespace) -> dict[str, Action]:
+    """Return what a magic's line sets, by the argument's name.
+
+    It is read off the parser's own actions, so a flag that is added later is in here by itself.
+    """
+    parser = parser_for(name)
+    flags = [action for flag in parser.flags() if (action := parser.action_of(flag))]
+    return {
+        action.dest: action
+        for action in (*flags, *parser.positionals())
+        if getattr(args, action.dest, action.default) != action.default
+    }
+
+
+def refuse_variable(name: str, args: Namespace) -> None:
+    """Refuse a word on a cell magic's line that is not a flag: the cell is the prompt.
+
+    Raises:
+        WrongUsage: With the word, and with the two things that it may have been meant for.
+    """
+    if args.variable:
+        raise WrongUsage(
+            f"%%{name} takes its prompt from the cell, and '{args.variable}' stands on its line.",
+            hint=f"A result goes into a variable with `-o {args.variable}`; `%{name} {args.variable}` reads one.",
+        )
 
 
 def _model_options(parser: Parser) -> None:

@@ -1,0 +1,27 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { Status, Workspace } from '../api/facts';
+
+/** Return the active workspace; null where it is gone, whatever stands in its place. */
+export function activeOf({ workspace }: Status): Workspace | null {
+  return workspace?.active ? workspace : null;
+}
+
+/** Return the status in one line. */
+export function describe(status: Status, trans: TranslationBundle): string {
+  const active = activeOf(status);
+  if (!active) {
+    return status.workspace?.name ?? trans.__('no workspace chosen');
+  }
+  const provider = status.model?.split('/')[0];
+  const key = status.keys.find(fact => fact.provider === provider);
+  const demo = status.budget.left
+    ? trans.__('%1 demo calls', status.budget.left)
+    : trans.__('no key');
+  const words = {
+    ready: trans.__('key ready'),
+    unreadable: trans.__('key unreadable'),
+    sealed: trans.__('vault sealed'),
+    missing: demo
+  };
+  return [active.name, status.model, key ? words[key.state] : demo].filter(Boolean).join(' · ');
+}
