@@ -354,7 +354,7 @@ def fresh_files(began: float) -> list[Path]:
             if folder.count("/") > place.count("/") + 2:
                 folders.clear()
             found += [Path(folder, name) for name in names]
-    return [path for path in found if path.is_file() and _changed(path) >= began]
+    return [path for path in found if _changed(path) >= began and path.is_file()]
 
 
 def _changed(path: Path) -> float:
