@@ -67,7 +67,7 @@ class Two:
         self.other.portal.call(control.delete_workspace, name)
 
     def make(self) -> str:
-        """Return the name of a workspace with keys and a second owner."""
+        """Return the name of a workspace with keys and a second owner; the vault has a platform key."""
         name = f"team-{next(_numbers)}"
         control: Any = self.other.control
 
@@ -79,6 +79,7 @@ class Two:
                 await control.set_key(made.id, provider, key, endpoint=there, check=False)
             await control.set_model(made.id, f"anthropic/{MODEL}")
             await control.add_member(made.id, "max", "owner")
+            await control.set_platform_key("anthropic", bytearray(self.practice.key.encode()))
 
         self.other.portal.call(furnish)
         return name
