@@ -164,7 +164,8 @@ def check(name: str, directory: Path, python: str, report: Path) -> bool:
 def describe_skipped(report: Path) -> str:
     """Return how many tests were skipped and for want of what, such as `, 56 skipped: chromium`.
 
-    A test that needs a program says so with its name in quotation marks; any other reason is one word.
+    A test that needs a program says so with its name in quotation marks. Root and the right to mount a
+    file system are what else a machine may not give; what is left stands with its reason in pytest's lines.
     """
     if not report.exists():
         return ""
@@ -172,8 +173,9 @@ def describe_skipped(report: Path) -> str:
     reasons = [one.get("message", "") for one in skipped]
     if not reasons:
         return ""
-    quoted = [re.search(r"program '([\w-]+)'", reason) for reason in reasons]
-    wants = {match.group(1) if match else "other reasons, above" for match in quoted}
+    wanted = re.compile(r"program '([\w-]+)'|(?:takes|only) (root)|(mount)")
+    found = [wanted.search(reason) for reason in reasons]
+    wants = {next(filter(None, match.groups())) if match else "see above" for match in found}
     return f", {len(reasons)} skipped: {', '.join(sorted(wants))}"
 
 

@@ -151,7 +151,7 @@ def test_a_failed_check_fails_the_run(
 def test_the_closing_table_says_what_was_skipped_and_for_want_of_what(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A real run of pytest, with two tests that lack a program and one that lacks something else."""
+    """A real run of pytest: two tests lack a program, one lacks root, and one lacks something else."""
     (tmp_path / "test_it.py").write_text(
         """
 import pytest
@@ -167,6 +167,10 @@ def test_a_browser(number):
 def test_root(): ...
 
 
+@pytest.mark.skipif(True, reason="this system has no fork")
+def test_fork(): ...
+
+
 def test_that_passes(): ...
 """
     )
@@ -180,7 +184,7 @@ def test_that_passes(): ...
         stdout=subprocess.DEVNULL,
     )
 
-    assert run.describe_skipped(report) == ", 3 skipped: no-such-browser, other reasons, above"
+    assert run.describe_skipped(report) == ", 4 skipped: no-such-browser, root, see above"
 
 
 def test_a_check_that_runs_no_tests_has_nothing_to_say_of_skipped_ones(tmp_path: Path) -> None:
