@@ -173,7 +173,7 @@ def describe_skipped(report: Path) -> str:
     reasons = [one.get("message", "") for one in skipped]
     if not reasons:
         return ""
-    wanted = re.compile(r"program '([\w-]+)'|(?:takes|only) (root)|(mount)")
+    wanted = re.compile(r"program '([\w-]+)'|(?:takes|only) (root)|\b(mount)\b")
     found = [wanted.search(reason) for reason in reasons]
     wants = {next(filter(None, match.groups())) if match else "see above" for match in found}
     return f", {len(reasons)} skipped: {', '.join(sorted(wants))}"
