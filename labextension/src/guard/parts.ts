@@ -9,8 +9,6 @@ export interface Part {
   /** The cell's index; null for the notebook's own metadata. */
   cell: number | null;
   place: 'source' | 'output' | 'metadata';
-  /** What stays the same as long as it is the same text of the same cell. */
-  name: string;
   text: string;
   clear(hits: Hit[]): void;
 }
@@ -23,7 +21,7 @@ export function collectTexts(model: INotebookModel | null): Part[] {
   const cells = Array.from({ length: model.cells.length }, (_, index) =>
     partsOf(model.cells.get(index), index)
   ).flat();
-  const metadata = metadataParts(model.metadata, null, 'notebook', key => {
+  const metadata = metadataParts(model.metadata, null, key => {
     model.deleteMetadata(key);
   });
   return [...cells, ...metadata].filter(({ text }) => text);
@@ -56,7 +54,6 @@ function partsOf(cell: ICellModel, index: number): Part[] {
   const source: Part = {
     cell: index,
     place: 'source',
-    name: `${cell.id} source`,
     text,
     clear: hits => {
       // What changed while the person was asked is looked at again, and cleared then.
@@ -65,7 +62,7 @@ function partsOf(cell: ICellModel, index: number): Part[] {
       }
     }
   };
-  const metadata = metadataParts(cell.metadata, index, cell.id, key => {
+  const metadata = metadataParts(cell.metadata, index, key => {
     cell.deleteMetadata(key);
   });
   return [source, ...outputParts(cell, index), ...metadata];
@@ -82,21 +79,17 @@ function outputParts(cell: ICellModel, index: number): Part[] {
   const clear = (): void => {
     outputs.clear();
   };
-  return outputs.length
-    ? [{ cell: index, place: 'output', name: `${cell.id} output`, text, clear }]
-    : [];
+  return outputs.length ? [{ cell: index, place: 'output', text, clear }] : [];
 }
 
 function metadataParts(
   metadata: object,
   cell: number | null,
-  owner: string,
   remove: (key: string) => void
 ): Part[] {
   return Object.entries(metadata).map(([key, value]) => ({
     cell,
     place: 'metadata',
-    name: `${owner} metadata ${key}`,
     text: `${key}: ${JSON.stringify(value)}`,
     clear: () => {
       remove(key);

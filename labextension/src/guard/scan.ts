@@ -1,4 +1,5 @@
 import type { Hit } from '../api/facts';
+import { isLow } from '../text/points';
 
 /** Asks the server where texts hold something shaped like a key. */
 export type Scan = (texts: string[]) => Promise<Hit[]>;
@@ -55,10 +56,6 @@ function countPoints(text: string): number {
     count += isLow(text.charCodeAt(index)) ? 0 : 1;
   }
   return count;
-}
-
-function isLow(unit: number): boolean {
-  return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
 function inRequests(pieces: readonly Piece[]): Piece[][] {

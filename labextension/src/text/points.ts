@@ -23,3 +23,13 @@ export class Points {
     return this.characters.length;
   }
 }
+
+/** Whether a UTF-16 unit is the first of a pair that is one character. */
+export function isHigh(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+/** Whether a UTF-16 unit is the second of such a pair. */
+export function isLow(unit: number): boolean {
+  return unit >= 0xdc00 && unit <= 0xdfff;
+}

@@ -1,3 +1,5 @@
+import { isHigh, isLow } from './points';
+
 /** A text that others may be editing as well, such as a cell's shared source. */
 export interface SharedText {
   getSource(): string;
@@ -22,12 +24,4 @@ export function replaceSource(shared: SharedText, next: string): void {
   if (now !== next) {
     shared.updateSource(start, now.length - same, next.slice(start, next.length - same));
   }
-}
-
-function isHigh(unit: number): boolean {
-  return unit >= 0xd800 && unit <= 0xdbff;
-}
-
-function isLow(unit: number): boolean {
-  return unit >= 0xdc00 && unit <= 0xdfff;
 }
