@@ -6,7 +6,7 @@ import gc
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +29,14 @@ def require_tool(name: str) -> str:
     if os.environ.get("CI"):
         pytest.fail(sentence)
     pytest.skip(sentence)
+
+
+def wait_until(done: Callable[[], bool], seconds: float, explain: Callable[[], str]) -> None:
+    """Wait for a condition; if it does not come in time, fail with the end of an explanation."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, explain()[-4000:]
+        time.sleep(0.05)
 
 
 @contextmanager

@@ -27,7 +27,9 @@ from tests.commands.walking import (
     NOTEBOOK,
     PROMPT,
     carry_out,
+    cells_of,
     leaves,
+    lines_of,
     list_unnamed,
     unnamed,
     write_files,
@@ -266,9 +268,8 @@ def test_every_magic_has_a_cell() -> None:
 @pytest.mark.parametrize("magic", CELLS)
 def test_magic_that_names_a_workspace_runs_in_it(two: Two, shell: Shell, magic: str) -> None:
     x = two.make()
-    named = "" if magic == "lint" else f"-w {x}"
 
-    ran = [shell.run(f"%%{magic} {named} {options}\n{PROMPT}") for options in CELLS[magic]]
+    ran = [shell.run(cell) for cell in cells_of(magic, x)]
 
     assert [one.error for one in ran] == [None] * len(ran)
     calls = two.run("calls", "-w {x}", x).data
@@ -279,10 +280,8 @@ def test_magic_that_names_a_workspace_runs_in_it(two: Two, shell: Shell, magic: 
 @pytest.mark.parametrize("magic", sorted(CELLS.keys() - {"lint"}))
 def test_magic_that_names_none_sends_nothing(two: Two, shell: Shell, magic: str) -> None:
     shell.run(f"prompt = {PROMPT!r}")
-    cells = [f"%%{magic} {options}\n{PROMPT}" for options in CELLS[magic]]
-    lines = [f"%{magic} prompt {options}" for options in CELLS[magic]]
 
-    errors = [shell.run(cell).error for cell in (*cells, *lines)]
+    errors = [shell.run(typed).error for typed in (*cells_of(magic), *lines_of(magic))]
 
     assert all(isinstance(error, AssayError) for error in errors), errors
     assert {str(error) for error in errors} == {str(workspace_gone())}

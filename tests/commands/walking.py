@@ -70,6 +70,18 @@ CELLS: Mapping[str, tuple[str, ...]] = {
 
 PROMPT = "Answer with one of billing, shipping, other.\n<ticket>{{ticket}}</ticket>"
 
+
+def cells_of(magic: str, workspace: str = "") -> list[str]:
+    """Return a magic's cells with the prompt; for a workspace, where the magic takes one."""
+    named = f"-w {workspace}" if workspace and magic != "lint" else ""
+    return [f"%%{magic} {named} {options}\n{PROMPT}" for options in CELLS[magic]]
+
+
+def lines_of(magic: str) -> list[str]:
+    """Return a magic's line forms, for a prompt in the variable `prompt`."""
+    return [f"%{magic} prompt {options}" for options in CELLS[magic]]
+
+
 NOTEBOOK = """\
 ticket, said, other = "a billing matter", "billing", "Say what this is about: {{ticket}}"
 rows = [{"ticket": f"{word} matter {n}", "answer": word} for n in range(10) for word in ("billing", "shipping")]

@@ -22,7 +22,7 @@ from tests.fakes.providers import FakeProviders
 from tests.gateway.browsing import Browser
 from tests.gateway.losing import TEAMS, WAYS, Member
 from tests.gateway.stage import Stage, open_stage
-from tests.gateway.test_matrix import BODIES, FORMS, fill, name_of
+from tests.gateway.test_matrix import BODIES, FORMS, fill, name_of, path_of
 from tests.kernel.replies import PROMPT, critique
 
 pytestmark = pytest.mark.anyio
@@ -96,15 +96,7 @@ async def another(stage: Stage, lost: Member) -> Member:
 
 async def ask(member: Member, route: Route, workspace: str, values: dict[str, str]) -> Any:
     """Send what a route takes, as whoever it is for; return the status and what was answered."""
-    parts = {
-        "workspace": workspace,
-        "user": "max",
-        "provider": "anthropic",
-        "instrument": "critique",
-        "name": "page.css",
-        "id": "0" * 64,
-    }
-    path = route.path.replace("{path:.*}", "v1/messages").format(**parts)
+    path = path_of(route, workspace)
     body, form = (fill(sent.get(name_of(route)), values) for sent in (BODIES, FORMS))
     if route.who in {"page", "session"}:
         headers = await member.stage.sign_in(member.user)

@@ -20,6 +20,8 @@ from tests.commands.walking import (
     NOTEBOOK,
     PROMPT,
     carry_out,
+    cells_of,
+    lines_of,
     list_unnamed,
     write_files,
 )
@@ -236,9 +238,8 @@ def shell(case: Case, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
 @pytest.mark.parametrize("magic", CELLS)
 def test_magic_that_names_a_workspace_runs_in_it(case: Case, shell: Shell, magic: str) -> None:
     x = case.make()
-    named = "" if magic == "lint" else f"-w {x}"
 
-    ran = [shell.run(f"%%{magic} {named} {options}\n{PROMPT}") for options in CELLS[magic]]
+    ran = [shell.run(cell) for cell in cells_of(magic, x)]
 
     assert [one.error for one in ran] == [None] * len(ran)
     assert (case.run("calls", "-w {x}", x).data == []) is (magic == "lint")
@@ -248,10 +249,8 @@ def test_magic_that_names_a_workspace_runs_in_it(case: Case, shell: Shell, magic
 @pytest.mark.parametrize("magic", sorted(CELLS.keys() - {"lint"}))
 def test_magic_that_names_none_sends_nothing(case: Case, shell: Shell, magic: str) -> None:
     shell.run(f"prompt = {PROMPT!r}")
-    cells = [f"%%{magic} {options}\n{PROMPT}" for options in CELLS[magic]]
-    lines = [f"%{magic} prompt {options}" for options in CELLS[magic]]
 
-    errors = [shell.run(cell).error for cell in (*cells, *lines)]
+    errors = [shell.run(typed).error for typed in (*cells_of(magic), *lines_of(magic))]
 
     assert {str(error) for error in errors} == {str(workspace_gone())}
 

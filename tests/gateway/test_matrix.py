@@ -260,15 +260,7 @@ class Cast:
 
     async def come_in(self, route: Route, kind: str) -> int:
         workspace, name, key = await self.make_workspace()
-        parts = {
-            "workspace": workspace,
-            "user": "max",
-            "provider": "anthropic",
-            "instrument": "critique",
-            "name": "page.css",
-            "id": "0" * 64,
-        }
-        path = route.path.replace("{path:.*}", "v1/messages").format(**parts)
+        path = path_of(route, workspace)
         values = {
             "fresh": f"new-{self.made}",
             "name": name,
@@ -291,6 +283,19 @@ class Cast:
 
 def name_of(route: Route) -> str:
     return f"{route.method} {route.path}"
+
+
+def path_of(route: Route, workspace: str) -> str:
+    """Return a route's path, with something that exists, or might, for each of its other parts."""
+    parts = {
+        "workspace": workspace,
+        "user": "max",
+        "provider": "anthropic",
+        "instrument": "critique",
+        "name": "page.css",
+        "id": "0" * 64,
+    }
+    return route.path.replace("{path:.*}", "v1/messages").format(**parts)
 
 
 def fill(body: Any, values: Mapping[str, str]) -> Any:

@@ -18,9 +18,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +31,7 @@ import websocket
 
 from tests.fakes.providers import FakeProviders
 from tests.hub.as_user import UIDS
-from tests.tools import require_tool
+from tests.tools import require_tool, wait_until
 
 GATEWAY_UID = 61_100 + os.getpid() % 800  # nobody else's, also beside another run of the tests
 _NOBODY = 65_534
@@ -439,13 +438,6 @@ def find_proxy() -> Path:
         done = subprocess.run(command, cwd=_CACHE, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     return program
-
-
-def wait_until(done: Callable[[], bool], seconds: float, explain: Callable[[], str]) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, explain()[-4000:]
-        time.sleep(0.1)
 
 
 def _is_open_to_others(path: Path) -> bool:

@@ -31,6 +31,7 @@ from assay_nb.measurement.progress import Progress
 from tests.fakes.providers import Answer, FakeProviders
 from tests.kernel.stage import Stage, open_stage
 from tests.measurement.simulated import Engine, Session
+from tests.tools import wait_until
 
 PROMPT = "Repeat: {{ticket}}"
 
@@ -286,7 +287,11 @@ def test_a_killed_process_loses_no_finished_row_and_none_is_paid_for_twice(
 ) -> None:
     stage.fake.answer_by(lambda call: Answer(chunks=("fine",), delay=0.05))
     process = subprocess.Popen([sys.executable, "-c", _RUN], env={**os.environ})
-    _wait_until(lambda: sum(call.finished.is_set() for call in _posts(stage.fake)) >= 20)
+    wait_until(
+        lambda: sum(call.finished.is_set() for call in _posts(stage.fake)) >= 20,
+        60,
+        lambda: f"{len(_posts(stage.fake))} rows were asked.",
+    )
     process.send_signal(signal.SIGKILL)
     process.wait(10)
     time.sleep(0.2)
@@ -306,10 +311,3 @@ def test_a_killed_process_loses_no_finished_row_and_none_is_paid_for_twice(
 
 def _posts(fake: FakeProviders) -> list[Any]:
     return [call for call in fake.calls if call.method == "POST"]
-
-
-def _wait_until(condition: Any, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)

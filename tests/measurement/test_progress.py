@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from assay_nb.measurement.selfcheck import check_self
 from assay_nb.measurement.suites import Case, Suite, run_suite
 from tests.magics.shells import open_shell
 from tests.measurement.simulated import GAIN, OLD, Engine, Session, is_good, make_rows
+from tests.tools import wait_until
 
 NEW = f"{OLD} {GAIN}"
 PROMPT = "Repeat: {{ticket}}"
@@ -40,12 +40,11 @@ RUNS: dict[str, Run] = {
 }
 
 
-def until(condition: Callable[[], bool]) -> bool:
-    """Wait for a condition, and say whether it came."""
-    end = time.monotonic() + 20
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
+def wait_for_calls(engine: Engine, *, any_left: bool) -> None:
+    """Wait until calls are under way, or until none is."""
+    wait_until(
+        lambda: (engine.now > 0) is any_left, 20, lambda: f"{engine.now} calls are under way."
+    )
 
 
 @pytest.mark.parametrize("run", RUNS.values(), ids=list(RUNS))
@@ -57,15 +56,14 @@ def test_calls_under_way_end_when_the_listener_is_interrupted(
 
     def interrupted(progress: Progress) -> None:
         if progress.done >= 1:
-            assert until(lambda: engine.now > 0), (
-                "calls have to be under way for this to show anything"
-            )
+            wait_for_calls(engine, any_left=True)  # else this would show nothing
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as kept:  # and with it the traceback and all its frames
         run(session, interrupted)
 
-    assert until(lambda: engine.now == 0), kept
+    wait_for_calls(engine, any_left=False)
+    assert kept.traceback
 
 
 def test_calls_under_way_end_when_an_interrupt_lands_in_the_display(
@@ -78,7 +76,7 @@ def test_calls_under_way_end_when_an_interrupt_lands_in_the_display(
 
     def interrupted(self: object, progress: Progress) -> None:
         if progress.done >= 1:
-            assert until(lambda: engine.now > 0)
+            wait_for_calls(engine, any_left=True)
             raise KeyboardInterrupt
 
     for display in (NotebookDisplay, TerminalDisplay):
@@ -89,5 +87,6 @@ def test_calls_under_way_end_when_an_interrupt_lands_in_the_display(
 
         ran = shell.run(f"%%playground --data rows -o table\n{PROMPT}")
 
-        assert until(lambda: engine.now == 0), ran.error
+        wait_for_calls(engine, any_left=False)
+        assert ran.error is not None
         assert 1 <= shell["table"].done <= 3

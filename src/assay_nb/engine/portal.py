@@ -13,7 +13,7 @@ import os
 import queue
 import threading
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -82,6 +82,11 @@ class Portal:
     def stream(self, source: Callable[[], AsyncIterator[T]]) -> Stream[T]:
         """Iterate an async iterator from synchronous code."""
         return Stream(self._start, source)
+
+    def iterate(self, source: Callable[[], AsyncIterator[T]]) -> Generator[T]:
+        """Iterate an async iterator like `stream`, as a generator: closing it ends the reading task."""
+        with self.stream(source) as stream:
+            yield from stream
 
     def close(self) -> None:
         """Stop the loop, if it runs. A later call starts it anew."""

@@ -99,8 +99,7 @@ class Bench:
         A metric may hold a database connection or draw a picture: it runs where it was written. Close
         the generator where the loop over it can fail: the calls go on until then.
         """
-        with self.session.portal.stream(lambda: self.stream(jobs)) as stream:
-            yield from stream
+        return self.session.portal.iterate(lambda: self.stream(jobs))
 
     def close(self) -> None:
         if "cache" in vars(self) and self.cache is not None:

@@ -20,6 +20,7 @@ from assay_nb.evaluation import row_key, split_rows
 from assay_nb.measurement.bench import Bench, Task, make_call, number_repeats
 from assay_nb.measurement.measuring import Measuring, Settings
 from assay_nb.measurement.metrics import Scorer
+from assay_nb.measurement.progress import watch_steps
 from assay_nb.measurement.result import Measurement
 from assay_nb.measurement.rows import Row, check_columns, find_names, read_rows, values_for
 from assay_nb.measurement.target import Target, find_target
@@ -134,8 +135,7 @@ def make_gepa_task(
         best = getattr(found, "best_candidate", found)
         text = best if isinstance(best, str) else best[COMPONENT]
         measuring = Measuring(session, prompt, text, rows, settings)
-        for _ in measuring.steps():
-            pass
+        watch_steps(measuring.steps(), None)
         return measuring.result
 
     return GepaTask(arguments, measure)

@@ -173,8 +173,7 @@ class Judging:
 
     def steps(self) -> Generator[Progress]:
         """Judge from code that is not async, and yield how far it is."""
-        with self._bench.session.portal.stream(self.stream) as stream:
-            yield from stream
+        return self._bench.session.portal.iterate(self.stream)
 
     async def run(self) -> Judgements:
         """Judge to the end, on the background loop."""

@@ -86,8 +86,7 @@ class Playing:
 
     def steps(self) -> Generator[Progress]:
         """Run it from code that is not async, and yield how far it is."""
-        with self._bench.session.portal.stream(self.stream) as stream:
-            yield from stream
+        return self._bench.session.portal.iterate(self.stream)
 
     async def run(self) -> Batch | SideBySide:
         """Run it to its end, on the background loop."""

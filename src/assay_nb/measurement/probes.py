@@ -79,8 +79,7 @@ class Probing:
 
     def steps(self) -> Generator[Progress]:
         """Run the probes from code that is not async, and yield how far it is."""
-        with self._bench.session.portal.stream(self.stream) as stream:
-            yield from stream
+        return self._bench.session.portal.iterate(self.stream)
 
     def result(self) -> Critique:
         """Return the critique, each finding confirmed, refuted or untested."""
