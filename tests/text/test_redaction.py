@@ -12,48 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay_nb.text.redaction import KINDS, find_keys, looks_like_key, redact
+from assay_nb.text.redaction import KINDS, find_keys, redact, secret_in
 from tests.canaries import find_canary, make_canary
+from tests.text.credentials import CONTEXT, SAMPLES
 
 _RANDOM = random.Random(20)
-
-
-def chars(count: int, alphabet: str = string.ascii_letters + string.digits) -> str:
-    return "".join(_RANDOM.choice(alphabet) for _ in range(count - 1)) + "7"
-
-
-# Put together here, so that no file of the project holds what a secret scanner would report.
-SAMPLES = {
-    "anthropic": "sk-" + "ant-api03-" + chars(93) + "AA",
-    "anthropic-admin": "sk-" + "ant-admin01-" + chars(93) + "AA",
-    "anthropic-oauth": "sk-" + "ant-oat01-" + chars(60),
-    "anthropic-other": "sk-" + "ant-" + chars(40),
-    "openai": "sk-" + "proj-" + chars(60),
-    "openai-admin": "sk-" + "admin-" + chars(60),
-    "openrouter": "sk-" + "or-v1-" + chars(64, "0123456789abcdef"),
-    "openai-legacy": "sk-" + chars(20) + "T3Blbk" + "FJ" + chars(20),
-    "google": "AI" + "za" + chars(35),
-    "google-auth": "A" + "Q." + chars(40),
-    "google-oauth": "ya" + "29." + chars(40),
-    "google-client": "GOC" + "SPX-" + chars(28),
-    "aws": "AK" + "IA" + chars(16, "ABCDEFGH234567"),
-    "github": "gh" + "p_" + chars(36),
-    "gitlab": "glp" + "at-" + chars(20),
-    "hugging-face": "h" + "f_" + chars(34),
-    "slack": "xo" + "xb-" + "12345678901-" + chars(24),
-    "stripe": "sk" + "_live_" + chars(24),
-    "groq": "gs" + "k_" + chars(52),
-    "xai": "xa" + "i-" + chars(80),
-    "perplexity": "pp" + "lx-" + chars(48),
-    "pypi": "py" + "pi-AgEI" + chars(60),
-    "npm": "np" + "m_" + chars(36),
-    "private-key": "-----BEGIN RSA PRIVATE"
-    " KEY-----\n" + chars(64) + "\n-----END RSA PRIVATE" + " KEY-----",
-    "web-token": "ey" + "J" + chars(30) + "." + chars(60) + "." + chars(40),
-    "bearer": chars(40),
-    "assigned": chars(32),
-}
-CONTEXT = {"bearer": "Authorization: Bearer {}", "assigned": "DB_PASSWORD = '{}'"}
 
 
 def test_every_kind_has_a_sample() -> None:
@@ -91,7 +54,7 @@ def test_no_form_of_a_providers_key_is_left(provider: str) -> None:
 
 @pytest.mark.parametrize("provider", ["anthropic", "openai", "google"])
 def test_providers_key_names_its_provider(provider: str) -> None:
-    shape = looks_like_key(make_canary(provider))
+    shape = secret_in(make_canary(provider))
 
     assert shape is not None
     assert shape.provider == provider
@@ -133,7 +96,7 @@ def test_shape_does_not_hold_the_key() -> None:
 def test_long_word_that_is_no_key_stays_silent(text: str) -> None:
     assert find_keys(text) == []
     assert redact(text) == text
-    assert looks_like_key(text) is None
+    assert secret_in(text) is None
 
 
 @settings(deadline=None)  # the machine may be busy

@@ -10,7 +10,7 @@ export interface Document {
   saveAs(): Promise<boolean>;
 }
 
-/** Something shaped like a key: where, and a number by which its value is known again. */
+/** Something shaped like a credential: where, and a number by which its value is known again. */
 export interface Find {
   part: Part;
   hit: Hit;
@@ -40,7 +40,7 @@ export class NotSaved extends Error {
   override readonly name = 'ModalCancelError';
 
   constructor() {
-    super('Not saved: the notebook holds something shaped like a key.');
+    super('Not saved: the notebook holds something shaped like a secret.');
   }
 }
 

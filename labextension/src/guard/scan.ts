@@ -1,7 +1,7 @@
 import type { Hit } from '../api/facts';
 import { isLow } from '../text/points';
 
-/** Asks the server where texts hold something shaped like a key. */
+/** Asks the server where texts hold something shaped like a credential. */
 export type Scan = (texts: string[]) => Promise<Hit[]>;
 
 /** Characters in one request. At most six bytes each, so that it stays below the 8 MiB that the server reads. */

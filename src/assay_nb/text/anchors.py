@@ -26,6 +26,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from assay_nb.text.approximate import find_approximate
+from assay_nb.text.english import quote
 from assay_nb.text.normal import Normalised, normalise, splits_character
 from assay_nb.text.segments import Segment
 
@@ -56,6 +57,9 @@ class Anchor:
     prefix: str = ""
     suffix: str = ""
     segment: str | None = None
+
+    def __str__(self) -> str:
+        return quote(self.exact)
 
     def to_dict(self) -> dict[str, Any]:
         return {

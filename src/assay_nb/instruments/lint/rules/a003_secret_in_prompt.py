@@ -6,16 +6,17 @@ from collections.abc import Iterator
 
 from assay_nb.instruments.lint.rule import Hit, Rule
 from assay_nb.instruments.lint.source import Source
+from assay_nb.text.redaction import describe_secret
 
 
 def _check(source: Source) -> Iterator[Hit]:
     for key in source.keys:
-        article = "an" if key.label[0].lower() in "aeiou" else "a"
+        step = f"revoke it {key.issuer}" if key.issuer else "replace it if it is real"
         yield Hit(
             key.start,
             key.end,
-            f"This is shaped like {article} {key.label}, which the provider, the notebook's history "
-            "and every copy of it would hold: take it out and revoke it.",
+            f"This is shaped like {describe_secret(key)}, which the provider, the notebook's history "
+            f"and every copy of it would hold: take it out, and {step}.",
         )
 
 
