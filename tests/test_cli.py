@@ -20,7 +20,7 @@ from assay_nb.engine.session import set_session
 from assay_nb.messages import PROVIDERS
 from tests.canaries import make_canary
 from tests.kernel.stage import Stage, open_stage
-from tests.kernel.steps import unused_port
+from tests.tools import unused_port
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def test_error_is_a_line_and_a_hint_on_standard_error(assay: Assay) -> None:
 
     assert done.out == ""
     assert done.err.splitlines() == [
-        "assay-nb: assay-nb keys: there is no command 'lst'.",
+        "assay-nb keys: there is no command 'lst'.",
         "  Did you mean list?",
     ]
 
@@ -184,6 +184,7 @@ def test_lint_fails_on_errors_and_on_warnings_only_when_strict(
 # --- keys -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_key_from_a_pipe_is_tested_and_stored(assay: Assay, stage: Stage) -> None:
     done = assay(set_key(stage, "anthropic"), stage.keys["anthropic"])
 
@@ -194,6 +195,7 @@ def test_key_from_a_pipe_is_tested_and_stored(assay: Assay, stage: Stage) -> Non
     assert stage.traces_in(done.out + done.err) == {}
 
 
+@pytest.mark.slow
 def test_key_that_echo_pipes_is_stored_without_its_line_end(assay: Assay, stage: Stage) -> None:
     assay(set_key(stage, "openai"), stage.keys["openai"] + "\r\n")
 
@@ -201,6 +203,7 @@ def test_key_that_echo_pipes_is_stored_without_its_line_end(assay: Assay, stage:
     assert {call.key for call in stage.fake.calls} == {stage.keys["openai"]}
 
 
+@pytest.mark.slow
 def test_first_key_says_where_the_master_key_goes_before_it_is_made(
     assay: Assay, stage: Stage
 ) -> None:
@@ -230,6 +233,7 @@ def test_key_that_may_not_list_models_is_stored_untested(assay: Assay, stage: St
     assert (fact["state"], fact["verified"]) == ("ready", False)
 
 
+@pytest.mark.slow
 def test_key_is_not_stored_when_its_provider_cannot_be_reached(assay: Assay) -> None:
     line = f"keys set openai --endpoint http://127.0.0.1:{unused_port()}/v1"
 
@@ -250,6 +254,7 @@ def test_unverified_key_is_stored_without_asking_anybody(assay: Assay, stage: St
     assert states(assay)["openai"] == "ready"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piped", [b"two words", b"a\nb", b"\x00" * 40, b"\xff" * 40])
 def test_what_is_no_key_is_not_stored(piped: bytes, assay: Assay, stage: Stage) -> None:
     done = assay(set_key(stage, "anthropic"), piped)
@@ -365,6 +370,7 @@ def test_variable_with_nothing_in_it_is_not_taken_for_no_key(
     assert states(assay) == NONE_STORED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -418,6 +424,7 @@ class Terminal:
         before = self.child.before
         self.child.sendline(typed)
         self.child.expect(self.end)
+        self.child.wait()  # `close` would send it a signal after a tenth of a second
         self.child.close()
         return before + self.child.before
 
@@ -425,6 +432,7 @@ class Terminal:
 ENTER = "key (hidden; Enter alone if the server needs none): "
 
 
+@pytest.mark.slow
 def test_enter_at_the_prompt_stores_a_server_without_a_key(assay: Assay, stage: Stage) -> None:
     stage.fake.keys = None
     terminal = Terminal(set_key(stage, "openai"))
@@ -440,6 +448,7 @@ def test_enter_at_the_prompt_stores_a_server_without_a_key(assay: Assay, stage: 
     assert states(assay)["openai"] == "ready"
 
 
+@pytest.mark.slow
 def test_short_key_that_is_typed_is_stored(assay: Assay, stage: Stage) -> None:
     stage.fake.keys = {"ollama"}
     terminal = Terminal(set_key(stage, "openai"))
@@ -451,6 +460,7 @@ def test_short_key_that_is_typed_is_stored(assay: Assay, stage: Stage) -> None:
     assert [call.key for call in stage.fake.calls] == ["ollama"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoint", ["", " --endpoint https://API.openai.com/v1"])
 def test_enter_at_the_prompt_for_a_providers_own_endpoint_stores_nothing(
     endpoint: str, assay: Assay
@@ -465,11 +475,13 @@ def test_enter_at_the_prompt_for_a_providers_own_endpoint_stores_nothing(
     assert states(assay) == NONE_STORED
 
 
+@pytest.mark.slow
 def test_no_key_at_a_terminal_asks_for_nothing(assay: Assay, stage: Stage) -> None:
     stage.fake.keys = None
     terminal = Terminal(set_key(stage, "openai", "--no-key"))
 
     terminal.child.expect(terminal.end)
+    terminal.child.wait()
     terminal.child.close()
 
     assert "hidden" not in terminal.child.before
@@ -540,6 +552,229 @@ def test_nothing_is_deleted_where_nobody_can_be_asked(assay: Assay) -> None:
     assert "research" in {fact["name"] for fact in assay("workspace list --json").data}
 
 
+@pytest.mark.parametrize(
+    ("line", "begins"),
+    [
+        ("nonsense", "assay-nb: there is no command 'nonsense'."),
+        ("keys list --jsn", "assay-nb keys list has no option --jsn."),
+        ("workspace create", "assay-nb workspace create: the following arguments are required"),
+        ("workspace use nowhere", "assay-nb: You are in no workspace 'nowhere'."),
+    ],
+)
+def test_mistake_begins_with_the_command_once(line: str, begins: str, assay: Assay) -> None:
+    first = assay(line).err.splitlines()[0]
+
+    assert first.startswith(begins)
+    assert first.count("assay-nb") == 1
+
+
+def test_key_that_replaces_another_says_so(assay: Assay, stage: Stage) -> None:
+    line = set_key(stage, "openai", "--unverified")
+
+    first, second = assay(line, stage.keys["openai"]), assay(line, stage.keys["openai"])
+    as_json = assay(f"{line} --json", stage.keys["openai"])
+
+    assert "replaces" not in first.out
+    assert "It replaces the key that was stored." in " ".join(second.out.replace("┃", "").split())
+    assert (second.status, second.err) == (0, "")
+    assert as_json.data["replaced"] is True
+
+
+def test_models_of_a_key_are_counted_in_words(assay: Assay, stage: Stage) -> None:
+    two = assay(set_key(stage, "openai"), stage.keys["openai"]).out
+
+    assert "The provider accepts it, and lists 2 models for it." in " ".join(two.split())
+
+
+@pytest.mark.parametrize(("typed", "left"), [("y", []), ("n", ["research"]), ("", ["research"])])
+def test_question_is_asked_beside_the_output(
+    typed: str, left: list[str], assay: Assay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assay("workspace create research")
+    monkeypatch.setattr("assay_nb.cli.TerminalDesk.answers", True)
+
+    done = assay("workspace delete research", f"{typed}\n")
+
+    assert done.err.startswith("Delete workspace 'research' and its keys? [y/N] ")
+    assert "[y/N]" not in done.out
+    names = [fact["name"] for fact in assay("workspace list --json").data]
+    assert names == ["personal", *left]
+
+
+# --- where there is nobody, and nowhere to write ----------------------------------------------------
+
+WRITING = (
+    "", "-h", "--version", "status", "status --json", "keys", "keys -h", "models", "models --json", "calls",
+    "calls --json", "doctor", "budget", "workspace list", "workspace create research",
+    pytest.param("try", marks=pytest.mark.slow),
+)  # fmt: skip
+"""Lines that write to standard output, in each way that there is."""
+
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+
+
+@needs_full
+@pytest.mark.parametrize("line", WRITING)
+def test_full_disk_is_one_line_and_status_1(
+    line: str, assay: Assay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - it is a device
+        monkeypatch.setattr(sys, "stdout", full)
+        done = assay(line)
+
+    said = "Standard output cannot be written: No space left on device."
+    assert done.status == 1
+    (line_said,) = done.err.splitlines()
+    if "--json" in line:
+        assert json.loads(line_said)["error"]["message"] == said
+    else:
+        assert line_said == f"assay-nb: {said}"
+
+
+@pytest.mark.parametrize("line", WRITING)
+def test_reader_that_is_gone_ends_every_command_quietly(
+    line: str, assay: Assay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        monkeypatch.setattr(sys, "stdout", gone)
+        done = assay(line)
+
+    assert (done.status, done.err) == (141, "")
+
+
+@needs_full
+def test_full_disk_under_standard_error_hides_no_status(
+    assay: Assay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - it is a device
+        monkeypatch.setattr(sys, "stderr", full)
+        assert assay("nonsense").status == 2
+        assert assay("status").status == 0
+
+
+@pytest.mark.parametrize("line", ["status", "keys list --json", "workspace list", "models"])
+def test_closed_standard_input_and_error_are_no_trouble(
+    line: str, assay: Assay, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assay("status")
+    monkeypatch.setattr(sys, "stdin", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    capsys.readouterr()
+
+    status = main(line.split())
+
+    assert status == 0
+    assert capsys.readouterr().out
+
+
+def test_what_standard_error_would_get_does_not_go_to_standard_output(
+    assay: Assay, monkeypatch: pytest.MonkeyPatch, stage: Stage
+) -> None:
+    """The first key says where its master key goes, on standard error, which is closed here."""
+    with_it = assay("status --json").err
+    monkeypatch.setattr(sys, "stderr", None)
+
+    done = assay(set_key(stage, "openai", "--unverified --json"), stage.keys["openai"])
+
+    assert with_it == ""
+    assert done.data["outcome"] == "unchecked"
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "said"),
+    [
+        ("keys set openai --unverified", 2, "not a key, so nothing was stored"),
+        ("workspace delete research", 2, "--yes"),
+        ("master purge", 2, "--yes"),
+        ("lint -", 2, "Standard input is closed"),
+    ],
+)
+def test_question_without_standard_input_is_wrong_usage(
+    line: str,
+    status: int,
+    said: str,
+    assay: Assay,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assay("workspace create research")
+    monkeypatch.setattr(sys, "stdin", None)
+    capsys.readouterr()
+
+    assert main(line.split()) == status
+    assert said in capsys.readouterr().err
+
+
+def test_closed_standard_output_is_said(
+    assay: Assay, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assay("status")
+    monkeypatch.setattr(sys, "stdout", None)
+
+    assert main(["status"]) == 1
+    assert "Standard output cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "8", "20", "1000"])
+@pytest.mark.parametrize("line", ["status", "doctor", "models", "calls", "keys list", "lint -"])
+def test_any_width_shows_something(
+    columns: str, line: str, assay: Assay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("TERM", "dumb")
+
+    done = assay(line, "Use {{name}} and {name}.")
+
+    assert done.err == ""
+    assert done.out.strip()
+    assert "\x1b" not in done.out
+
+
+# --- JupyterLab -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
+    """The programs that a command starts; none of them really runs."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr("assay_nb.cli.subprocess.run", run)
+    return commands
+
+
+def test_lab_as_root_listens_on_this_machine_alone(
+    assay: Assay, started: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+
+    done = assay("try --lab")
+
+    (command,) = started
+    assert done.status == 0
+    assert command[1:5] == ["-m", "jupyterlab", "--allow-root", "--ServerApp.ip=127.0.0.1"]
+    assert "token" not in " ".join(command)
+
+
+def test_lab_as_anybody_else_is_told_nothing_of_root(
+    assay: Assay, started: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+
+    done = assay("try --lab")
+
+    (command,) = started
+    assert command[1:-1] == ["-m", "jupyterlab"]
+    assert f"The notebook is {command[-1]}." in done.out
+    assert Path(command[-1]).is_file()
+
+
 # --- the process ------------------------------------------------------------------------------------
 
 
@@ -553,6 +788,7 @@ def _empty_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSAY_HOME", str(home / "vault"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_empty_home")
 def test_terminal_that_knows_no_check_mark_gets_the_text_all_the_same() -> None:
     done = process("doctor", env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
@@ -561,6 +797,7 @@ def test_terminal_that_knows_no_check_mark_gets_the_text_all_the_same() -> None:
     assert b"what is protected" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_empty_home")
 @pytest.mark.parametrize("words", [["models", "--json"], ["budget"]])
 def test_reader_that_goes_away_is_no_trouble(words: list[str]) -> None:
@@ -571,9 +808,10 @@ def test_reader_that_goes_away_is_no_trouble(words: list[str]) -> None:
         command = [sys.executable, "-m", "assay_nb.cli", *words]
         done = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, timeout=60, check=False)
 
-    assert done.stderr == b""
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_empty_home")
 def test_development_mode_has_nothing_to_warn_of() -> None:
     done = process("status", env={**os.environ, "PYTHONDEVMODE": "1"})
@@ -593,6 +831,7 @@ def test_help_loads_no_sdk_and_no_database() -> None:
     assert heavy.isdisjoint(eval(done.stderr))
 
 
+@pytest.mark.slow
 def test_control_c_ends_a_command_at_once_and_quietly(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

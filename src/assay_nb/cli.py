@@ -1,6 +1,6 @@
 """`assay-nb` in a terminal.
 
-Exit status: 0 done, 1 failed, 2 wrong usage.
+Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped, 141 when the reader of a pipe has gone.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import redirect_stdout, suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from assay_nb.commands import tree
 from assay_nb.commands.asking import ask_hidden, ask_yes, rewrite_line
 from assay_nb.commands.outcome import Desk, Outcome
-from assay_nb.commands.parser import HelpWanted
+from assay_nb.commands.output import ReaderGone, write_err, write_out
+from assay_nb.commands.parser import HelpWanted, Parser
 from assay_nb.commands.registry import Adder, add_json
 from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import AssayError, WrongUsage
@@ -37,28 +39,45 @@ _DESCRIPTION = "Prompts, keys and workspaces of assay_nb. Alone, it shows where 
 class TerminalDesk:
     """The person at the terminal, or the pipe in their place."""
 
+    _watched = False
+
     @property
     def answers(self) -> bool:
-        return sys.stdin.isatty()
+        return _stdin() is not None and sys.stdin.isatty()
 
     def read_key(self, prompt: str) -> bytearray:
-        if not self.answers:
-            return bytearray(sys.stdin.buffer.read(_KEY_LIMIT))
-        return ask_hidden(prompt)
+        if self.answers:
+            return ask_hidden(prompt)
+        stdin = _stdin()
+        return bytearray(stdin.buffer.read(_KEY_LIMIT) if stdin else b"")
 
     def confirm(self, question: str) -> bool:
-        return self.answers and ask_yes(question)
+        if not self.answers or sys.stderr is None:
+            return False
+        with redirect_stdout(sys.stderr):  # standard output is the command's, and may be a file
+            return ask_yes(question)
 
     def say(self, line: str) -> None:
         if self.answers:
-            print(line, file=sys.stderr)
+            write_err(line)
 
     def watch(self, progress: Progress) -> None:
-        rewrite_line(sys.stderr, progress.line)
+        self._watched = True
+        self._rewrite(progress.line)
 
     def clear(self) -> None:
         """Take the line away that says how far the command is."""
-        rewrite_line(sys.stderr, "")
+        if self._watched:
+            self._rewrite("")
+
+    def _rewrite(self, line: str) -> None:
+        with suppress(OSError, AttributeError):  # closed, or gone: nobody watches
+            rewrite_line(sys.stderr, line)
+
+
+def _stdin() -> TextIO | None:
+    """Return standard input; None where it was closed (`<&-`)."""
+    return sys.stdin
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,21 +86,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     as_json = "--json" in words
     _allow_poor_terminals()
     try:
-        outcome = _run(words)
-    except HelpWanted as page:
-        print(page.message, end="")
-        return 0
+        return _carry_out(words, as_json)
+    except ReaderGone as gone:
+        return gone.exit_status
     except AssayError as error:
         _complain(error, as_json)
         return error.exit_status
     except KeyboardInterrupt:
-        print("assay-nb: stopped.", file=sys.stderr)
+        write_err("assay-nb: stopped.")
         return 130
-    _print(
-        json.dumps(outcome.data, indent=2, ensure_ascii=False)
-        if as_json
-        else plain(outcome.document)
-    )
+
+
+def _carry_out(words: list[str], as_json: bool) -> int:
+    try:
+        outcome = _run(words)
+    except HelpWanted as page:
+        write_out(page.message, end="")
+        return page.exit_status
+    if as_json:
+        write_out(json.dumps(outcome.data, indent=2, ensure_ascii=False))
+    elif outcome.document.blocks:
+        write_out(plain(outcome.document))
     return outcome.exit_status
 
 
@@ -92,20 +117,8 @@ def _allow_poor_terminals() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _print(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # The reader has seen enough, as `head` does. Python would complain when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _run(words: list[str]) -> Outcome:
-    parser, add = tree.build_parser("assay-nb", _DESCRIPTION)
-    parser.add_argument("--version", action="store_true", help="print the version")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    _add_own(add)
-    args = parser.parse_words(words)
+    args = _parser().parse_words(words)
     if args.version:
         return _version()
     session, desk = current_session(), TerminalDesk()
@@ -114,6 +127,14 @@ def _run(words: list[str]) -> Outcome:
     finally:
         desk.clear()
         session.close()
+
+
+def _parser() -> Parser:
+    parser, add = tree.build_parser("assay-nb", _DESCRIPTION)
+    parser.add_argument("--version", action="store_true", help="print the version")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    _add_own(add)
+    return parser
 
 
 def _add_own(add: Adder) -> None:
@@ -126,6 +147,12 @@ def _add_own(add: Adder) -> None:
     )
     lint.add_argument("-m", "--model", metavar="PROVIDER/MODEL", help="the model it is meant for")
     lint.add_argument("--strict", action="store_true", help="warnings fail too")
+    lint.add_argument(
+        "--format",
+        choices=("card", "lines"),
+        default="card",
+        help="lines: FILE:LINE:COLUMN: RULE LEVEL: MESSAGE, one a finding, as editors and CI read it",
+    )
     trying = add(
         "try", "see it work: no key, no network, a practice provider in place of a model", _try
     )
@@ -137,11 +164,12 @@ def _add_own(add: Adder) -> None:
 
 def _complain(error: AssayError, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"error": error.to_dict()}, ensure_ascii=False), file=sys.stderr)
+        write_err(json.dumps({"error": error.to_dict()}, ensure_ascii=False))
         return
-    print(f"assay-nb: {error.message}", file=sys.stderr)
+    named = error.message.startswith("assay-nb")  # what a parser says begins with the command
+    write_err(error.message if named else f"assay-nb: {error.message}")
     if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)
+        write_err(f"  {error.hint}")
 
 
 def _version() -> Outcome:
@@ -153,29 +181,40 @@ def _version() -> Outcome:
 
 def _lint(session: Session, args: Namespace, desk: Desk) -> Outcome:
     from assay_nb.api import lint
-    from assay_nb.render.document import Block, Document, Heading
+    from assay_nb.commands.linting import Linted, show_linted
 
-    blocks: list[Block] = []
-    data: list[dict[str, object]] = []
-    failed = False
-    for name in args.files:
-        report = lint(_read_prompt(name), model=args.model)
-        levels = {finding.level for finding in report.findings}
-        failed |= "error" in levels or (args.strict and "warning" in levels)
-        blocks += [Heading(name, 2), *report.to_document().blocks]
-        data.append({"file": name, **report.to_dict()})
-    return Outcome(Document(blocks), data, exit_status=int(failed))
+    def check(name: str) -> Linted:
+        try:
+            return Linted(name, lint(_read_prompt(name), model=args.model))
+        except WrongUsage as error:
+            if len(args.files) == 1:
+                raise
+            return Linted(name, error)
+
+    linted = [check(name) for name in args.files]
+    as_lines = args.format == "lines"
+    if as_lines and not args.json:
+        write_out("".join(f"{line}\n" for one in linted for line in one.lines()), end="")
+    return show_linted(linted, strict=args.strict, cards=not as_lines)
 
 
 def _read_prompt(name: str) -> str:
     try:
-        return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        text = _read_input() if name == "-" else Path(name).read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise WrongUsage(
             f"{name} is not UTF-8 text.", hint="A prompt file holds one prompt, as text."
         ) from None
     except OSError as exc:
         raise WrongUsage(f"{name} cannot be read: {exc.strerror}.") from exc
+    return text.removeprefix("\ufeff")  # some editors begin a file with it; it is not of the prompt
+
+
+def _read_input() -> str:
+    stdin = _stdin()
+    if stdin is None:
+        raise WrongUsage("Standard input is closed, so there is no prompt to read from it.")
+    return stdin.read()
 
 
 def _try(session: Session, args: Namespace, desk: Desk) -> Outcome:
@@ -184,8 +223,8 @@ def _try(session: Session, args: Namespace, desk: Desk) -> Outcome:
 
     if args.lab:
         return _open_lab()
-    for document in run_tour(session):
-        print(plain(document), flush=True)
+    for document in run_tour():
+        write_out(plain(document))
     return Outcome(Document(), {})
 
 
@@ -204,9 +243,21 @@ def _open_lab() -> Outcome:
     folder = Path(tempfile.mkdtemp(prefix="assay-nb-"))
     notebook = folder / "01_quickstart.ipynb"
     notebook.write_bytes(_shipped(notebook.name))
-    command = [sys.executable, "-m", "jupyterlab", str(notebook)]
+    write_out(f"The notebook is {notebook}. Copy it from there if you want to keep it.")
+    command = [sys.executable, "-m", "jupyterlab", *_lab_options(), str(notebook)]
     status = subprocess.run(command, check=False).returncode  # noqa: S603 - our own interpreter and notebook
     return Outcome(Document(), {}, exit_status=status)
+
+
+def _lab_options() -> list[str]:
+    """Return what JupyterLab needs to run as root, which is who one is in most containers.
+
+    Jupyter refuses that unless told, since whoever reaches such a server is root. So it is told to listen on
+    this machine alone, whatever its configuration says; its token is asked for as ever.
+    """
+    if getattr(os, "geteuid", lambda: 1)() != 0:
+        return []
+    return ["--allow-root", "--ServerApp.ip=127.0.0.1"]
 
 
 def _shipped(name: str) -> bytes:

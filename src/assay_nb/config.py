@@ -100,6 +100,11 @@ def hub_token() -> str | None:
     return _get("JUPYTERHUB_API_TOKEN")
 
 
+def is_smart_terminal() -> bool:
+    """Say whether the terminal, if there is one, knows sequences that move the cursor and erase."""
+    return _get("TERM") not in ("dumb", "unknown")
+
+
 def set_variables(values: Mapping[str, str]) -> None:
     """Set environment variables of this process, for other software in it to read."""
     os.environ.update(values)

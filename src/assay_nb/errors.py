@@ -2,7 +2,7 @@
 
     AssayError
     ├── WrongUsage                what was typed cannot be carried out (exit status 2)
-    │   └── KeyPasted             a cell or a command line holds something shaped like a key
+    │   └── KeyPasted             a cell or a command line holds something shaped like a key or a password
     ├── WorkspaceNotFound
     ├── PermissionDenied          the role does not allow it
     ├── ProviderKeyMissing        the workspace has no key for this provider
@@ -33,6 +33,8 @@ from typing import Any, ClassVar
 class AssayError(Exception):
     """What happened, in one sentence, and what to do next.
 
+    `partial` is the result of a run of many calls as far as it came, where the error ended one.
+
     In a notebook it prints as one line without a traceback, and the cell still fails: IPython asks an
     exception for `_render_traceback_` before it draws its own, and nbclient, papermill and nbconvert
     see an ordinary error output.
@@ -45,6 +47,7 @@ class AssayError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.partial: Any = None
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}" if self.hint else self.message
@@ -65,7 +68,7 @@ class WrongUsage(AssayError):
 
 
 class KeyPasted(WrongUsage):
-    """A cell, a line or an argument holds something shaped like a provider key."""
+    """A cell, a line, an argument or a row holds something shaped like a key, a token or a password."""
 
     code = "key_pasted"
 
@@ -206,9 +209,20 @@ class ProviderUnavailable(ProviderError):
 
 
 class BadReply(ProviderError):
-    """The model answered, and the answer is refused, cut short, or not what was asked for."""
+    """The model answered, and the answer is refused, cut short, or not what was asked for.
+
+    Attributes:
+        stop: Why the reply ended, where that is what is wrong with it: one of `messages.StopReason`.
+    """
 
     code = "bad_reply"
+
+    def __init__(self, message: str, *, stop: str | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.stop = stop
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "stop": self.stop}
 
 
 def workspace_gone() -> WorkspaceNotFound:
@@ -232,8 +246,10 @@ def error_from_dict(fields: dict[str, Any]) -> AssayError:
     kind = _BY_CODE.get(str(fields.get("code")), AssayError)
     message, hint = str(fields.get("message") or "The call failed."), fields.get("hint")
     if issubclass(kind, ProviderError):
+        facts = {"stop": fields.get("stop")} if issubclass(kind, BadReply) else {}
         return kind(
             message,
+            **facts,
             hint=hint,
             provider=fields.get("provider"),
             status=fields.get("status"),

@@ -14,12 +14,13 @@ ProviderId = Literal["anthropic", "openai", "google"]
 PROVIDERS: tuple[ProviderId, ...] = ("anthropic", "openai", "google")
 
 Role = Literal["user", "assistant"]
-StopReason = Literal["end", "length", "refusal", "filtered", "incomplete", "stopped"]
+StopReason = Literal["end", "length", "refusal", "filtered", "incomplete", "empty", "stopped"]
 """Why a reply ended.
 
 `end` is the only complete one. `length`: the token limit. `refusal`: the model declined. `filtered`: the
 provider's filter. `incomplete`: the stream ended without a terminal marker, which every SDK reports as
-success. `stopped`: the person interrupted.
+success, or with a word that is not known to mean a whole reply. `empty`: it ended well, and holds no text.
+`stopped`: the person interrupted.
 """
 
 
@@ -88,6 +89,8 @@ class Reply:
     usage: Usage = Usage()
     model: str | None = None
     request_id: str | None = None
+    thought: bool = False
+    """Whether the model thought first: an empty reply then used its tokens up on thoughts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +115,13 @@ class Stopped:
         reason: Why, in the vocabulary above.
         model: The model that the provider says answered, which may be more exact than the one asked.
         request_id: The provider's id of the request.
+        thought: Whether thoughts came, whose text is never shown.
     """
 
     reason: StopReason
     model: str | None = None
     request_id: str | None = None
+    thought: bool = False
 
 
 ProviderEvent: TypeAlias = TextDelta | UsageReport | Stopped

@@ -37,7 +37,7 @@ from tests.commands.walking import (
 from tests.fakes.practice import Practice
 from tests.magics.shells import Shell, open_shell
 
-REFUSED = {"env": WrongUsage}
+REFUSED = {"env": WrongUsage, "member add": WrongUsage}
 """What one's own vault has not, whatever is active."""
 
 NEEDS_NONE = {"models"}
@@ -132,6 +132,7 @@ def test_every_command_of_a_notebook_has_a_line() -> None:
     assert {name for name, _ in leaves(assay_parser())} == set(LINES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", LINES)
 def test_command_that_names_a_workspace_is_carried_out(two: Two, command: str) -> None:
     x = two.make()
@@ -307,6 +308,7 @@ def test_notebook_gets_out_by_the_hint(two: Two, shell: Shell) -> None:
 # --- the terminal, which follows what is stored ------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_terminal_gets_out_by_the_hint(
     two: Two, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: Path
 ) -> None:

@@ -9,7 +9,7 @@ import warnings
 
 import pytest
 
-from assay_nb.commands.asking import ask_hidden, ask_yes
+from assay_nb.commands.asking import NotAsked, ask_hidden, ask_yes, rewrite_line
 from assay_nb.errors import WrongUsage
 
 
@@ -46,7 +46,7 @@ def test_nothing_is_asked_where_it_would_be_seen(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(getpass, "getpass", shown)
 
-    with pytest.raises(WrongUsage, match="would be seen"):
+    with pytest.raises(NotAsked, match="was not requested"):
         ask_hidden("Key: ")
 
 
@@ -58,3 +58,32 @@ def test_only_a_yes_is_a_yes(typed: str, meant: bool, monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
 
     assert ask_yes("Delete it?") is meant
+
+
+class Terminal(io.StringIO):
+    """A terminal to write to."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_line_that_is_rewritten_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("assay_nb.commands.asking.find_width", lambda: 20)
+    out = Terminal()
+
+    rewrite_line(out, "rows: 3 of 9 and a good deal more")
+
+    assert out.getvalue() == "\r\x1b[Krows: 3 of 9 and a "
+
+
+def test_dumb_terminal_gets_no_line_that_it_cannot_take_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    out = Terminal()
+
+    rewrite_line(out, "rows: 3 of 9")
+    rewrite_line(out, "")
+
+    assert out.getvalue() == ""

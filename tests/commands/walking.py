@@ -151,3 +151,8 @@ def write_files(folder: Path) -> dict[str, str]:
     for name, data in files.items():
         (folder / f"{name}.json").write_text(json.dumps(data))
     return {name: str(folder / f"{name}.json") for name in files}
+
+
+def plain_words(outcome: Outcome) -> str:
+    """Return what an outcome shows, as words on one line: where lines break is the drawing's affair."""
+    return " ".join(str(outcome).replace("┃", "").split())

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from assay_nb.config import Config
 from assay_nb.engine.control import Finding
 from assay_nb.engine.reach import find_obstacle
+from assay_nb.engine.session import Session
+from assay_nb.vault.keystores import os_keyring
 from tests.fakes.providers import FakeProviders
 from tests.fakes.providers_tls import Authority
 from tests.kernel.stage import Stage, open_stage
-from tests.kernel.steps import run_command, unused_port
+from tests.kernel.steps import run_command
+from tests.tools import unused_port
 
 
 @pytest.fixture
@@ -89,7 +94,6 @@ def test_endpoint_that_somebody_edited_is_not_contacted(stage: Stage) -> None:
 
 
 def test_way_through_a_proxy_is_looked_at_as_far_as_the_proxy(stage: Stage) -> None:
-    from assay_nb.config import Config
     from assay_nb.messages import Destination
     from assay_nb.providers.transport import Egress
 
@@ -137,6 +141,84 @@ def test_database_that_others_can_read_is_a_problem(stage: Stage) -> None:
     session.close()
 
     assert any("chmod" in finding.hint for finding in found)
+
+
+def test_one_trouble_with_the_home_is_told_once(stage: Stage) -> None:
+    stage.home.chmod(0o755)
+    session = stage.session()
+
+    found = [f for f in session.portal.call(session.control.doctor) if f.level == "problem"]
+    session.close()
+
+    (problem,) = found
+    assert problem.subject == "database"
+    assert "mode 0755" in problem.text
+    assert problem.hint == f"Close it first: `chmod 700 {stage.home}`."
+
+
+# --- why the master key is in a file
+
+
+def reason(stage: Stage) -> str:
+    (found,) = examine(stage, "master key")
+    return found.text
+
+
+def test_key_file_without_a_session_bus_says_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(os_keyring, "_find_backend", lambda: None)
+
+    assert "No OS keyring can be used here: there is no D-Bus session" in reason(stage)
+
+
+def test_key_file_without_a_keyring_daemon_says_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere")
+    monkeypatch.setattr(os_keyring, "_find_backend", lambda: None)
+
+    assert "no Secret Service, such as GNOME Keyring or KWallet, runs" in reason(stage)
+
+
+def test_key_file_without_the_package_says_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(os_keyring, "find_spec", lambda name: None)
+    monkeypatch.setattr(os_keyring, "_find_backend", lambda: None)
+
+    assert "the package `secretstorage` is not installed" in reason(stage)
+
+
+def test_key_file_beside_a_refused_keyring_says_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+
+    assert "PYTHON_KEYRING_BACKEND is set, so the OS keyring is not used." in reason(stage)
+
+
+def test_key_file_that_is_there_goes_before_a_keyring(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os_keyring, "_find_backend", object)
+
+    assert "One can be used now, but a key file that is there goes first." in reason(stage)
+
+
+def test_key_file_that_was_chosen_is_named_with_its_setting(home: Path) -> None:
+    config = Config(home=home / "vault", master_key_file=home / "my.key")
+    session = Session(config, say=lambda _: None)
+
+    found = [f for f in session.portal.call(session.control.doctor) if f.subject == "master key"]
+    session.close()
+
+    assert [f.text.partition(" A copy")[0] for f in found] == [
+        f"Its place is the key file {home / 'my.key'}. It was chosen with ASSAY_MASTER_KEY_FILE."
+    ]
 
 
 def test_key_in_the_environment_is_pointed_out_without_being_read(

@@ -29,7 +29,7 @@ from tests.canaries import make_canary
 from tests.fakes.providers import Call as Arrived
 from tests.fakes.providers import only
 from tests.kernel.stage import Stage, open_stage
-from tests.kernel.steps import unused_port
+from tests.tools import unused_port
 
 CREDENTIALS = {
     "authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-goog-api-key",
@@ -112,6 +112,7 @@ def header(provider: ProviderId, key: str) -> dict[str, str]:
 # --- what a request carries
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("key", KEYS)
 def test_request_carries_exactly_the_key_that_was_entered(
@@ -223,6 +224,7 @@ def test_platform_key_is_always_a_providers_own(key: str, session: Session) -> N
     assert session.portal.call(session.control.budget).granted == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_row_that_calls_a_provider_without_a_key_calls_nobody(
     provider: ProviderId, session: Session, blocked_calls: list[str]
@@ -316,6 +318,7 @@ def test_server_that_begins_to_ask_for_a_key_is_named_with_the_command(
     assert f"`assay-nb keys set openai --endpoint {endpoint}`" in (caught.value.hint or "")
 
 
+@pytest.mark.slow
 def test_server_that_is_not_there_is_not_stored_without_a_key(session: Session) -> None:
     with pytest.raises(ProviderUnavailable) as caught:
         save(session, "openai", "", f"http://127.0.0.1:{unused_port()}/v1", check=True)

@@ -93,28 +93,32 @@ def test_silent_source_is_ended_as_well(portal: Portal) -> None:
 
 
 def test_waiting_from_another_loop_does_not_block_it(portal: Portal) -> None:
+    enough = threading.Event()
+
     async def answer() -> int:
-        await asyncio.sleep(0.05)
-        return 42
+        return 42 if await asyncio.to_thread(enough.wait, 30) else 0
 
     async def main() -> tuple[int, int]:
         ticks = 0
         task = asyncio.create_task(portal.wait(answer))
         while not task.done():
             ticks += 1
+            if ticks == 3:
+                enough.set()
             await asyncio.sleep(0.005)
         return task.result(), ticks
 
     result, ticks = asyncio.run(main())
 
     assert result == 42
-    assert ticks > 2
+    assert ticks >= 3
 
 
 def test_cancelling_the_waiter_cancels_the_work(portal: Portal) -> None:
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     async def work() -> None:
+        begun.set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -122,14 +126,14 @@ def test_cancelling_the_waiter_cancels_the_work(portal: Portal) -> None:
 
     async def main() -> None:
         task = asyncio.create_task(portal.wait(work))
-        await asyncio.sleep(0.05)
+        assert await asyncio.to_thread(begun.wait, 30)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     asyncio.run(main())
 
-    assert ended.wait(2)
+    assert ended.wait(30)
 
 
 def test_closed_portal_starts_again_when_it_is_needed(portal: Portal) -> None:

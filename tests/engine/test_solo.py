@@ -7,15 +7,16 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assay_nb.engine.call import Call
+from assay_nb.engine.events import NextRound
 from assay_nb.engine.session import Session
-from assay_nb.errors import ProviderKeyMissing, StoreUnavailable
+from assay_nb.errors import ProviderAuthError, ProviderKeyMissing, StoreUnavailable
 from assay_nb.measurement.playing import prepare
 from assay_nb.messages import PROVIDERS, ProviderId
 from assay_nb.providers.catalog import DEFAULT_MODEL
@@ -149,6 +150,7 @@ def test_a_session_that_was_closed_notices_what_changed_meanwhile(
 # --- noting
 
 
+@pytest.mark.slow
 def test_calls_that_end_while_another_runs_are_in_the_log_within_seconds(stage: Stage) -> None:
     stage.fake.answer_by(
         lambda call: Answer(chunks=("x",), delay=60 if "Number 0" in call.text else 0)
@@ -248,3 +250,51 @@ def test_asking_that_is_cancelled_closes_the_connection_and_is_noted(
     assert stage.fake.calls[0].closed.wait(5)
     with closing(sqlite3.connect(stage.home / "vault.sqlite")) as other:
         assert other.execute("SELECT status FROM calls").fetchall() == [("stopped",)]
+
+
+# --- what the log knows of a call that did not come to its end
+
+
+def log_of(session: Session) -> tuple[str, int | None, int | None]:
+    (call,) = session.portal.call(session.control.calls, None, 5)
+    return call.status, call.input_tokens, call.output_tokens
+
+
+async def stop_in_second_round(session: Session) -> None:
+    """Stop a critique whose first reply did not fit its form, when it has asked again."""
+    call = Call(instrument="critique", prompt="Be brief.", model=MODEL)
+    async with aclosing(session.engine.run(call)) as events:  # type: ignore[type-var]
+        async for event in events:
+            if isinstance(event, NextRound):
+                return
+
+
+def test_a_call_that_was_stopped_has_no_known_use(stage: Stage, session: Session) -> None:
+    """What the first request used is not what the call used: the second one was under way."""
+    stage.fake.queue(Answer(chunks=("no JSON",)), Answer(chunks=("x",), fault="stall_headers"))
+
+    session.portal.call(stop_in_second_round, session)
+
+    assert log_of(session) == ("stopped", None, None)
+
+
+def test_a_request_that_was_refused_adds_nothing_to_what_is_known(
+    stage: Stage, session: Session
+) -> None:
+    stage.fake.queue(Answer(chunks=("no JSON",)), Answer(status=401))
+
+    with pytest.raises(ProviderAuthError):
+        session.portal.call(
+            session.engine.ask, Call(instrument="critique", prompt="Be brief.", model=MODEL)
+        )
+
+    assert log_of(session) == ("provider_auth", 12, 5)
+
+
+def test_a_call_that_ended_has_its_use(stage: Stage, session: Session) -> None:
+    ask(session)
+
+    status, read, written = log_of(session)
+    assert status == "ok"
+    assert read
+    assert written

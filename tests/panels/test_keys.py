@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 import pytest
 
+from assay_nb.commands.keys import setup_lines
 from assay_nb.config import Config
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
@@ -35,6 +36,7 @@ def saved_state() -> str:
     return json.dumps(widgets.Widget.get_manager_state(drop_defaults=False), default=str)
 
 
+@pytest.mark.slow
 def test_typed_key_is_in_no_widget_state(session: Session, canary: dict[str, str]) -> None:
     card = KeyCard(session, "anthropic")
     assert card.widget
@@ -78,6 +80,17 @@ def test_fastest_start_stands_first(session: Session) -> None:
     assert [card.provider for card in KeysPanel(session).cards] == list(ORDER)
 
 
+def test_fastest_start_is_said_once(session: Session) -> None:
+    cards = KeysPanel(session).cards
+    static = KeysPanel(session)._repr_mimebundle_()["text/plain"]
+
+    said = [card._costs() for card in cards] + setup_lines(session.control.setup("google"))
+
+    assert " ".join(said).count("fastest start") == 1
+    assert "fastest start" in said[0]
+    assert " ".join(static.split()).count("fastest start") == 1
+
+
 def test_save_without_a_key_says_what_is_missing(session: Session) -> None:
     card = KeyCard(session, "google")
     assert card.widget
@@ -89,6 +102,7 @@ def test_save_without_a_key_says_what_is_missing(session: Session) -> None:
         card.save()
 
 
+@pytest.mark.slow
 def test_refused_key_is_told_in_the_card(
     session: Session, canary: dict[str, str], blocked_calls: list[str]
 ) -> None:

@@ -20,7 +20,22 @@ def test_made_workspace_becomes_the_active_one(session: Session) -> None:
     panel.act(panel.create)
 
     assert session.portal.call(session.control.show_workspace, None).name == "research"
-    assert "research (owner)" in dict(panel.picker.options)
+    assert list(dict(panel.picker.options)) == ["personal", "research"]
+
+
+def test_own_vault_promises_no_team(session: Session) -> None:
+    """Nobody else can reach a vault of one's own, whatever its workspaces are called within."""
+    session.portal.call(session.control.create_workspace, "my research")
+    session.portal.call(session.control.use_workspace, "my research")
+    panel = WorkspacePanel(session)
+    assert panel.widget
+
+    said = panel.members.value + panel.name.placeholder
+
+    assert "my research" in panel.members.value
+    assert "is yours alone." in panel.members.value
+    assert panel.name.placeholder == "name of a new workspace"
+    assert "team" not in said
 
 
 def test_picking_switches_where_calls_go(session: Session) -> None:
@@ -100,7 +115,7 @@ def test_panel_opens_where_the_chosen_workspace_is_gone(settings: SettingsPanel)
 
     assert workspace.picker.value is None
     assert workspace_gone().message in workspace.members.value
-    assert [name for name, _ in workspace.picker.options] == ["personal (owner)"]
+    assert [name for name, _ in workspace.picker.options] == ["personal"]
     assert all("No workspace is chosen" in card.facts.value for card in keys.cards)
     assert model.field.value == ""
     assert "No workspace is chosen" in model.facts.value

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import shlex
 from argparse import Namespace
 from typing import cast
 
 from assay_nb import config
+from assay_nb.commands.asking import NotAsked
 from assay_nb.commands.outcome import Desk, Outcome
 from assay_nb.commands.parser import Parser
-from assay_nb.commands.registry import Adder, add_json, add_workspace
+from assay_nb.commands.registry import Adder, add_json, add_workspace, program
 from assay_nb.engine.control import KeyCheck, KeyFacts, Removal, Setup
 from assay_nb.engine.endpoints import is_own_server, would_lose_key
+from assay_nb.engine.key_page import find_key_page
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import PROVIDERS, ProviderId
-from assay_nb.render.document import Badge, Callout, Code, Document, Inline, Table, Tone
+from assay_nb.render.document import (
+    Badge,
+    Block,
+    Callout,
+    Code,
+    Document,
+    Inline,
+    Paragraph,
+    Table,
+    Tone,
+)
+from assay_nb.text.english import count
 
 _STATES: dict[str, tuple[str, Tone]] = {
     "ready": ("ready", "good"),
@@ -57,7 +71,10 @@ def add_platform_key(add: Adder) -> None:
 def list_keys(session: Session, args: Namespace, desk: Desk) -> Outcome:
     """Show every provider, with the state of its key from a real decrypt check."""
     facts = session.portal.call(session.control.keys, args.workspace)
-    return Outcome(Document([keys_table(facts)]), [fact.to_dict() for fact in facts])
+    blocks: list[Block] = [keys_table(facts)]
+    if session.mode == "hub":
+        blocks.append(Paragraph(how_to_add(session, args, "")))
+    return Outcome(Document(blocks), [fact.to_dict() for fact in facts])
 
 
 def set_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
@@ -66,10 +83,14 @@ def set_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
     setup = session.control.setup(provider)
     own = is_own_server(provider, args.endpoint)
     _check_flags(args, setup, own)
-    key = bytearray() if args.no_key else _take_key(args, desk, setup, own)
+    held = _holds_key(session, args, provider)
+    key = bytearray() if args.no_key else _take_key(args, desk, setup, own=own, held=held)
     keyless = own and _is_blank(key)
-    if keyless and not (args.no_key or desk.answers):
-        _check_nothing_lost(session, args, setup)
+    if held and keyless and not (args.no_key or desk.answers):
+        raise WrongUsage(
+            f"Standard input was empty, so the stored {setup.name} key was kept.",
+            hint="If the server needs no key, say so with `--no-key`.",
+        )
 
     async def save() -> KeyCheck:
         return await session.control.set_key(
@@ -80,12 +101,13 @@ def set_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
         check = session.portal.call(save)
     finally:
         key[:] = bytes(len(key))
-    lines: list[Inline] = [f"The {setup.name} key is stored. ", _said(check)]
+    old = " It replaces the key that was stored." if held else ""
+    lines: list[Inline] = [f"The {setup.name} key is stored. {say_check(check)}{old}"]
     if keyless:
         lines = [
             "No key is stored: requests to ",
             Code(args.endpoint),
-            f" carry none. {_said(check)}",
+            f" carry none. {say_check(check)}{old}",
         ]
     blocks = [Callout(tone_of(check), lines)]
     if args.from_env:
@@ -95,7 +117,7 @@ def set_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
                 "info", ["The variable is still set in your shell: ", Code(unset), " forgets it."]
             )
         )
-    return Outcome(Document(blocks), check.to_dict())
+    return Outcome(Document(blocks), {**check.to_dict(), "replaced": held})
 
 
 def test_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
@@ -104,7 +126,7 @@ def test_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
         session.control.test_key, args.workspace, cast("ProviderId", args.provider)
     )
     done = 0 if check.outcome != "unchecked" else 1
-    callout = Callout(tone_of(check), [_said(check)])
+    callout = Callout(tone_of(check), [say_check(check)])
     return Outcome(Document([callout]), check.to_dict(), exit_status=done)
 
 
@@ -123,7 +145,8 @@ def remove_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
 def set_platform_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
     """Store the operator's key for demo calls."""
     provider = cast("ProviderId", args.provider)
-    key = desk.read_key(f"Platform key for {provider}: ")
+    pipe = f'printf %s "$KEY" | assay-nb platform-key set {provider}'
+    key = _ask_key(desk, f"Platform key for {provider}: ", f"In a terminal: `{pipe}`.")
     try:
         session.portal.call(session.control.set_platform_key, provider, key)
     finally:
@@ -158,6 +181,15 @@ def keys_table(facts: list[KeyFacts]) -> Table:
             ]
         )
     return Table(["provider", "key", "ends in", "tested", "added by", "added", "endpoint"], rows)
+
+
+def how_to_add(session: Session, args: Namespace, workspace: str) -> list[Inline]:
+    """Return how a key gets into a workspace: by a command, or on a hub on the gateway's page."""
+    if session.mode == "hub":
+        page = find_key_page(session.config) or ""
+        return ["An owner or admin adds keys on the key page: ", Code(page)]
+    command = f"{program(args)} keys set PROVIDER -w {shlex.quote(workspace)}"
+    return ["Add one: ", Code(command), "."]
 
 
 def tested_word(fact: KeyFacts) -> str:
@@ -236,7 +268,7 @@ def _check_flags(args: Namespace, setup: Setup, own: bool) -> None:
         )
 
 
-def _take_key(args: Namespace, desk: Desk, setup: Setup, own: bool) -> bytearray:
+def _take_key(args: Namespace, desk: Desk, setup: Setup, *, own: bool, held: bool) -> bytearray:
     if args.from_env:
         value = config.take_variable(args.from_env)
         if value is None or not value.strip():
@@ -247,27 +279,44 @@ def _take_key(args: Namespace, desk: Desk, setup: Setup, own: bool) -> bytearray
         return bytearray(value)
     for line in setup_lines(setup, args.endpoint if own else None):
         desk.say(line)
+    if held:
+        desk.say("A key is stored already: the one that you enter replaces it.")
     how = "hidden; Enter alone if the server needs none" if own else "hidden"
-    return desk.read_key(f"{setup.name} key ({how}): ")
+    command = " ".join(["assay-nb keys set", setup.provider, *_where(args)])
+    elsewhere = f"Use `{command}` in a terminal, or add --from-env NAME."
+    return _ask_key(desk, f"{setup.name} key ({how}): ", elsewhere)
+
+
+def _ask_key(desk: Desk, prompt: str, elsewhere: str) -> bytearray:
+    """Return a key from the desk; where nobody can be asked there, say how else to give it."""
+    try:
+        return desk.read_key(prompt)
+    except NotAsked as error:
+        raise WrongUsage(error.message, hint=elsewhere) from None
+
+
+def _where(args: Namespace) -> list[str]:
+    """Return the flags that a command in a hint needs to mean the same workspace and server."""
+    flags = ("-w", args.workspace), ("--endpoint", args.endpoint)
+    return [f"{flag} {shlex.quote(value)}" for flag, value in flags if value]
 
 
 def _is_blank(key: bytearray) -> bool:
     return not key or key.isspace()
 
 
-def _check_nothing_lost(session: Session, args: Namespace, setup: Setup) -> None:
-    facts = session.portal.call(session.control.keys, args.workspace)
-    if would_lose_key(facts, args.provider):
-        raise WrongUsage(
-            f"Standard input was empty, so the stored {setup.name} key was kept.",
-            hint="If the server needs no key, say so with `--no-key`.",
-        )
+def _holds_key(session: Session, args: Namespace, provider: ProviderId) -> bool:
+    """Say whether a key is stored that another one would replace. On a hub none is set from here."""
+    if session.mode == "hub":
+        return False
+    return would_lose_key(session.portal.call(session.control.keys, args.workspace), provider)
 
 
-def _said(check: KeyCheck) -> str:
+def say_check(check: KeyCheck) -> str:
+    """Return what came of testing a key, as a sentence."""
     match check.outcome:
         case "accepted":
-            listed = f", which lists {check.models} models" if check.models else ""
+            listed = f", and lists {count(check.models, 'model')} for it" if check.models else ""
             return f"The provider accepts it{listed}."
         case "limited":
             return "The provider knows it, but it may not list models, so it counts as untested."

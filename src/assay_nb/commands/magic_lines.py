@@ -144,7 +144,12 @@ def _improve(parser: Parser) -> None:
     )
     parser.add_argument("--cluster", metavar="COLUMN", help="what rows belong to that go together")
     parser.add_argument("--candidates", type=int, metavar="K", help="how many to propose, 1 to 3")
+    parser.add_argument(
+        "--rows", choices=("all", "unseen"), help="unseen: test rows that no verdict stands on yet"
+    )
     _limits(parser)
+    add_count_cut(parser)
+    _keep_empty(parser)
 
 
 def _rewrite(parser: Parser) -> None:
@@ -163,6 +168,7 @@ def _playground(parser: Parser) -> None:
     )
     parser.add_argument("--beside-model", metavar="PROVIDER/MODEL", help="a model to see beside it")
     _limits(parser)
+    _keep_empty(parser)
 
 
 def _judge(parser: Parser) -> None:
@@ -179,14 +185,49 @@ def _judge(parser: Parser) -> None:
         "--rubric", metavar="NAME", help="a variable with criteria, one a line, or one criterion"
     )
     _limits(parser)
+    add_count_cut(parser)
 
 
 def _limits(parser: Parser) -> None:
     """Add what bounds a run over many rows."""
-    parser.add_argument("--budget", type=float, metavar="DOLLARS", help="no call is sent above it")
-    parser.add_argument("--max-calls", type=int, metavar="N", help="requests at most")
-    parser.add_argument("--concurrency", type=int, metavar="N", help="calls under way at once (8)")
+    add_limits(parser)
+    parser.add_argument("--limit", type=int, metavar="N", help="the first N rows only")
+    parser.add_argument("--sample", type=int, metavar="N", help="N rows, the same ones each time")
+
+
+def add_limits(parser: Parser) -> None:
+    """Add what bounds a run of many calls, in a notebook and in a terminal."""
+    parser.add_argument(
+        "--budget", type=float, metavar="DOLLARS", help="no call is sent above it; 0 sends none"
+    )
+    parser.add_argument("--max-calls", type=int, metavar="N", help="requests at most, with retries")
+    parser.add_argument(
+        "--concurrency", type=int, metavar="N", help="calls under way at once, 1 to 256 (8)"
+    )
+    parser.add_argument(
+        "--price-in",
+        type=float,
+        metavar="DOLLARS",
+        help="per million input tokens, where the price is not known here",
+    )
+    parser.add_argument("--price-out", type=float, metavar="DOLLARS", help="the same for output")
     parser.add_argument("--fresh", action="store_true", help="ask again what was answered before")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="send nothing; show calls, tokens and dollars"
+    )
+
+
+def add_count_cut(parser: Parser) -> None:
+    """Add the flag that lets metrics and judges see replies that are not whole."""
+    parser.add_argument(
+        "--count-cut", action="store_true", help="count replies too that are not whole"
+    )
+
+
+def _keep_empty(parser: Parser) -> None:
+    parser.add_argument(
+        "--keep-empty", action="store_true", help="send rows too that have nothing for a variable"
+    )
 
 
 def _lint(parser: Parser) -> None:

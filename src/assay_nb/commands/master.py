@@ -10,6 +10,7 @@ from assay_nb.engine.control import MasterFacts
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
 from assay_nb.render.document import Callout, Code, Document, Inline, Table
+from assay_nb.text.english import count
 
 
 def add_master(add: Adder) -> None:
@@ -31,7 +32,7 @@ def add_master(add: Adder) -> None:
     add_json(
         master(
             "accept-restore",
-            "go on with a database that was restored from a backup",
+            "continue with a database that was restored from a backup",
             accept_restore,
         )
     )
@@ -47,7 +48,7 @@ def rotate(session: Session, args: Namespace, desk: Desk) -> Outcome:
     """Rotate. A crash at any point leaves every key readable, and running it again finishes."""
     fact = session.portal.call(session.control.rotate_master)
     line: list[Inline] = [
-        f"{fact.data_keys} data keys are under a new master key, ",
+        f"{count(fact.data_keys, 'data key')} {'is' if fact.data_keys == 1 else 'are'} under a new master key, ",
         Code(fact.id),
         ". The old one is kept for backups until ",
         Code("master purge"),
@@ -58,16 +59,23 @@ def rotate(session: Session, args: Namespace, desk: Desk) -> Outcome:
 
 def purge(session: Session, args: Namespace, desk: Desk) -> Outcome:
     """Forget retired master keys."""
-    question = f"Forget master keys retired more than {args.older_than} days ago? Backups from before cannot be opened then."
+    age = count(args.older_than, "day")
+    question = f"Forget master keys retired more than {age} ago? Backups from before cannot be opened then."
     if not args.yes and not desk.confirm(question):
         raise WrongUsage(
-            "No master key was purged.", hint="Add --yes to purge without being asked."
+            "No master key was purged.", hint="Add --yes to purge them without being asked."
         )
     gone = session.portal.call(session.control.purge_master, args.older_than)
     return Outcome(
-        Document([Callout("info", [f"{len(gone)} retired master keys are gone."])]),
+        Document([Callout("info", [_gone(len(gone))])]),
         [fact.to_dict() for fact in gone],
     )
+
+
+def _gone(number: int) -> str:
+    if not number:
+        return "No master key was retired so long ago, so none is gone."
+    return f"{count(number, 'retired master key')} {'is' if number == 1 else 'are'} gone."
 
 
 def accept_restore(session: Session, args: Namespace, desk: Desk) -> Outcome:

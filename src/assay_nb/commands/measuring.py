@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assay_nb.commands.magic_lines import add_count_cut, add_limits
 from assay_nb.commands.outcome import Desk, Outcome
 from assay_nb.commands.parser import Parser
 from assay_nb.commands.registry import Adder, add_json, add_workspace
@@ -34,6 +36,7 @@ def add_measuring(add: Adder) -> None:
         metavar="SHARE",
         help="the bar from 0 to 1, in place of the suite's",
     )
+    add_count_cut(suite)
     suite.add_argument(
         "--judge-model", metavar="PROVIDER/MODEL", help="who judges, if it has a rubric"
     )
@@ -64,34 +67,41 @@ def _add_limits(parser: Parser) -> Parser:
     parser.add_argument(
         "-m", "--model", metavar="PROVIDER/MODEL", help="the workspace's by default"
     )
-    parser.add_argument("--concurrency", type=int, default=8, metavar="N", help="calls at once (8)")
-    parser.add_argument("--budget", type=float, metavar="DOLLARS", help="no call is sent above it")
-    parser.add_argument("--max-calls", type=int, metavar="N", help="requests at most")
-    parser.add_argument("--fresh", action="store_true", help="ask again what was answered before")
+    add_limits(parser)
     return parser
 
 
 def _share(word: str) -> float:
-    value = float(word)
-    if not 0 <= value <= 1:
-        raise ArgumentTypeError("a share from 0 to 1")
+    try:
+        value = float(word)
+    except ValueError:
+        value = nan
+    if not 0 <= value <= 1:  # `nan` is not, though it is under no bar
+        raise ArgumentTypeError(f"'{word}' is not a share from 0 to 1")
     return value
 
 
 def _bench(session: Session, args: Namespace) -> Bench:
-    from assay_nb.measurement.bench import Bench
-    from assay_nb.measurement.purse import Purse
+    from assay_nb.measurement.bench import make_bench
+    from assay_nb.measurement.modes import LIMITS
 
-    purse = Purse(args.budget, args.max_calls)
-    return Bench(session, purse, args.concurrency, fresh=args.fresh)
+    limits = {name: getattr(args, name, None) for name in LIMITS}
+    count_cut = getattr(args, "count_cut", False)
+    return make_bench(session, fresh=args.fresh, count_cut=count_cut, **limits)
 
 
 def run_eval(session: Session, args: Namespace, desk: Desk) -> Outcome:
     """Run a suite; a score under its bar fails."""
-    from assay_nb.measurement.suites import read_suite, read_text, run_suite
+    from assay_nb.measurement.suites import plan_suite, read_suite, read_text, run_suite
 
     suite = read_suite(Path(args.suite))
     against = read_text(Path(args.against)) if args.against else None
+    if args.dry_run:
+        plan = plan_suite(
+            session, suite, _bench(session, args), against=against, workspace=args.workspace,
+            model=args.model, judge_model=args.judge_model,
+        )  # fmt: skip
+        return Outcome(plan.to_document(), plan.to_dict())
     result = run_suite(
         session,
         suite,
@@ -108,13 +118,20 @@ def run_eval(session: Session, args: Namespace, desk: Desk) -> Outcome:
 
 def run_judge_check(session: Session, args: Namespace, desk: Desk) -> Outcome:
     """Ask a judge about labelled pairs."""
-    from assay_nb.measurement.judgecheck import check_judge, read_pairs
+    from assay_nb.measurement.judgecheck import check_judge, plan_judge_check, read_pairs
     from assay_nb.measurement.suites import read_text
 
+    pairs = read_pairs(Path(args.pairs))
+    rubric = read_text(Path(args.rubric)) if args.rubric else None
+    if args.dry_run:
+        plan = plan_judge_check(
+            session, pairs, _bench(session, args), rubric=rubric, workspace=args.workspace, model=args.model
+        )  # fmt: skip
+        return Outcome(plan.to_document(), plan.to_dict())
     result = check_judge(
         session,
-        read_pairs(Path(args.pairs)),
-        rubric=read_text(Path(args.rubric)) if args.rubric else None,
+        pairs,
+        rubric=rubric,
         workspace=args.workspace,
         model=args.model,
         bench=_bench(session, args),
@@ -125,8 +142,13 @@ def run_judge_check(session: Session, args: Namespace, desk: Desk) -> Outcome:
 
 def run_selfcheck(session: Session, args: Namespace, desk: Desk) -> Outcome:
     """Check the model as a critic."""
-    from assay_nb.measurement.selfcheck import check_self
+    from assay_nb.measurement.selfcheck import check_self, plan_self_check
 
+    if args.dry_run:
+        plan = plan_self_check(
+            session, _bench(session, args), workspace=args.workspace, model=args.model
+        )
+        return Outcome(plan.to_document(), plan.to_dict())
     result = check_self(
         session,
         workspace=args.workspace,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from assay_nb.render.bundle import draw, plain
 from assay_nb.render.document import Document
+from assay_nb.render.surroundings import find_width
+from assay_nb.text.english import join as join
 
 if TYPE_CHECKING:
     from assay_nb.measurement.progress import Progress
@@ -28,7 +29,7 @@ class Outcome:
     exit_status: int = 0
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return draw(self.document)
+        return draw(self.document, width=find_width())
 
     def __repr__(self) -> str:
         return plain(self.document)
@@ -46,7 +47,7 @@ class Desk(Protocol):
         """Return a key from a hidden prompt, or from standard input when that is no terminal.
 
         Raises:
-            WrongUsage: Where nobody can be asked.
+            NotAsked: Where nobody can be asked.
         """
         ...
 
@@ -61,8 +62,3 @@ class Desk(Protocol):
     def watch(self, progress: Progress) -> None:
         """Show how far a long command is, in place of what was shown of it before."""
         ...
-
-
-def join(words: Sequence[str], last: str = "and") -> str:
-    """Return words as a list in a sentence."""
-    return " ".join([", ".join(words[:-1]), last, words[-1]]) if len(words) > 1 else "".join(words)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import argparse
 import difflib
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from assay_nb.errors import AssayError, KeyPasted, WrongUsage
-from assay_nb.text.redaction import find_keys
+from assay_nb.errors import AssayError, WrongUsage
+from assay_nb.render.surroundings import find_width
+from assay_nb.text.pasted import CELL, TERMINAL, Surface, refuse_secrets
 
 
 class HelpWanted(AssayError):
@@ -29,6 +30,13 @@ class _ShowHelp(argparse.Action):
         raise HelpWanted(parser.format_help())
 
 
+class _Page(argparse.RawDescriptionHelpFormatter):
+    """Lays a help page out as wide as any other text here."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=find_width() - 2)
+
+
 class Parser(argparse.ArgumentParser):
     """An `ArgumentParser` that raises `WrongUsage` and never prints or exits.
 
@@ -37,7 +45,7 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        kwargs.setdefault("formatter_class", _Page)
         super().__init__(*args, **{**kwargs, "add_help": False, "allow_abbrev": False})
         self.color = (
             False  # since Python 3.14 a page has escape codes, which a notebook shows as they are
@@ -47,7 +55,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse_line(self, line: str) -> argparse.Namespace:
         """Parse a magic's line, split as a shell would; a key in it is refused first of all."""
-        refuse_keys([line])
+        refuse_keys([line], surface=self._surface)
         try:
             words = shlex.split(line)
         except ValueError:
@@ -59,11 +67,15 @@ class Parser(argparse.ArgumentParser):
 
     def parse_words(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse words, refusing anything shaped like a key before it is looked at any further."""
-        refuse_keys(words)
+        refuse_keys(words, surface=self._surface)
         namespace, extra = self.parse_known_args(list(words))
         if extra:
             self._refuse_unknown(extra[0], namespace)
         return namespace
+
+    @property
+    def _surface(self) -> Surface:
+        return CELL if self.prog.startswith("%") else TERMINAL
 
     def error(self, message: str) -> NoReturn:
         raise WrongUsage(
@@ -93,7 +105,7 @@ class Parser(argparse.ArgumentParser):
                 hint=f"`{parser.prog} -h` shows how it is used.",
             )
         flag = word.split("=", 1)[0]
-        near = nearest(flag, parser.flags())
+        near = _nearest_flag(flag, parser.flags())
         raise WrongUsage(
             f"{parser.prog} has no option {flag}.",
             hint=f"Did you mean {near}?" if near else f"`{parser.prog} -h` lists its options.",
@@ -127,27 +139,27 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return near[0] if near else None
 
 
-def refuse_keys(words: Iterable[str]) -> None:
-    """Refuse text that holds something shaped like a provider key.
+def _nearest_flag(word: str, flags: Iterable[str]) -> str | None:
+    """Return the option that was probably meant. Dashes are no likeness: every option has them."""
+    bare = {flag.lstrip("-"): flag for flag in flags}
+    near = nearest(word.lstrip("-"), bare)
+    return bare[near] if near else None
+
+
+def refuse_keys(words: Iterable[str], where: str = "This line", surface: Surface = CELL) -> None:
+    """Refuse text that holds something shaped like a credential.
 
     Raises:
-        KeyPasted: Without a part of the key in it, and saying that it is in the history now.
+        KeyPasted: Without a part of it in it, saying where it is kept now and what to do.
     """
     for word in words:
-        for shape in find_keys(word):
-            raise key_pasted(shape.provider, "This line holds")
+        refuse_secrets(word, where, surface)
 
 
-def key_pasted(provider: str | None, where: str) -> KeyPasted:
-    """Return the error for a key that was typed where keys do not belong."""
-    name = {"anthropic": "an Anthropic", "openai": "an OpenAI", "google": "a Google"}.get(
-        provider or "", "a provider"
-    )
-    add = f"`%assay keys set {provider}`" if provider else "`%assay keys set PROVIDER`"
-    return KeyPasted(
-        f"{where} something shaped like {name} key, so nothing was sent.",
-        hint=f"It is in the history now: revoke it at the provider, then add the new one with {add}.",
-    )
+def refuse_keys_in_options(options: Mapping[str, Any], surface: Surface = CELL) -> None:
+    """Refuse options of an instrument that hold something shaped like a credential."""
+    for name, value in options.items():
+        refuse_keys([str(value)], f"The option '{name}'", surface)
 
 
 def _sentence(message: str) -> str:

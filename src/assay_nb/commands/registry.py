@@ -50,6 +50,11 @@ def add_workspace(parser: Parser) -> Parser:
     return parser
 
 
+def program(args: Namespace) -> str:
+    """Return what a command was typed after, as a hint repeats it: `assay-nb` or `%assay`."""
+    return args.parser.prog.partition(" ")[0]
+
+
 def _needs_more(child: Parser) -> Handler:
     def run(session: Session, args: Namespace, desk: Desk) -> Outcome:
         from assay_nb.commands.parser import HelpWanted

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from assay_nb.commands.keys import keys_table
+from assay_nb.commands.keys import how_to_add, keys_table
 from assay_nb.commands.outcome import Desk, Outcome, join
-from assay_nb.commands.registry import Adder, add_json, add_workspace
-from assay_nb.engine.control import Finding, ModelFacts, Standing, WorkspaceFacts
+from assay_nb.commands.registry import Adder, add_json, add_workspace, program
+from assay_nb.commands.workspaces import name_workspace
+from assay_nb.engine.control import CallFacts, Finding, ModelFacts, Standing, WorkspaceFacts
+from assay_nb.engine.practice import WORKSPACE, no_key
 from assay_nb.engine.session import Session
 from assay_nb.errors import workspace_gone
 from assay_nb.render.document import (
@@ -21,10 +23,19 @@ from assay_nb.render.document import (
     Item,
     Items,
     Paragraph,
-    Strong,
     Table,
     Tone,
+    sentence,
 )
+from assay_nb.text.english import count
+
+_START: list[Inline] = [
+    "No key yet. Google is the fastest start: ",
+    Code("assay-nb keys set google"),
+    ". Without one, ",
+    Code("assay-nb try"),
+    " shows everything on the practice provider.",
+]
 
 _LEVELS: dict[str, tuple[str, Tone]] = {
     "ok": ("ok", "good"),
@@ -65,7 +76,7 @@ def status(session: Session, args: Namespace, desk: Desk) -> Outcome:
         mine = session.portal.call(session.control.workspaces)
         blocks = [_gone(args, [one.name for one in mine])]
     else:
-        blocks = _workspace(standing, standing.workspace)
+        blocks = _workspace(session, args, standing, standing.workspace)
     if standing.vault == "sealed":
         blocks.append(
             Callout(
@@ -87,26 +98,32 @@ def status(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return Outcome(Document(blocks), standing.to_dict())
 
 
-def _workspace(standing: Standing, where: WorkspaceFacts) -> list[Block]:
-    line: list[Inline] = ["Workspace ", Strong(where.name), f" ({where.kind}, {where.role})"]
-    line += [", model ", Code(standing.model)] if standing.model else [", no model yet"]
-    blocks: list[Block] = [Paragraph([*line, "."]), keys_table(list(standing.keys))]
+def _workspace(
+    session: Session, args: Namespace, standing: Standing, where: WorkspaceFacts
+) -> list[Block]:
+    line: list[Inline] = ["You work in ", *name_workspace(where, standing.mode), "."]
+    line += (
+        [" Its model is ", Code(standing.model), "."]
+        if standing.model
+        else [" It has no model yet."]
+    )
+    blocks: list[Block] = [Paragraph(line), keys_table(list(standing.keys))]
     if all(key.state == "missing" for key in standing.keys):
-        start = [
-            "No key yet. Google is the fastest start: ",
-            Code("assay-nb keys set google"),
-            ". Without one, ",
-            Code("assay-nb try"),
-            " shows everything on the practice provider.",
-        ]
-        blocks.append(Callout("info", start))
+        blocks.append(Callout("info", _how_to_start(session, args, where)))
     return blocks
+
+
+def _how_to_start(session: Session, args: Namespace, where: WorkspaceFacts) -> list[Inline]:
+    if session.mode == "hub":
+        return ["No key yet. ", *how_to_add(session, args, where.name)]
+    return sentence(str(no_key())) if where.name == WORKSPACE else _START
 
 
 def _gone(args: Namespace, names: list[str]) -> Block:
     """Say that the active workspace is gone, and which others there are."""
-    use = f"{args.parser.prog.partition(' ')[0]} workspace use NAME"
-    others = f". Yours: {join(names)}."
+    use = f"{program(args)} workspace use NAME"
+    quoted = [f"'{name}'" for name in names]
+    others = f". Yours: {join(quoted)}."
     return Callout(
         "warning", [f"{workspace_gone().message} Choose another one: ", Code(use), others]
     )
@@ -137,7 +154,7 @@ def models(session: Session, args: Namespace, desk: Desk) -> Outcome:
     rows: list[list[Inline]] = [
         [
             Code(f"{f.provider}/{f.name}"),
-            _count(f.context),
+            _number(f.context),
             _price(f.input_price),
             _price(f.output_price),
             f.retires or "",
@@ -180,16 +197,43 @@ def calls(session: Session, args: Namespace, desk: Desk) -> Outcome:
             f.instrument,
             Code(f"{f.provider}/{f.model}"),
             f.status,
-            _count(f.input_tokens),
-            _count(f.output_tokens),
-            "" if f.cost is None else f"≈ ${f.cost:.4f}",
+            _number(f.input_tokens),
+            _number(f.output_tokens),
+            "" if f.cost is None else _dollars(f.cost),
         ]
         for f in facts
     ]
     table = Table(["when (UTC)", "who", "what", "model", "status", "in", "out", "cost"], rows)
-    return Outcome(
-        Document([table] if rows else [Paragraph(["No calls yet."])]), [f.to_dict() for f in facts]
-    )
+    blocks: list[Block] = [table, Paragraph([_total(facts)])]
+    if not facts:
+        blocks = [Paragraph(["No calls yet." if args.limit > 0 else "No calls were asked for."])]
+    return Outcome(Document(blocks), [f.to_dict() for f in facts])
+
+
+def _total(facts: list[CallFacts]) -> str:
+    """Return what the listed calls come to. What is not known of some is said, and not taken for zero."""
+    read = sum(fact.input_tokens or 0 for fact in facts)
+    written = sum(fact.output_tokens or 0 for fact in facts)
+    uncounted = sum(fact.input_tokens is None for fact in facts)
+    parts = [
+        f"{count(len(facts), 'call')} listed: {count(read, 'token')} in, {written:,} out",
+        f"{count(uncounted, 'call')} without a count of tokens" if uncounted else "",
+        _money([fact.cost for fact in facts]),
+    ]
+    return f"{', '.join(part for part in parts if part)}."
+
+
+def _money(costs: list[float | None]) -> str:
+    known = [cost for cost in costs if cost is not None]
+    unknown = len(costs) - len(known)
+    if not known:
+        return "cost unknown"
+    rest = f", and {count(unknown, 'call')} of unknown cost" if unknown else ""
+    return f"{_dollars(sum(known))}{rest}"
+
+
+def _dollars(cost: float) -> str:
+    return f"≈ ${cost:.4f}" if cost else "$0"
 
 
 def doctor(session: Session, args: Namespace, desk: Desk) -> Outcome:
@@ -207,13 +251,13 @@ def _item(finding: Finding) -> Item:
     word, tone = _LEVELS[finding.level]
     return Item(
         finding.subject,
-        [finding.text],
+        sentence(finding.text),
         badges=[Badge(word, tone)],
-        lines=[[finding.hint]] if finding.hint else [],
+        lines=[sentence(finding.hint)] if finding.hint else [],
     )
 
 
-def _count(number: int | None) -> str:
+def _number(number: int | None) -> str:
     return "" if number is None else f"{number:,}"
 
 

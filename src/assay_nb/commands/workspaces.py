@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from assay_nb.commands.keys import how_to_add
 from assay_nb.commands.outcome import Desk, Outcome
 from assay_nb.commands.registry import Adder, add_json, add_workspace
-from assay_nb.engine.control import MemberFacts, WorkspaceFacts
+from assay_nb.engine.control import MemberFacts, Mode, WorkspaceFacts
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
 from assay_nb.render.document import (
-    Badge,
     Callout,
     Code,
     Document,
@@ -19,6 +19,7 @@ from assay_nb.render.document import (
     Strong,
     Table,
 )
+from assay_nb.text.english import a
 
 _ROLES = ("owner", "admin", "member")
 
@@ -42,9 +43,7 @@ def add_workspaces(add: Adder) -> None:
     )
     rename_parser.add_argument("name", metavar="NAME")
     rename_parser.add_argument("new_name", metavar="NEW")
-    delete_parser = add_json(
-        workspace("delete", "delete it, with its keys, for all members", delete)
-    )
+    delete_parser = add_json(workspace("delete", "delete it, with its keys", delete))
     delete_parser.add_argument("name", metavar="NAME")
     delete_parser.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -66,70 +65,60 @@ def add_members(add: Adder) -> None:
 def list_workspaces(session: Session, args: Namespace, desk: Desk) -> Outcome:
     """Show the workspaces, the active one marked."""
     facts = session.portal.call(session.control.workspaces)
+    shared = session.mode == "hub"
     rows: list[list[Inline]] = [
         [
             Strong(fact.name) if fact.active else fact.name,
             "active" if fact.active else "",
-            fact.kind,
-            fact.role,
+            *([fact.kind, fact.role] if shared else []),
             fact.model or "",
         ]
         for fact in facts
     ]
-    table = Table(["workspace", "", "kind", "your role", "model"], rows)
-    return Outcome(Document([table]), [fact.to_dict() for fact in facts])
+    heads = ["workspace", "", *(["kind", "your role"] if shared else []), "model"]
+    return Outcome(Document([Table(heads, rows)]), [fact.to_dict() for fact in facts])
 
 
 def use(session: Session, args: Namespace, desk: Desk) -> Outcome:
     """Select a workspace for this process, and store it as the default."""
-    return _shown("Working in", session.portal.call(session.control.use_workspace, args.name))
+    fact = session.portal.call(session.control.use_workspace, args.name)
+    return _shown(["You now work in ", *name_workspace(fact, session.mode)], fact)
 
 
 def create(session: Session, args: Namespace, desk: Desk) -> Outcome:
     """Make a workspace."""
     fact = session.portal.call(session.control.create_workspace, args.name)
-    blocks = [
-        Callout(
-            "good",
-            [
-                "Workspace ",
-                Strong(fact.name),
-                " is made. It has no keys yet: ",
-                Code(f"keys set PROVIDER -w {fact.name}"),
-                " adds one.",
-            ],
-        )
-    ]
-    return Outcome(Document(blocks), fact.to_dict())
+    line: list[Inline] = ["Workspace ", Strong(f"'{fact.name}'"), " is made", _for_whom(session)]
+    line += [" It has no keys yet. ", *how_to_add(session, args, fact.name)]
+    return Outcome(Document([Callout("good", line)]), fact.to_dict())
 
 
 def show(session: Session, args: Namespace, desk: Desk) -> Outcome:
     """Show one workspace with its members."""
     fact = session.portal.call(session.control.show_workspace, args.name)
     members = session.portal.call(session.control.members, fact.id)
-    outcome = _shown("Workspace", fact)
+    outcome = _shown(["This is ", *name_workspace(fact, session.mode)], fact)
     blocks = [*outcome.document.blocks, _members_table(members)]
     return Outcome(Document(blocks), {**fact.to_dict(), "members": [m.to_dict() for m in members]})
 
 
 def rename(session: Session, args: Namespace, desk: Desk) -> Outcome:
     """Rename a workspace."""
-    return _shown(
-        "It is now", session.portal.call(session.control.rename_workspace, args.name, args.new_name)
-    )
+    fact = session.portal.call(session.control.rename_workspace, args.name, args.new_name)
+    return _shown(["It is now ", *name_workspace(fact, session.mode)], fact)
 
 
 def delete(session: Session, args: Namespace, desk: Desk) -> Outcome:
     """Delete a workspace, after asking."""
-    if not args.yes and not desk.confirm(
-        f"Delete workspace '{args.name}' and its keys, for all members?"
-    ):
+    everyone = ", for all members" if session.mode == "hub" else ""
+    question = f"Delete workspace '{args.name}' and its keys{everyone}?"
+    if not args.yes and not desk.confirm(question):
         raise WrongUsage(
             f"Workspace '{args.name}' was not deleted.",
-            hint="Add --yes to delete without being asked.",
+            hint="Add --yes to delete it without being asked.",
         )
     session.portal.call(session.control.delete_workspace, args.name)
-    text = f"Workspace '{args.name}' is deleted. Its keys are usable no more; only revoking them at the provider ends them."
+    text = f"Workspace '{args.name}' is deleted, and its keys cannot be used here any more. Only revoking them at the provider ends them."
     return Outcome(Document([Callout("info", [text])]), {"deleted": args.name})
 
 
@@ -149,31 +138,53 @@ def list_members(session: Session, args: Namespace, desk: Desk) -> Outcome:
 
 
 def add_member(session: Session, args: Namespace, desk: Desk) -> Outcome:
-    """Add somebody."""
+    """Add somebody, where there is anybody else."""
+    if session.mode == "solo":
+        raise WrongUsage(
+            f"This vault is yours alone, so '{args.user}' could reach nothing in it.",
+            hint="Share a workspace on a JupyterHub: its gateway holds the keys of a team.",
+        )
     session.portal.call(session.control.add_member, args.workspace, args.user, args.role)
-    return _done(f"{args.user} is now {args.role}.", {"user": args.user, "role": args.role})
+    return _done(_now(args), {"user": args.user, "role": args.role})
 
 
 def remove_member(session: Session, args: Namespace, desk: Desk) -> Outcome:
     """End a membership."""
     session.portal.call(session.control.remove_member, args.workspace, args.user)
-    return _done(f"{args.user} is no longer a member.", {"removed": args.user})
+    return _done(f"'{args.user}' is no longer a member.", {"removed": args.user})
 
 
 def set_role(session: Session, args: Namespace, desk: Desk) -> Outcome:
     """Change a role."""
     session.portal.call(session.control.set_role, args.workspace, args.user, args.role)
-    return _done(f"{args.user} is now {args.role}.", {"user": args.user, "role": args.role})
+    return _done(_now(args), {"user": args.user, "role": args.role})
+
+
+def _now(args: Namespace) -> str:
+    return f"'{args.user}' is now {a(args.role)}."
 
 
 def _done(text: str, data: dict[str, str]) -> Outcome:
     return Outcome(Document([Callout("good", [text])]), data)
 
 
-def _shown(lead: str, fact: WorkspaceFacts) -> Outcome:
-    line: list[Inline] = [f"{lead} ", Strong(fact.name), " ", Badge(fact.kind), f" as {fact.role}"]
+def name_workspace(fact: WorkspaceFacts, mode: Mode) -> list[Inline]:
+    """Return a workspace as a sentence names it; on a hub, with what the person is in it."""
+    if fact.kind == "personal":
+        return ["your personal workspace"]
+    name: list[Inline] = ["workspace ", Strong(f"'{fact.name}'")]
+    if mode == "solo" and fact.role == "owner":
+        return name
+    return ["the team ", *name, f", where you are {a(fact.role)}"]
+
+
+def _for_whom(session: Session) -> str:
+    return ", for you alone." if session.mode == "solo" else ", with you as its owner."
+
+
+def _shown(line: list[Inline], fact: WorkspaceFacts) -> Outcome:
     if fact.model:
-        line += [", model ", Code(fact.model)]
+        line = [*line, ". Its model is ", Code(fact.model)]
     return Outcome(Document([Paragraph([*line, "."])]), fact.to_dict())
 
 

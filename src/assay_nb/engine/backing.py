@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from assay_nb.config import Config
 from assay_nb.engine.once import once
+from assay_nb.engine.practice import OwnServer
 from assay_nb.providers.origins import Policy, SoloPolicy
 
 if TYPE_CHECKING:
@@ -37,11 +38,18 @@ class Backing:
         config: Where things are.
         say: Shows one line, where a person must know of something before it is done.
         policy: Which destinations a key may be bound to.
+        own_practice: The practice server of this process.
     """
 
     config: Config
     say: Callable[[str], None]
     policy: Policy = field(default_factory=SoloPolicy)
+    own_practice: OwnServer = field(default_factory=OwnServer)
+
+    @property
+    def has_practice(self) -> bool:
+        """Whether one may practise here. On a hub a workspace that is named so is a team's."""
+        return isinstance(self.policy, SoloPolicy)
 
     @once
     def database(self) -> Database:

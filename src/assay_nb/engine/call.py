@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from assay_nb.engine.events import Event
     from assay_nb.instruments.base import Result
 
-_FIELDS = ("instrument", "prompt", "workspace", "model", "options", "idempotency_key")
+_FIELDS = (
+    "instrument",
+    "prompt",
+    "workspace",
+    "model",
+    "options",
+    "idempotency_key",
+    "max_requests",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +39,7 @@ class Call:
         model: `"provider/model"` or a model's name; None takes the workspace's choice.
         options: What the caller set, by the instrument's own names. Only JSON values.
         idempotency_key: Repeating a call with the same key never spends a second demo call.
+        max_requests: Requests that it may make, with retries and repairs; None for as many as it takes.
     """
 
     instrument: str
@@ -39,6 +48,7 @@ class Call:
     model: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     idempotency_key: str | None = None
+    max_requests: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _FIELDS} | {"options": dict(self.options)}
@@ -62,11 +72,19 @@ class Call:
         for name in ("workspace", "model", "idempotency_key"):
             if not isinstance(fields.get(name), str | None):
                 raise WrongUsage(f"A call's '{name}' must be text or null.")
+        check_max_requests(fields.get("max_requests"))
         options: Any = fields.get("options") or {}
         if not isinstance(options, dict):
             raise WrongUsage("A call's 'options' must be an object.")
         given: dict[str, Any] = {**fields, "options": options}
         return cls(**given)
+
+
+def check_max_requests(value: Any) -> None:
+    """Raise `WrongUsage` unless a limit on a call's requests is a whole number above zero, or None."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if value is not None and not (whole and value > 0):
+        raise WrongUsage("A call's 'max_requests' must be a whole number above zero, or null.")
 
 
 class Engine(Protocol):

@@ -51,7 +51,10 @@ _FOREIGN = (
 
 
 def examine(backing: Backing) -> list[Finding]:
-    """Return what was found, worst first within each subject's place."""
+    """Return what was found, worst first within each subject's place.
+
+    One trouble can stop several looks. It is told once, where it was met first.
+    """
     found: list[Finding] = []
     for look in (
         _promise,
@@ -65,7 +68,8 @@ def examine(backing: Backing) -> list[Finding]:
         _connections,
         _models,
     ):
-        found += _guarded(look, backing)
+        said = {finding.text for finding in found}
+        found += [finding for finding in _guarded(look, backing) if finding.text not in said]
     return found
 
 
@@ -157,12 +161,15 @@ def _process_name(process: Path) -> str:
 
 
 def _master_key(backing: Backing) -> Iterator[Finding]:
+    from assay_nb.vault.keystores.choose import explain_key_file
+
     keystore = backing.keystore
     protection = keystore.protection()
+    why = "" if protection.strong else f" {explain_key_file(backing.config)}"
     yield Finding(
         level="ok" if protection.strong else "info",
         subject="master key",
-        text=f"{keystore.describe()}. {protection.text}",
+        text=f"Its place is {keystore.describe()}.{why} {protection.text}",
     )
 
 
@@ -211,7 +218,7 @@ def _egress(backing: Backing) -> Iterator[Finding]:
 
 def _connections(backing: Backing) -> Iterator[Finding]:
     """Try each endpoint that a key of ours opens for; one that was edited is proven wrong, and left alone."""
-    from assay_nb.engine.local import is_practice
+    from assay_nb.engine.practice import is_practice
     from assay_nb.engine.reach import find_obstacle
 
     destinations = {

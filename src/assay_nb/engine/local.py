@@ -8,9 +8,20 @@ the log keeps who and when.
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from anyio import CancelScope, CapacityLimiter
@@ -20,10 +31,18 @@ from assay_nb.engine.backing import PLATFORM, Backing
 from assay_nb.engine.call import Call, Engine
 from assay_nb.engine.ending import end
 from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, Waiting
+from assay_nb.engine.practice import (
+    WORKSPACE,
+    explained,
+    find_credential,
+    find_workspace,
+    is_practice,
+    no_key,
+)
 from assay_nb.errors import (
     AssayError,
+    BadReply,
     DemoExhausted,
-    KeyPasted,
     ProviderError,
     ProviderKeyMissing,
     StoreUnavailable,
@@ -43,7 +62,7 @@ from assay_nb.messages import (
 )
 from assay_nb.providers import catalog, get_provider, setup
 from assay_nb.providers.origins import is_official
-from assay_nb.text.redaction import find_keys
+from assay_nb.text.pasted import refuse_secrets
 
 if TYPE_CHECKING:
     from assay_nb.providers.base import Credential
@@ -142,7 +161,7 @@ class LocalEngine(Engine):
                 practice=plan.practice,
             )
         )
-        account = Account(plan)
+        account = Account(plan, call.max_requests)
         try:
             result = await self._drive(script, len(call.prompt), plan, account, emit)
         except BaseException as error:
@@ -166,7 +185,7 @@ class LocalEngine(Engine):
             asked = [
                 self._ask(request, lane, plan, account, emit) for lane, request in enumerate(step)
             ]
-            replies = await asyncio.gather(*asked) if len(asked) > 1 else [await asked[0]]
+            replies = await _answer_all(asked)
             length += sum(len(reply.text) for reply in replies)
             step = await _advance(script, tuple(replies), length)
             if not isinstance(step, _Done):
@@ -184,24 +203,44 @@ class LocalEngine(Engine):
     ) -> Reply:
         from assay_nb.providers.retry import Retry
 
-        retry = Retry(on_wait=lambda seconds, attempt: emit(Waiting(seconds, attempt)))
+        if not account.may_send():
+            raise BadReply(
+                f"The call takes another request, and its limit of {account.max_requests:,} is reached.",
+                hint="Raise max_calls (--max-calls), or run it again.",
+            )
+        retry = Retry(
+            on_wait=lambda seconds, attempt: emit(Waiting(seconds, attempt)),
+            may_send=account.may_send,
+        )
+        if plan.practice:
+            retry = replace(retry, attempts=1)  # a server that has ended does not come back
         provider = await get_provider(plan.provider, self._backing.egress, retry=retry)
-        account.requests += 1
         text: list[str] = []
         usage, stopped = Usage(), Stopped("incomplete")
         stream = provider.stream(request, model=plan.model, credential=self._credential(plan))
-        async for event in stream:
-            match event:
-                case TextDelta(part):
-                    account.text_came = True
-                    text.append(part)
-                    emit(Delta(part, lane))
-                case UsageReport(report):
-                    usage = report
-                case Stopped():
-                    stopped = event
+        with (
+            account.metering(text),
+            explained(plan.destination, has_practice=self._backing.has_practice),
+        ):
+            async for event in stream:
+                match event:
+                    case TextDelta(part):
+                        account.text_came = True
+                        text.append(part)
+                        emit(Delta(part, lane))
+                    case UsageReport(report):
+                        usage = report
+                    case Stopped():
+                        stopped = event
         account.add(usage, stopped)
-        return Reply("".join(text), stopped.reason, usage, stopped.model, stopped.request_id)
+        return Reply(
+            "".join(text),
+            stopped.reason,
+            usage,
+            stopped.model,
+            stopped.request_id,
+            stopped.thought,
+        )
 
     async def _decide(self, call: Call, instrument: Instrument[Any]) -> Plan:
         """Return what a call will do."""
@@ -211,13 +250,10 @@ class LocalEngine(Engine):
         """Decide whose key pays, which model answers and where: all that can fail before sending."""
         workspaces = self._backing.workspaces
         if call.workspace:
-            workspace = workspaces.get(self._user, call.workspace)
+            workspace = find_workspace(self._backing, self._user, call.workspace)
         else:
             workspace = workspaces.active(self._user)
-        stored: dict[ProviderId, Destination] = {
-            key.destination.provider: key.destination
-            for key in self._backing.vault.find_keys(workspace.id)
-        }
+        stored = find_destinations(self._backing, workspace.id)
         wanted = call.model or workspace.model
         provider, model = catalog.parse_model(wanted) if wanted else _first_choice(stored)
         if provider is not None and provider in stored:
@@ -227,7 +263,7 @@ class LocalEngine(Engine):
             demo = self._demo(workspace, call)
             if demo is not None:
                 return demo
-        raise key_missing(workspace.name, provider)
+        raise missing_key(self._backing, workspace, provider)
 
     def _demo(self, workspace: Workspace, call: Call) -> Plan | None:
         """Reserve a demo call, where the operator has stored a platform key."""
@@ -257,10 +293,8 @@ class LocalEngine(Engine):
         )
 
     def _credential(self, plan: Plan) -> Credential:
-        from assay_nb.engine.opening import make_credential
-
         owner = PLATFORM if plan.mode == "demo" else plan.workspace.id
-        return make_credential(self._backing.vault, owner, plan.destination, mode=plan.mode)
+        return find_credential(self._backing, owner, plan.destination, mode=plan.mode)
 
     async def _close(
         self, plan: Plan, call: Call, account: Account, error: BaseException | None
@@ -305,6 +339,8 @@ class LocalEngine(Engine):
         from assay_nb.workspaces.calls import make_record
 
         source = account.provenance()
+        free = plan.practice and self._backing.has_practice
+        cost = 0.0 if free else source.cost
         return make_record(
             workspace_id=plan.workspace.id,
             user=self._user,
@@ -313,9 +349,9 @@ class LocalEngine(Engine):
             model=plan.model,
             funding="demo" if plan.mode == "demo" else "workspace",
             status=_status(error),
-            input_tokens=source.usage.input_tokens,
-            output_tokens=source.usage.output_tokens,
-            cost_micros=None if source.cost is None else round(source.cost * 1_000_000),
+            input_tokens=account.known(source.usage.input_tokens),
+            output_tokens=account.known(source.usage.output_tokens),
+            cost_micros=account.known(None if cost is None else round(cost * 1_000_000)),
             milliseconds=round((source.seconds or 0) * 1000),
         )
 
@@ -323,8 +359,9 @@ class LocalEngine(Engine):
 class Account:
     """What a call has used so far."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, max_requests: int | None) -> None:
         self._plan = plan
+        self.max_requests = max_requests
         self._began = time.monotonic()
         self._usage = Usage()
         self._ids: list[str] = []
@@ -332,6 +369,35 @@ class Account:
         self.requests = 0
         self.rounds = 1
         self.text_came = False
+        self._unmetered = 0
+
+    @contextmanager
+    def metering(self, text: Sequence[str]) -> Generator[None]:
+        """Count a request whose use is not known, until its reply is whole or it was refused unbilled.
+
+        Args:
+            text: What has come of the reply.
+        """
+        self._unmetered += 1
+        try:
+            yield
+        except AssayError as error:
+            sent = isinstance(error, ProviderError) and error.status is None
+            if not sent and not text:
+                self._unmetered -= 1
+            raise
+        self._unmetered -= 1
+
+    def known(self, total: int | None) -> int | None:
+        """Return a total for the log; None where a request was stopped before it said what it used."""
+        return None if self._unmetered else total
+
+    def may_send(self) -> bool:
+        """Count one more request, and say whether the call may make it."""
+        if self.max_requests is not None and self.requests >= self.max_requests:
+            return False
+        self.requests += 1
+        return True
 
     def add(self, usage: Usage, stopped: Stopped) -> None:
         self._usage += usage
@@ -384,20 +450,57 @@ def _next_step(
         return _Done(done.value)
 
 
-def is_practice(destination: Destination) -> bool:
-    """Say whether a key leads to the practice provider: a path of its own, on this machine."""
-    on_loopback = destination.origin.startswith("http://127.0.0.1:")
-    return on_loopback and destination.endpoint.startswith(f"{destination.origin}/practice/")
+async def _answer_all(asked: Sequence[Coroutine[Any, Any, Reply]]) -> list[Reply]:
+    """Return the replies to requests that are sent at once; where one fails, the others end with it.
+
+    One that went on would send retries for a call that is over, and nobody would count what they cost.
+    """
+    if len(asked) == 1:
+        return [await asked[0]]
+    tasks = [asyncio.ensure_future(one) for one in asked]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            await end(task)
 
 
-def key_missing(workspace: str, provider: ProviderId | None) -> ProviderKeyMissing:
+def find_destinations(backing: Backing, workspace_id: bytes) -> dict[ProviderId, Destination]:
+    """Return where a workspace's keys lead, by provider."""
+    keys = backing.vault.find_keys(workspace_id)
+    stored: dict[ProviderId, Destination] = {
+        key.destination.provider: key.destination for key in keys
+    }
+    return backing.own_practice.put_first(workspace_id, stored)
+
+
+def missing_key(
+    backing: Backing, workspace: Workspace, provider: ProviderId | None
+) -> ProviderKeyMissing:
+    """Return the error for a workspace without the key that a call needs: a real one, or practice's."""
+    if backing.has_practice and workspace.name == WORKSPACE:
+        stored = find_destinations(backing, workspace.id)
+        if all(is_practice(destination) for destination in stored.values()):
+            return no_key()
+    return key_missing(workspace.name, provider, hub=not backing.has_practice)
+
+
+def key_missing(
+    workspace: str, provider: ProviderId | None, *, hub: bool = False
+) -> ProviderKeyMissing:
     """Return the error for a workspace without the key that a call needs, with how to get one."""
     about = setup.SETUP[provider or "google"]
     what = f"{about.label} key" if provider else "provider key"
+    if hub:
+        return ProviderKeyMissing(
+            f"Workspace '{workspace}' has no {what}.",
+            hint="An owner or admin adds one on the key page: `%assay keys list` shows its address.",
+        )
     first = "" if provider else f"{about.label} is the fastest start. "
     return ProviderKeyMissing(
         f"Workspace '{workspace}' has no {what}.",
-        hint=f"{first}Get one at {about.keys_url}, then `assay-nb keys set {about.provider}`. "
+        hint=f"{first}Get one at {about.keys_url}, "
+        f"then `assay-nb keys set {about.provider} -w {shlex.quote(workspace)}`. "
         "`assay-nb try` shows everything without a key.",
     )
 
@@ -412,14 +515,22 @@ def _instrument(name: str) -> Instrument[Any]:
     return INSTRUMENTS[name]
 
 
+def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    """Yield the texts within JSON data, each by itself: a column's name says nothing of its value."""
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, Mapping):
+        for name, one in cast("Mapping[Any, Any]", value).items():
+            yield from _texts(one, f"The value of '{name}'")
+    elif isinstance(value, (list, tuple)):
+        for one in cast("Sequence[Any]", value):
+            yield from _texts(one, where)
+
+
 def _refuse_keys(call: Call) -> None:
     """Raise `KeyPasted` for a call that would send something shaped like a key to a model."""
-    for text in (call.prompt, *(str(value) for value in call.options.values())):
-        for shape in find_keys(text):
-            raise KeyPasted(
-                f"This prompt holds something shaped like a key ({shape.label}), so nothing was sent.",
-                hint="No prompt needs one: take it out. If it is real, revoke it where it was made.",
-            )
+    for where, text in (("The prompt", call.prompt), *_texts(call.options, "The options")):
+        refuse_secrets(text, where, outcome="this call was not sent to a model")
 
 
 def _first_choice(stored: Iterable[ProviderId]) -> tuple[ProviderId | None, str | None]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from anyio.to_thread import run_sync
@@ -27,8 +27,17 @@ from assay_nb.engine.control import (
     about_gone_workspace,
 )
 from assay_nb.engine.key_checks import accepted, not_stored, untested
+from assay_nb.engine.key_facts import read_key_facts, say_time
+from assay_nb.engine.practice import (
+    explained,
+    find_credential,
+    find_workspace,
+    hold_key,
+    is_practice,
+    no_workspace,
+)
 from assay_nb.errors import AssayError, ProviderAuthError, workspace_gone
-from assay_nb.messages import PROVIDERS, Destination, ProviderId, Usage
+from assay_nb.messages import Destination, ProviderId, Usage
 from assay_nb.providers import catalog, get_provider
 from assay_nb.providers.base import Credential
 from assay_nb.providers.keys import place_key
@@ -90,7 +99,11 @@ class LocalControl:
         return await run_sync(run)
 
     async def use_workspace(self, name: str) -> WorkspaceFacts:
-        workspace = await run_sync(self._backing.workspaces.use, self._user, name)
+        def run() -> Workspace:
+            found = find_workspace(self._backing, self._user, name)
+            return self._backing.workspaces.use(self._user, found.id)
+
+        workspace = await run_sync(run)
         self.selected = workspace.id.hex()
         return self._facts(workspace, workspace)
 
@@ -175,19 +188,36 @@ class LocalControl:
                     verified=outcome.outcome == "accepted",
                 )
             )
+        self._backing.own_practice.forget(where.id, provider)
         return outcome
 
+    def use_own_practice(
+        self, workspace: str, key: bytes, endpoints: Mapping[ProviderId, str]
+    ) -> None:
+        """Have this process's calls in the practice workspace go to its own server, and work there.
+
+        Args:
+            workspace: The practice workspace's id.
+            key: What the server accepts.
+            endpoints: Its base URL for each provider.
+        """
+        credentials: dict[ProviderId, Credential] = {
+            provider: hold_key(self._destination(provider, url), key)
+            for provider, url in endpoints.items()
+        }
+        self._backing.own_practice.begin(bytes.fromhex(workspace), credentials)
+        self.selected = workspace
+
     async def test_key(self, workspace: str | None, provider: ProviderId) -> KeyCheck:
-        from assay_nb.engine.local import key_missing
-        from assay_nb.engine.opening import make_credential
+        from assay_nb.engine.local import find_destinations, missing_key
 
         where = await run_sync(self._workspace, workspace)
+        there = (await run_sync(find_destinations, self._backing, where.id)).get(provider)
+        if there is None:
+            raise await run_sync(missing_key, self._backing, where, provider)
         stored = await run_sync(self._backing.vault.find_key, where.id, provider)
-        if stored is None:
-            raise key_missing(where.name, provider)
-        credential = make_credential(self._backing.vault, where.id, stored.destination, mode="byok")
-        outcome = await self._check(credential)
-        if outcome.outcome == "accepted" and not stored.verified:
+        outcome = await self._check(find_credential(self._backing, where.id, there))
+        if outcome.outcome == "accepted" and stored is not None and not stored.verified:
             await run_sync(
                 lambda: self._backing.vault.mark_verified(
                     where.id, provider, actor=self._user, row_version=stored.row_version
@@ -196,17 +226,20 @@ class LocalControl:
         return outcome
 
     async def remove_key(self, workspace: str | None, provider: ProviderId) -> Removal:
-        from assay_nb.engine.local import key_missing
+        from assay_nb.engine.local import missing_key
 
         where = await run_sync(self._authorized, workspace)
-        if await run_sync(self._backing.vault.find_key, where.id, provider) is None:
-            raise key_missing(where.name, provider)
+        self._backing.own_practice.forget(where.id, provider)
+        stored = await run_sync(self._backing.vault.find_key, where.id, provider)
+        if stored is None:
+            raise await run_sync(missing_key, self._backing, where, provider)
         # From really opening it: a row that was edited to hold none talks nobody out of revoking its key.
         known = {fact.provider: fact for fact in await run_sync(self._keys, where)}
         removal = await run_sync(
             lambda: self._backing.vault.remove_key(where.id, provider, actor=self._user)
         )
-        revoke_url = "" if known[provider].keyless else SETUP[provider].keys_url
+        opens_nothing = known[provider].keyless or is_practice(stored.destination)
+        revoke_url = "" if opens_nothing else SETUP[provider].keys_url
         return Removal(provider=provider, scrubbed=removal.scrubbed, revoke_url=revoke_url)
 
     async def _check(self, credential: Credential) -> KeyCheck:
@@ -227,8 +260,13 @@ class LocalControl:
         return accepted(there, len(listed))
 
     async def _list(self, credential: Credential) -> list[ListedModel]:
-        provider = await get_provider(credential.destination.provider, self._backing.egress)
-        return await provider.list_models(credential)
+        from assay_nb.providers.retry import Retry
+
+        there = credential.destination
+        retry = Retry(attempts=1) if is_practice(there) else None
+        provider = await get_provider(there.provider, self._backing.egress, retry=retry)
+        with explained(there, has_practice=self._backing.has_practice):
+            return await provider.list_models(credential)
 
     # --- models, budget, log
 
@@ -246,18 +284,16 @@ class LocalControl:
     async def models(self, workspace: str | None, *, ask: bool) -> list[ModelFacts]:
         if not ask:
             return [_known(model) for model in catalog.MODELS.values()]
-        from assay_nb.engine.opening import make_credential
+        from assay_nb.engine.local import find_destinations
 
         where = await run_sync(self._workspace, workspace)
         facts: list[ModelFacts] = []
-        for key in await run_sync(self._backing.vault.find_keys, where.id):
-            credential = make_credential(
-                self._backing.vault, where.id, key.destination, mode="byok"
-            )
+        for provider, there in (await run_sync(find_destinations, self._backing, where.id)).items():
+            credential = find_credential(self._backing, where.id, there)
             facts += [
                 ModelFacts(
                     name=one.id,
-                    provider=key.destination.provider,
+                    provider=provider,
                     context=one.context,
                     max_output=one.max_output,
                 )
@@ -273,7 +309,7 @@ class LocalControl:
             where = self._workspace(workspace)
             return [
                 CallFacts(
-                    at=_time(record.at),
+                    at=say_time(record.at),
                     user=record.user,
                     instrument=record.instrument,
                     provider=record.provider,
@@ -371,10 +407,12 @@ class LocalControl:
 
     def _workspace(self, name: str | None) -> Workspace:
         if name and name != self.selected:
-            return self._backing.workspaces.get(self._user, name)
+            return find_workspace(self._backing, self._user, name)
         active = self._find_active()
         if active is None:
-            raise workspace_gone()
+            own = self._backing.own_practice.workspace_id
+            practised = own is not None and self.selected == own.hex()
+            raise no_workspace() if practised else workspace_gone()
         return active
 
     def _find_active(self) -> Workspace | None:
@@ -409,29 +447,7 @@ class LocalControl:
         )
 
     def _keys(self, workspace: Workspace) -> list[KeyFacts]:
-        stored = {
-            key.destination.provider: key for key in self._backing.vault.list_keys(workspace.id)
-        }
-        sealed = self._backing.vault.state().name == "sealed"
-        facts: list[KeyFacts] = []
-        for provider in PROVIDERS:
-            key = stored.get(provider)
-            if key is None:
-                facts.append(KeyFacts(provider=provider, state="missing"))
-                continue
-            facts.append(
-                KeyFacts(
-                    provider=provider,
-                    state="sealed" if sealed else "ready" if key.state == "ready" else "unreadable",
-                    verified=key.verified,
-                    last4=key.last4,
-                    endpoint=key.destination.endpoint,
-                    added_by=key.added_by,
-                    added_at=_time(key.added_at),
-                    placement=key.destination.placement,
-                )
-            )
-        return facts
+        return read_key_facts(self._backing, workspace.id, self._user)
 
     def _model_in_use(self, workspace: Workspace, keys: list[KeyFacts]) -> str | None:
         if workspace.model:
@@ -447,10 +463,6 @@ class LocalControl:
             return BudgetFacts(granted=0, left=0)
         budget = self._backing.budget
         return BudgetFacts(granted=budget.granted, left=budget.left(self._user))
-
-
-def _time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _known(model: catalog.Model) -> ModelFacts:
@@ -477,6 +489,6 @@ def _master(status: MasterKeyStatus) -> MasterFacts:
     return MasterFacts(
         id=status.mk_id.hex()[:12],
         state=status.state,
-        created_at=_time(status.created_at) if status.created_at else "",
+        created_at=say_time(status.created_at) if status.created_at else "",
         data_keys=status.data_keys,
     )

@@ -45,12 +45,14 @@ class RemoteEngine(Engine):
         """Run a call; see `Engine`. Closing the iterator closes the provider's connection too."""
         read = _reader(call.instrument)
         path = f"api/v1/workspaces/{part(call.workspace or ACTIVE)}/instruments/{part(call.instrument)}"
-        body = {
+        body: dict[str, Any] = {
             "prompt": call.prompt,
             "model": call.model,
             "options": dict(call.options),
             "idempotency_key": call.idempotency_key,
         }
+        if call.max_requests is not None:
+            body["max_requests"] = call.max_requests
         async with (
             self._link.stream(path, body) as lines,
             aclosing(cast("Any", read_events(lines))) as events,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
 from typing import Any, cast
 
@@ -18,13 +18,16 @@ from assay_nb.engine.control import Control, Mode
 from assay_nb.engine.events import Event
 from assay_nb.engine.once import once
 from assay_nb.engine.portal import Portal, Stream
+from assay_nb.engine.practice import is_practice_error
 from assay_nb.errors import WorkspaceNotFound, workspace_gone
 
 Say = Callable[[str], None]
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+    if sys.stderr is not None:  # it was closed; `print` would write to standard output instead
+        with suppress(OSError):
+            print(line, file=sys.stderr)
 
 
 class Session:
@@ -71,7 +74,9 @@ class Session:
         """Say in words that the workspace which this process has selected is gone: an id says nothing."""
         try:
             yield
-        except WorkspaceNotFound:
+        except WorkspaceNotFound as error:
+            if is_practice_error(error):
+                raise
             if call.workspace is None and self.control.selected is not None:
                 raise workspace_gone() from None
             raise

@@ -20,6 +20,7 @@ from assay_nb.gateway.running import taken_out
 from assay_nb.providers.catalog import parse_model
 from assay_nb.providers.setup import label_of
 from assay_nb.store.allowance_rows import Allowance
+from assay_nb.text.english import count
 from assay_nb.workspaces.roles import Action
 
 
@@ -299,7 +300,7 @@ async def _remove_key(incoming: Incoming, fields: Fields) -> Next:
 def _outcome(check: KeyCheck, text: str) -> Notice:
     label = label_of(check.provider)
     if check.outcome == "accepted":
-        return Notice("done", f"{text} {label} lists {check.models} models for it.")
+        return Notice("done", f"{text} {label} lists {count(check.models, 'model')} for it.")
     if check.outcome == "limited":
         return Notice("care", text, f"{label} knows it, but does not let it list models.")
     if check.outcome == "keyless":

@@ -66,7 +66,11 @@ def _no_longer_than(seconds: float, held: Held) -> Generator[None]:
 
 async def _read_call(incoming: Incoming) -> Call:
     fields = await incoming.json(
-        prompt=str, model=(str, None), options=(dict, None), idempotency_key=(str, None)
+        prompt=str,
+        model=(str, None),
+        options=(dict, None),
+        idempotency_key=(str, None),
+        max_requests=(int, None),
     )
     return Call.from_dict(
         {**fields, "instrument": incoming.part("instrument"), "workspace": incoming.workspace}
@@ -187,7 +191,8 @@ ROUTES = (
             model=OPTIONAL_TEXT,
             options={"type": ["object", "null"]},
             idempotency_key=OPTIONAL_TEXT,
-            optional=("model", "options", "idempotency_key"),
+            max_requests={"type": ["integer", "null"], "minimum": 1},
+            optional=("model", "options", "idempotency_key", "max_requests"),
         ),
         reply=_EVENT,
         media="text/event-stream",

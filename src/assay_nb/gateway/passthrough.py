@@ -658,7 +658,7 @@ class Relay:
     def _look_up(self, workspace: Workspace, user: str, provider: ProviderId) -> Way:
         stored = self._backing.vault.find_key(workspace.id, provider)
         if stored is None:
-            raise key_missing(workspace.name, provider)
+            raise key_missing(workspace.name, provider, hub=True)
         listed = self._backing.allowances.list(workspace.id)
         limited = any(one.user in (EVERYBODY, user) for one in listed)
         return Way(workspace, stored.destination, limited)

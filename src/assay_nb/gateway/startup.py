@@ -7,6 +7,7 @@ or its files, it does not start, and says in one line why.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import sys
 from collections.abc import Iterable
@@ -210,7 +211,7 @@ def _check_private(
     if found.st_mode & others_of(found):
         raise Refused(
             f"{path} is open to other users of this machine.",
-            hint=f"`chmod {mode} {path}` closes it.",
+            hint=f"`chmod {mode} {shlex.quote(str(path))}` closes it.",
         )
 
 

@@ -38,6 +38,7 @@ from assay_nb.render.document import (
     Table,
     Tone,
 )
+from assay_nb.text.english import a, count
 
 ORDER: tuple[ProviderId, ...] = ("google", "anthropic", "openai")
 """The fastest start stands first."""
@@ -195,19 +196,19 @@ class KeyCard(LivePanel):
 
     def _on_typed(self, change: dict[str, Any]) -> None:
         if self.field is not None and self.field.holds:
-            count = f"{self.field.holds} characters taken from the field."
-            self.news.say("info", [f"{count} Save stores them."])
+            taken = count(self.field.holds, "character")
+            self.news.say("info", [f"{taken} taken from the field. Save stores the key."])
 
     def _guide(self) -> Any:
         about, has_field = self.about, self.field is not None
         steps = widgets.HTML(show(guide(about.key_url, about.looks_like, self._costs(), has_field)))
-        folded = widgets.Accordion([steps], titles=(f"Get a {self.about.name} key",))
+        folded = widgets.Accordion([steps], titles=(f"Get {a(self.about.name)} key",))
         folded.selected_index = None
         return folded
 
     def _costs(self) -> str:
         fastest = "The fastest start. " if self.provider == ORDER[0] else ""
-        return f"{fastest}{self.about.cost}{f' {self.about.note}' if self.about.note else ''}"
+        return f"{fastest}{self.about.cost} {self.about.note}".rstrip()
 
 
 class KeysPanel(LivePanel):
@@ -283,7 +284,7 @@ def describe(fact: KeyFacts) -> list[Inline]:
     if fact.state != "missing":
         if not fact.keyless:
             line.append(f" · {'tested' if fact.verified else 'not tested'}")
-        line.append(f" · added by {fact.added_by}, {fact.added_at}")
+        line.append(f" · added by {', '.join(filter(None, (fact.added_by, fact.added_at)))}")
     if fact.endpoint:
         line += [" · ", Code(fact.endpoint)]
     return line
@@ -314,5 +315,5 @@ def _badge(fact: KeyFacts) -> Badge:
 
 def _ways(session: Session) -> list[Block]:
     about = session.control.setup(ORDER[0])
-    text = f"The fastest start is {about.name}: {about.cost} Get a key at "
+    text = f"The fastest start is {about.name}. {about.cost} Get a key at "
     return [FinePrint([text, Code(about.key_url)])]

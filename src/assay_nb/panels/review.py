@@ -102,11 +102,11 @@ class ReviewPanel(Panel):
         click, which has no cell to come after, the front end is asked in a way of its own.
 
         Raises:
-            WrongUsage: If `name` is no name for a variable.
+            WrongUsage: If `name` is not a name for a variable.
         """
         name = (name or self.name.value).strip()
         if not name.isidentifier():
-            raise WrongUsage(f"'{name}' is no name for a variable.", hint="Try 'improved'.")
+            raise WrongUsage(f"'{name}' is not a name for a variable.", hint="Try 'improved'.")
         text = self.improvement.text
         self._names[name] = text
         if in_next_cell and self._insert is not None:

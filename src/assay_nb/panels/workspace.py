@@ -10,6 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from assay_nb.commands.outcome import join
+from assay_nb.engine.control import WorkspaceFacts
 from assay_nb.engine.session import Session
 from assay_nb.errors import workspace_gone
 from assay_nb.panels.base import WIDE, LivePanel, button, show
@@ -34,7 +35,10 @@ class WorkspacePanel(LivePanel):
         super().__init__(session)
         self._filling = False
         self.picker = widgets.Dropdown(description="Workspace", style=WIDE)
-        self.name = widgets.Text(description="New", placeholder="name of a new team", style=WIDE)
+        whose = "workspace" if session.mode == "solo" else "team"
+        self.name = widgets.Text(
+            description="New", placeholder=f"name of a new {whose}", style=WIDE
+        )
         self.members = widgets.HTML()
 
     def build(self) -> Any:
@@ -49,7 +53,7 @@ class WorkspacePanel(LivePanel):
         facts = self.ask(self.session.control.workspaces)
         self._filling = True
         try:
-            self.picker.options = [(f"{fact.name} ({fact.role})", fact.id) for fact in facts]
+            self.picker.options = [(self._label(fact), fact.id) for fact in facts]
             self.picker.value = next((fact.id for fact in facts if fact.active), None)
         finally:
             self._filling = False
@@ -59,7 +63,7 @@ class WorkspacePanel(LivePanel):
         """Make a workspace of the name in the field, and work in it."""
         made = self.ask(self.session.control.create_workspace, self.name.value.strip())
         self.name.value = ""
-        self._use(made.id, f"Made {made.name}. It has no keys yet.")
+        self._use(made.id, f"Workspace '{made.name}' is made. It has no keys yet.")
 
     def document(self) -> Document:
         more = ["Another one: ", Code("%assay workspace use NAME"), ". A new one: "]
@@ -70,14 +74,19 @@ class WorkspacePanel(LivePanel):
         facts = self.ask(self.session.control.workspaces)
         fact = next((fact for fact in facts if fact.active), None)
         if fact is None:
-            names = join([fact.name for fact in facts])
+            names = join([f"'{fact.name}'" for fact in facts])
             return [Callout("warning", [f"{workspace_gone().message} Yours: {names}."])]
         members = self.ask(self.session.control.members, fact.id)
-        kind = "yours alone" if fact.kind == "personal" else "a team"
+        alone = fact.kind == "personal" or (self.session.mode == "solo" and len(members) == 1)
+        if alone:
+            return [Paragraph([Strong(f"'{fact.name}'"), " is yours alone."])]
         return [
-            Paragraph([Strong(fact.name), f" is {kind}; you are its {fact.role}."]),
+            Paragraph([Strong(f"'{fact.name}'"), f" is a team's. Your role in it: {fact.role}."]),
             Table(["member", "role"], [[member.user, member.role] for member in members]),
         ]
+
+    def _label(self, fact: WorkspaceFacts) -> str:
+        return fact.name if self.session.mode == "solo" else f"{fact.name} ({fact.role})"
 
     def _on_pick(self, change: dict[str, Any]) -> None:
         if not self._filling:
@@ -86,5 +95,5 @@ class WorkspacePanel(LivePanel):
     def _use(self, workspace: str, text: str) -> None:
         fact = self.ask(self.session.control.use_workspace, workspace)
         self.refresh()
-        self.news.say("good", [text or f"Working in {fact.name}."])
+        self.news.say("good", [text or f"You now work in '{fact.name}'."])
         self.changed()

@@ -87,7 +87,7 @@ def _dump(reply: dict[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A mend that can be made without understanding: replace these words by those."""
+    """A fix that can be made without understanding: replace these words by those."""
 
     finding: str
     segment: Segment
@@ -142,12 +142,12 @@ class _Reader:
         return {"findings": found, "edits": edits}
 
     def rewrite(self) -> dict[str, Any]:
-        """Lay the prompt out anew, sentence by sentence, with the certain mends made."""
-        mended = self._mended()
-        if find_fences(mended) or "\n\n" in mended.strip() or mended.lstrip().startswith("#"):
-            text = mended  # it has a layout of its own, or code that must not be moved
+        """Lay out the prompt again, sentence by sentence, with the certain fixes made."""
+        fixed = self._fixed()
+        if find_fences(fixed) or "\n\n" in fixed.strip() or fixed.lstrip().startswith("#"):
+            text = fixed  # it has a layout of its own, or code that must not be moved
         else:
-            text = _lay_out([segment.text for segment in split_segments(mended)])
+            text = _lay_out([segment.text for segment in split_segments(fixed)])
         return {
             "text": text,
             "constraints": list(self._ledger(text)),
@@ -188,7 +188,7 @@ class _Reader:
         check = checks.get(question)
         return None if check is None else check()
 
-    # --- findings and mends
+    # --- findings and fixes
 
     def _describe(self, finding: LintFinding) -> dict[str, Any]:
         segment = self._segment_of(finding)
@@ -254,7 +254,7 @@ class _Reader:
 
     # --- rewriting
 
-    def _mended(self) -> str:
+    def _fixed(self) -> str:
         text = self._prompt
         for change in self._changes():
             if text.count(change.before) == 1:
@@ -295,7 +295,7 @@ def _line_with(run: str, text: str) -> str:
 
 
 def _longest_common(words: str, text: str) -> str:
-    """Return the longest run of whole words that both have: where a mended sentence now stands."""
+    """Return the longest run of whole words that both have: where a fixed sentence now is."""
     tokens = words.split(" ")
     for length in range(len(tokens), 0, -1):
         for start in range(len(tokens) - length + 1):

@@ -12,10 +12,12 @@ import math
 import secrets
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
 from tornado.httpserver import HTTPServer
+from tornado.iostream import StreamClosedError
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
@@ -30,7 +32,7 @@ _SUFFIX: dict[ProviderId, str] = {"anthropic": "", "openai": "/v1", "google": ""
 
 
 class PracticeServer:
-    """A provider that answers from the lint rules. It accepts one key, made anew each time.
+    """A provider that answers from the lint rules. It accepts one key, a new one for each server.
 
     Attributes:
         key: The key that it accepts. It opens nothing but this server.
@@ -91,7 +93,7 @@ class PracticeServer:
             loop.run_forever()
         finally:
             server.stop()
-            loop.run_until_complete(server.close_all_connections())
+            loop.run_until_complete(_end(server))
             loop.close()
 
     def _application(self) -> Application:
@@ -104,6 +106,14 @@ class PracticeServer:
                 (base + r"/.*", _Reply, shared),
             ]
         return Application(routes, log_function=_no_log)
+
+
+async def _end(server: HTTPServer) -> None:
+    """Close what is open, and let the replies that are being written notice that nobody reads them."""
+    await server.close_all_connections()
+    replies = asyncio.all_tasks() - {asyncio.current_task()}
+    if replies:
+        await asyncio.wait(replies, timeout=1)
 
 
 def _no_log(handler: RequestHandler) -> None:
@@ -143,7 +153,11 @@ class _Reply(_Handler):
         reply = make_reply(asked)
         usage = Usage(_tokens("".join(asked.texts)), _tokens(reply))
         self.set_header("Content-Type", "text/event-stream")
-        for frame in self._frames(asked, reply, usage):
+        with suppress(StreamClosedError):  # the caller hung up, as a cancelled call does
+            await self._send(self._frames(asked, reply, usage))
+
+    async def _send(self, frames: Iterator[bytes]) -> None:
+        for frame in frames:
             self.write(frame)
             await self.flush()
             if self._pace:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from weakref import WeakKeyDictionary
 
+from assay_nb.config import Config
 from assay_nb.engine.call import Call
-from assay_nb.engine.control import Control
+from assay_nb.engine.control import Control, WorkspaceFacts
 from assay_nb.engine.events import Finished
+from assay_nb.engine.local_control import LocalControl
+from assay_nb.engine.practice import WORKSPACE, check_only_practice
 from assay_nb.engine.session import Session
-from assay_nb.errors import WrongUsage
+from assay_nb.errors import WorkspaceNotFound, WrongUsage
 from assay_nb.instruments.base import Result
 from assay_nb.messages import PROVIDERS, ProviderId
 from assay_nb.practice.server import MODEL, PracticeServer
 from assay_nb.render.document import Callout, Code, Document, Heading, Paragraph, Verbatim
-
-WORKSPACE = "practice"
 
 SAMPLE = """\
 You are a support agent. Summarise {{ticket}} briefly and say how angry the customer is.
@@ -24,9 +28,9 @@ Return JSON. NEVER EVER GUESS!!
 """
 
 _WHAT = (
-    "What follows ran through the three official SDKs, with keys that were sealed in your vault and opened for one "
-    "request each. The provider is a practice one on this machine. It is no model: its findings come from the lint "
-    "rules."
+    "What follows ran through the three official SDKs, with keys that were sealed in a vault and opened for one "
+    "request each. The vault was made for this run and is gone afterwards; yours is not touched. The provider is a "
+    "practice one on this machine. It is not a model: its findings come from the lint rules."
 )
 
 _STOPS: tuple[tuple[str, ProviderId], ...] = (
@@ -36,37 +40,43 @@ _STOPS: tuple[tuple[str, ProviderId], ...] = (
 )
 
 
+_servers: WeakKeyDictionary[Session, PracticeServer] = WeakKeyDictionary()
+
+
 def start_practice(session: Session) -> Document:
     """Start the practice provider for this process, and work in its workspace from here on.
 
-    It runs until the process ends. The person's stored default stays as it is.
+    It runs until the process ends. The person's stored default stays as it is, and so does what another
+    process practises on.
     """
-    if session.mode == "hub":
+    control = session.control
+    if not isinstance(control, LocalControl):
         raise WrongUsage(
             "The practice provider is for solo mode.",
             hint="On a hub, your demo calls show everything: `%assay budget`.",
         )
-    server = PracticeServer(pace=0.01).start()
-    atexit.register(server.close)
-    session.control.selected = session.portal.call(_furnish, session.control, server)
+    session.portal.call(_furnish, control, _find_server(session))
     text = [
         "You are in workspace ",
         Code(WORKSPACE),
-        ". Calls go through the real SDKs to a provider on this machine. It is no model: it answers from the lint rules. ",
+        ". Calls go through the real SDKs to a provider on this machine. It is not a model: it answers from the lint rules. ",
         Code("%assay workspace use NAME"),
         " goes back.",
     ]
     return Document([Callout("good", text)])
 
 
-def run_tour(session: Session) -> Iterator[Document]:
+def _find_server(session: Session) -> PracticeServer:
+    """Return the session's server, started at the first time."""
+    if session not in _servers:
+        _servers[session] = PracticeServer(pace=0.01).start()
+        atexit.register(_servers[session].close)
+    return _servers[session]
+
+
+def run_tour() -> Iterator[Document]:
     """Yield what the tour shows, step by step: a prompt, and each instrument's result on it."""
-    if session.mode == "hub":
-        raise WrongUsage(
-            "`try` is for solo mode, and ASSAY_GATEWAY_URL is set.",
-            hint="Unset it for this one command.",
-        )
-    with _practising(session):
+    with _practising() as session:
         yield Document(
             [
                 Heading("A prompt, three instruments, no key"),
@@ -109,29 +119,41 @@ def _ask(session: Session, instrument: str, provider: ProviderId) -> Result:
 
 
 @contextmanager
-def _practising(session: Session) -> Generator[None]:
-    """Have the practice provider and its keys for a while; afterwards the keys are gone."""
-    with PracticeServer() as server:
+def _practising() -> Generator[Session]:
+    """Give a session that practises on a vault of its own, which is deleted afterwards.
+
+    The person's vault is left alone: a notebook that practises has its keys there.
+    """
+    with (
+        TemporaryDirectory(prefix="assay-nb-try-") as place,
+        PracticeServer() as server,
+        closing(Session(_config(Path(place)), say=lambda _: None)) as session,
+    ):
         session.portal.call(_furnish, session.control, server)
-        try:
-            yield
-        finally:
-            session.portal.call(_clear, session.control)
+        yield session
 
 
-async def _furnish(control: Control, server: PracticeServer) -> str:
-    """Make the practice workspace if need be, seal a key per provider, and return the workspace's id."""
-    known = {fact.name: fact for fact in await control.workspaces()}
-    fact = known.get(WORKSPACE) or await control.create_workspace(WORKSPACE)
-    for provider in PROVIDERS:
+def _config(place: Path) -> Config:
+    return Config(home=place / "vault", master_key_file=place / "master.key")
+
+
+async def _furnish(control: Control, server: PracticeServer) -> None:
+    """Make the practice workspace if need be, seal a key per provider, and work there."""
+    assert isinstance(control, LocalControl)
+    fact = await _find_workspace(control)
+    check_only_practice(await control.keys(fact.id))
+    endpoints: dict[ProviderId, str] = {one: server.endpoint(one) for one in PROVIDERS}
+    for provider, url in endpoints.items():
         key = bytearray(server.key.encode())
-        await control.set_key(
-            fact.id, provider, key, endpoint=server.endpoint(provider), check=False
-        )
+        await control.set_key(fact.id, provider, key, endpoint=url, check=False)
     await control.set_model(fact.id, f"anthropic/{MODEL}")
-    return fact.id
+    control.use_own_practice(fact.id, server.key.encode(), endpoints)
 
 
-async def _clear(control: Control) -> None:
-    for provider in PROVIDERS:
-        await control.remove_key(WORKSPACE, provider)
+async def _find_workspace(control: Control) -> WorkspaceFacts:
+    """Return the practice workspace. Another process may make it at the same moment."""
+    with suppress(WorkspaceNotFound):
+        return await control.show_workspace(WORKSPACE)
+    with suppress(WrongUsage):
+        return await control.create_workspace(WORKSPACE)
+    return await control.show_workspace(WORKSPACE)

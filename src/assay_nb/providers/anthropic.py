@@ -30,15 +30,16 @@ from assay_nb.providers.shapes import (
 )
 from assay_nb.providers.transport import PLACEHOLDER, Exchange
 
+# A word that is not here (`pause_turn`, `tool_use`: no tool is ever offered) means that it is not whole.
 _STOPS: dict[str, StopReason] = {
     "end_turn": "end",
     "stop_sequence": "end",
-    "tool_use": "end",
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
-    "pause_turn": "incomplete",
     "refusal": "refusal",
 }
+_THOUGHTS = frozenset({"thinking", "redacted_thinking"})
+"""Kinds of blocks that hold thoughts; the words of some come sealed, or not at all."""
 
 _SAMPLING_VERSION = "2023-06-01"
 """The API version under which models that know `temperature` still take it."""
@@ -87,7 +88,7 @@ class Anthropic(Adapter[Shape]):
         client = await self._client(exchange)
         if not shape.schema:
             request = with_schema_in_prompt(request)
-        usage, is_over = Usage(), False
+        usage, is_over, thought = Usage(), False, False
         reason: StopReason = "incomplete"
         answered: str | None = None
         stream = await client.messages.create(
@@ -99,6 +100,8 @@ class Anthropic(Adapter[Shape]):
         async for event in stream:
             if event.type == "content_block_delta" and event.delta.type == "text_delta":
                 yield TextDelta(event.delta.text)
+            elif event.type == "content_block_start":
+                thought = thought or event.content_block.type in _THOUGHTS
             elif event.type == "message_start":
                 answered = event.message.model
                 usage = _usage(event.message, usage)
@@ -109,7 +112,8 @@ class Anthropic(Adapter[Shape]):
                 yield UsageReport(usage)
             elif event.type == "message_stop":
                 is_over = True
-        yield Stopped(reason if is_over else "incomplete", answered, exchange.request_id)
+        reason = reason if is_over else "incomplete"
+        yield Stopped(reason, answered, exchange.request_id, thought)
 
     async def models(self, exchange: Exchange) -> list[ListedModel]:
         client = await self._client(exchange)

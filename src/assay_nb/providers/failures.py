@@ -28,6 +28,7 @@ from assay_nb.providers.catalog import suggest_model
 from assay_nb.providers.origins import is_official, path_hint
 from assay_nb.providers.setup import SETUP
 from assay_nb.providers.transport import Exchange
+from assay_nb.text.english import count
 
 
 class Kind(enum.Enum):
@@ -357,7 +358,7 @@ def _who(exchange: Exchange) -> str:
 def describe_wait(seconds: float) -> str:
     """Return a wait for people: `20 seconds`, or `3 minutes (14:05)`."""
     if seconds < 90:
-        return f"{math.ceil(seconds)} second{'s' if math.ceil(seconds) != 1 else ''}"
+        return count(math.ceil(seconds), "second")
     at = time.strftime("%H:%M", time.localtime(time.time() + seconds))
     minutes = math.ceil(seconds / 60)
-    return f"{minutes} minutes (at {at})" if minutes < 180 else f"{round(minutes / 60)} hours"
+    return f"{minutes} minutes (at {at})" if minutes < 180 else count(round(minutes / 60), "hour")

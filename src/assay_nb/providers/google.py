@@ -49,13 +49,17 @@ KINDS: dict[str, Kind] = {
 _STOPS: dict[str, StopReason] = {
     "STOP": "end",
     "MAX_TOKENS": "length",
-    "CONTINUATION": "incomplete",
-    "OTHER": "incomplete",
-    "MALFORMED_FUNCTION_CALL": "incomplete",
-    "MALFORMED_RESPONSE": "incomplete",
-    "UNEXPECTED_TOOL_CALL": "incomplete",
-    "FINISH_REASON_UNSPECIFIED": "incomplete",
+    "SAFETY": "filtered",
+    "RECITATION": "filtered",
+    "LANGUAGE": "filtered",
+    "BLOCKLIST": "filtered",
+    "PROHIBITED_CONTENT": "filtered",
+    "SPII": "filtered",
+    "IMAGE_SAFETY": "filtered",
+    "IMAGE_PROHIBITED_CONTENT": "filtered",
+    "IMAGE_RECITATION": "filtered",
 }
+"""A word that is not here (`OTHER`, `MALFORMED_RESPONSE`, whatever comes next) means that it is not whole."""
 
 
 _KEY_REASONS = frozenset({"API_KEY_INVALID", "ACCESS_TOKEN_TYPE_UNSUPPORTED"})
@@ -104,6 +108,7 @@ class Google(Adapter[Shape]):
             request = with_schema_in_prompt(request)
         reason: StopReason = "incomplete"
         answered: str | None = None
+        thought = False
         models = cast(Any, client.aio.models)  # its signature is partly untyped
         stream = await models.generate_content_stream(
             model=model,
@@ -115,13 +120,15 @@ class Google(Adapter[Shape]):
             if chunk.prompt_feedback and chunk.prompt_feedback.block_reason:
                 reason = "refusal"
             for candidate in chunk.candidates or ():
+                thought = thought or _has_thoughts(candidate)
                 for text in _texts(candidate):
                     yield TextDelta(text)
                 if candidate.finish_reason:
-                    reason = _STOPS.get(candidate.finish_reason.value, "filtered")
+                    reason = _STOPS.get(candidate.finish_reason.value, "incomplete")
             if chunk.usage_metadata:
+                thought = thought or bool(chunk.usage_metadata.thoughts_token_count)
                 yield UsageReport(_usage(chunk.usage_metadata))
-        yield Stopped(reason, answered, exchange.request_id)
+        yield Stopped(reason, answered, exchange.request_id, thought)
 
     async def models(self, exchange: Exchange) -> list[ListedModel]:
         client = await self._client(exchange)
@@ -225,6 +232,11 @@ def _config(
 def _texts(candidate: types.Candidate) -> list[str]:
     parts = candidate.content.parts if candidate.content else None
     return [part.text for part in parts or () if part.text and not part.thought]
+
+
+def _has_thoughts(candidate: types.Candidate) -> bool:
+    parts = candidate.content.parts if candidate.content else None
+    return any(part.thought for part in parts or ())
 
 
 def _usage(metadata: types.GenerateContentResponseUsageMetadata) -> Usage:

@@ -52,11 +52,29 @@ KINDS: dict[str, Kind] = {
 }
 
 _CHAT_STOPS: dict[str, StopReason] = {
+    # Whole: OpenAI's word, then what Together, text-generation-inference and proxies say for it.
     "stop": "end",
-    "tool_calls": "end",
+    "eos": "end",
+    "eos_token": "end",
+    "stop_sequence": "end",
+    "end_turn": "end",
+    # Not whole. A word that stands nowhere here (`error`, `abort`, `tool_calls`: no tool is ever
+    # offered) means that generation broke off.
     "length": "length",
+    "max_tokens": "length",
+    "model_length": "length",
+    "model_context_window_exceeded": "length",
+    "content_filter": "filtered",
+    "sensitive": "filtered",
+    "safety": "filtered",
+    "refusal": "refusal",
+}
+_INCOMPLETE: dict[str, StopReason] = {
+    "max_output_tokens": "length",
     "content_filter": "filtered",
 }
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking")
+"""Where servers put a model's thoughts, beside `content`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +151,7 @@ class OpenAI(Adapter[Shape]):
         client = await self._client(exchange)
         reason: StopReason = "incomplete"
         answered: str | None = None
-        refused = False
+        refused = thought = False
         stream = await client.responses.create(
             model=model,
             input=_input(request),
@@ -148,6 +166,8 @@ class OpenAI(Adapter[Shape]):
                 yield TextDelta(event.delta)
             elif event.type == "response.refusal.delta":
                 refused = True
+            elif event.type.startswith("response.reasoning"):
+                thought = True
             elif event.type == "error":
                 raise _in_band(event.code, exchange, model, request)
             elif event.type == "response.failed":
@@ -156,9 +176,10 @@ class OpenAI(Adapter[Shape]):
             elif event.type in {"response.completed", "response.incomplete"}:
                 answered = event.response.model
                 reason = "refusal" if refused else _responses_stop(event)
+                thought = thought or _reasoned(event.response.usage, "output_tokens_details")
                 if usage := _responses_usage(event.response):
                     yield UsageReport(usage)
-        yield Stopped(reason, answered, exchange.request_id)
+        yield Stopped(reason, answered, exchange.request_id, thought)
 
     async def _chat(
         self, request: Request, model: str, exchange: Exchange, shape: Shape
@@ -166,7 +187,7 @@ class OpenAI(Adapter[Shape]):
         client = await self._client(exchange)
         reason: StopReason = "incomplete"
         answered: str | None = None
-        refused = False
+        refused = thought = False
         stream = await client.chat.completions.create(
             model=model,
             messages=cast(Any, _turns(request)),
@@ -182,11 +203,13 @@ class OpenAI(Adapter[Shape]):
                     yield TextDelta(delta.content)
                 if delta is not None and getattr(delta, "refusal", None):
                     refused = True
+                thought = thought or any(getattr(delta, name, None) for name in _THOUGHTS)
                 if choice.finish_reason:
-                    reason = _CHAT_STOPS.get(choice.finish_reason, "end")
+                    reason = _CHAT_STOPS.get(str(choice.finish_reason).lower(), "incomplete")
             if chunk.usage is not None:
+                thought = thought or _reasoned(chunk.usage, "completion_tokens_details")
                 yield UsageReport(_chat_usage(chunk.usage))
-        yield Stopped("refusal" if refused else reason, answered, exchange.request_id)
+        yield Stopped("refusal" if refused else reason, answered, exchange.request_id, thought)
 
     async def _client(self, exchange: Exchange) -> openai.AsyncOpenAI:
         endpoint = exchange.destination.endpoint
@@ -263,9 +286,15 @@ def _sampling(request: Request) -> dict[str, float]:
 
 def _responses_stop(event: Any) -> StopReason:
     if event.type == "response.completed":
-        return "end"
+        status = getattr(event.response, "status", None)
+        return "end" if status in {None, "completed"} else "incomplete"
     details = getattr(event.response, "incomplete_details", None)
-    return "filtered" if getattr(details, "reason", None) == "content_filter" else "length"
+    return _INCOMPLETE.get(str(getattr(details, "reason", None)), "incomplete")
+
+
+def _reasoned(usage: Any, details: str) -> bool:
+    """Return whether tokens went into thoughts, which are counted also where none is sent."""
+    return bool(getattr(getattr(usage, details, None), "reasoning_tokens", None))
 
 
 def _responses_usage(response: Any) -> Usage | None:

@@ -32,6 +32,7 @@ class Retry:
         longest: Seconds. A provider that asks for a longer wait is not waited for: the error says when.
         base: Seconds before the first repetition; each further wait is twice as long.
         on_wait: Told before each wait.
+        may_send: Asked before each further attempt; where it says no, the failure before it stands.
         sleep: Replaced in tests.
         jitter: A factor for each wait, so that many callers do not come back at once.
     """
@@ -40,6 +41,7 @@ class Retry:
     longest: float = 20.0
     base: float = 0.5
     on_wait: OnWait | None = None
+    may_send: Callable[[], bool] = lambda: True
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     jitter: Callable[[], float] = lambda: random.uniform(0.75, 1.25)  # noqa: S311 - no secret
 
@@ -75,6 +77,8 @@ class Retry:
         asked = failed.error.retry_after if isinstance(failed.error, RateLimited) else None
         wait = max(wait, asked or 0.0)
         if begun or not failed.again or attempt >= self.attempts or wait > self.longest:
+            raise failed.error
+        if not self.may_send():  # nobody waits for an attempt that is not made
             raise failed.error
         if self.on_wait:
             self.on_wait(wait, attempt + 1)

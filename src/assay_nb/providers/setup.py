@@ -37,7 +37,7 @@ SETUP: dict[ProviderId, Setup] = {
         keys_url="https://aistudio.google.com/apikey",
         billing_url="https://aistudio.google.com/usage",
         looks_like="AQ.… (older ones: AIza…)",
-        to_begin="Free: a Google account is enough, no card. The fastest start.",
+        to_begin="Free: a Google account is enough, no card.",
         caution="On the free tier Google may use what you send to improve its products.",
     ),
     "anthropic": Setup(

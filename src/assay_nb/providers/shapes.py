@@ -110,6 +110,8 @@ class Adapter(Generic[Shape]):
             except ProviderError as exc:
                 if not shapes or exc.status not in {400, 422} or type(exc) is not ProviderError:
                     raise
+                if not self._retry.may_send():
+                    raise
 
     async def _retried(
         self, request: Request, model: str, credential: Credential, shape: Shape
@@ -129,14 +131,20 @@ class Adapter(Generic[Shape]):
 async def _checked(
     events: AsyncIterator[ProviderEvent], exchange: Exchange
 ) -> AsyncIterator[ProviderEvent]:
-    """Yield the same events, their text cleared and nothing empty among it."""
+    """Yield the same events, their text cleared and nothing empty among it; and say of a reply that is empty."""
+    blank = True
     async for event in events:
         if isinstance(event, TextDelta):
             if text := exchange.clear_text(event.text):
+                blank = blank and not text.strip()
                 yield TextDelta(text)
             continue
-        if isinstance(event, Stopped) and (rest := exchange.flush_text()):
-            yield TextDelta(rest)
+        if isinstance(event, Stopped):
+            if rest := exchange.flush_text():
+                blank = blank and not rest.strip()
+                yield TextDelta(rest)
+            if blank and event.reason == "end":
+                event = replace(event, reason="empty")
         yield event
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 from pathlib import Path
 
@@ -155,5 +156,5 @@ def _check_private(path: Path, found: os.stat_result, mode: int) -> None:
     if stat.S_IMODE(found.st_mode) & 0o077:
         raise StoreUnavailable(
             f"{path} is open to other users of this machine (mode {stat.S_IMODE(found.st_mode):04o}).",
-            hint=f"Close it first: `chmod {mode:o} '{path}'`.",
+            hint=f"Close it first: `chmod {mode:o} {shlex.quote(str(path))}`.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from datetime import timedelta
 from typing import Literal
@@ -309,7 +310,7 @@ class Vault:
 
     def _missing(self, workspace_id: bytes, provider: ProviderId) -> ProviderKeyMissing:
         name = self._name(workspace_id)
-        where = f" --workspace {name}" if name else ""
+        where = f" --workspace {shlex.quote(name)}" if name else ""
         return ProviderKeyMissing(
             f"Workspace '{name}' has no {_LABELS[provider]} key."
             if name

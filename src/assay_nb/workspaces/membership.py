@@ -182,7 +182,7 @@ class Workspaces:
         role, now = _parse_role(role), _now()
         with self._database.write() as connection:
             workspace = self._allowed(connection, user, name_or_id, "manage_members")
-            _check_team(workspace, "has one member for ever")
+            _check_team(workspace, "has no members but you")
             _check_owner_change(workspace, role)
             if not rows.insert_member(connection, workspace.id, new, role, "hand", now):
                 raise WrongUsage(
@@ -196,7 +196,7 @@ class Workspaces:
         with self._database.write() as connection:
             action: Action = "leave" if other == user else "manage_members"
             workspace = self._allowed(connection, user, name_or_id, action)
-            _check_team(workspace, "has one member for ever")
+            _check_team(workspace, "has no members but you")
             member = self._member(connection, workspace, other)
             if other != user:
                 _check_owner_change(workspace, member.role)
@@ -207,7 +207,7 @@ class Workspaces:
         role = _parse_role(role)
         with self._database.write() as connection:
             workspace = self._allowed(connection, user, name_or_id, "manage_members")
-            _check_team(workspace, "has one member for ever")
+            _check_team(workspace, "has no members but you")
             member = self._member(connection, workspace, other)
             _check_owner_change(workspace, member.role, role)
             if member.role == "owner" and role != "owner":
@@ -287,7 +287,7 @@ class Workspaces:
         """Bind an existing workspace to a JupyterHub group, or to none. For its owner, in an operator's role."""
         with self._database.write() as connection:
             workspace = self._allowed(connection, user, name_or_id, "manage_owners")
-            _check_team(workspace, "has one member for ever")
+            _check_team(workspace, "has no members but you")
             if group is not None and rows.find_teams_by_group(connection, [group]):
                 raise WrongUsage(f"The hub group '{shown(group)}' has a workspace already.")
             rows.set_group(connection, workspace.id, group)
@@ -378,7 +378,7 @@ def _check_team(workspace: Workspace, what: str) -> None:
     if workspace.kind == "personal":
         raise PermissionDenied(
             f"Your personal workspace {what}.",
-            hint="A team needs its own: `assay-nb workspace create NAME`.",
+            hint="`assay-nb workspace create NAME` makes another one.",
         )
 
 

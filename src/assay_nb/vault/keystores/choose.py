@@ -39,6 +39,17 @@ def choose_keystore(settings: Config, say: Callable[[str], None]) -> KeyStore:
         return KeyFile(path, announce=_announcement(path, refused.message, say))
 
 
+def explain_key_file(settings: Config) -> str:
+    """Return in a sentence or two why the master key is in a file, for a process that uses one."""
+    from assay_nb.vault.keystores.os_keyring import find_obstacle
+
+    if settings.master_key_file is not None:
+        return "It was chosen with ASSAY_MASTER_KEY_FILE."
+    if obstacle := find_obstacle():
+        return obstacle
+    return "It was made when no OS keyring could be used. One can be used now, but a key file that is there goes first."
+
+
 def _os_keyring() -> KeyStore:
     from assay_nb.vault.keystores.os_keyring import OsKeyring
 

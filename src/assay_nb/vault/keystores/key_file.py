@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import shlex
 import stat
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -139,7 +140,8 @@ def _check_private(path: Path, found: os.stat_result) -> None:
     if found.st_mode & others_of(found):
         raise VaultSealed(
             f"Others may read the file {path}.",
-            hint=f"Close it with `chmod 600 {path}`; if it was open for long, rotate the master key.",
+            hint=f"Close it with `chmod 600 {shlex.quote(str(path))}`; if it was open for long, "
+            "rotate the master key.",
         )
 
 

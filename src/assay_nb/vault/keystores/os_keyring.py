@@ -11,11 +11,13 @@ A keyring may ask the person to unlock it and wait without end, so every call ha
 from __future__ import annotations
 
 import hmac
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as OutOfTime
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from assay_nb import config
@@ -74,7 +76,7 @@ class OsKeyring:
         check_surroundings()
         backend = _run(_find_backend, TIME_LIMIT)
         if backend is None:
-            raise VaultSealed("No keyring of the operating system can be used here.")
+            raise VaultSealed(f"No OS keyring can be used here: {_why_none()}.")
         found = cls(backend)
         found._get("probe")
         return found
@@ -176,6 +178,29 @@ def _find_backend() -> KeyringBackend | None:
         if kind.viable and (best is None or kind.priority > best[0]):
             best = kind.priority, kind
     return best[1]() if best else None
+
+
+def find_obstacle() -> str | None:
+    """Return in one sentence why no keyring can be used; None if one can, without asking it anything.
+
+    A keyring that is asked may want to be unlocked, so who only wants to know looks no further.
+    """
+    try:
+        check_surroundings()
+        there = _run(_find_backend, TIME_LIMIT) is not None
+    except VaultSealed as refused:
+        return refused.message
+    return None if there else f"No OS keyring can be used here: {_why_none()}."
+
+
+def _why_none() -> str:
+    if sys.platform in {"darwin", "win32"}:
+        return "the system's own does not answer"
+    if find_spec("secretstorage") is None:
+        return "the package `secretstorage` is not installed"
+    if not config.is_set("DBUS_SESSION_BUS_ADDRESS"):
+        return "there is no D-Bus session, as is usual in a container or over SSH"
+    return "no Secret Service, such as GNOME Keyring or KWallet, runs in the D-Bus session"
 
 
 def _name(vault_id: bytes, entry: str) -> str:

@@ -1,0 +1,63 @@
+"""What may be known of a workspace's keys, read from the vault in this process."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from assay_nb.engine.backing import Backing
+from assay_nb.engine.control import KeyFacts
+from assay_nb.messages import PROVIDERS, Destination, ProviderId
+
+if TYPE_CHECKING:
+    from assay_nb.vault.stored import StoredKey
+
+
+def read_key_facts(backing: Backing, workspace_id: bytes, user: str) -> list[KeyFacts]:
+    """Return one fact for each provider. Every stored key is opened for it, and closed again."""
+    stored: dict[ProviderId, StoredKey] = {
+        key.destination.provider: key for key in backing.vault.list_keys(workspace_id)
+    }
+    places: dict[ProviderId, Destination] = {
+        provider: key.destination for provider, key in stored.items()
+    }
+    used = backing.own_practice.put_first(workspace_id, places)
+    sealed = backing.vault.state().name == "sealed"
+    facts: list[KeyFacts] = []
+    for provider in PROVIDERS:
+        if provider not in used:
+            facts.append(KeyFacts(provider=provider, state="missing"))
+        elif used[provider] == places.get(provider):
+            facts.append(_about_stored(stored[provider], sealed=sealed))
+        else:
+            facts.append(_about_own_practice(used[provider], user))
+    return facts
+
+
+def _about_stored(key: StoredKey, *, sealed: bool) -> KeyFacts:
+    return KeyFacts(
+        provider=key.destination.provider,
+        state="sealed" if sealed else "ready" if key.state == "ready" else "unreadable",
+        verified=key.verified,
+        last4=key.last4,
+        endpoint=key.destination.endpoint,
+        added_by=key.added_by,
+        added_at=say_time(key.added_at),
+        placement=key.destination.placement,
+    )
+
+
+def _about_own_practice(there: Destination, user: str) -> KeyFacts:
+    """Return what is known of the practice server's key, in the process that the server runs in."""
+    return KeyFacts(
+        provider=there.provider,
+        state="ready",
+        endpoint=there.endpoint,
+        added_by=user,
+        placement=there.placement,
+    )
+
+
+def say_time(seconds: int) -> str:
+    """Return a time as faces show it: minutes, UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
