@@ -1,10 +1,13 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Key, Status } from '../src/api/facts';
-import type { Improvement } from '../src/api/results';
+import type { Critique, Improvement, LintReport, Rewrite } from '../src/api/results';
 import type { IAssay } from '../src/tokens';
+import { viewCritique } from '../src/views/critique';
 import { h } from '../src/views/dom';
 import { Review } from '../src/views/improvement';
 import { KeyCard } from '../src/views/keys';
+import { viewLint } from '../src/views/lint';
+import { viewRewrite } from '../src/views/rewrite';
 import { Sidebar } from '../src/views/sidebar';
 import { describe as describeStatus } from '../src/views/standing';
 
@@ -124,6 +127,58 @@ describe('a review', () => {
     const before = [...page.querySelectorAll('.assay-diff')].map(node => node.textContent);
     press(page, 'Reject all');
     expect([...page.querySelectorAll('.assay-diff')].map(node => node.textContent)).toEqual(before);
+  });
+});
+
+describe('a card', () => {
+  const { provenance } = improvement;
+  const text = (nodes: HTMLElement[]) => h('div', {}, ...nodes).textContent ?? '';
+
+  test('a critique that does not pass says that the prompt needs work', () => {
+    const items = [
+      { question_id: 'task.action', answer: 'yes' },
+      { question_id: 'task.scope', answer: 'no' },
+      { question_id: 'task.done', answer: 'na' }
+    ];
+    const critique = {
+      prompt: 'Be brief.',
+      verdict: 'report',
+      score: 3,
+      dimensions: [{ id: 'task', score: 3, na_reason: null, items }],
+      findings: [],
+      consistency: { unanchored: 0, contradicted: 0 },
+      provenance
+    } as unknown as Critique;
+
+    const shown = text(viewCritique(critique, trans));
+
+    expect(shown).toContain('needs work');
+    expect(shown).toContain('1 of 2 answered yes');
+  });
+
+  test('a rewrite shows its goal', () => {
+    const rewrite = {
+      proposed: 'Be brief.',
+      accepted: true,
+      complete: true,
+      breaches: [],
+      ledger: [],
+      changes: [],
+      goal: 'a program reads the reply',
+      provenance
+    } as unknown as Rewrite;
+
+    expect(text(viewRewrite(rewrite, null, trans))).toContain('Goal: a program reads the reply');
+  });
+
+  test('a lint report says what it leaves out, and that an empty prompt was not checked', () => {
+    const finding = { rule: 'A002', level: 'error', message: 'm', start: 0, end: 2, fix: null };
+    const report = { text: 'Be brief.', findings: [finding], omitted: 1970 };
+
+    expect(text(viewLint(report as unknown as LintReport, trans))).toContain('1970 more');
+    const empty = text(viewLint({ text: ' ', findings: [] } as unknown as LintReport, trans));
+    expect(empty).toContain('The prompt is empty');
+    expect(empty).not.toContain('pass');
   });
 });
 

@@ -11,13 +11,16 @@ the vault or the gateway, as the magics do; there is no argument for a key.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from assay_nb.engine.call import Call
 from assay_nb.engine.session import current_session
+from assay_nb.errors import AssayError
 from assay_nb.instruments.base import Result
+from assay_nb.instruments.intake import check_names, check_size, check_text
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from assay_nb.measurement.gepa import GepaTask
     from assay_nb.measurement.judgements import Judgements
     from assay_nb.measurement.metrics import Metric
+    from assay_nb.measurement.plan import Plan
     from assay_nb.measurement.progress import OnProgress
     from assay_nb.measurement.result import Measurement
     from assay_nb.measurement.sidebyside import SideBySide
@@ -162,14 +166,20 @@ def playground(
     beside_model: str | None = None,
     workspace: str | None = None,
     model: str | None = None,
-    concurrency: int | None = None,
     budget: float | None = None,
     max_calls: int | None = None,
+    concurrency: int | None = None,
+    limit: int | None = None,
+    sample: int | None = None,
+    price_in: float | None = None,
+    price_out: float | None = None,
+    keep_empty: bool = False,
     executor: Executor | None = None,
     fresh: bool = False,
+    dry_run: bool = False,
     on_progress: OnProgress | None = None,
     **knobs: Any,
-) -> Run | Batch | SideBySide:
+) -> Run | Batch | SideBySide | Plan:
     """Run a prompt, or run it on every row of a table.
 
     Rows are cached by content as they come: a run that was stopped goes on, and pays for none twice.
@@ -183,28 +193,48 @@ def playground(
         beside_model: Another model, likewise.
         workspace: Whose key pays; the active workspace by default.
         model: `"provider/model"`; the workspace's choice by default.
-        concurrency: Calls under way at once; 8 by default. With data only, like all that follow.
-        budget: Dollars. No call is sent that it would not cover.
-        max_calls: Requests at most.
+        budget: Dollars. No call is sent that it would not cover; 0 lets nothing be sent. With data or
+            beside something only, like all that follow.
+        max_calls: Requests at most, with retries.
+        concurrency: Calls under way at once; 8 by default.
+        limit: Run the first so many rows only.
+        sample: Run so many rows, drawn by a fixed seed.
+        price_in: Dollars per million input tokens, for a model whose price is not known here.
+        price_out: The same for output tokens.
+        keep_empty: Send rows too that have nothing for a variable; they are left out otherwise, and named.
         executor: Any `concurrent.futures.Executor` whose workers make the calls.
         fresh: Ask again what was answered before.
+        dry_run: Send nothing; return the plan: calls, tokens, dollars, and what was answered before.
         on_progress: Called with a `Progress` after each row.
         knobs: `system`, `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
     """
-    if data is None and beside is None and beside_model is None:
-        values = {name: str(value) for name, value in (values or {}).items()}
-        return cast(
-            "Run", _run(_call("playground", prompt, workspace, model, values=values, **knobs))
-        )
+    check_text(prompt)
+    many = not (data is None and beside is None and beside_model is None)
+    settings: dict[str, Any] = {
+        "budget": budget, "max_calls": max_calls, "concurrency": concurrency, "limit": limit,
+        "sample": sample, "price_in": price_in, "price_out": price_out, "executor": executor,
+        "fresh": fresh, "dry_run": dry_run, "keep_empty": keep_empty,
+    }  # fmt: skip
+    _check_mode(
+        "playground" if beside is None and beside_model is None else "beside",
+        settings,
+        many=data is not None,
+        values=values or None,
+        on_progress=on_progress,
+    )
+    if not many:
+        return cast("Run", _run(_play(prompt, values, workspace, model, knobs)))
     from assay_nb.measurement.playing import prepare
     from assay_nb.measurement.progress import watch_steps
 
     playing = prepare(
         current_session(), prompt, values, data=data, beside=beside, beside_model=beside_model,
-        workspace=workspace, model=model, concurrency=concurrency, budget=budget,
-        max_calls=max_calls, executor=executor, fresh=fresh, options=knobs,
+        workspace=workspace, model=model, options=knobs, **_without(settings, "dry_run"),
     )  # fmt: skip
-    watch_steps(playing.steps(), on_progress)
+    if dry_run:
+        return current_session().portal.call(playing.plan)
+    with _keeping(playing.result):
+        watch_steps(playing.steps(), on_progress)
     return playing.result()
 
 
@@ -217,27 +247,46 @@ async def aplayground(
     beside_model: str | None = None,
     workspace: str | None = None,
     model: str | None = None,
-    concurrency: int | None = None,
     budget: float | None = None,
     max_calls: int | None = None,
+    concurrency: int | None = None,
+    limit: int | None = None,
+    sample: int | None = None,
+    price_in: float | None = None,
+    price_out: float | None = None,
+    keep_empty: bool = False,
     executor: Executor | None = None,
     fresh: bool = False,
+    dry_run: bool = False,
     **knobs: Any,
-) -> Run | Batch | SideBySide:
+) -> Run | Batch | SideBySide | Plan:
     """Like `playground`, to await."""
-    if data is None and beside is None and beside_model is None:
-        values = {name: str(value) for name, value in (values or {}).items()}
-        call = _call("playground", prompt, workspace, model, values=values, **knobs)
-        return cast("Run", await _arun(call))
+    check_text(prompt)
+    many = not (data is None and beside is None and beside_model is None)
+    settings: dict[str, Any] = {
+        "budget": budget, "max_calls": max_calls, "concurrency": concurrency, "limit": limit,
+        "sample": sample, "price_in": price_in, "price_out": price_out, "executor": executor,
+        "fresh": fresh, "dry_run": dry_run, "keep_empty": keep_empty,
+    }  # fmt: skip
+    _check_mode(
+        "playground" if beside is None and beside_model is None else "beside",
+        settings,
+        many=data is not None,
+        values=values or None,
+    )
+    if not many:
+        return cast("Run", await _arun(_play(prompt, values, workspace, model, knobs)))
     from assay_nb.measurement.playing import prepare
 
     session = current_session()
     playing = prepare(
         session, prompt, values, data=data, beside=beside, beside_model=beside_model,
-        workspace=workspace, model=model, concurrency=concurrency, budget=budget,
-        max_calls=max_calls, executor=executor, fresh=fresh, options=knobs,
+        workspace=workspace, model=model, options=knobs, **_without(settings, "dry_run"),
     )  # fmt: skip
-    return await session.portal.wait(playing.run)
+    if dry_run:
+        return await session.portal.wait(playing.plan)
+    with _keeping(playing.result):
+        return await session.portal.wait(playing.run)
 
 
 def judge(
@@ -249,8 +298,19 @@ def judge(
     values: Mapping[str, object] | None = None,
     workspace: str | None = None,
     model: str | None = None,
+    budget: float | None = None,
+    max_calls: int | None = None,
+    concurrency: int | None = None,
+    limit: int | None = None,
+    sample: int | None = None,
+    price_in: float | None = None,
+    price_out: float | None = None,
+    count_cut: bool = False,
+    executor: Executor | None = None,
+    fresh: bool = False,
+    dry_run: bool = False,
     **knobs: Any,
-) -> Judgement | Judgements:
+) -> Judgement | Judgements | Plan:
     """Score an output by a rubric, or compare two in both orders.
 
     Args:
@@ -262,15 +322,26 @@ def judge(
         values: What the prompt's variables stood for, so that the judge sees the task as it was sent.
         workspace: Whose key pays; the active workspace by default.
         model: The judge; by default one of another provider, where the workspace has its key.
+        budget: Dollars, for a table; see `playground`, also for `max_calls`, `concurrency`, `limit`,
+            `sample`, `price_in`, `price_out`, `executor`, `fresh` and `dry_run`.
+        count_cut: Judge replies too that are not whole; they are left out otherwise.
         knobs: `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
     """
+    check_text(prompt)
+    many = hasattr(output, "answers")
+    settings: dict[str, Any] = {
+        "budget": budget, "max_calls": max_calls, "concurrency": concurrency, "limit": limit,
+        "sample": sample, "price_in": price_in, "price_out": price_out, "executor": executor,
+        "fresh": fresh, "dry_run": dry_run, "count_cut": count_cut,
+    }  # fmt: skip
+    _check_mode("judge", settings, many=many, values=values or None)
     session = current_session()
     from assay_nb.measurement.judgements import judge_any
 
     return session.portal.call(
         lambda: judge_any(
             session, prompt, output, against=against, rubric=rubric, values=values,
-            workspace=workspace, model=model, options=knobs,
+            workspace=workspace, model=model, options=knobs, **settings,
         )
     )  # fmt: skip
 
@@ -284,16 +355,35 @@ async def ajudge(
     values: Mapping[str, object] | None = None,
     workspace: str | None = None,
     model: str | None = None,
+    budget: float | None = None,
+    max_calls: int | None = None,
+    concurrency: int | None = None,
+    limit: int | None = None,
+    sample: int | None = None,
+    price_in: float | None = None,
+    price_out: float | None = None,
+    count_cut: bool = False,
+    executor: Executor | None = None,
+    fresh: bool = False,
+    dry_run: bool = False,
     **knobs: Any,
-) -> Judgement | Judgements:
+) -> Judgement | Judgements | Plan:
     """Like `judge`, to await."""
+    check_text(prompt)
+    many = hasattr(output, "answers")
+    settings: dict[str, Any] = {
+        "budget": budget, "max_calls": max_calls, "concurrency": concurrency, "limit": limit,
+        "sample": sample, "price_in": price_in, "price_out": price_out, "executor": executor,
+        "fresh": fresh, "dry_run": dry_run, "count_cut": count_cut,
+    }  # fmt: skip
+    _check_mode("judge", settings, many=many, values=values or None)
     session = current_session()
     from assay_nb.measurement.judgements import judge_any
 
     return await session.portal.wait(
         lambda: judge_any(
             session, prompt, output, against=against, rubric=rubric, values=values,
-            workspace=workspace, model=model, options=knobs,
+            workspace=workspace, model=model, options=knobs, **settings,
         )
     )  # fmt: skip
 
@@ -310,20 +400,28 @@ def measure(
     judge_model: str | None = None,
     budget: float | None = None,
     max_calls: int | None = None,
+    concurrency: int | None = None,
+    limit: int | None = None,
+    sample: int | None = None,
+    price_in: float | None = None,
+    price_out: float | None = None,
     margin: float | None = None,
     cluster: str | None = None,
     top: float | None = None,
     candidates: int = 3,
     feedback: str | None = None,
-    concurrency: int = 8,
+    count_cut: bool = False,
+    keep_empty: bool = False,
     executor: Executor | None = None,
     fresh: bool = False,
+    dry_run: bool = False,
     holdout: bool = False,
+    rows: Literal["all", "unseen"] = "all",
     seed: int = 0,
     ledger: str | Path | bool = True,
     on_progress: OnProgress | None = None,
     **knobs: Any,
-) -> Measurement:
+) -> Measurement | Plan:
     """Return whether a new prompt is better than the old one on your data, as a tested claim.
 
     Without `new`, up to three candidates are proposed from dev rows, one is chosen on them, and only
@@ -341,34 +439,51 @@ def measure(
         model: Who answers; the workspace's choice by default.
         judge_model: Who judges; by default another provider's model, where there is a key for one.
         budget: Dollars. A run that would cost more is refused, and no call is sent that goes over.
-        max_calls: Requests at most; needed with a budget where prices are not known.
+        max_calls: Requests at most, with retries and repairs.
+        concurrency: Calls under way at once; 8 by default.
+        limit: Use the first so many rows only.
+        sample: Use so many rows, drawn by a fixed seed.
+        price_in: Dollars per million input tokens, for a model whose price is not known here.
+        price_out: The same for output tokens.
         margin: A difference too small to care about; makes the verdict "equivalent" possible.
         cluster: The column that says what a row belongs to, where rows are not independent.
         top: The best possible score, if it is not 1.
         candidates: How many to propose, 1 to 3.
         feedback: What goes wrong, in your words, for whoever proposes.
-        concurrency: Calls under way at once.
+        count_cut: Let the metric or the judge see replies too that are not whole. They are no observation
+            otherwise, and where they could decide it the verdict is "invalid".
+        keep_empty: Use rows too that have nothing for a variable; they are left out otherwise, and named.
         executor: Any `concurrent.futures.Executor` whose workers make the calls on rows.
-        fresh: Ask again what was answered before.
+        fresh: Ask again what was answered before. The verdict on it is a further look at the rows.
+        dry_run: Send nothing; return the plan: calls, tokens, dollars, and what was answered before.
         holdout: Test on the test rows only, since `new` was searched for on the others.
+        rows: `"unseen"` tests only rows that no earlier verdict stands on, and so starts afresh.
         seed: Draws the resamples.
         ledger: The directory for the run's record; `assay-ledger` by default, False for none.
         on_progress: Called with a `Progress` as it goes.
         knobs: `system`, `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
     """
+    from assay_nb.measurement.limits import Limits
     from assay_nb.measurement.measuring import Measuring, Settings
     from assay_nb.measurement.progress import watch_steps
 
+    limits = Limits.of(
+        budget=budget, max_calls=max_calls, concurrency=concurrency, limit=limit, sample=sample,
+        price_in=price_in, price_out=price_out,
+    )  # fmt: skip
     settings = Settings(
         metric=metric, rubric=rubric, workspace=workspace, model=model, judge_model=judge_model,
-        budget=budget, max_calls=max_calls, margin=margin, cluster=cluster, top=top,
-        candidates=candidates, feedback=feedback, concurrency=concurrency, executor=executor,
-        fresh=fresh, holdout=holdout, seed=seed, ledger=ledger, options=knobs,
+        limits=limits, margin=margin, cluster=cluster, top=top, candidates=candidates,
+        feedback=feedback, executor=executor, fresh=fresh, count_cut=count_cut,
+        keep_empty=keep_empty, holdout=holdout, rows=rows, seed=seed, ledger=ledger, options=knobs,
     )  # fmt: skip
     measuring = Measuring(
         current_session(), _text(old), None if new is None else _text(new), data, settings
     )
-    watch_steps(measuring.steps(), on_progress)
+    if dry_run:
+        return measuring.plan()
+    with _keeping(measuring.partial):
+        watch_steps(measuring.steps(), on_progress)
     return measuring.result
 
 
@@ -380,7 +495,13 @@ def to_gepa(
     workspace: str | None = None,
     model: str | None = None,
     reflection_model: str | None = None,
-    concurrency: int = 8,
+    budget: float | None = None,
+    max_calls: int | None = None,
+    concurrency: int | None = None,
+    limit: int | None = None,
+    sample: int | None = None,
+    price_in: float | None = None,
+    price_out: float | None = None,
     executor: Executor | None = None,
     ledger: str | Path | bool = True,
     **knobs: Any,
@@ -391,14 +512,19 @@ def to_gepa(
         found = gepa.optimize(**task.arguments, max_metric_calls=150)
         task.measure(found)
 
-    GEPA sees dev rows only, and calls go through the workspace's key: it needs none of its own.
+    GEPA sees dev rows only, and calls go through the workspace's key: it needs none of its own. The limits
+    are those of `measure`, for search and test together: the test has what the search leaves.
     """
     from assay_nb.measurement.gepa import make_gepa_task
+    from assay_nb.measurement.limits import Limits
     from assay_nb.measurement.measuring import Settings
 
+    limits = Limits.of(
+        budget=budget, max_calls=max_calls, concurrency=concurrency, limit=limit, sample=sample,
+        price_in=price_in, price_out=price_out,
+    )  # fmt: skip
     settings = Settings(
-        metric=metric, workspace=workspace, model=model, concurrency=concurrency,
-        executor=executor, holdout=True, ledger=ledger, options=knobs,
+        metric=metric, workspace=workspace, model=model, limits=limits, executor=executor, holdout=True, ledger=ledger, options=knobs,
     )  # fmt: skip
     return make_gepa_task(current_session(), _text(prompt), data, settings, reflection_model)
 
@@ -422,6 +548,9 @@ def lint(
     """
     from assay_nb.instruments.lint import lint as run
 
+    check_size(check_text(prompt), "nothing was checked")
+    _check_model(model)
+    check_names(variables, "variables")
     return run(prompt, variables=variables, model=model, knobs=knobs, today=today)
 
 
@@ -433,7 +562,7 @@ class HasText(Protocol):
 
 
 def _text(prompt: str | HasText) -> str:
-    return prompt if isinstance(prompt, str) else prompt.text
+    return prompt if isinstance(prompt, str) else check_text(getattr(prompt, "text", prompt))
 
 
 def _improve_call(
@@ -445,14 +574,20 @@ def _improve_call(
     findings: Critique | None,
     knobs: Mapping[str, Any],
 ) -> Call:
+    from assay_nb.instruments.improve.result import parse_accept
+
+    numbers = None if accept is None else parse_accept(accept)
+    to_dict = getattr(
+        findings, "to_dict", None
+    )  # what is not a critique is refused by the instrument
     return _call(
         "improve",
         prompt,
         workspace,
         model,
         feedback=feedback,
-        accept=accept if accept is None or isinstance(accept, str) else list(accept),
-        findings=None if findings is None else findings.to_dict(),
+        accept=accept if isinstance(accept, str) else numbers,
+        findings=findings if to_dict is None else to_dict(),
         **knobs,
     )
 
@@ -460,10 +595,57 @@ def _improve_call(
 def _call(
     instrument: str, prompt: str, workspace: str | None, model: str | None, **options: Any
 ) -> Call:
+    check_text(prompt)
+    _check_model(model)
+    if workspace is not None:
+        check_text(workspace, "The name of a workspace")
     given = {name: value for name, value in options.items() if value is not None}
     return Call(
         instrument=instrument, prompt=prompt, workspace=workspace, model=model, options=given
     )
+
+
+def _play(
+    prompt: str,
+    values: Mapping[str, object] | None,
+    workspace: str | None,
+    model: str | None,
+    knobs: Mapping[str, Any],
+) -> Call:
+    from assay_nb.measurement.rows import as_text
+
+    given = {name: as_text(value) for name, value in (values or {}).items()}
+    return _call("playground", prompt, workspace, model, values=given, **knobs)
+
+
+def _check_mode(name: str, settings: Mapping[str, Any], *, many: bool, **others: Any) -> None:
+    """Refuse, before anything is sent, a setting that this kind of run would pass over."""
+    from assay_nb.measurement.limits import Limits
+    from assay_nb.measurement.modes import LIMITS, check_mode
+
+    Limits.of(**{name: settings[name] for name in LIMITS})
+    given = {**settings, **others}
+    check_mode(name, [k for k, v in given.items() if v is not None and v is not False], many=many)
+
+
+def _without(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key != name}
+
+
+@contextmanager
+def _keeping(result: Callable[[], Any]) -> Generator[None]:
+    """Hang what is there on an error that ends a run: what was answered was paid for."""
+    try:
+        yield
+    except AssayError as error:
+        with suppress(AssayError):  # of two single runs, one has no reply
+            error.partial = result()
+        raise
+
+
+def _check_model(model: str | None) -> None:
+    if model is not None:
+        check_text(model, "The name of a model")
 
 
 def _run(call: Call) -> Result:

@@ -219,8 +219,30 @@ def test_nits_alone_pass():
     assert critique(make_finding(severity="nit")).verdict == "pass"
 
 
-def test_anything_above_a_nit_is_reported():
-    assert critique(make_finding(severity="minor")).verdict == "report"
+def test_minor_findings_alone_let_a_prompt_pass():
+    assert critique(make_finding(severity="minor")).verdict == "pass"
+
+
+def test_major_finding_is_reported():
+    assert critique(make_finding(severity="major")).verdict == "report"
+
+
+def test_weak_dimension_is_reported_though_nothing_was_found():
+    weak = make_critique(answers=make_answers(examples="no"))
+
+    result = run("critique", weak)
+
+    assert scores(result)["examples"] == 1
+    assert result.verdict == "report"
+
+
+def test_dimension_in_the_middle_of_the_scale_passes():
+    middle = make_critique(answers=make_answers(output_format="no", output_parts="no"))
+
+    result = run("critique", middle)
+
+    assert scores(result)["output"] == 3
+    assert result.verdict == "pass"
 
 
 def test_blocker_that_names_no_failing_input_is_major():
@@ -408,7 +430,7 @@ def test_second_reply_that_does_not_fit_is_a_bad_reply():
         ("refusal", "declined"),
         ("filtered", "filter"),
         ("length", "16,000 output tokens.*max_output_tokens"),
-        ("incomplete", "closing mark"),
+        ("incomplete", "did not mark it as complete"),
     ],
 )
 def test_each_way_to_end_early_has_its_own_sentence_and_no_repair(stop, message):
@@ -518,3 +540,101 @@ def test_preview_of_nothing_is_nothing():
 
 def test_rubric_has_six_dimensions_of_four_questions():
     assert [len(d.questions) for d in DIMENSIONS] == [4] * 6
+
+
+# How it reads
+
+
+def card(result: Critique) -> str:
+    return " ".join(str(result).split())
+
+
+def test_pass_says_what_was_found_in_words():
+    assert "✓ pass 1 minor finding. Score 5.0 of 5." in card(
+        critique(make_finding(severity="minor"))
+    )
+
+
+def test_pass_without_findings_says_that_there_are_none():
+    assert "✓ pass No findings. Score 5.0 of 5." in card(critique())
+
+
+def test_headline_names_the_weak_dimension():
+    result = run("critique", make_critique(answers=make_answers(examples="no")))
+
+    assert "▲ needs work No findings. Weak: Examples and edge cases (1 of 5)." in card(result)
+
+
+def test_headline_of_a_major_finding_counts_by_severity():
+    found = [
+        make_finding(severity="major"),
+        make_finding("be detailed", severity="minor", dimension="task"),
+    ]
+
+    assert "✕ needs work 1 major finding and 1 minor finding." in card(critique(*found))
+
+
+@pytest.mark.parametrize("severity", ["blocker", "major", "minor", "nit"])
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_every_form_of_the_card_has_one_verdict(severity, answer):
+    answers = make_answers(examples=answer)
+    result = run("critique", make_critique(make_finding(severity=severity), answers=answers))
+
+    forms, _ = result._repr_mimebundle_()
+    passes = forms["application/vnd.assay.critique.v1+json"]["verdict"] == "pass"
+
+    assert passes == (severity in ("minor", "nit") and answer == "yes")
+    for form in ("text/plain", "text/markdown", "text/html"):
+        assert ("✓ pass" in forms[form]) == passes
+        assert ("needs work" in forms[form]) != passes
+        assert ("1 of 5" in forms[form]) <= (not passes)
+
+
+def test_questions_that_do_not_apply_are_not_counted():
+    answers = make_answers(output="na", context="na", examples="no")
+    result = run("critique", make_critique(answers=answers))
+
+    assert "4 of 16 questions that apply were answered no" in card(result)
+
+
+def test_question_without_an_answer_is_not_called_a_split():
+    answers = [a for a in make_answers() if a["question"] != "task.action"]
+    details = next(
+        block
+        for block in run("critique", make_critique(answers=answers)).to_document().blocks
+        if isinstance(block, Details)
+    )
+
+    assert details.summary.endswith("0 of 23 questions that apply were answered no, 1 not clearly")
+    assert details.blocks[0].rows[0][2] == "not answered"
+
+
+def test_code_in_a_models_sentence_is_code_in_html_and_makes_no_element():
+    problem = "Nothing marks `<b>{{ticket}}</b>`, and a ` alone stays."
+    html = critique(make_finding(problem=problem))._repr_mimebundle_()[0]["text/html"]
+    paired = critique(make_finding(problem="Nothing marks `<b>{{ticket}}</b>`."))
+
+    assert "and a ` alone stays" in html
+    shown = paired._repr_mimebundle_()[0]["text/html"]
+    assert "&lt;b&gt;{{ticket}}&lt;/b&gt;</code>" in shown
+    assert "<b>" not in html + shown
+    assert "Nothing marks `<b>{{ticket}}</b>`." in str(paired)
+
+
+def test_finding_prints_as_one_line():
+    result = critique(
+        make_finding("briefly", severity="minor", problem="Open.", consequence="Long.")
+    )
+
+    (finding,) = result.findings
+
+    assert str(finding) == "[1] minor, Consistency and priority: Open. → Long. (at “briefly”)"
+    assert repr(finding) == f"<Finding {finding}>"
+    assert str(result.findings) == f"({finding!r},)"
+
+
+def test_dimension_prints_as_one_line():
+    (first, *_) = run("critique", make_critique(answers=make_answers(task_action="no"))).dimensions
+
+    assert str(first) == "Task clarity: 4 of 5"
+    assert str(first.items[0]) == "task.action: no"

@@ -88,7 +88,7 @@ def test_accept_that_says_nothing_is_refused_before_anything_is_sent(accept):
 
 
 def test_edit_that_does_not_exist_cannot_be_applied():
-    with pytest.raises(WrongUsage, match=r"no edit 7\. There are 1 to 1"):
+    with pytest.raises(WrongUsage, match=r"no edit 7\. The only edit is 1\."):
         improve(SHORTER).apply("7")
 
 
@@ -261,7 +261,7 @@ def test_findings_are_found_again_after_the_prompt_was_edited():
 
 @pytest.mark.parametrize("findings", [{"findings": 3}, 3, [{"id": "f1"}], "f1"])
 def test_findings_that_are_none_are_refused(findings):
-    with pytest.raises(WrongUsage, match="no critique"):
+    with pytest.raises(WrongUsage, match="has to be a critique"):
         INSTRUMENTS["improve"].start(PROMPT, {"findings": findings})
 
 
@@ -322,7 +322,7 @@ def test_reply_that_never_fits_is_a_bad_reply():
 def test_critique_without_findings_is_refused_before_a_call_is_paid():
     review = run("critique", make_critique())
 
-    with pytest.raises(WrongUsage, match="nothing to mend"):
+    with pytest.raises(WrongUsage, match="nothing to improve"):
         INSTRUMENTS["improve"].start(PROMPT, {"findings": review.to_dict()})
 
 
@@ -333,3 +333,67 @@ def test_number_that_no_edit_has_is_told_and_does_not_lose_the_reply():
     assert any(
         isinstance(b, Callout) and "9" in str(b.content) for b in result.to_document().blocks
     )
+
+
+# What it says
+
+
+def said(result: Improvement) -> str:
+    return " ".join(str(result).split())
+
+
+def test_none_accepted_says_that_the_text_is_the_original():
+    result = improve(SHORTER, KEYS, accept="none")
+
+    assert "2 edits, none accepted: `.text` is the original prompt." in said(result)
+    assert "has them applied" not in said(result)
+
+
+def test_some_accepted_says_what_the_text_has():
+    result = improve(SHORTER, KEYS, accept="2")
+
+    assert "2 edits, 1 accepted: `.text` has it applied." in said(result)
+
+
+def test_all_accepted_says_what_the_text_has():
+    assert "2 edits, all accepted: `.text` has them applied." in said(improve(SHORTER, KEYS))
+
+
+def test_number_that_no_edit_has_is_told_with_those_there_are():
+    result = improve(SHORTER, KEYS, accept="1,7")
+
+    assert "There is no edit 7; the edits are 1 and 2. Edit 1 is accepted." in said(result)
+
+
+@pytest.mark.parametrize("accept", [1, 1.5, None, True, {"1": 2}, b"1", [1.0], ["1"], "x", [True]])
+def test_choice_that_cannot_be_read_is_one_sentence(accept):
+    with pytest.raises(WrongUsage, match="accept is 'all', 'none' or numbers, not "):
+        improve(SHORTER).apply(accept)
+
+
+def test_single_number_is_told_how_it_is_written():
+    with pytest.raises(WrongUsage) as error:
+        improve(SHORTER).apply(1)
+
+    assert error.value.hint == "For one edit: [1]."
+
+
+def test_numbers_may_come_as_any_collection():
+    result = improve(SHORTER, KEYS)
+
+    assert result.apply({2}) == result.apply((2,)) == result.apply([2]) != result.prompt
+
+
+def test_edits_print_as_lines():
+    result = improve(SHORTER, KEYS)
+
+    assert [str(edit) for edit in result.edits] == [
+        "[1] replace “briefly and be detailed” with “in two sentences” (low risk)",
+        "[2] after “Reply in JSON.” add “Use the keys subject and summary.” (low risk)",
+    ]
+
+
+def test_dropped_edit_prints_with_its_reason():
+    (dropped,) = improve(make_edit("nowhere to be found", "x")).dropped
+
+    assert str(dropped).startswith("replace “nowhere to be found” with “x”: the words to change")

@@ -171,3 +171,19 @@ def test_a_judgement_survives_the_way_through_json() -> None:
         compare(better("first", "tie"), better("second", "tie")),
     ):
         assert Judgement.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+
+
+# --- how it prints ----------------------------------------------------------------------------------
+
+
+def test_answers_print_as_lines() -> None:
+    result = judge(scores(mark("c1", "yes"), mark("c2", "3", None)))
+
+    assert [str(one) for one in result.marks] == ["c1: yes (“Paris”): So.", "c2: 3: So."]
+    assert [str(one) for one in result.rubric] == ["c1: [3] It names Paris.", "c2: It is one word."]
+
+
+def test_answers_of_a_comparison_print_as_lines() -> None:
+    result = judge(better("first", "tie"), better("second", "tie"), against="Lyon")
+
+    assert [str(one) for one in result.orders[0]] == ["c1: the first is better", "c2: a tie"]

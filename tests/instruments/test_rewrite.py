@@ -198,3 +198,34 @@ def test_preview_shows_the_text_so_far_and_leaves_the_prompt_alone():
     assert all(GOOD.startswith(result.proposed) for result in shown)
     assert all(result.text == PROMPT and result.to_document().blocks for result in shown)
     assert shown[-1].proposed == GOOD
+
+
+# What it says
+
+
+def test_goal_is_on_the_card_and_in_the_json():
+    result = rewrite(goal="a program reads the reply")
+
+    assert "Goal: a program reads the reply" in str(result)
+    assert Rewrite.from_dict(result.to_dict()).goal == "a program reads the reply"
+
+
+def test_rewrite_that_an_older_version_saved_has_no_goal():
+    saved = rewrite().to_dict()
+    del saved["goal"]
+
+    assert Rewrite.from_dict(saved).goal is None
+    assert "Goal:" not in str(Rewrite.from_dict(saved))
+
+
+def test_ledger_prints_as_lines():
+    assert sorted(map(str, rewrite(GOOD, BRIEF, REFUND).ledger)) == [
+        "dropped: “briefly” (It contradicts the request for detail.)",
+        "kept: “Never promise a refund” → “Never promise a refund”",
+    ]
+
+
+def test_failed_check_prints_as_a_line():
+    (breach,) = [b for b in rewrite(GOOD.replace("{{ticket}}", "")).breaches if b.check == "I1"]
+
+    assert str(breach) == f"I1 error: it {breach.message}"

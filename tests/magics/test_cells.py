@@ -14,11 +14,13 @@ from assay_nb import (
     WorkspaceNotFound,
     WrongUsage,
 )
+from assay_nb.instruments.rubric import QUESTIONS
 from tests.canaries import make_canary
 from tests.fakes.providers import FakeProviders
 from tests.kernel.replies import PROMPT, chunks, critique, improvement, rewriting
 from tests.kernel.stage import Stage
 from tests.magics.shells import Shell
+from tests.text.credentials import chars
 
 
 def told(fake: FakeProviders) -> str:
@@ -29,6 +31,7 @@ def told(fake: FakeProviders) -> str:
 # --- the result -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_result_is_in_the_variable_that_was_named_and_in_the_usual_one(
     stage: Stage, shell: Shell
 ) -> None:
@@ -132,10 +135,88 @@ def test_strict_lint_fails_the_cell_and_keeps_the_report(shell: Shell) -> None:
 def test_score_under_the_bar_fails_the_cell(stage: Stage, shell: Shell) -> None:
     stage.fake.answers(critique())
 
-    ran = shell.run(f"%%critique --fail-under 5.5\n{PROMPT}")
+    poor = [{"question": q, "evidence": None, "answer": "no"} for q in QUESTIONS]
+    stage.fake.answers(critique(answers=poor))
+
+    ran = shell.run(f"%%critique --fail-under 2.5 -o review\n{PROMPT}")
 
     assert isinstance(ran.error, BelowThreshold)
-    assert "5" in ran.error.message
+    assert ran.error.message == "The prompt scores 1 of 5, under 2.5."
+    assert shell["review"].score == 1.0
+
+
+@pytest.mark.parametrize("bar", ["1", "5", "3.5"])
+def test_bar_within_the_range_of_scores_is_held(bar: str, stage: Stage, shell: Shell) -> None:
+    stage.fake.answers(critique())
+
+    assert shell.run(f"%%critique --fail-under {bar}\n{PROMPT}").error is None
+
+
+# --- what was to be accepted ------------------------------------------------------------------------
+
+
+def test_number_that_no_edit_has_is_an_error_that_names_those_there_are(
+    stage: Stage, shell: Shell
+) -> None:
+    stage.fake.answers(improvement())
+
+    ran = shell.run(f"%%improve --accept 7 -o better\n{PROMPT}")
+
+    assert isinstance(ran.error, WrongUsage)
+    assert ran.error.message == (
+        "There is no edit 7; the only edit is 1. None is accepted. "
+        "The improvement is kept in `better`."
+    )
+    assert ran.error.hint == "`better.accept([1])` takes another choice."
+
+
+def test_improvement_with_such_a_number_is_kept(stage: Stage, shell: Shell) -> None:
+    stage.fake.answers(improvement())
+
+    shell.run(f"%%improve --accept 1,7 -o better\n{PROMPT}")
+
+    assert shell["_assay"] is shell["better"]
+    assert shell["better"].text == PROMPT.replace("briefly", "in two sentences")
+
+
+def test_sentence_names_the_usual_variable_where_none_was_given(stage: Stage, shell: Shell) -> None:
+    stage.fake.answers(improvement())
+
+    ran = shell.run(f"%%improve --accept 7\n{PROMPT}")
+
+    assert "kept in `_assay`" in str(ran.error)
+    assert shell["_assay"].text == PROMPT
+
+
+def test_none_accepted_shows_what_the_text_is(stage: Stage, shell: Shell) -> None:
+    stage.fake.answers(improvement())
+
+    shown = shell.run(f"%%improve --accept none\n{PROMPT}").out
+
+    assert "1 edit, none accepted: `.text` is the original prompt." in shown
+
+
+# --- lint -------------------------------------------------------------------------------------------
+
+
+def test_lint_refuses_what_is_too_long_for_a_prompt(shell: Shell) -> None:
+    shell.run("draft = 'word ' * 120_000")
+
+    ran = shell.run("%lint draft")
+
+    assert isinstance(ran.error, WrongUsage)
+    assert ran.error.message == (
+        "The prompt is 600 kB long and the limit is 200 kB, so nothing was checked."
+    )
+
+
+def test_empty_variable_is_told_to_be_empty_by_lint(shell: Shell) -> None:
+    shell.run("draft = ''")
+
+    shown = shell.run("%lint draft").out
+
+    assert "The prompt is empty" in shown
+    assert "Pass" not in shown
 
 
 # --- what is sent -----------------------------------------------------------------------------------
@@ -151,6 +232,7 @@ def test_workspace_on_the_line_pays(stage: Stage, shell: Shell) -> None:
     assert stage.fake.calls == []
 
 
+@pytest.mark.slow
 def test_model_on_the_line_chooses_the_provider(stage: Stage, shell: Shell) -> None:
     stage.fake.answers(critique())
 
@@ -195,14 +277,26 @@ def test_dollar_and_brace_on_the_line_are_not_filled_in(stage: Stage, shell: She
 MISTAKES = {
     "%%critique --modle x\nhello": (WrongUsage, "Did you mean --model?"),
     "%%critique --repat 2\nhello": (WrongUsage, "Did you mean --repeat?"),
+    "%%critique --bogus\nhello": (WrongUsage, "`%%critique -h` lists its options."),
+    "%%critique --fail-under 9\nhello": (WrongUsage, "a score from 1 to 5, not 9."),
+    "%%critique --fail-under 0.5\nhello": (WrongUsage, "a score from 1 to 5, not 0.5."),
+    "%%critique --fail-under nan\nhello": (WrongUsage, "a score from 1 to 5, not nan."),
+    "%%critique --fail-under -inf\nhello": (WrongUsage, "--fail-under"),
+    "%%critique --temperature nan\nhello": (WrongUsage, "temperature is a number, not nan."),
     "%%critique --fail-under high\nhello": (WrongUsage, "--fail-under"),
     "%%critique draft\nhello": (WrongUsage, "`-o draft`"),
     "%critique": (WrongUsage, "needs the name of a variable"),
     "%critique drft": (WrongUsage, "Did you mean draft?"),
-    "%critique seven": (WrongUsage, "'seven' holds a int"),
+    "%critique seven": (WrongUsage, "'seven' has to be text, and this is an int."),
+    "%critique path": (WrongUsage, "`Path.read_text()`"),
+    "%critique rows": (WrongUsage, "this is a list. Give one prompt at a time"),
+    "%lint seven": (WrongUsage, "'seven' has to be text, and this is an int."),
     "%%critique -w nope\nhello": (WorkspaceNotFound, "'nope'"),
     "%%critique -m nope/x\nhello": (WrongUsage, "PROVIDER/MODEL"),
     "%%critique\n  \n\t\n": (WrongUsage, "is empty"),
+    "%%critique": (WrongUsage, "Write the prompt on the lines below it"),
+    "%%improve --accept none": (WrongUsage, "`%improve NAME`"),
+    "%%lint": (WrongUsage, "`%%lint -h` shows the options"),
     "%%critique -o 'two words'\nhello": (WrongUsage, "no name for a variable"),
     "%%critique -o class\nhello": (WrongUsage, "no name for a variable"),
     "%%critique -o 'open\nhello": (WrongUsage, "quotation mark"),
@@ -218,7 +312,8 @@ def test_mistake_is_one_line_with_the_next_step_and_nothing_is_sent(
     cell: str, stage: Stage, shell: Shell
 ) -> None:
     kind, words = MISTAKES[cell]
-    shell.run("draft, seven = 'Summarise.', 7")
+    shell.run("draft, seven, rows = 'Summarise.', 7, ['a']\nfrom pathlib import Path")
+    shell.run("path = Path('prompt.txt')")
 
     ran = shell.run(cell)
 
@@ -244,6 +339,36 @@ def test_key_in_a_prompt_is_refused_before_anything_is_sent(stage: Stage, shell:
     assert isinstance(ran.error, KeyPasted)
     assert "revoke" in ran.shown
     assert stage.fake.calls == []
+
+
+def test_secret_in_a_prompt_is_named_with_its_line_and_nothing_is_sent(
+    stage: Stage, shell: Shell
+) -> None:
+    ran = shell.run(f"%%critique\nLog in first.\npassword: {chars(24)}\n")
+
+    assert isinstance(ran.error, KeyPasted)
+    assert "The prompt holds something shaped like a secret (password: …) in line 2" in ran.shown
+    assert "provider" not in ran.shown
+    assert stage.fake.calls == []
+
+
+def test_variable_with_a_secret_is_named(stage: Stage, shell: Shell) -> None:
+    shell.ip.user_ns["draft"] = f"Use api_key={chars(32)}."
+
+    ran = shell.run("%critique draft")
+
+    assert isinstance(ran.error, KeyPasted)
+    assert "The variable 'draft' holds" in ran.shown
+    assert stage.fake.calls == []
+
+
+def test_prompt_with_words_after_a_label_is_sent(stage: Stage, shell: Shell) -> None:
+    stage.fake.answers(critique())
+
+    ran = shell.run("%%critique\nPasswort: siehe-handbuch-seite-2024\nnext_page_token: {{token}}\n")
+
+    assert ran.error is None
+    assert stage.fake.calls
 
 
 def test_key_in_an_option_is_refused(stage: Stage, shell: Shell) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from assay_nb import WrongUsage
+from assay_nb.commands.magic_lines import MAGICS
 from tests.kernel.replies import PROMPT, critique
 from tests.kernel.stage import Stage
 from tests.magics.shells import Shell
@@ -26,6 +28,7 @@ def test_every_instrument_is_a_cell_magic_and_a_line_magic(shell: Shell) -> None
     assert {*CELLS, "assay"} <= magics(shell, "line")
 
 
+@pytest.mark.slow
 def test_unloading_takes_every_magic_and_the_completion_away(shell: Shell) -> None:
     shell.run("%unload_ext assay_nb")
 
@@ -106,6 +109,59 @@ def test_docstring_of_a_magic_is_its_page(name: str, shell: Shell) -> None:
 
     assert f"usage: %%{name}" in page
     assert "--out NAME" in page
+
+
+# --- a cell magic without a body ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", ["-h", "--help", "?", "-o x -h", "  -h  "])
+@pytest.mark.parametrize("name", MAGICS)
+def test_help_of_a_cell_magic_needs_no_body(name: str, asked: str, shell: Shell) -> None:
+    ran = shell.run(f"%%{name} {asked}")
+
+    assert ran.error is None
+    assert ran.out.startswith(f"usage: %%{name} ")
+
+
+@pytest.mark.parametrize("name", MAGICS)
+def test_cell_magic_without_a_body_says_where_the_prompt_goes(name: str, shell: Shell) -> None:
+    ran = shell.run(f"%%{name}")
+
+    assert isinstance(ran.error, WrongUsage)
+    assert ran.error.message == f"The cell below %%{name} is empty."
+    assert "Write the prompt on the lines below it" in str(ran.error.hint)
+
+
+def test_alias_shows_the_page_without_a_body(shell: Shell) -> None:
+    shell.run("%alias_magic c critique")
+
+    assert shell.run("%%c -h").out.startswith("usage: %%critique ")
+
+
+def test_line_that_asks_for_help_is_a_whole_cell_and_another_is_not(shell: Shell) -> None:
+    complete = shell.ip.input_transformer_manager.check_complete
+
+    assert complete("%%critique -h")[0] == "complete"
+    assert complete("%%critique")[0] == "incomplete"
+
+
+@pytest.mark.parametrize("cell", ["%%time", "%%no_such_magic -h"])
+def test_other_cell_magics_without_a_body_are_left_alone(cell: str, shell: Shell) -> None:
+    with_ours = shell.run(cell).shown
+    shell.run("%unload_ext assay_nb")
+
+    assert with_ours == shell.run(cell).shown != ""
+
+
+def test_unloading_takes_the_input_transformers_away(shell: Shell) -> None:
+    loaded = len(shell.ip.input_transformers_cleanup)
+
+    shell.run("%unload_ext assay_nb")
+    unloaded = len(shell.ip.input_transformers_cleanup)
+    shell.run("%load_ext assay_nb")
+    shell.run("%reload_ext assay_nb")
+
+    assert (unloaded, len(shell.ip.input_transformers_cleanup)) == (loaded - 2, loaded)
 
 
 def test_magics_are_listed_where_people_look(shell: Shell) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from IPython.core.error import StdinNotImplementedError
 
 from assay_nb import ProviderAuthError, ProviderKeyMissing, WorkspaceNotFound, WrongUsage
 from assay_nb.commands.outcome import Outcome
@@ -139,6 +140,42 @@ def test_rotated_master_key_opens_every_key(stage: Stage, shell: Shell) -> None:
     assert states == {"active", "retired"}  # type: ignore[union-attr]
 
 
+@pytest.fixture
+def _nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook that runs without a person, as papermill's and nbconvert's do."""
+
+    def ask(*_: object, **__: object) -> None:
+        raise StdinNotImplementedError("no front end to ask")
+
+    monkeypatch.setattr("builtins.input", ask)
+    monkeypatch.setattr("getpass.getpass", ask)
+
+
+@pytest.mark.usefixtures("_nobody")
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("workspace delete research", "Add --yes to delete it without being asked."),
+        ("master purge", "Add --yes to purge them without being asked."),
+        ("keys set openai -w research", "Use `assay-nb keys set openai -w research` in a terminal"),
+        (
+            "platform-key set openai",
+            'In a terminal: `printf %s "$KEY" | assay-nb platform-key set openai`.',
+        ),
+    ],
+)
+def test_what_nobody_answers_says_what_works_there(
+    line: str, hint: str, stage: Stage, shell: Shell
+) -> None:
+    shell.run("%assay workspace create research")
+
+    error = shell.run(f"%assay {line}").error
+
+    assert isinstance(error, WrongUsage)
+    assert hint in str(error)
+    assert "research" in str(data(shell, "%assay workspace list"))
+
+
 LISTING = (
     "status", "workspace list", "workspace show", "member list", "keys list", "model", "models",
     "budget", "calls", "doctor", "master status",
@@ -175,6 +212,7 @@ def test_braces_and_dollars_on_its_line_stay_as_they_are(shell: Shell) -> None:
     assert "FILLED" not in shell.run("%assay workspace use {name}").shown
 
 
+@pytest.mark.slow
 def test_practice_needs_no_key_and_leaves_the_stored_default_alone(
     stage: Stage, shell: Shell
 ) -> None:

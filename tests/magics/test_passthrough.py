@@ -267,6 +267,7 @@ def test_another_key_stays_and_is_warned_of(
 # --- the SDKs
 
 
+@pytest.mark.slow
 def test_anthropic_sdk_works_with_what_is_exported(
     shell: Shell, fake: FakeProviders, keys: dict[str, str]
 ) -> None:
@@ -284,6 +285,7 @@ def test_anthropic_sdk_works_with_what_is_exported(
     assert only(fake.calls).key == keys["anthropic"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", CALLS)
 def test_code_that_is_shown_works_untouched(
     shell: Shell, provider: str, fake: FakeProviders, keys: dict[str, str]
@@ -297,6 +299,7 @@ def test_code_that_is_shown_works_untouched(
     assert only(fake.calls).key == keys[provider]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", WITHOUT_KEY)
 def test_sdk_without_a_key_fails_before_it_connects(
     shell: Shell, provider: str, monkeypatch: pytest.MonkeyPatch, blocked_calls: list[str]

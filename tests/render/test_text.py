@@ -122,8 +122,7 @@ def test_note_of_a_score_goes_below_where_there_is_no_room_beside_it() -> None:
 def test_no_line_is_wider_than_asked(name: str, width: int) -> None:
     shown = render_text(ALL[name], width=width).split("\n")
 
-    drawn = [line for line in shown if "^" not in line]  # a label may stand right of its words
-    assert max(map(columns, drawn)) <= width
+    assert max(map(columns, shown)) <= width
 
 
 @given(st.text(max_size=60), st.integers(1, 200))
@@ -148,7 +147,7 @@ def test_table_keeps_narrow_columns_and_wraps_wide_ones() -> None:
 
     assert shown[0] == "a  b"
     assert max(map(len, shown)) <= 40
-    assert shown[-1] == "y  `c`"
+    assert shown[-1] == "y  c"
 
 
 def test_empty_document_is_empty() -> None:
@@ -161,3 +160,97 @@ def test_blocks_without_content_are_drawn() -> None:
     )
 
     assert render_text(empty).strip() == ""
+
+
+# --- narrow terminals ---------------------------------------------------------------------------------
+
+LONG = (
+    "You are a support agent for Acme. Summarise {{ticket}} briefly and be detailed, and answer in JSON "
+    "or as a short paragraph, whichever seems better to you at the time, but never mention it."
+)
+MARKED = ("You are", "briefly and be detailed", "whichever seems better", "never mention it.")
+
+
+def over_carets(shown: list[str]) -> str:
+    """Return the words that stand right above carets, in order."""
+    words = ""
+    text = ""
+    for line in shown:
+        if "^" not in line:
+            text = line
+            continue
+        for start in range(len(line)):
+            if line[start] == "^":
+                words += text[start]
+        words += " "
+    return words.strip()
+
+
+@pytest.mark.parametrize("width", [30, 50, 80, 88, 200])
+def test_carets_of_a_long_line_stand_under_their_words(width: int) -> None:
+    starts = [LONG.index(words) for words in MARKED]
+    marks = [
+        Mark(start, start + len(words), f"A00{number}")
+        for number, (start, words) in enumerate(zip(starts, MARKED, strict=True))
+    ]
+
+    shown = lines(Annotated(LONG, marks), width=width)
+
+    assert over_carets(shown).replace(" ", "") == "".join(MARKED).replace(" ", "")
+    assert max(map(columns, shown)) <= width
+    assert all(any(f"[A00{number}]" in line for line in shown) for number in range(len(MARKED)))
+
+
+def test_label_without_room_at_the_right_stands_at_the_left() -> None:
+    text = "x" * 20 + " " + "y" * 18
+
+    assert lines(Annotated(text, [Mark(21, 39, "1")]), width=42) == [
+        f"  {text}",
+        f"  {' ' * 17}[1] {'^' * 18}",
+    ]
+
+
+def test_label_of_a_mark_over_the_whole_row_stands_below() -> None:
+    assert lines(Annotated("y" * 40, [Mark(0, 40, "1")]), width=42) == [
+        f"  {'y' * 40}",
+        f"  {'^' * 40}",
+        "  [1]",
+    ]
+
+
+URL = "http://127.0.0.1:46473/openai/ok"
+KEYS = Table(
+    ("provider", "key", "tested", "added by", "added", "endpoint"),
+    (("openai", "platform", "works", "me", "2026-11-30 01:00", URL),),
+)
+
+
+@pytest.mark.parametrize("width", [24, 40, 50, 80, 88])
+def test_address_in_a_table_is_never_cut(width: int) -> None:
+    assert any(URL in line for line in lines(KEYS, width=width))
+
+
+@pytest.mark.parametrize("width", [50, 80, 88])
+def test_table_is_no_wider_than_the_terminal(width: int) -> None:
+    assert max(map(columns, lines(KEYS, width=width))) <= width
+
+
+def test_table_that_does_not_fit_is_a_line_for_each_cell() -> None:
+    assert lines(KEYS, width=50) == [
+        "provider  openai",
+        "key       platform",
+        "tested    works",
+        "added by  me",
+        "added     2026-11-30 01:00",
+        f"endpoint  {URL}",
+    ]
+
+
+def test_address_in_running_text_is_never_cut() -> None:
+    shown = lines(Paragraph([f"Get one at {URL} and come back."]), width=24)
+
+    assert shown == ["Get one at", URL, "and come back."]
+
+
+def test_sign_before_an_item_has_no_brackets() -> None:
+    assert lines(Items([Item("·", ["new"]), Item("A001", ["old"])])) == ["· new", "", "[A001] old"]

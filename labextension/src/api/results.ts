@@ -92,6 +92,7 @@ export interface Rewrite {
   breaches: { check: string; level: 'error' | 'warning'; message: string }[];
   ledger: LedgerRow[];
   changes: string[];
+  goal?: string | null;
   complete: boolean;
   provenance: Provenance;
 }
@@ -111,6 +112,7 @@ export interface LintReport {
   text: string;
   counts: Record<string, number>;
   findings: LintFinding[];
+  omitted?: number;
 }
 
 export type Result = Critique | Improvement | Rewrite | LintReport;

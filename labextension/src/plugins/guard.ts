@@ -15,7 +15,7 @@ import { SETTINGS } from './names';
 
 type Context = DocumentRegistry.IContext<INotebookModel>;
 
-/** Warns before a notebook is saved with something shaped like a provider's key in it. */
+/** Warns before a notebook is saved with something shaped like a key, a token or a password in it. */
 export const guard: JupyterFrontEndPlugin<void> = {
   id: 'assay-nb:guard',
   description: 'Warns before a key is saved in a notebook.',
@@ -77,7 +77,7 @@ async function ask(
   const clear = Dialog.okButton({ label: trans.__('Clear and save') });
   const keep = Dialog.warnButton({ label: trans.__('Save as it is') });
   const { button } = await showDialog({
-    title: trans.__('%1 holds something shaped like a key', nameOf(context)),
+    title: trans.__('%1 holds something shaped like a secret', nameOf(context)),
     body: new Places(found, trans),
     buttons: [Dialog.cancelButton({ label: trans.__('Do not save') }), keep, clear],
     defaultButton: 2
@@ -88,7 +88,7 @@ async function ask(
   if (button.label === keep.label) {
     return 'keep';
   }
-  warn(context, trans.__('Not saved: %1 holds something shaped like a key.', nameOf(context)));
+  warn(context, trans.__('Not saved: %1 holds something shaped like a secret.', nameOf(context)));
   return 'refuse';
 }
 
@@ -119,7 +119,7 @@ class Places extends Widget {
         'p',
         {},
         trans.__(
-          'Who gets the file gets the key. Clearing takes it out of the notebook; a key that stood here may be known already, so revoke it at its provider and make a new one.'
+          'Anyone who gets the file can read it. Clearing takes it out of the notebook. Somebody may have seen it already: revoke a key where it was made, and change a password.'
         )
       )
     );

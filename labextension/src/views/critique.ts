@@ -52,15 +52,19 @@ function verdict(result: Critique, trans: TranslationBundle): HTMLElement[] {
   return [
     result.verdict === 'pass'
       ? badge(trans.__('pass'), 'good')
-      : badge(trans.__('report'), 'warning'),
+      : badge(trans.__('needs work'), result.findings.some(isGrave) ? 'bad' : 'warning'),
     ...number
   ];
+}
+
+function isGrave({ severity }: Critique['findings'][number]): boolean {
+  return severity === 'blocker' || severity === 'major';
 }
 
 function score(row: Critique['dimensions'][number], trans: TranslationBundle): HTMLElement {
   const answered = row.items.filter(item => item.answer === 'yes' || item.answer === 'no').length;
   const yes = row.items.filter(item => item.answer === 'yes').length;
-  const note = row.na_reason ?? trans.__('%1 of %2 yes', yes, answered);
+  const note = row.na_reason ?? trans.__('%1 of %2 answered yes', yes, answered);
   const bar = h('span', { class: 'assay-bar', attributes: { 'aria-hidden': 'true' } });
   bar.style.setProperty('--assay-share', `${((row.score ?? 0) / 5) * 100}%`);
   const value = row.score === null ? trans.__('n/a') : row.score.toFixed(1);

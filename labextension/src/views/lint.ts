@@ -12,6 +12,9 @@ const TONES: Record<LintFinding['level'], Tone> = {
 /** A lint report: the rules' findings beside the words they speak of. No score. */
 export function viewLint(result: LintReport, trans: TranslationBundle): HTMLElement[] {
   const heading = h('h3', { class: 'assay-heading' }, trans.__('Lint'), ' ');
+  if (!result.text.trim()) {
+    return [heading, h('p', {}, trans.__('The prompt is empty: nothing was checked.'))];
+  }
   if (!result.findings.length) {
     heading.append(badge(trans.__('pass'), 'good'));
     return [heading, h('p', {}, trans.__('Lint found nothing.'))];
@@ -52,5 +55,8 @@ export function viewLint(result: LintReport, trans: TranslationBundle): HTMLElem
         )
     )
   }));
-  return [heading, prompt.node, findingList(items, prompt)];
+  const more = result.omitted
+    ? [h('p', { class: 'assay-note' }, trans.__('%1 more in .findings', result.omitted))]
+    : [];
+  return [heading, prompt.node, findingList(items, prompt), ...more];
 }

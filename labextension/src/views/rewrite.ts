@@ -25,6 +25,7 @@ export function viewRewrite(
   const parts: (HTMLElement | null)[] = [
     h('h3', { class: 'assay-heading' }, trans.__('Rewrite'), ' ', ...spaced([verdict])),
     ...notices(result.provenance, trans),
+    result.goal ? h('p', {}, h('strong', {}, trans.__('Goal:')), ' ', result.goal) : null,
     ...result.breaches.map(({ message, level }) =>
       notice(message, level === 'error' ? 'bad' : 'warning')
     ),

@@ -51,7 +51,7 @@ def ask_each(requests: Sequence[Request], read: Callable[[Data], ReadT]) -> Aski
     if repairs:
         second = yield tuple(repairs.values())
         for index, reply in zip(repairs, second, strict=True):
-            attempts[index] = _read(requests[index], reply, read)
+            attempts[index] = _read(requests[index], reply, read, last=True)
     readings = [a for a in attempts if not isinstance(a, (AssayError, Malformed))]
     if not readings:
         raise _find_first_fault(attempts)
@@ -59,11 +59,13 @@ def ask_each(requests: Sequence[Request], read: Callable[[Data], ReadT]) -> Aski
 
 
 def _read(
-    request: Request, reply: Reply, read: Callable[[Data], ReadT]
+    request: Request, reply: Reply, read: Callable[[Data], ReadT], *, last: bool = False
 ) -> ReadT | AssayError | Malformed:
     """Return what the reply says, or the fault as a value: others may still be good."""
     try:
-        check_stop(reply, request)
+        # An empty one that cost little is asked for again, once.
+        if last or reply.thought or reply.stop != "empty":
+            check_stop(reply, request)
         data = parse_object(reply.text)
         check_schema(data, request.schema or {})
         return read(data)
@@ -88,8 +90,10 @@ def check_stop(reply: Reply, request: Request) -> None:
         return
     if reply.stop == "stopped":
         raise CallStopped("The call was stopped before the reply was whole.")
-    message, hint = _STOPS[reply.stop]
-    raise BadReply(message.format(limit=f"{request.max_output_tokens:,}"), hint=hint)
+    message, hint = _STOPS["thought" if reply.stop == "empty" and reply.thought else reply.stop]
+    raise BadReply(
+        message.format(limit=f"{request.max_output_tokens:,}"), hint=hint, stop=reply.stop
+    )
 
 
 _STOPS: dict[str, tuple[str, str]] = {
@@ -106,8 +110,16 @@ _STOPS: dict[str, tuple[str, str]] = {
         "Raise max_output_tokens, lower the effort, or give it a shorter prompt.",
     ),
     "incomplete": (
-        "The reply ended before it was whole, without the provider's closing mark.",
+        "The reply ended before it was whole: the provider did not mark it as complete.",
         "Run it again; nothing was changed.",
+    ),
+    "empty": (
+        "The model sent an empty reply.",
+        "Run it again, or choose another model: add `-m PROVIDER/MODEL`.",
+    ),
+    "thought": (
+        "The reply is empty: the model used its {limit} output tokens for thinking.",
+        "Raise max_output_tokens, or lower the effort.",
     ),
 }
 

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 from assay_nb.messages import Reply, Request, Usage
 from assay_nb.render.bundle import bundle, plain
 from assay_nb.render.document import Document
+from assay_nb.render.surroundings import find_width
 
 ResultT = TypeVar("ResultT", bound="Result")
 Script: TypeAlias = Generator[tuple[Request, ...], tuple[Reply, ...], ResultT]
@@ -65,6 +66,8 @@ class Result(Protocol):
 
     def to_dict(self) -> dict[str, Any]: ...
 
+    def to_saved(self) -> dict[str, Any]: ...
+
     def to_document(self) -> Document: ...
 
     def with_provenance(self: ResultT, provenance: Provenance) -> ResultT: ...
@@ -78,16 +81,32 @@ class Shown:
     def to_dict(self) -> dict[str, Any]:
         raise NotImplementedError
 
+    def to_saved(self) -> dict[str, Any]:
+        """Return the JSON form that a notebook file keeps: all of it, where that is not too much."""
+        return self.to_dict()
+
     def to_document(self) -> Document:
         raise NotImplementedError
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        return bundle(self.to_document(), self.to_dict())
+        return bundle(self.to_document(), self.to_saved(), width=find_width())
 
     def __repr__(self) -> str:
         return plain(self.to_document())
+
+
+class Line:
+    """Mix-in for a part of a result: `print` shows a line, and so does the list that holds it."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,19 +27,23 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from assay_nb.instruments import languages
+from assay_nb.instruments.base import Line
 from assay_nb.instruments.facts import ALWAYS_KEPT, Facts, Span
 from assay_nb.text.templates import find_fences, find_variables
 
 Mode = Literal["edit", "rewrite"]
 
 
-@dataclass(frozen=True, slots=True)
-class Breach:
+@dataclass(frozen=True, slots=True, repr=False)
+class Breach(Line):
     """An invariant that a change breaks."""
 
     check: str
     level: Literal["error", "warning"]
     message: str
+
+    def __str__(self) -> str:
+        return f"{self.check} {self.level}: it {self.message}"
 
     def to_dict(self) -> dict[str, Any]:
         return {"check": self.check, "level": self.level, "message": self.message}
@@ -220,7 +224,7 @@ def _check_language(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
 
 def _check_secrets(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
     if new.keys > old.keys:
-        yield _error("I9", "adds something shaped like a key")
+        yield _error("I9", "adds something shaped like a key or a password")
     if any(_is_random(word) and word not in old.text for word in _WORD.findall(change.after)):
         yield _error("I9", "adds a random string such as keys are")
     if any(found not in old.text for found in _find_personal(change.after)):

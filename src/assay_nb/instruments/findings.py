@@ -6,15 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from assay_nb.instruments.base import Line
 from assay_nb.instruments.replies import clean, get_object, get_objects, get_text, get_word
 from assay_nb.instruments.rubric import LABELS
 from assay_nb.instruments.schema import Data
-from assay_nb.render.document import Badge, Code, Inline, Item, Mark, Tone
+from assay_nb.render.document import Badge, Code, Inline, Item, Mark, Tone, sentence
 from assay_nb.text.anchors import Anchor, Locator
+from assay_nb.text.english import quote
 
 Severity = Literal["blocker", "major", "minor", "nit"]
 SEVERITIES: tuple[Severity, ...] = ("blocker", "major", "minor", "nit")
 """From the worst to the least."""
+
+GRAVE: tuple[Severity, ...] = ("blocker", "major")
+"""A prompt with one of these does not pass."""
 
 FindingKind = Literal["present", "absent", "conflict"]
 FINDING_KINDS: tuple[FindingKind, ...] = ("present", "absent", "conflict")
@@ -29,24 +34,39 @@ PROBE_TONES: dict[ProbeStatus, Tone] = {
 TONES: dict[str, Tone] = {"blocker": "bad", "major": "bad", "minor": "warning", "nit": "neutral"}
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+@dataclass(frozen=True, slots=True, repr=False)
+class Fix(Line):
     """What would mend it, at the finding's first evidence."""
 
     op: Operation
     text: str
 
+    def __str__(self) -> str:
+        return describe_change(self.op, "it", self.text)
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+
+def describe_change(op: str, words: str, text: str) -> str:
+    """Return a change as a phrase; `words` are what it is about, as they are quoted."""
+    if op == "delete":
+        return f"delete {words}"
+    new = quote(text, 300)
+    return f"after {words} add {new}" if op == "insert_after" else f"replace {words} with {new}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Probe(Line):
     """An input on which the finding predicts a failure: what makes a finding one that can be wrong."""
 
     inputs: Mapping[str, str]
     predict: str
 
+    def __str__(self) -> str:
+        given = ", ".join(f"{name} = {_shorten(value)}" for name, value in self.inputs.items())
+        return f"{given or 'as it is'} → {self.predict}"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Finding(Line):
     """One fault of a prompt, tied to its words.
 
     Attributes:
@@ -83,6 +103,18 @@ class Finding:
         """Whether at least half of the runs found it."""
         found, _, runs = self.support.partition("/")
         return 2 * int(found) >= int(runs)
+
+    def __str__(self) -> str:
+        what = f"[{self.number}] {self.severity}, {LABELS.get(self.dimension, self.dimension)}"
+        comes = f" → {self.consequence}" if self.consequence else ""
+        where = "missing after" if self.kind == "absent" else "at"
+        places = " against ".join(map(str, self.evidence))
+        return f"{what}: {self.problem}{comes} ({where} {places})"
+
+    @property
+    def number(self) -> str:
+        """What the finding is called where it is shown."""
+        return self.id.removeprefix("f")
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -194,7 +226,7 @@ def order_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def make_marks(findings: Sequence[Finding]) -> list[Mark]:
     """Return the marks for an annotated prompt: each finding's number on each of its places."""
     return [
-        Mark(anchor.start, anchor.end, finding.id.removeprefix("f"), TONES[finding.severity])
+        Mark(anchor.start, anchor.end, finding.number, TONES[finding.severity])
         for finding in findings
         for anchor in finding.evidence
     ]
@@ -209,7 +241,7 @@ def make_item(finding: Finding) -> Item:
         badges.append(Badge("lint", "info"))
     if finding.status != "untested":
         badges.append(Badge(finding.status, PROBE_TONES[finding.status]))
-    return Item(finding.id.removeprefix("f"), [finding.problem], badges, list(_find_lines(finding)))
+    return Item(finding.number, sentence(finding.problem), badges, list(_find_lines(finding)))
 
 
 def _find_lines(finding: Finding) -> Iterable[Sequence[Inline]]:
@@ -220,12 +252,12 @@ def _find_lines(finding: Finding) -> Iterable[Sequence[Inline]]:
             quotes.append(" (re-anchored: not quoted to the letter)")
     yield ["Missing after " if finding.kind == "absent" else "At ", *quotes]
     if finding.consequence:
-        yield ["→ ", finding.consequence]
+        yield ["→ ", *sentence(finding.consequence)]
     if finding.fix:
         yield _describe_fix(finding.fix)
     if finding.probe:
         inputs = ", ".join(f"{k} = {_shorten(v)}" for k, v in finding.probe.inputs.items())
-        yield ["Try: ", Code(inputs or "as it is"), f" → {finding.probe.predict}"]
+        yield ["Try: ", Code(inputs or "as it is"), " → ", *sentence(finding.probe.predict)]
 
 
 def _describe_fix(fix: Fix) -> Sequence[Inline]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from assay_nb.instruments.base import Provenance
 from assay_nb.messages import Usage
 from assay_nb.render.document import Callout, FinePrint
+from assay_nb.text.english import count
 
 _NAMES = {"anthropic": "Anthropic", "openai": "OpenAI", "google": "Google"}
 
@@ -42,7 +43,7 @@ def _find_parts(provenance: Provenance) -> Iterator[str]:
     yield format_usage(provenance.usage)
     yield format_cost(provenance.cost)
     if provenance.requests:
-        yield f"{provenance.requests} request{'s' if provenance.requests != 1 else ''}"
+        yield count(provenance.requests, "request")
     if provenance.seconds is not None:
         yield f"{provenance.seconds:.1f} s"
     if provenance.workspace:

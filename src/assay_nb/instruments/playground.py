@@ -24,7 +24,12 @@ _CUT: Mapping[StopReason, str] = {
     "length": "The reply reached the limit on output tokens and is cut there.",
     "refusal": "The model declined to answer.",
     "filtered": "The provider's content filter stopped the reply.",
+    "empty": "The model sent an empty reply.",
 }
+_THOUGHT = (
+    "The reply is empty: the model used its output tokens for thinking. Raise max_output_tokens, or lower "
+    "the effort."
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,6 +42,7 @@ class Run(Shown):
         values: What its variables were filled with.
         system: Standing instructions that went with it.
         stop: Why the reply ended; `"end"` is a complete one.
+        thought: Whether the model thought first.
         provenance: Model, tokens, cost.
     """
 
@@ -47,6 +53,7 @@ class Run(Shown):
     values: Mapping[str, str] = field(default_factory=dict[str, str])
     system: str | None = None
     stop: StopReason = "end"
+    thought: bool = False
     provenance: Provenance = field(default_factory=Provenance)
 
     @property
@@ -62,6 +69,7 @@ class Run(Shown):
             "schema": self.schema,
             "output": self.output,
             "stop": self.stop,
+            "thought": self.thought,
             "prompt": self.prompt,
             "values": dict(self.values),
             "system": self.system,
@@ -118,7 +126,7 @@ def _script(
     (reply,) = yield (request,)
     if reply.stop not in _CUT:
         check_stop(reply, request)
-    return Run(prompt, reply.text, values, system, reply.stop)
+    return Run(prompt, reply.text, values, system, reply.stop, reply.thought)
 
 
 def preview(prompt: str, text: str) -> Run | None:
@@ -129,10 +137,26 @@ def preview(prompt: str, text: str) -> Run | None:
 def _describe(run: Run) -> Iterator[Block]:
     yield Heading("Playground")
     yield from make_notices(run.provenance)
-    if run.stop in _CUT:
-        yield Callout("warning", [_CUT[run.stop]])
-    yield Verbatim(run.output) if run.output else Paragraph(["The reply is empty."])
+    yield from describe_reply(run)
     yield from make_fine_print(run.provenance)
+
+
+def describe_reply(run: Run) -> Iterator[Block]:
+    """Yield a reply, below why it is not whole, if it is not."""
+    why = explain_stop(run.stop, thought=run.thought)
+    if why:
+        yield Callout("warning", [why])
+    if run.output.strip():
+        yield Verbatim(run.output)
+    elif not why:
+        yield Paragraph(["The reply is empty."])
+
+
+def explain_stop(stop: str | None, *, thought: bool = False) -> str | None:
+    """Return why a reply is not whole, in a sentence; None for one that is."""
+    if stop == "empty" and thought:
+        return _THOUGHT
+    return next((why for reason, why in _CUT.items() if reason == stop), None)
 
 
 INSTRUMENT: Instrument[Run] = Instrument(

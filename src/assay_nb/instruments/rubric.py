@@ -12,6 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+LOWEST_SCORE, HIGHEST_SCORE = 1, 5
+WEAK = 3.0
+"""A dimension below the middle is weak: most of its questions that apply are answered no."""
+
 DimensionId = Literal["task", "context", "output", "consistency", "examples", "robustness"]
 
 

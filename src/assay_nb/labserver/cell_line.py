@@ -19,8 +19,9 @@ from assay_nb.commands.magic_lines import (
     refuse_variable,
     split_magic,
 )
-from assay_nb.commands.parser import HelpWanted, refuse_keys
+from assay_nb.commands.parser import HelpWanted, refuse_keys, refuse_keys_in_options
 from assay_nb.errors import WrongUsage
+from assay_nb.text.pasted import LAB
 
 _CALL = ("workspace", "model")
 """What a line says of the call itself; an instrument's options are beside it."""
@@ -37,6 +38,7 @@ def read_cell_line(line: str, instrument: str) -> dict[str, Any]:
         WrongUsage: If the line cannot be read, or has a flag that only the kernel can honour or that
             the button's instrument does not take. Every such flag is named.
     """
+    refuse_keys([line], surface=LAB)
     magic, arguments = split_magic(line)
     if magic not in MAGICS:
         raise WrongUsage(
@@ -50,7 +52,7 @@ def read_cell_line(line: str, instrument: str) -> dict[str, Any]:
     if left:
         raise _beyond(magic, instrument, _as_typed(left, arguments))
     options = options_of(instrument, args)
-    refuse_keys(str(value) for value in options.values())
+    refuse_keys_in_options(options, LAB)
     return {name: getattr(args, name, None) for name in _CALL} | {"options": options}
 
 

@@ -21,12 +21,12 @@ from tornado.iostream import StreamClosedError
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Delta, Event, Finished, NextRound
 from assay_nb.engine.wire import encode_error, encode_event
-from assay_nb.errors import AssayError, KeyPasted, WrongUsage
+from assay_nb.errors import AssayError, WrongUsage
 from assay_nb.instruments.catalog import INSTRUMENTS
 from assay_nb.labserver.base import Handler, guarded
 from assay_nb.labserver.cell_line import read_cell_line
 from assay_nb.render.bundle import bundle
-from assay_nb.text.redaction import find_keys
+from assay_nb.text.pasted import LAB, refuse_secrets
 
 _PAUSE = 0.15
 """Seconds between previews."""
@@ -77,11 +77,7 @@ class RunHandler(Handler):
         call = Call.from_dict(
             {**fields, "instrument": instrument, "options": fields["options"] or {}}
         )
-        for shape in find_keys(call.prompt):
-            raise KeyPasted(
-                f"This prompt holds something shaped like an {shape.label}, so nothing was sent.",
-                hint="Take it out, and revoke it at the provider: the notebook's file may have it.",
-            )
+        refuse_secrets(call.prompt, "The prompt", LAB)
         return call
 
     async def _relay(self, call: Call, put: Put) -> None:

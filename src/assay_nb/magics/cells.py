@@ -6,27 +6,34 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
+from typing import Any, NoReturn
 
 from IPython.core.interactiveshell import InteractiveShell
 
 from assay_nb.commands.magic_lines import options_of, parser_for, refuse_variable
-from assay_nb.commands.parser import HelpWanted, key_pasted, nearest, refuse_keys
+from assay_nb.commands.parser import HelpWanted, nearest, refuse_keys_in_options
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, Waiting
 from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import AssayError, BelowThreshold, WrongUsage
 from assay_nb.instruments.base import Provenance, Result
+from assay_nb.instruments.improve.display import describe_absent
+from assay_nb.instruments.intake import refuse_no_text
+from assay_nb.instruments.rubric import HIGHEST_SCORE, LOWEST_SCORE
 from assay_nb.magics.live import PAUSE, Display, choose_display
+from assay_nb.text.pasted import CELL, VARIABLE, refuse_secrets
 
 
 class Interrupted(KeyboardInterrupt):
-    """The person stopped the cell: what had come is shown, and one line says so."""
+    """The person stopped the cell: what had come is shown and kept, and one line says so.
+
+    Its argument is the variable that holds what had come.
+    """
 
     def _render_traceback_(self) -> list[str]:
-        return [
-            "Interrupted: stopped, and the connection to the provider is closed. What had come is above."
-        ]
+        kept = f" and in `{self.args[0]}`" if self.args else ""
+        done = "Interrupted: stopped, and the connection to the provider is closed."
+        return [f"{done} What had come is above{kept}."]
 
 
 def run_cell(shell: InteractiveShell, name: str, line: str, cell: str | None) -> Result | None:
@@ -37,12 +44,13 @@ def run_cell(shell: InteractiveShell, name: str, line: str, cell: str | None) ->
     """
     parser = parser_for(name)
     try:
-        args = parser.parse_line(line)
+        args = parser.parse_line("-h" if line.strip() == "?" else line)
     except HelpWanted as page:
         print(page.message, end="")
         return None
+    _check_bar(name, args)
     prompt = _prompt(shell, name, args, cell)
-    _refuse_key_in(prompt)
+    _refuse_key_in(prompt, args.variable if cell is None else None)
     result = _lint(prompt, args, shell) if name == "lint" else _run(shell, name, args, prompt)
     _keep(shell, args, result)
     _judge(name, args, result)
@@ -54,7 +62,9 @@ def _prompt(shell: InteractiveShell, name: str, args: Namespace, cell: str | Non
         refuse_variable(name, args)
         if not cell.strip():
             raise WrongUsage(
-                f"The cell below %%{name} is empty.", hint="The prompt goes on the lines below it."
+                f"The cell below %%{name} is empty.",
+                hint="Write the prompt on the lines below it, or use "
+                f"`%{name} NAME` for one in a variable; `%%{name} -h` shows the options.",
             )
         return cell
     if not args.variable:
@@ -78,20 +88,25 @@ def _variable(shell: InteractiveShell, name: str) -> str:
         raise WrongUsage(
             f"There is no variable '{name}'.", hint=f"Did you mean {near}?" if near else None
         )
-    value = shell.user_ns[name]
+    text = find_prompt(shell.user_ns[name])
+    if text is None:
+        refuse_no_text(shell.user_ns[name], f"The prompt in '{name}'")
+    return text
+
+
+def find_prompt(value: Any) -> str | None:
+    """Return the prompt that a variable gives: text, a result's new text, what a critique is about."""
     for text in (value, getattr(value, "text", None), getattr(value, "prompt", None)):
-        if isinstance(
-            text, str
-        ):  # a result goes on from its text, a critique from what it is about
+        if isinstance(text, str):
             return text
-    raise WrongUsage(f"'{name}' holds a {type(value).__name__}, and a prompt is text.")
+    return None
 
 
-def _refuse_key_in(prompt: str) -> None:
-    from assay_nb.text.redaction import find_keys
-
-    for shape in find_keys(prompt):
-        raise key_pasted(shape.provider, "This prompt holds")
+def _refuse_key_in(prompt: str, variable: str | None) -> None:
+    if variable is None:
+        refuse_secrets(prompt, "The prompt", CELL)
+    else:
+        refuse_secrets(prompt, f"The variable '{variable}'", VARIABLE)
 
 
 def _lint(prompt: str, args: Namespace, shell: InteractiveShell) -> Result:
@@ -106,13 +121,20 @@ def _run(shell: InteractiveShell, name: str, args: Namespace, prompt: str) -> Re
     from assay_nb.magics import data
 
     options = options_of(name, args)
-    refuse_keys(str(value) for value in options.values())
+    data.check_mode_of(shell, name, args)
+    refuse_keys_in_options(options)
     if not data.concerns(name, args):
         return _ask(shell, name, args, prompt, options)
+    kept: list[str] = []
+
+    def keep(done: Result) -> None:
+        _keep(shell, args, done)
+        kept[:] = [args.out or "_assay"]
+
     try:
-        return data.run(shell, name, args, prompt, options, lambda done: _keep(shell, args, done))
+        return data.run(shell, name, args, prompt, options, keep)
     except KeyboardInterrupt:
-        raise Interrupted from None
+        raise Interrupted(*kept) from None
 
 
 def _ask(
@@ -127,7 +149,14 @@ def _ask(
     call = Call(
         instrument=name, prompt=prompt, workspace=args.workspace, model=args.model, options=options
     )
-    return Running(current_session(), call, choose_display(shell)).result()
+    running = Running(current_session(), call, choose_display(shell))
+    try:
+        return running.result()
+    except Interrupted:
+        if running.partial is None:
+            raise
+        _keep(shell, args, running.partial)
+        raise Interrupted(args.out or "_assay") from None
 
 
 def _find_critique(shell: InteractiveShell, args: Namespace) -> dict[str, Any] | None:
@@ -144,17 +173,24 @@ def _find_critique(shell: InteractiveShell, args: Namespace) -> dict[str, Any] |
 
 
 class Running:
-    """A call on its way: reads the events, shows them, and keeps what came when it is stopped."""
+    """A call on its way: reads the events, shows them, and keeps what came when it is stopped.
 
-    def __init__(self, session: Session, call: Call, display: Display) -> None:
+    `last` is False where something else follows whose result takes this one's place on the display.
+    """
+
+    def __init__(
+        self, session: Session, call: Call, display: Display, *, last: bool = True
+    ) -> None:
         from assay_nb.instruments.catalog import INSTRUMENTS
 
         self._session = session
         self._call = call
         self._display = display
+        self._last = last
         self._instrument = INSTRUMENTS[call.instrument]
         self._text = ""
         self._started: Started | None = None
+        self.partial: Result | None = None
 
     def result(self) -> Result:
         """Run the call to its end.
@@ -167,7 +203,7 @@ class Running:
             with self._session.stream(self._call) as events:
                 for event in events.with_pauses(PAUSE):
                     if isinstance(event, Finished):
-                        self._display.finish(event.result)
+                        self._end(event.result)
                         return event.result
                     self._on(event)
         except KeyboardInterrupt:
@@ -179,6 +215,12 @@ class Running:
         raise RuntimeError(
             "an engine ended without a result"
         )  # a broken engine, not a user's mistake
+
+    def _end(self, result: Result) -> None:
+        if self._last:
+            self._display.finish(result)
+        else:
+            self._display.hold(result)
 
     def _on(self, event: Event | None) -> None:
         match event:
@@ -219,26 +261,43 @@ class Running:
             requests=1,
             stopped=True,
         )
-        self._display.finish(partial.with_provenance(source))
+        self.partial = partial.with_provenance(source)
+        self._display.finish(self.partial)
 
 
 def _keep(shell: InteractiveShell, args: Namespace, result: Result) -> None:
     shell.user_ns["_assay"] = result
     if args.out:
-        if not args.out.isidentifier():
-            raise WrongUsage(
-                f"'{args.out}' is no name for a variable.", hint="The result is in `_assay`."
-            )
         shell.user_ns[args.out] = result
+
+
+def _check_bar(name: str, args: Namespace) -> None:
+    """Refuse a bar that no score can be held against, before the call is paid for."""
+    bar = args.fail_under if name == "critique" else None
+    if bar is not None and not LOWEST_SCORE <= bar <= HIGHEST_SCORE:
+        raise WrongUsage(
+            f"--fail-under is a score from {LOWEST_SCORE} to {HIGHEST_SCORE}, not {bar:g}.",
+            hint="A prompt fails when its score is lower: `--fail-under 3.5`.",
+        )
 
 
 def _judge(name: str, args: Namespace, result: Any) -> None:
     if name == "critique" and args.fail_under is not None:
         _check_score(result.score, args.fail_under)
+    if name == "improve" and getattr(result, "absent", ()):
+        _refuse_absent(result, args.out or "_assay")
     if name == "lint" and args.strict:
         bad = sum(finding.level in {"error", "warning"} for finding in result.findings)
         if bad:
-            raise BelowThreshold(f"Lint found {bad} thing{'s' if bad > 1 else ''} to mend.")
+            raise BelowThreshold(f"Lint found {bad} problem{'s' if bad > 1 else ''}.")
+
+
+def _refuse_absent(result: Any, kept: str) -> NoReturn:
+    """Say which edits there are where one was to be accepted that is not among them."""
+    taken = f"`{kept}.accept([1])` takes another choice" if result.edits else "Nothing is applied"
+    raise WrongUsage(
+        f"{describe_absent(result)} The improvement is kept in `{kept}`.", hint=f"{taken}."
+    )
 
 
 def _check_score(score: float | None, bar: float) -> None:

@@ -17,10 +17,10 @@ from assay_nb.engine.session import current_session
 from assay_nb.errors import AssayError, WrongUsage
 from assay_nb.instruments.base import Result
 from assay_nb.magics.live import Display, choose_display
+from assay_nb.measurement.modes import LIMITS
+from assay_nb.text.english import kind_of
 
 Keep = Callable[[Result], None]
-
-_LIMITS = ("concurrency", "budget", "max_calls", "fresh")
 
 
 def concerns(name: str, args: Namespace) -> bool:
@@ -48,9 +48,10 @@ def run(
 
 def find_values(shell: InteractiveShell, prompt: str) -> dict[str, str]:
     """Return the notebook's values for the prompt's variables; those it has none for are left out."""
-    from assay_nb.measurement.rows import find_names
+    from assay_nb.measurement.rows import as_text, find_names
 
-    return {name: str(shell.user_ns[name]) for name in find_names(prompt) if name in shell.user_ns}
+    known = shell.user_ns
+    return {name: as_text(known[name]) for name in find_names(prompt) if name in known}
 
 
 def find_system(shell: InteractiveShell, args: Namespace) -> dict[str, str]:
@@ -80,7 +81,35 @@ def _text_of(value: Any) -> Any:
 
 
 def _limits(args: Namespace) -> dict[str, Any]:
-    return {name: getattr(args, name) for name in _LIMITS if getattr(args, name)}
+    return {name: getattr(args, name, None) for name in LIMITS}
+
+
+def check_mode_of(shell: InteractiveShell, name: str, args: Namespace) -> None:
+    """Refuse, before anything is sent, an option that this kind of run would pass over.
+
+    Raises:
+        WrongUsage: With the option as it was typed; and where a limit is none.
+    """
+    from assay_nb.measurement.limits import Limits
+    from assay_nb.measurement.modes import MODES, check_mode
+
+    if name not in MODES:
+        return
+    Limits.of(**_limits(args))
+    many = concerns(name, args) and not (name == "judge" and not _is_table(shell, args))
+    if name == "playground" and (args.beside or args.beside_model):
+        name, many = "beside", args.data is not None
+    given = [
+        option
+        for mode in MODES[name]
+        for option in mode.only
+        if (value := getattr(args, option, None)) is not None and value is not False
+    ]
+    check_mode(name, given, many=many, write=lambda option: f"--{option.replace('_', '-')}")
+
+
+def _is_table(shell: InteractiveShell, args: Namespace) -> bool:
+    return hasattr(shell.user_ns.get(args.output or args.variable or ""), "answers")
 
 
 # --- one runner per magic ---------------------------------------------------------------------------
@@ -101,8 +130,12 @@ def _play(
         workspace=args.workspace,
         model=args.model,
         options={**options, **find_system(shell, args)},
+        keep_empty=args.keep_empty,
+        fresh=args.fresh,
         **_limits(args),
     )
+    if args.dry_run:
+        return _show_plan(shell, lambda: current_session().portal.call(playing.plan))
     return _show(shell, playing.steps(), playing.result, keep)
 
 
@@ -116,7 +149,7 @@ def _judge(
     against = _find(shell, args.against) if args.against else None
     rubric = _find_rubric(shell, args.rubric)
     if isinstance(output, Batch):
-        return _judge_rows(shell, args, output, against, rubric, keep)
+        return _judge_rows(shell, args, options, output, against, rubric, keep)
     return _judge_one(shell, args, prompt, options, output, against, rubric)
 
 
@@ -137,7 +170,7 @@ def _judge_one(
     for one in (output, against):
         if one is not None and not isinstance(one, str | Run):
             raise WrongUsage(
-                f"An output is text, not a {type(one).__name__}.",
+                f"An output is text, not {kind_of(one)}.",
                 hint="`%%playground -o run` makes one that can be judged.",
             )
     session, display = current_session(), choose_display(shell)
@@ -165,7 +198,13 @@ def _judge_one(
 
 
 def _judge_rows(
-    shell: InteractiveShell, args: Namespace, output: Any, against: Any, rubric: Any, keep: Keep
+    shell: InteractiveShell,
+    args: Namespace,
+    options: dict[str, Any],
+    output: Any,
+    against: Any,
+    rubric: Any,
+    keep: Keep,
 ) -> Result:
     from assay_nb.measurement.batch import Batch
     from assay_nb.measurement.bench import make_bench
@@ -174,26 +213,25 @@ def _judge_rows(
     if against is not None and not isinstance(against, Batch):
         raise WrongUsage("A table of outputs is compared with another table of outputs.")
     judging = Judging(
-        make_bench(current_session(), **_limits(args)),
+        make_bench(current_session(), fresh=args.fresh, count_cut=args.count_cut, **_limits(args)),
         output,
         against=against,
         rubric=rubric,
         workspace=args.workspace,
         model=args.model,
+        options=options,
     )
+    if args.dry_run:
+        return _show_plan(shell, lambda: current_session().portal.call(judging.plan))
     return _show(shell, judging.steps(), judging.result, keep)
 
 
 def _measure(
     shell: InteractiveShell, args: Namespace, prompt: str, options: dict[str, Any], keep: Keep
 ) -> Result:
+    from assay_nb.measurement.limits import Limits
     from assay_nb.measurement.measuring import Measuring, Settings
 
-    unfit = [name for name in ("accept", "findings") if getattr(args, name)]
-    if unfit:
-        raise WrongUsage(
-            f"--{unfit[0]} is for %%improve without --data, where edits are yours to take."
-        )
     given = {
         "margin": args.margin,
         "cluster": args.cluster,
@@ -204,13 +242,23 @@ def _measure(
         "judge_model": args.judge_model,
         "workspace": args.workspace,
         "model": args.model,
-        **_limits(args),
+        "rows": args.rows,
+        "fresh": args.fresh,
+        "count_cut": args.count_cut,
+        "keep_empty": args.keep_empty,
     }
+    limits = Limits.of(**_limits(args))
     settings = Settings(
-        options=options, **{name: value for name, value in given.items() if value is not None}
+        options=options,
+        limits=limits,
+        **{name: value for name, value in given.items() if value is not None},
     )
     measuring = Measuring(current_session(), prompt, None, _find(shell, args.data), settings)
-    return _show(shell, measuring.steps(), lambda: measuring.result, None)
+    if args.dry_run:
+        return _show_plan(shell, measuring.plan)
+    return _show(
+        shell, measuring.steps(), lambda: measuring.result, keep, partial=measuring.partial
+    )
 
 
 def _probe(
@@ -228,8 +276,14 @@ def _probe(
         model=args.model,
         options=options,
     )
-    session = current_session()
-    critique: Any = Running(session, call, choose_display(shell)).result()
+    session, display = current_session(), choose_display(shell)
+    running = Running(session, call, display, last=False)
+    try:
+        critique: Any = running.result()
+    except KeyboardInterrupt:
+        if running.partial is not None:
+            keep(running.partial)
+        raise
     keep(critique)
     probing = Probing(
         make_bench(session),
@@ -238,7 +292,7 @@ def _probe(
         model=args.model,
         judge_model=args.judge_model,
     )
-    return _show(shell, probing.steps(), probing.result, keep)
+    return _show(shell, probing.steps(), probing.result, keep, display)
 
 
 _RUNNERS: Mapping[str, Callable[..., Result]] = {
@@ -249,32 +303,66 @@ _RUNNERS: Mapping[str, Callable[..., Result]] = {
 }
 
 
+def _show_plan(shell: InteractiveShell, make: Callable[[], Any]) -> Result:
+    plan = make()
+    choose_display(shell).finish(plan)
+    return plan
+
+
 def _show(
     shell: InteractiveShell,
     steps: Generator[Any],
     result: Callable[[], Any],
-    keep: Keep | None,
+    keep: Keep,
+    display: Display | None = None,
+    *,
+    partial: Callable[[], Any] | None = None,
 ) -> Result:
-    """Run the steps, showing each, and the result at the end, or what there is when the person stops it."""
-    display = choose_display(shell)
+    """Run the steps, showing each, and the result at the end.
+
+    Where the person stops it, or an error ends it, what is there is shown and kept: it was paid for.
+    """
+    display = display or choose_display(shell)
     try:
         with closing(steps):  # the calls must end also when an interrupt lands in the display
             _watch(display, steps)
     except KeyboardInterrupt:
-        if keep is None:  # half a measurement says nothing; its rows are in the cache
-            display.note(
-                "Stopped. Every row that was done is kept; running it again goes on from there."
-            )
-        else:
-            keep(result())
-            display.finish(result())
+        if not _keep_partial(display, keep, partial or result):
+            display.note("Stopped before anything had come.")
         raise
-    except AssayError:
-        display.fail()
+    except AssayError as error:
+        if not _keep_partial(display, keep, partial or result):
+            display.fail()
+        else:
+            error.partial = (partial or result)()
         raise
     finished = result()
     display.finish(finished)
     return finished
+
+
+def has_answers(result: Any) -> bool:
+    """Return whether a result holds anything that was answered."""
+    answers = getattr(result, "answers", None)
+    if answers is not None:
+        return any(answer is not None for answer in answers)
+    sides = getattr(result, "left", None), getattr(result, "right", None)
+    if hasattr(sides[0], "answers"):
+        return any(has_answers(side) for side in sides)
+    return result is not None
+
+
+def _keep_partial(display: Display, keep: Keep, make: Callable[[], Any]) -> bool:
+    """Show and keep what is there of a run that did not end, and say whether there is anything."""
+    try:
+        found = make()
+    except AssayError:  # of two single runs, one has no reply
+        return False
+    if not has_answers(found):
+        return False
+    keep(found)
+    display.finish(found)
+    return True
 
 
 def _watch(display: Display, steps: Generator[Any]) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -19,7 +21,14 @@ from IPython.core.completer import (
     context_matcher,
 )
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic import (
+    MagicAlias,
+    Magics,
+    line_cell_magic,
+    line_magic,
+    magics_class,
+    no_var_expand,
+)
 
 from assay_nb.commands.magic_lines import MAGICS, parser_for
 
@@ -141,9 +150,10 @@ def load(shell: InteractiveShell) -> None:
         warnings.warn(
             f"%{name} belongs to another extension here, and stays with it.", stacklevel=2
         )
-    matcher = _matcher(shell)
-    _matchers[shell] = matcher
-    shell.Completer.custom_matchers.append(matcher)
+    added = _Added(_matcher(shell), _fillers(shell))
+    _added[shell] = added
+    shell.Completer.custom_matchers.append(added.matcher)
+    shell.input_transformers_cleanup.extend(added.fillers)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -151,15 +161,29 @@ def unload(shell: InteractiveShell) -> None:
     for kind, name, function in _registered(shell):
         if isinstance(getattr(function, "__self__", None), AssayMagics):
             del shell.magics_manager.magics[kind][name]
-    matcher = _matchers.pop(shell, None)
-    if matcher is not None:
-        shell.Completer.custom_matchers.remove(matcher)
+    added = _added.pop(shell, None)
+    if added is not None:
+        shell.Completer.custom_matchers.remove(added.matcher)
+        for filler in added.fillers:
+            shell.input_transformers_cleanup.remove(filler)
     session = sys.modules.get("assay_nb.engine.session")
     if session is not None:
         session.set_session(None)
 
 
-_matchers: WeakKeyDictionary[InteractiveShell, Any] = WeakKeyDictionary()
+Filler = Callable[[list[str]], list[str]]
+"""An input transformer: a cell's lines in, and out."""
+
+
+@dataclass(frozen=True)
+class _Added:
+    """What a shell has of ours beside the magics."""
+
+    matcher: Any
+    fillers: tuple[Filler, ...]
+
+
+_added: WeakKeyDictionary[InteractiveShell, _Added] = WeakKeyDictionary()
 
 
 def _registered(shell: InteractiveShell) -> list[tuple[str, str, Any]]:
@@ -170,6 +194,41 @@ def _registered(shell: InteractiveShell) -> list[tuple[str, str, Any]]:
         for name in _NAMES
         if name in tables[kind]
     ]
+
+
+def _fillers(shell: InteractiveShell) -> tuple[Filler, ...]:
+    """Return input transformers that let a cell magic of ours be run without a body.
+
+    IPython refuses one before our code hears of it, and its sentence knows nothing of `-h`. A line feed
+    is a body. A terminal asks the transformers too whether Enter ends the cell: a line with `-h` is whole,
+    while one without is where the prompt is about to be typed, so that one is filled only when it runs.
+    """
+
+    def fill_help(lines: list[str]) -> list[str]:
+        return [*lines, "\n"] if _asks_for_help(shell, lines) else lines
+
+    def fill_empty(lines: list[str]) -> list[str]:
+        return [*lines, "\n"] if _without_body(shell, lines) is not None else lines
+
+    cast("Any", fill_empty).has_side_effects = True  # skipped where IPython only asks
+    return fill_help, fill_empty
+
+
+def _asks_for_help(shell: InteractiveShell, lines: list[str]) -> bool:
+    typed = _without_body(shell, lines)
+    return typed is not None and not {"-h", "--help", "?"}.isdisjoint(typed.split())
+
+
+def _without_body(shell: InteractiveShell, lines: list[str]) -> str | None:
+    """Return what is typed behind the name of a cell magic of ours that has no body, else None."""
+    if len(lines) != 1 or not lines[0].startswith("%%"):
+        return None
+    name, _, typed = lines[0][2:].rstrip().partition(" ")
+    cells: dict[str, Any] = shell.magics_manager.magics["cell"]
+    function = cells.get(name)
+    if isinstance(function, MagicAlias):
+        function = cells.get(function.magic_name)
+    return typed if isinstance(getattr(function, "__self__", None), AssayMagics) else None
 
 
 def _matcher(shell: InteractiveShell) -> Any:

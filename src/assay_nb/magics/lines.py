@@ -12,7 +12,7 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.core.getipython import get_ipython
 
 from assay_nb.commands import tree
-from assay_nb.commands.asking import ask_hidden, ask_yes
+from assay_nb.commands.asking import NotAsked, ask_hidden, ask_yes
 from assay_nb.commands.outcome import Desk, Outcome
 from assay_nb.commands.parser import HelpWanted, Parser
 from assay_nb.commands.registry import add_workspace
@@ -46,7 +46,10 @@ class NotebookDesk:
         return _asking(ask_hidden, prompt)
 
     def confirm(self, question: str) -> bool:
-        return _asking(ask_yes, question)
+        try:
+            return _asking(ask_yes, question)
+        except NotAsked:
+            return False
 
     def say(self, line: str) -> None:
         print(line)
@@ -118,7 +121,4 @@ def _asking(ask: Callable[[str], T], prompt: str) -> T:
     try:
         return ask(prompt)
     except StdinNotImplementedError:
-        raise WrongUsage(
-            "Nobody can be asked here: this notebook runs without a person.",
-            hint="Use `assay-nb keys set PROVIDER` in a terminal, or --from-env NAME.",
-        ) from None
+        raise NotAsked("Nobody can be asked here: this notebook runs without a person.") from None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -16,7 +16,7 @@ from IPython.display import DisplayHandle, display
 from assay_nb.commands.asking import rewrite_line
 from assay_nb.instruments.base import Result
 from assay_nb.render.bundle import bundle, draw, plain
-from assay_nb.render.document import Callout, Document, Items, Verbatim
+from assay_nb.render.document import Block, Callout, Document, Item, Items, Verbatim, sentence
 
 if TYPE_CHECKING:
     from assay_nb.measurement.progress import Progress
@@ -40,12 +40,19 @@ class Display(Protocol):
         """Show how far it is."""
         ...
 
+    def hold(self, result: Result) -> None:
+        """Show a result that is not the last: what comes later takes its place, or it stays."""
+        ...
+
     def finish(self, result: Result) -> None:
         """Show the result, for good."""
         ...
 
     def fail(self) -> None:
-        """Take away what was shown for the time being; the error speaks for itself."""
+        """Take away what was shown for the time being, save a result that is held.
+
+        The error speaks for itself.
+        """
         ...
 
 
@@ -60,10 +67,11 @@ class NotebookDisplay:
     def __init__(self) -> None:
         self._handle: DisplayHandle | None = None
         self._previewed: Result | None = None
+        self._held: Result | None = None
         self._shown_at = 0.0
 
     def note(self, text: str) -> None:
-        self._show(draw(Document([Callout("info", [text])])))
+        self._show(draw(self._above_held([Callout("info", sentence(text))])))
 
     def preview(self, make: Callable[[], Result | None]) -> None:
         if time.monotonic() - self._shown_at < PAUSE:
@@ -71,18 +79,28 @@ class NotebookDisplay:
         result = make()
         if result is not None and result != self._previewed:
             self._previewed = result
-            self._show(draw(result.to_document()))
+            self._show(draw(self._above_held(result.to_document().blocks)))
         self._shown_at = time.monotonic()
 
     def watch(self, progress: Progress) -> None:
         self.preview(lambda: progress)
 
+    def hold(self, result: Result) -> None:
+        self.finish(result)
+        self._held = result
+
     def finish(self, result: Result) -> None:
-        self._show(*bundle(result.to_document(), result.to_dict()))
+        self._show(*bundle(result.to_document(), result.to_saved()))
 
     def fail(self) -> None:
-        if self._handle is not None:
+        if self._held is not None:
+            self.finish(self._held)
+        elif self._handle is not None:
             self._show({"text/plain": ""})
+
+    def _above_held(self, blocks: Sequence[Block]) -> Document:
+        held = self._held.to_document().blocks if self._held else ()
+        return Document([*blocks, *held])
 
     def _show(self, data: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
         if self._handle is None:
@@ -99,6 +117,7 @@ class TerminalDisplay:
         self._out = out
         self._items = 0
         self._text = ""
+        self._held: Result | None = None
 
     def note(self, text: str) -> None:
         print(text, file=self._out, flush=True)
@@ -118,15 +137,22 @@ class TerminalDisplay:
     def watch(self, progress: Progress) -> None:
         rewrite_line(self._out, progress.line)
 
+    def hold(self, result: Result) -> None:
+        self._held = result  # its findings were printed as they came
+
     def finish(self, result: Result) -> None:
+        rewrite_line(self._out, "")
         print(f"\n{plain(result.to_document())}", file=self._out, flush=True)
 
     def fail(self) -> None:
-        rewrite_line(self._out, "")
+        if self._held is not None:
+            self.finish(self._held)
+        else:
+            rewrite_line(self._out, "")
 
     def _print_items(self, block: Items) -> None:
         finished = block.items[:-1]  # the last one is still being written
         for item in finished[self._items :]:
-            title = "".join(part if isinstance(part, str) else part.text for part in item.title)
-            print(f"  {item.label}  {title}", file=self._out, flush=True)
+            line = plain(Document([Items([Item(item.label, item.title)])]))
+            print(line, file=self._out, flush=True)
         self._items = max(self._items, len(finished))

@@ -9,11 +9,12 @@ from typing import Any
 from assay_nb.render.document import Document
 from assay_nb.render.html import render_html
 from assay_nb.render.markdown import render_markdown
+from assay_nb.render.surroundings import PAGE, find_width
 from assay_nb.render.text import render_text
 
 
 def bundle(
-    document: Document, data: Mapping[str, Any]
+    document: Document, data: Mapping[str, Any], *, width: int = PAGE
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Return the MIME bundle of a result, and the metadata that is saved beside it.
 
@@ -21,23 +22,25 @@ def bundle(
         document: What is shown.
         data: The result's JSON form. Its `schema` (`"assay.critique.v1"`) names the vendor type
             under which it is saved (`"application/vnd.assay.critique.v1+json"`).
+        width: Columns of the plain form.
     """
     saved = _storable(data)
-    return {**draw(document), vendor_type(str(data["schema"])): saved}, {"assay_nb": _origin(saved)}
+    shown = draw(document, width=width)
+    return {**shown, vendor_type(str(data["schema"])): saved}, {"assay_nb": _origin(saved)}
 
 
-def draw(document: Document) -> dict[str, str]:
+def draw(document: Document, *, width: int = PAGE) -> dict[str, str]:
     """Return the document in every form that viewers know, for something shown and not kept."""
     return {
-        "text/plain": render_text(document),
+        "text/plain": render_text(document, width=width),
         "text/markdown": render_markdown(document),
         "text/html": render_html(document),
     }
 
 
 def plain(document: Document) -> str:
-    """Return the document as text for a terminal or a `repr`."""
-    return render_text(document)
+    """Return the document as text for a terminal or a `repr`, as wide as the terminal."""
+    return render_text(document, width=find_width())
 
 
 def vendor_type(schema: str) -> str:

@@ -59,19 +59,36 @@ def _column_count(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def wrap(text: str, width: int) -> Iterator[tuple[int, int]]:
+def wrap(text: str, width: int, *, whole_urls: bool = False) -> Iterator[tuple[int, int]]:
     """Yield the rows of a text as `(start, end)`: none wider than `width`, broken at spaces.
 
     Spaces at a break and line feeds belong to no row; every other character belongs to exactly one. A
     word wider than a row is cut. A text that is empty has one empty row.
+
+    Args:
+        text: The text.
+        width: Columns of a row.
+        whole_urls: Leave an address whole, on a row that is then too wide: cut, it leads elsewhere.
     """
     start = 0
     for line in text.split("\n"):
-        yield from _wrap_line(text, start, start + len(line), width)
+        yield from _wrap_line(text, start, start + len(line), width, whole_urls)
         start += len(line) + 1
 
 
-def _wrap_line(text: str, start: int, end: int, width: int) -> Iterator[tuple[int, int]]:
+def words_of(text: str) -> Iterator[str]:
+    """Yield what `wrap` keeps together."""
+    return (word for word in re.split("[ \n]", text) if word)
+
+
+def is_url(word: str) -> bool:
+    """Return whether a word has an address in it."""
+    return "://" in word
+
+
+def _wrap_line(
+    text: str, start: int, end: int, width: int, whole_urls: bool
+) -> Iterator[tuple[int, int]]:
     measured = _TO_MEASURE.search(text, start, end) is not None
     while True:
         limit = _reach(text, start, end, width) if measured else start + width
@@ -80,10 +97,20 @@ def _wrap_line(text: str, start: int, end: int, width: int) -> Iterator[tuple[in
             return
         space = text.rfind(" ", start + 1, limit + 1)
         stop = space if space > start and not text[start:space].isspace() else limit
+        if stop == limit and whole_urls:
+            stop = _end_of_url(text, start, end) or limit
         yield start, start + len(text[start:stop].rstrip(" "))
         start = stop + _leading_spaces(text, stop, end)
         if start == end:
             return
+
+
+def _end_of_url(text: str, start: int, end: int) -> int | None:
+    """Return where the word that begins a row ends, if it is an address."""
+    begin = start + _leading_spaces(text, start, end)
+    space = text.find(" ", begin, end)
+    stop = end if space == -1 else space
+    return stop if is_url(text[begin:stop]) else None
 
 
 def _leading_spaces(text: str, start: int, end: int) -> int:

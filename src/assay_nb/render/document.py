@@ -40,6 +40,17 @@ class Badge:
 Inline: TypeAlias = str | Strong | Code | Badge
 
 
+def sentence(text: str) -> list[Inline]:
+    """Return a sentence, ours or a model's, with what stands between backticks in it as code.
+
+    Code is escaped like any other part, so nothing in it comes alive.
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a backtick without a partner is a backtick
+        return [text]
+    return [Code(part) if odd % 2 else part for odd, part in enumerate(parts) if part]
+
+
 @dataclass(frozen=True, slots=True)
 class Heading:
     """The title of a result (level 1) or of a part of it (level 2)."""

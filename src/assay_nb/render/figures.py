@@ -22,6 +22,11 @@ def signed_word(word: str, tone: Tone) -> str:
     return word if tone == "neutral" else f"{SIGNS[tone]} {word}"
 
 
+def bullet(label: str) -> str:
+    """Return what stands before an item: its label in brackets, or a sign such as `·` as it is."""
+    return f"[{label}]" if any(map(str.isalnum, label)) else label
+
+
 _RANK: dict[Tone, int] = {"neutral": 0, "good": 1, "info": 2, "warning": 3, "bad": 4}
 
 

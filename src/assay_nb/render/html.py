@@ -246,7 +246,7 @@ def _item(item: Item) -> str:
 
 
 def _head(label: str, badges: Sequence[Badge], *rest: str) -> str:
-    number = _tag("span", "number", f"[{escape(label)}]")
+    number = _tag("span", "number", escape(figures.bullet(label)))
     return _tag("p", "title", " ".join(filter(None, [number, *map(_badge, badges), *rest])))
 
 

@@ -174,7 +174,8 @@ def _item(item: Item) -> str:
 
 
 def _head(label: str, badges: Sequence[Badge], *more: str) -> str:
-    return f"**\\[{escape(label)}\\]** {' · '.join([*map(_part, badges), *more])}".rstrip()
+    shown = escape(figures.bullet(label))
+    return f"**{shown}** {' · '.join([*map(_part, badges), *more])}".rstrip()
 
 
 def _hunk(hunk: Hunk) -> str:

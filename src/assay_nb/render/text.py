@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from assay_nb.render import figures
-from assay_nb.render.characters import TAB, columns, show_hidden, wrap
+from assay_nb.render.characters import TAB, columns, is_url, show_hidden, words_of, wrap
 from assay_nb.render.document import (
     Annotated,
     Badge,
@@ -32,14 +32,21 @@ from assay_nb.render.document import (
     Tone,
     Verbatim,
 )
+from assay_nb.render.surroundings import PAGE
 
 _BOLD, _DIM = "1", "2"
 _TONES: dict[Tone, str] = {"neutral": "0", "good": "32", "info": "36", "warning": "33", "bad": "31"}
 _NARROWEST = 24
+_GAP = "  "
+_SHORT = 16
+_LONG_WORD = 32
+"""Columns of a table's cell that is not broken, and of a word that may be cut where it is longer."""
 
 
-def render_text(document: Document, *, width: int = 88, color: bool = False) -> str:
+def render_text(document: Document, *, width: int = PAGE, color: bool = False) -> str:
     """Return the document as text of at most `width` columns.
+
+    Two things are never broken, and may be wider: text that is shown exactly as it is, and an address.
 
     Foreign text cannot drive the terminal: control, hidden and reordering characters are shown by
     their numbers. With `color` the text is the same, with ANSI colours around parts of it.
@@ -163,24 +170,37 @@ class _Writer:
         yield from _indent(self._narrower(2)._flow([_Run(legend, _DIM)]))
 
     def _table(self, heads: Sequence[str], rows: Sequence[Sequence[Inline]]) -> Iterator[str]:
-        cells = [[_plain(cell) for cell in row] for row in rows]
-        widths = _column_widths([[escape(head) for head in heads], *cells], self._width)
-        yield from self._row([escape(head) for head in heads], widths, _BOLD)
-        yield self._paint("  ".join("─" * width for width in widths), _DIM)
+        shown = [escape(head) for head in heads]
+        cells = [[_cell(cell) for cell in row] for row in rows]
+        widths = _column_widths([shown, *cells], self._width)
+        if widths is None:
+            yield from _spaced(self._record(shown, row) for row in cells)
+            return
+        yield from self._row(shown, widths, _BOLD)
+        yield self._paint(_GAP.join("─" * width for width in widths), _DIM)
         for row in cells:
             yield from self._row(row, widths, "")
 
     def _row(self, cells: Sequence[str], widths: Sequence[int], style: str) -> Iterator[str]:
         wrapped = [
-            [cell[start:end] for start, end in wrap(cell, width)]
+            [cell[start:end] for start, end in wrap(cell, width, whole_urls=True)]
             for cell, width in zip(cells, widths, strict=False)
         ]
         for index in range(max(map(len, wrapped), default=0)):
-            line = "  ".join(
+            line = _GAP.join(
                 _fit(part[index] if index < len(part) else "", width)
                 for part, width in zip(wrapped, widths, strict=False)
             )
             yield self._paint(line.rstrip(), style)
+
+    def _record(self, heads: Sequence[str], cells: Sequence[str]) -> Iterator[str]:
+        """Yield a row of a table that is wider than the page: each cell on a line of its own."""
+        size = min(max(map(columns, heads), default=0), self._width // 3)
+        for head, cell in zip(heads, cells, strict=True):
+            rows = wrap(cell, self._width - size - len(_GAP), whole_urls=True) if cell else ()
+            for index, (start, end) in enumerate(rows):
+                lead = _fit("" if index else head, size)
+                yield f"{self._paint(lead, _BOLD)}{_GAP}{cell[start:end]}"
 
     # Prompts -----------------------------------------------------------------------------------
 
@@ -208,18 +228,31 @@ class _Writer:
         ends: list[int] = []
         for stretch in stretches:
             first, last = max(stretch.start, start), min(stretch.end, end)
-            left = columns(text[start:first])
-            drawn = "^" * max(1, columns(text[first:last]))
-            if stretch.end <= end:
-                drawn += f" [{escape(stretch.label)}]"
-            lane = next((i for i, taken in enumerate(ends) if taken < left), len(lanes))
-            if lane == len(lanes):
-                lanes.append([])
-                ends.append(0)
-            lanes[lane].append((left, drawn, stretch.tone))
-            ends[lane] = left + columns(drawn)
+            label = escape(stretch.label) if stretch.end <= end else ""
+            carets = columns(text[start:first]), max(1, columns(text[first:last]))
+            for left, drawn in self._label(*carets, label):
+                lane = next((i for i, taken in enumerate(ends) if taken < left), len(lanes))
+                if lane == len(lanes):
+                    lanes.append([])
+                    ends.append(-1)
+                lanes[lane].append((left, drawn, stretch.tone))
+                ends[lane] = left + columns(drawn)
         for lane in lanes:
             yield self._lane(lane)
+
+    def _label(self, left: int, size: int, label: str) -> Iterator[tuple[int, str]]:
+        """Yield carets with their label: at their right, at their left, or below, as there is room."""
+        carets, tag = "^" * size, f"[{label}]" if label else ""
+        room = columns(tag) + 1
+        if not tag:
+            yield left, carets
+        elif left + size + room <= self._width:
+            yield left, f"{carets} {tag}"
+        elif room <= left:
+            yield left - room, f"{tag} {carets}"
+        else:
+            yield left, carets
+            yield 0, tag
 
     def _lane(self, lane: Sequence[tuple[int, str, Tone]]) -> str:
         line, used = "", 0
@@ -248,7 +281,8 @@ class _Writer:
     def _flow(self, runs: Sequence[_Run], *, hang: int = 0, style: str = "") -> Iterator[str]:
         """Yield the runs as wrapped lines; lines after the first are indented by `hang`."""
         text = "".join(run.text for run in runs).rstrip()
-        for index, (start, end) in enumerate(wrap(text, self._width - hang)):
+        rows = wrap(text, self._width - hang, whole_urls=True)
+        for index, (start, end) in enumerate(rows):
             yield " " * (hang if index else 0) + self._cut(runs, start, end, style)
 
     def _cut(self, runs: Sequence[_Run], start: int, end: int, style: str) -> str:
@@ -284,13 +318,14 @@ def _run(part: Inline, style: str) -> _Run:
             return _Run("\n".join(map(escape, part.split("\n"))), style)
 
 
-def _plain(cell: Inline) -> str:
-    return _run(cell, "").text
+def _cell(cell: Inline) -> str:
+    """Return a cell's text. A column holds code or words, so code in it needs no marks around it."""
+    return escape(cell.text) if isinstance(cell, Code) else _run(cell, "").text
 
 
 def _head(label: str, facts: Sequence[_Run], title: Sequence[_Run]) -> list[_Run]:
     """Return the first line of an item or a hunk: `[1] ▲ major · line 3 — title`."""
-    runs = [_Run(f"[{escape(label)}] ", _BOLD)]
+    runs = [_Run(f"{figures.bullet(escape(label))} ", _BOLD)]
     for index, fact in enumerate(facts):
         runs += [_Run(" · ", _DIM), fact] if index else [fact]
     return [*runs, *([_Run(" — ", _DIM)] if facts and title else []), *title]
@@ -310,16 +345,34 @@ def _by_row(
     return found
 
 
-def _column_widths(rows: Sequence[Sequence[str]], width: int) -> list[int]:
-    """Return column widths that fit: narrow columns keep theirs, wide ones share what is left."""
+def _column_widths(rows: Sequence[Sequence[str]], width: int) -> list[int] | None:
+    """Return column widths that fit: narrow columns keep theirs, wide ones share what is left.
+
+    None where the table does not fit: where a column would have no room for its longest word.
+    """
     natural = [max(map(columns, column)) for column in zip(*rows, strict=True)]
-    room = width - 2 * (len(natural) - 1)
+    least = [max(map(_least_width, column)) for column in zip(*rows, strict=True)]
+    room = width - len(_GAP) * (len(natural) - 1)
+    if sum(least) > room:
+        return None
     widths = list(natural)
-    for rank, index in enumerate(sorted(range(len(natural)), key=natural.__getitem__)):
-        fair = max(4, room // (len(natural) - rank))
-        widths[index] = max(1, min(natural[index], fair))
+    left, needed = len(natural), sum(least)
+    for index in sorted(range(len(natural)), key=natural.__getitem__):
+        needed -= least[index]
+        fair = max(least[index], min(room // left, room - needed))
+        widths[index] = min(natural[index], fair)
         room -= widths[index]
+        left -= 1
     return widths
+
+
+def _least_width(cell: str) -> int:
+    """Return the columns that a cell needs to be readable: a date, a name or an address is not broken."""
+    if columns(cell) <= _SHORT:
+        return columns(cell)
+    return max(
+        columns(word) if is_url(word) else min(columns(word), _LONG_WORD) for word in words_of(cell)
+    )
 
 
 def _fit(text: str, width: int) -> str:

@@ -71,6 +71,7 @@ def test_docs_are_up_to_date(bench: ModuleType) -> None:
     assert page == bench.render_page(page), "run: python benchmarks/lint.py --write-docs"
 
 
+@pytest.mark.slow
 def test_wilson_interval_matches_scipy(bench: ModuleType) -> None:
     from scipy.stats import binomtest
 
@@ -80,6 +81,7 @@ def test_wilson_interval_matches_scipy(bench: ModuleType) -> None:
         assert bench.wilson(right, total) == pytest.approx((theirs.low, theirs.high), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_hundred_kilobytes_take_less_than_a_fifth_of_a_second() -> None:
     import time
 

@@ -8,6 +8,7 @@ import pytest
 
 from assay_nb.instruments.lint import lint, models
 from tests.canaries import make_canary
+from tests.text.credentials import chars
 
 OPUS = "anthropic/claude-opus-5-5"
 
@@ -93,6 +94,14 @@ def test_providers_key_is_reported_where_it_stands(provider: str) -> None:
     key = make_canary(provider)
 
     assert found(f"Use {key} for it.", "A003") == [key]
+
+
+def test_password_is_reported_and_nobody_is_told_to_revoke_it() -> None:
+    [finding] = [f for f in lint(f"Log in, password: {chars(24)}").findings if f.rule == "A003"]
+
+    assert "a secret (password: …)" in finding.message
+    assert "replace it" in finding.message
+    assert "revoke" not in finding.message
 
 
 def test_placeholder_of_a_key_is_not_reported() -> None:

@@ -6,9 +6,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from assay_nb.instruments.findings import SEVERITIES, Finding, make_item, make_marks
+from assay_nb.instruments.findings import (
+    GRAVE,
+    SEVERITIES,
+    Finding,
+    Severity,
+    make_item,
+    make_marks,
+)
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
-from assay_nb.instruments.rubric import LABELS, QUESTIONS
+from assay_nb.instruments.rubric import HIGHEST_SCORE, LABELS, QUESTIONS
 from assay_nb.instruments.target import annotate
 from assay_nb.render.document import (
     Badge,
@@ -23,9 +30,17 @@ from assay_nb.render.document import (
     Scorecard,
     Table,
 )
+from assay_nb.text.english import capitalise, count, join
 
 if TYPE_CHECKING:
     from assay_nb.instruments.critique.result import Consistency, Critique, DimensionScore
+
+_NOUNS: dict[Severity, str] = {
+    "blocker": "blocker",
+    "major": "major finding",
+    "minor": "minor finding",
+    "nit": "nit",
+}
 
 
 def describe(critique: Critique) -> Iterator[Block]:
@@ -49,25 +64,37 @@ def describe(critique: Critique) -> Iterator[Block]:
 
 
 def _summarise(critique: Critique, shown: Sequence[Finding]) -> Sequence[Inline]:
-    counts = Counter(finding.severity for finding in shown)
-    listed = ", ".join(f"{counts[s]} {s}" for s in SEVERITIES if counts[s])
+    found = _count_findings(shown)
     if critique.verdict is None:
-        return ["So far: ", listed or "no findings yet", "."]
-    score = "" if critique.score is None else f" Score {critique.score:.1f} of 5."
+        return [f"So far: {found}."]
+    rest = f" {capitalise(found)}.{_name_weak(critique)}{_tell_score(critique)}"
     if critique.verdict == "pass":
-        return [Badge("pass", "good"), f" Nothing that needs a change{_but(listed)}.{score}"]
-    return [Badge("report", "warning"), f" {listed or 'Findings of single runs only'}.{score}"]
+        return [Badge("pass", "good"), rest]
+    grave = any(finding.severity in GRAVE for finding in shown)
+    return [Badge("needs work", "bad" if grave else "warning"), rest]
 
 
-def _but(listed: str) -> str:
-    return f"; {listed}" if listed else ""
+def _count_findings(shown: Sequence[Finding]) -> str:
+    counts = Counter(finding.severity for finding in shown)
+    parts = [count(counts[s], _NOUNS[s]) for s in SEVERITIES if counts[s]]
+    return join(parts) or "no findings"
+
+
+def _name_weak(critique: Critique) -> str:
+    weak = [
+        f"{LABELS[d.id]} ({d.score:g} of {HIGHEST_SCORE})" for d in critique.dimensions if d.weak
+    ]
+    return f" Weak: {join(weak)}." if weak else ""
+
+
+def _tell_score(critique: Critique) -> str:
+    return "" if critique.score is None else f" Score {critique.score:.1f} of {HIGHEST_SCORE}."
 
 
 def _make_meter(dimension: DimensionScore) -> Meter:
-    yes = sum(item.answer == "yes" for item in dimension.items)
-    counted = yes + sum(item.answer == "no" for item in dimension.items)
-    note = dimension.na_reason or f"{yes} of {counted} yes"
-    return Meter(LABELS[dimension.id], dimension.score, 5, note)
+    yes = dimension.count("yes")
+    note = dimension.na_reason or f"{yes} of {yes + dimension.count('no')} answered yes"
+    return Meter(LABELS[dimension.id], dimension.score, HIGHEST_SCORE, note)
 
 
 def _describe_drops(consistency: Consistency) -> Iterator[Block]:
@@ -88,17 +115,26 @@ def _describe_drops(consistency: Consistency) -> Iterator[Block]:
 
 
 def _count(number: int) -> str:
-    return "1 finding was" if number == 1 else f"{number} findings were"
+    return f"{count(number, 'finding')} {'was' if number == 1 else 'were'}"
 
 
 def _explain_scores(critique: Critique) -> Iterator[Block]:
     """Yield the questions that cost points, which is what the scores say in words."""
+    unclear = "not answered" if critique.consistency.kept < 2 else "the runs disagree"
     rows: list[tuple[Inline, Inline, Inline]] = [
-        (LABELS[dimension.id], QUESTIONS[item.question].text, item.answer or "split")
+        (LABELS[dimension.id], QUESTIONS[item.question].text, item.answer or unclear)
         for dimension in critique.dimensions
         for item in dimension.items
         if item.answer in ("no", None)
     ]
     if rows and critique.verdict:
-        title = f"Where the scores come from: {len(rows)} of {len(QUESTIONS)} questions not answered yes"
+        title = f"Where the scores come from: {_count_answers(critique.dimensions)}"
         yield Details(title, [Table(("Dimension", "Question", "Answer"), rows)])
+
+
+def _count_answers(dimensions: Sequence[DimensionScore]) -> str:
+    total = {answer: sum(d.count(answer) for d in dimensions) for answer in ("yes", "no", "na")}
+    apply = total["yes"] + total["no"]
+    unclear = len(QUESTIONS) - apply - total["na"]
+    said = f"{total['no']} of {count(apply, 'question')} that apply were answered no"
+    return said + (f", {unclear} not clearly" if unclear else "")

@@ -12,8 +12,10 @@ from assay_nb.instruments.critique.result import (
     Critique,
     DimensionScore,
     ItemScore,
+    Verdict,
 )
 from assay_nb.instruments.findings import (
+    GRAVE,
     SEVERITIES,
     Finding,
     cap,
@@ -67,13 +69,13 @@ def judge(prompt: str, kind: Kind, replies: Sequence[Data], k: int) -> Critique:
     lint_errors = [finding for finding in lint(prompt).findings if finding.level == "error"]
     merged = [_limit(f, lint_errors) for f in _cluster([run.findings for run in runs])]
     findings = order_findings([*merged, *_adopt(lint_errors, merged, locator)])
-    material = any(finding.severity != "nit" for finding in findings)
+    dimensions = _score(runs)
     return Critique(
         prompt=prompt,
         kind=kind,
-        dimensions=_score(runs),
+        dimensions=dimensions,
         findings=findings,
-        verdict="report" if material else "pass",
+        verdict=_decide(findings, dimensions),
         consistency=Consistency(
             k=k,
             kept=len(runs),
@@ -82,6 +84,12 @@ def judge(prompt: str, kind: Kind, replies: Sequence[Data], k: int) -> Critique:
             contradicted=sum(run.contradicted for run in runs),
         ),
     )
+
+
+def _decide(findings: Sequence[Finding], dimensions: Sequence[DimensionScore]) -> Verdict:
+    """Return `pass` where nothing on the card speaks against it: neither a finding nor a score."""
+    grave = any(finding.severity in GRAVE for finding in findings)
+    return "report" if grave or any(dimension.weak for dimension in dimensions) else "pass"
 
 
 def preview(prompt: str, partial: str) -> Critique | None:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
-from assay_nb.instruments.base import Provenance, Shown
+from assay_nb.instruments.base import Line, Provenance, Shown
 from assay_nb.instruments.critique.display import describe
 from assay_nb.instruments.findings import Finding
 from assay_nb.instruments.intake import Kind
 from assay_nb.instruments.provenance import decode_provenance, encode_provenance
+from assay_nb.instruments.rubric import HIGHEST_SCORE, LABELS, WEAK
 from assay_nb.instruments.target import encode_target
 from assay_nb.render.document import Document
 from assay_nb.text.anchors import Anchor
@@ -21,23 +22,40 @@ ANSWERS: tuple[Answer, ...] = ("yes", "no", "na")
 Verdict = Literal["pass", "report"]
 
 
-@dataclass(frozen=True, slots=True)
-class ItemScore:
+@dataclass(frozen=True, slots=True, repr=False)
+class ItemScore(Line):
     """One question's answer: `yes`, `no`, `na`, or None where it was not answered or the runs split."""
 
     question: str
     answer: Answer | None
     evidence: Anchor | None = None
 
+    def __str__(self) -> str:
+        return f"{self.question}: {self.answer or 'no clear answer'}"
 
-@dataclass(frozen=True, slots=True)
-class DimensionScore:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DimensionScore(Line):
     """A dimension's score from 1 to 5, or None with the reason why there is none."""
 
     id: str
     score: float | None
     na_reason: str | None
     items: tuple[ItemScore, ...]
+
+    @property
+    def weak(self) -> bool:
+        """Whether it is below the middle of the scale."""
+        return self.score is not None and self.score < WEAK
+
+    def count(self, answer: Answer) -> int:
+        """Return how many of its questions have this answer."""
+        return sum(item.answer == answer for item in self.items)
+
+    def __str__(self) -> str:
+        if self.score is None:
+            return f"{LABELS.get(self.id, self.id)}: n/a, {self.na_reason}"
+        return f"{LABELS.get(self.id, self.id)}: {self.score:g} of {HIGHEST_SCORE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +91,8 @@ class Critique(Shown):
         kind: Whether it is a system prompt, a user message or a template.
         dimensions: The six scores with the answers that they come from.
         findings: From the worst to the least.
-        verdict: `"pass"` if nothing above a nit is left, else `"report"`; None while unfinished.
+        verdict: `"pass"` if there is neither a blocker nor a major finding and no dimension is weak (below
+            3 of 5), else `"report"`; None while unfinished.
         consistency: How many runs there were and what was dropped.
         provenance: Model, tokens, cost.
     """

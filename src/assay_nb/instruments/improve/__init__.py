@@ -27,6 +27,7 @@ from assay_nb.instruments.improve.request import (
 from assay_nb.instruments.improve.result import Improvement, parse_accept
 from assay_nb.instruments.intake import check_options, check_prompt, find_kind, make_request
 from assay_nb.text.anchors import Locator
+from assay_nb.text.english import kind_of
 from assay_nb.text.segments import split_segments
 
 __all__ = [
@@ -66,16 +67,17 @@ def _take_findings(value: Any, prompt: str) -> tuple[Finding, ...] | None:
     )
     try:
         earlier = [Finding.from_dict(fields) for fields in listed]
-    except (TypeError, KeyError, ValueError):
+    except (TypeError, KeyError, ValueError, AttributeError):
         raise WrongUsage(
-            "findings is no critique.", hint="`%%critique -o review` makes one."
+            f"findings has to be a critique, and this is {kind_of(value)}.",
+            hint="`critique(prompt)` returns one; `%%critique -o review` keeps one.",
         ) from None
     locator = Locator(prompt, split_segments(prompt))
     moved = [_move(finding, locator) for finding in earlier]
     kept = tuple(finding for finding in moved if finding)
     if not earlier:
         raise WrongUsage(
-            "This critique has no findings, so there is nothing to mend.",
+            "This critique has no findings, so there is nothing to improve.",
             hint="Without it, improve looks for findings of its own.",
         )
     if not kept:

@@ -23,8 +23,10 @@ from assay_nb.render.document import (
     Paragraph,
     Piece,
     Verbatim,
+    sentence,
 )
 from assay_nb.text.edits import Run, cut_after, cut_before, diff_words, find_line
+from assay_nb.text.english import count, join
 
 if TYPE_CHECKING:
     from assay_nb.instruments.improve.result import DroppedEdit, Improvement, ProposedEdit
@@ -39,10 +41,7 @@ def describe(result: Improvement) -> Iterator[Block]:
         text = f"The edits touch {result.touched:.0%} of the prompt: %%rewrite is the better tool here."
         yield Callout("info", [text])
     if result.absent and result.complete:
-        numbers = ", ".join(map(str, result.absent))
-        yield Callout(
-            "warning", [f"No edit has the number {numbers}, so nothing was accepted for it."]
-        )
+        yield Callout("warning", [describe_absent(result)])
     if result.edits:
         findings = {finding.id: finding for finding in result.findings}
         hunks = [_make_hunk(result, edit, findings.get(edit.finding)) for edit in result.edits]
@@ -56,21 +55,45 @@ def describe(result: Improvement) -> Iterator[Block]:
 
 
 def _summarise(result: Improvement) -> Sequence[Inline]:
-    count = len(result.edits)
     if not result.complete:
-        return [f"So far: {count} edit{'s' if count != 1 else ''}, not checked yet."]
-    if not count:
+        return [f"So far: {count(len(result.edits), 'edit')}, not checked yet."]
+    if not result.edits:
         why = " that passed the checks" if result.dropped else ""
         return [Badge("no change", "good"), f" There is no edit to propose{why}."]
-    accepted = len(result.accepted)
-    which = "all" if accepted == count else "none" if not accepted else f"{accepted} of {count}"
-    return [
-        f"{count} edit{'s' if count != 1 else ''}, {which} accepted. ",
-        Code(".text"),
-        " has them applied, ",
-        Code(".apply([1])"),
-        " only those you name.",
-    ]
+    return [*_tell_accepted(result), " ", Code(".apply([1])"), " gives those you name."]
+
+
+def _tell_accepted(result: Improvement) -> Sequence[Inline]:
+    """Return how many edits are accepted, and what `.text` is because of it."""
+    there, taken = len(result.edits), len(result.accepted)
+    edits = count(there, "edit")
+    if not taken:
+        return [f"{edits}, none accepted: ", Code(".text"), " is the original prompt."]
+    if taken == there:
+        which = "accepted" if there == 1 else "all accepted"
+        return [f"{edits}, {which}: ", Code(".text"), f" has {_it(there)} applied."]
+    return [f"{edits}, {taken} accepted: ", Code(".text"), f" has {_it(taken)} applied."]
+
+
+def _it(number: int) -> str:
+    return "it" if number == 1 else "them"
+
+
+def describe_absent(result: Improvement) -> str:
+    """Return which numbers were to be accepted that no edit has, and which there are."""
+    missing = join([str(number) for number in result.absent], "or")
+    there = [str(proposed.number) for proposed in result.edits]
+    if not there:
+        return f"There is no edit {missing}: none was proposed."
+    known = f"the edits are {join(there)}" if len(there) > 1 else "the only edit is 1"
+    return f"There is no edit {missing}; {known}. {_name_accepted(result.accepted)}."
+
+
+def _name_accepted(numbers: Sequence[int]) -> str:
+    if not numbers:
+        return "None is accepted"
+    named = join([str(number) for number in numbers])
+    return f"Edit {named} is accepted" if len(numbers) == 1 else f"Edits {named} are accepted"
 
 
 def _make_hunk(result: Improvement, proposed: ProposedEdit, finding: Finding | None) -> Hunk:
@@ -91,7 +114,7 @@ def _make_hunk(result: Improvement, proposed: ProposedEdit, finding: Finding | N
     return Hunk(
         label=str(proposed.number),
         pieces=[Piece(op, text) for op, text in runs if text],
-        note=[f"{_explain(finding)}{remarks}"],
+        note=sentence(f"{_explain(finding)}{remarks}"),
         badges=badges,
         line=find_line(result.prompt, edit.start),
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias, cast
 
 from assay_nb.errors import WrongUsage
-from assay_nb.instruments.base import Provenance, Shown
+from assay_nb.instruments.base import Line, Provenance, Shown
 from assay_nb.instruments.checks import Breach
-from assay_nb.instruments.findings import Finding, Operation
+from assay_nb.instruments.findings import Finding, Operation, describe_change
 from assay_nb.instruments.improve.display import describe
 from assay_nb.instruments.intake import Kind
 from assay_nb.instruments.provenance import decode_provenance, encode_provenance
@@ -18,6 +18,7 @@ from assay_nb.instruments.target import encode_target
 from assay_nb.render.document import Document
 from assay_nb.text.anchors import Anchor
 from assay_nb.text.edits import Edit, apply_edits, diff_words
+from assay_nb.text.english import join, kind_of, quote
 
 Risk = Literal["low", "medium", "high"]
 RISKS: tuple[Risk, ...] = ("low", "medium", "high")
@@ -27,8 +28,8 @@ _SHORT_PROMPT = 400  # below this, one good edit is easily a third of the text
 _NUMBERS = re.compile(r"\s*\d+\s*(?:,\s*\d+\s*)*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProposedEdit:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ProposedEdit(Line):
     """One edit that passed every check, with the number to accept it by.
 
     Attributes:
@@ -48,6 +49,10 @@ class ProposedEdit:
     edit: Edit
     risk: Risk = "low"
     warnings: tuple[Breach, ...] = ()
+
+    def __str__(self) -> str:
+        change = describe_change(self.op, str(self.before), self.edit.text)
+        return f"[{self.number}] {change} ({self.risk} risk)"
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -76,8 +81,8 @@ class ProposedEdit:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class DroppedEdit:
+@dataclass(frozen=True, slots=True, repr=False)
+class DroppedEdit(Line):
     """An edit that the model proposed and code refused, with the reason."""
 
     op: str
@@ -85,6 +90,9 @@ class DroppedEdit:
     text: str
     reason: str
     checks: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{describe_change(self.op, quote(self.before), self.text)}: {self.reason}"
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -163,8 +171,7 @@ class Improvement(Shown):
             return apply_edits(self.prompt, list(known.values()))
         unknown = sorted(set(numbers) - set(known))
         if unknown:
-            hint = f"There are 1 to {len(known)}." if known else "Nothing was proposed."
-            raise WrongUsage(f"There is no edit {unknown[0]}.", hint=hint)
+            raise WrongUsage(f"There is no edit {unknown[0]}.", hint=_name_edits(list(known)))
         return apply_edits(self.prompt, [known[number] for number in set(numbers)])
 
     def accept(self, accept: Accept = "all") -> Improvement:
@@ -213,21 +220,35 @@ class Improvement(Shown):
         return Document(tuple(describe(self)))
 
 
-def parse_accept(accept: Accept) -> list[int] | None:
+def parse_accept(accept: object) -> list[int] | None:
     """Return the numbers in `accept`; None stands for all.
 
     Raises:
         WrongUsage: If it is neither `all`, `none` nor a list of numbers.
     """
+    given = accept
     if isinstance(accept, str):
         word = accept.strip().lower()
         if word in ("all", "none"):
             return None if word == "all" else []
         if _NUMBERS.fullmatch(word):
             return [int(number) for number in word.split(",")]
-    elif all(type(number) is int for number in accept):
-        return list(accept)
-    raise WrongUsage(f"accept is 'all', 'none' or numbers such as '1,3', not {accept!r}.")
+    elif isinstance(accept, Iterable) and not isinstance(accept, bytes | Mapping):
+        numbers = list(cast("Iterable[object]", accept))
+        if all(type(number) is int for number in numbers):
+            return cast("list[int]", numbers)
+    raise _not_a_choice(given)
+
+
+def _not_a_choice(value: object) -> WrongUsage:
+    return WrongUsage(
+        f"accept is 'all', 'none' or numbers, not {_name(value)}.",
+        hint=f"For one edit: [{value}]." if type(value) is int else "Such as [1, 3] or '1,3'.",
+    )
+
+
+def _name(value: object) -> str:
+    return repr(value) if isinstance(value, str | int | float) else kind_of(value)
 
 
 def pick(accept: Accept, edits: Sequence[ProposedEdit]) -> tuple[int, ...]:
@@ -235,6 +256,12 @@ def pick(accept: Accept, edits: Sequence[ProposedEdit]) -> tuple[int, ...]:
     numbers = parse_accept(accept)
     known = [proposed.number for proposed in edits]
     return tuple(n for n in known if numbers is None or n in numbers)
+
+
+def _name_edits(numbers: Sequence[int]) -> str:
+    if len(numbers) < 2:
+        return "The only edit is 1." if numbers else "No edit was proposed."
+    return f"The edits are {join([str(number) for number in numbers])}."
 
 
 def _count_deleted(prompt: str, edit: Edit) -> int:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeAlias, cast
 
 from assay_nb.errors import WrongUsage
+from assay_nb.instruments.base import Line
 
 Scale = Literal["yes/no", "1-5"]
 ANSWERS: Mapping[Scale, tuple[str, ...]] = {"yes/no": ("yes", "no"), "1-5": tuple("12345")}
@@ -22,8 +23,8 @@ _MARK = re.compile(r"^\[\s*(must|\d{1,3}(?:\.\d{1,3})?)\s*\]\s*", re.IGNORECASE)
 _DEGREE = re.compile(r"\s*\(\s*1\s*[-–]\s*5\s*\)\s*[.]?$")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Criterion:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Criterion(Line):
     """One thing that a good output does.
 
     Attributes:
@@ -39,6 +40,12 @@ class Criterion:
     weight: float = 1.0
     scale: Scale = "yes/no"
     must: bool = False
+
+    def __str__(self) -> str:
+        marks = (f"[{self.weight:g}] " if self.weight != 1 else "") + (
+            "[must] " if self.must else ""
+        )
+        return f"{self.id}: {marks}{self.text}"
 
     def value_of(self, answer: str) -> float:
         """Return an answer as a share from 0 to 1."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from assay_nb.instruments.base import Provenance, Shown
+from assay_nb.instruments.base import Line, Provenance, Shown
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
 from assay_nb.instruments.judge.criteria import Criterion
 from assay_nb.instruments.provenance import decode_provenance, encode_provenance
@@ -24,13 +24,14 @@ from assay_nb.render.document import (
     Tone,
     Verbatim,
 )
+from assay_nb.text.english import quote
 
 Place: TypeAlias = Literal["first", "second", "tie"]
 Winner: TypeAlias = Literal["output", "against", "tie"]
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+@dataclass(frozen=True, slots=True, repr=False)
+class Mark(Line):
     """One criterion's answer.
 
     Attributes:
@@ -47,14 +48,26 @@ class Mark:
     found: bool | None = None
     reason: str = ""
 
+    def __str__(self) -> str:
+        quoted = f" ({quote(self.evidence)})" if self.evidence else ""
+        return f"{self.criterion}: {self.answer}{quoted}{_because(self.reason)}"
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison(Line):
     """One criterion in one order: which of the two answers meets it better, by the place it was shown in."""
 
     criterion: str
     better: Place
     reason: str = ""
+
+    def __str__(self) -> str:
+        better = "a tie" if self.better == "tie" else f"the {self.better} is better"
+        return f"{self.criterion}: {better}{_because(self.reason)}"
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
 
 
 @dataclass(frozen=True, repr=False)

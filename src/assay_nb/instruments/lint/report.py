@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from assay_nb.instruments.base import Provenance, Shown
+from assay_nb.instruments.base import Line, Provenance, Shown
 from assay_nb.instruments.lint.rule import LEVELS, Level, LintFix
+from assay_nb.instruments.target import annotate
 from assay_nb.render.document import (
-    Annotated,
     Badge,
     Block,
+    Callout,
     Code,
     Document,
     Heading,
@@ -24,13 +25,19 @@ from assay_nb.render.document import (
     Mark,
     Paragraph,
     Tone,
+    sentence,
 )
+from assay_nb.text.english import count
+
+MOST_SHOWN = 30
+MOST_SAVED = 200
+"""Findings that a notebook shows, and that it saves as JSON. 2,000 of them, shown whole, took 4 MB."""
 
 _TONES: dict[Level, Tone] = {"error": "bad", "warning": "warning", "hint": "info"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LintFinding:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LintFinding(Line):
     """One place in the prompt that a rule speaks of.
 
     Attributes:
@@ -54,6 +61,9 @@ class LintFinding:
     line: int
     column: int
     fix: LintFix | None = None
+
+    def __str__(self) -> str:
+        return f"{self.line}:{self.column}: {self.rule} {self.level}: {self.message}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -147,25 +157,45 @@ class LintReport(Shown):
             language=data["language"],
         )
 
+    def to_saved(self) -> dict[str, Any]:
+        """Return the JSON form for a notebook file, with the first findings where there are very many.
+
+        A file that holds thousands is slow to open; `omitted` says how many are left out.
+        """
+        kept = self.first(MOST_SAVED)
+        return {
+            **self.to_dict(),
+            "findings": [finding.to_dict() for finding in kept],
+            "omitted": len(self.findings) - len(kept),
+        }
+
+    def first(self, most: int) -> tuple[LintFinding, ...]:
+        """Return at most so many findings: where there are more, errors first, then warnings."""
+        if len(self.findings) <= most:
+            return self.findings
+        return tuple(sorted(self.findings, key=lambda f: LEVELS.index(f.level))[:most])
+
     def to_document(self) -> Document:
         """Return what is shown: one line when there is nothing to say, else the words and the findings."""
+        if not self.text.strip():
+            return Document((Callout("warning", ("The prompt is empty: nothing was checked.",)),))
         if not self.findings:
             return Document((Paragraph((Badge("Pass", "good"), " Lint found nothing.")),))
-        marks = [
-            Mark(f.start, f.end, f.rule, _TONES[f.level]) for f in self.findings if f.start < f.end
-        ]
+        shown = self.first(MOST_SHOWN)
+        more = len(self.findings) - len(shown)
+        marks = [Mark(f.start, f.end, f.rule, _TONES[f.level]) for f in shown if f.start < f.end]
         blocks: list[Block] = [
             Heading("Lint"),
             Paragraph((_in_words(self.counts),)),
-            *([Annotated(self.text, tuple(marks))] if marks else []),
-            Items(tuple(_item(finding) for finding in self.findings)),
+            *([annotate(self.text, marks)] if marks else []),
+            Items(tuple(_item(finding) for finding in shown)),
+            *([Paragraph((f"{more:,} more in ", Code(".findings"), "."))] if more else []),
         ]
         return Document(tuple(blocks))
 
 
 def _in_words(counts: Mapping[Level, int]) -> str:
-    parts = [f"{n} {level}{'' if n == 1 else 's'}" for level, n in counts.items() if n]
-    return ", ".join(parts) + "."
+    return ", ".join(count(n, level) for level, n in counts.items() if n) + "."
 
 
 def _item(finding: LintFinding) -> Item:
@@ -175,7 +205,7 @@ def _item(finding: LintFinding) -> Item:
         lines = [("Fix: write ", Code(change), ".") if change else ("Fix: delete it.",)]
     return Item(
         label=finding.rule,
-        title=(finding.message,),
+        title=sentence(finding.message),
         badges=(Badge(finding.level, _TONES[finding.level]), Badge(finding.name)),
         lines=lines,
     )

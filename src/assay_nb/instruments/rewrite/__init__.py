@@ -50,7 +50,7 @@ def _script(prompt: str, options: Mapping[str, Any], budget: float) -> Script[Re
         name="rewrite",
     )
     data = yield from ask(request, _check_text)
-    return make_rewrite(prompt, kind, data, budget=budget)
+    return make_rewrite(prompt, kind, data, budget=budget, goal=options.get("goal"))
 
 
 def _check_text(data: Data) -> Data:

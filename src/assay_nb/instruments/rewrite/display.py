@@ -22,9 +22,11 @@ from assay_nb.render.document import (
     Items,
     Paragraph,
     Piece,
+    Strong,
     Table,
     Tone,
     Verbatim,
+    sentence,
 )
 from assay_nb.text.edits import diff_words, split_changes
 
@@ -43,6 +45,8 @@ def describe(result: Rewrite) -> Iterator[Block]:
     """Yield the blocks: the checks, the new text, the ledger, the changes, fine print."""
     yield Heading("Rewrite")
     yield from make_notices(result.provenance)
+    if result.goal:
+        yield Paragraph([Strong("Goal: "), result.goal])
     yield from _describe_verdict(result)
     yield Verbatim(result.proposed)
     if result.ledger:
@@ -50,7 +54,7 @@ def describe(result: Rewrite) -> Iterator[Block]:
         yield Table(("Status", "In the original", "In the new text"), list(_find_rows(result)))
     if result.changes:
         yield Heading("What changed", 2)
-        yield Items([Item(str(n), [text]) for n, text in enumerate(result.changes, 1)])
+        yield Items([Item(str(n), sentence(text)) for n, text in enumerate(result.changes, 1)])
     if result.complete:
         yield Details("Word by word", [Diff(_make_hunks(result))])
     yield from make_fine_print(result.provenance)

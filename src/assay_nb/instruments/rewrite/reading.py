@@ -23,7 +23,14 @@ _NORMATIVE = re.compile(
 )
 
 
-def make_rewrite(prompt: str, kind: Kind, data: Data, *, budget: float = DEFAULT_BUDGET) -> Rewrite:
+def make_rewrite(
+    prompt: str,
+    kind: Kind,
+    data: Data,
+    *,
+    budget: float = DEFAULT_BUDGET,
+    goal: str | None = None,
+) -> Rewrite:
     """Return the rewrite with its ledger found in both texts, and its checks."""
     proposed = _match_end(prompt, get_text(data, "text"))
     ledger, unanchored = _read_ledger(data, prompt, proposed)
@@ -40,6 +47,7 @@ def make_rewrite(prompt: str, kind: Kind, data: Data, *, budget: float = DEFAULT
         ledger=tuple(ledger),
         changes=tuple(clean(c) for c in data.get("changes", ()) if isinstance(c, str))[:8],
         unanchored=unanchored,
+        goal=goal or None,
     )
 
 

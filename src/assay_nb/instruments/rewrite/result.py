@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
-from assay_nb.instruments.base import Provenance, Shown
+from assay_nb.instruments.base import Line, Provenance, Shown
 from assay_nb.instruments.checks import Breach
 from assay_nb.instruments.intake import Kind
 from assay_nb.instruments.provenance import decode_provenance, encode_provenance
@@ -18,8 +18,8 @@ from assay_nb.text.anchors import Anchor
 Status = Literal["kept", "dropped", "lost", "unaccounted"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerRow:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LedgerRow(Line):
     """What became of one constraint.
 
     Attributes:
@@ -35,6 +35,10 @@ class LedgerRow:
     before: Anchor
     after: Anchor | None = None
     reason: str = ""
+
+    def __str__(self) -> str:
+        became = f" → {self.after}" if self.after else ""
+        return f"{self.status}: {self.before}{became}{f' ({self.reason})' if self.reason else ''}"
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -67,6 +71,7 @@ class Rewrite(Shown):
         breaches: The checks that it fails (`error`), and what they remark (`warning`).
         ledger: The constraints, in the order of the original.
         changes: What was changed, in the model's words.
+        goal: What the new prompt was to do better, as it was asked for.
         unanchored: Ledger rows dropped since their words are not in the original.
         complete: False for what is shown while the reply is still coming.
     """
@@ -81,6 +86,7 @@ class Rewrite(Shown):
     changes: tuple[str, ...] = ()
     unanchored: int = 0
     complete: bool = True
+    goal: str | None = None
     provenance: Provenance = field(default_factory=Provenance)
 
     @property
@@ -106,6 +112,7 @@ class Rewrite(Shown):
             "breaches": [breach.to_dict() for breach in self.breaches],
             "ledger": [row.to_dict() for row in self.ledger],
             "changes": list(self.changes),
+            "goal": self.goal,
             "unanchored": self.unanchored,
             "complete": self.complete,
             "prompt": self.prompt,
@@ -122,6 +129,7 @@ class Rewrite(Shown):
             breaches=tuple(Breach(**breach) for breach in fields["breaches"]),
             ledger=tuple(LedgerRow.from_dict(row) for row in fields["ledger"]),
             changes=tuple(fields["changes"]),
+            goal=fields.get("goal"),  # a result that an older version saved has none
             unanchored=fields["unanchored"],
             complete=fields["complete"],
             provenance=decode_provenance(fields["provenance"]),
