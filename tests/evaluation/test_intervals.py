@@ -103,6 +103,7 @@ def _coverage_of_ten_scores(method) -> float:
     return float(np.mean(inside))
 
 
+@pytest.mark.slow
 def test_t_interval_covers_and_a_normal_interval_does_not() -> None:
     assert _coverage_of_ten_scores(_t) >= floor(0.95, RUNS)
     assert _coverage_of_ten_scores(_z) < floor(0.95, RUNS)

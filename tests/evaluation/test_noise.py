@@ -46,3 +46,12 @@ def test_noise_larger_than_the_room_ends_it() -> None:
 
 def test_baseline_without_a_score_has_no_headroom() -> None:
     assert not check_headroom([None, None], test_rows=30).is_enough
+
+
+def test_a_later_look_takes_more_rows_that_can_get_better() -> None:
+    baseline = [1] * 16 + [0] * 4  # of 40 test rows about eight
+
+    assert check_headroom(baseline, test_rows=40, alpha=0.02).is_enough
+    second = check_headroom(baseline, test_rows=40, alpha=0.0025)
+    assert not second.is_enough
+    assert "a test needs 9" in second.reason

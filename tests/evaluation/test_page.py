@@ -51,6 +51,7 @@ def test_every_table_of_the_benchmark_stands_on_the_page() -> None:
         assert re.search(rf"<!-- {name} -->\n.+?<!-- /{name} -->", text, re.DOTALL), name
 
 
+@pytest.mark.slow
 def test_verdict_refuses_what_the_other_rules_accept() -> None:
     """The table's claim, on fewer runs: under a null edit the verdict alone stays under one in forty."""
     head, *rules = verdicts.pass_fail_table(30, runs=1_000)

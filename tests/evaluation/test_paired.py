@@ -39,6 +39,7 @@ def test_sign_flip_equals_the_enumeration_of_all_flips() -> None:
     assert sign_flip_test(sample) == np.mean([total >= sample.sum() - 1e-12 for total in by_hand])
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.integers(6, 14), st.integers(0, 14))
 def test_sign_flip_of_equal_differences_is_the_sign_test(rows: int, losses: int) -> None:
@@ -56,6 +57,7 @@ def test_drawn_flips_never_give_p_of_zero_and_repeat_with_their_seed() -> None:
     assert sign_flip_test(mixed, seed=1) == sign_flip_test(mixed, seed=1)
 
 
+@pytest.mark.slow
 def test_drawn_flips_come_close_to_all_flips() -> None:
     sample = np.random.default_rng(5).normal(0.3, 1.0, 17)
     exact = stats.permutation_test(

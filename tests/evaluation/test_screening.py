@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from assay_nb.evaluation import choose_candidate, count_looks, describe_looks
+from assay_nb.evaluation import choose_candidate
 
 
 def test_best_candidate_on_dev_is_chosen() -> None:
@@ -32,11 +32,3 @@ def test_screening_never_speaks_of_improvement() -> None:
 
     assert "say nothing of how good it is" in text
     assert "improved" not in text
-
-
-def test_looks_at_a_test_set_are_counted() -> None:
-    assert count_looks(["x", "y", "x", "x"], "x") == 4
-    assert describe_looks(1) is None
-    assert describe_looks(4).startswith("4th look")
-    assert describe_looks(2).startswith("2nd look")
-    assert describe_looks(11).startswith("11th look")

@@ -87,6 +87,7 @@ def test_first_place_bias_of_72_percent_is_noticed_as_inconsistency() -> None:
     assert result.verdict == "invalid"
 
 
+@pytest.mark.slow
 def test_better_answers_win_in_both_orders() -> None:
     rng = np.random.default_rng(9)
     old = make_answers(rng, (RUNS, 60), good=0.3)
@@ -105,11 +106,13 @@ def _share_kept(new: str, rows: int, *, runs: int = RUNS) -> float:
     return share_improved(after.astype(int) - before.astype(int))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [12, 30, 60])
 def test_null_edit_is_called_improved_at_most_once_in_forty(rows: int) -> None:
     assert _share_kept(NULL, rows) <= ceiling(ALPHA, RUNS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [30, 60])
 def test_harmful_edit_is_practically_never_called_improved(rows: int) -> None:
     assert _share_kept(HARM, rows) < 0.005
@@ -158,6 +161,7 @@ def _clustered_null(rng: np.random.Generator, groups: int, each: int) -> np.ndar
     return np.repeat(rng.choice([-1, 0, 1], groups, p=[0.4, 0.2, 0.4]), each)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ignore_clusters", [False, True])
 def test_ignoring_clusters_breaks_the_error_rate(ignore_clusters: bool) -> None:
     runs, groups, each = 300, 9, 4
@@ -254,6 +258,7 @@ def test_proposer_that_sees_test_rows_turns_memory_into_improvement() -> None:
     assert _improved_by_memory(leak=True) > 0.5
 
 
+@pytest.mark.slow
 def test_best_of_three_null_candidates_is_not_confirmed_by_the_rows_that_chose_it() -> None:
     runs, rows = 2_000, 40
     model, rng = TaskModel(), np.random.default_rng(61)

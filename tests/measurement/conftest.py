@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from assay_nb.engine.session import set_session
+from tests.kernel.stage import Stage, open_stage
 from tests.measurement.simulated import Engine, Session
 
 
@@ -25,3 +26,14 @@ def session(engine: Engine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     set_session(session)
     yield session
     set_session(None)
+
+
+@pytest.fixture
+def stage(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """The process's session with the real engine and SDKs, on keys that lead to a scripted provider."""
+    monkeypatch.setenv("ASSAY_HOME", str(home / "vault"))
+    monkeypatch.chdir(home)
+    with open_stage(home / "vault") as stage:
+        set_session(stage.session())
+        yield stage
+        set_session(None)

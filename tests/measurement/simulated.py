@@ -85,7 +85,7 @@ class Engine(seams.Engine):
     """Runs the instruments' own scripts, with replies from functions.
 
     Attributes:
-        task: What the task model says to a playground call.
+        task: What the task model says to a playground call: a text, or a reply that is not whole.
         propose: What critique, improve and rewrite are answered.
         judge: What the judge says to a call, as the JSON of one order.
         price: Dollars per call.
@@ -95,7 +95,7 @@ class Engine(seams.Engine):
         calls: Every call, in order.
     """
 
-    task: Callable[[Call], str] = field(default_factory=TaskModel)
+    task: Callable[[Call], str | Reply] = field(default_factory=TaskModel)
     propose: Callable[[Call], Any] = field(default_factory=lambda: propose_sentence(GAIN))
     judge: Callable[[Call, Request], Any] | None = None
     price: float | None = 0.001
@@ -147,7 +147,8 @@ class Engine(seams.Engine):
 
     def _reply(self, call: Call, request: Request) -> Reply:
         if call.instrument == "playground":
-            return Reply(self.task(call), "end")
+            said = self.task(call)
+            return said if isinstance(said, Reply) else Reply(said, "end")
         if call.instrument == "judge":
             assert self.judge is not None
             return Reply(json.dumps(self.judge(call, request)), "end")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,22 @@ def test_a_row_that_was_saved_is_found_by_another_process(tmp_path: Path) -> Non
     Cache(tmp_path).save("shelf", "row", {"payload": {"output": "hi\n"}})
 
     assert Cache(tmp_path).find("shelf", "row") == {"payload": {"output": "hi\n"}}
+
+
+def test_a_row_that_is_saved_again_takes_the_place_of_the_earlier_one(tmp_path: Path) -> None:
+    Cache(tmp_path).save("shelf", "row", {"n": 1})
+    cache = Cache(tmp_path)
+    cache.save("shelf", "row", {"n": 2})
+
+    assert cache.find("shelf", "row") == {"n": 2}
+    assert Cache(tmp_path).find("shelf", "row") == {"n": 2}
+
+
+def test_a_row_that_is_saved_twice_is_one_line(tmp_path: Path) -> None:
+    for _ in range(2):
+        Cache(tmp_path).save("shelf", "row", {"n": 1})
+
+    assert len((tmp_path / "shelf.jsonl").read_text().split()) == 1
 
 
 def test_a_line_that_was_cut_loses_only_itself(tmp_path: Path) -> None:
@@ -50,6 +67,7 @@ def test_looking_for_a_row_makes_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), st.text()))
 def test_the_order_of_keys_does_not_change_a_hash(values: dict[str, str]) -> None:
     assert digest(values) == digest(dict(reversed(values.items())))

@@ -8,15 +8,21 @@ from typing import Any
 
 import pytest
 
-from assay_nb import Critique, WrongUsage
+from assay_nb import Critique, ProviderError, WrongUsage
 from assay_nb.engine.call import Call
 from assay_nb.measurement.bench import Bench
-from assay_nb.measurement.judgecheck import LabelledPair, check_judge, read_pairs
-from assay_nb.measurement.plan import Plan, Step
+from assay_nb.measurement.judgecheck import (
+    JudgeCheck,
+    LabelledPair,
+    check_judge,
+    read_pairs,
+    wilson,
+)
+from assay_nb.measurement.limits import Limits
 from assay_nb.measurement.probes import Probing
-from assay_nb.measurement.purse import OverBudget, Purse
 from assay_nb.measurement.selfcheck import check_self, load_corpus
 from assay_nb.measurement.suites import Case, find_failed, read_suite, run_suite
+from assay_nb.messages import Reply
 from tests.instruments.driving import make_critique, make_finding
 from tests.instruments.driving import run as drive
 from tests.measurement.simulated import Engine, Session
@@ -97,6 +103,105 @@ def test_what_code_checks_outranks_the_judge(
     assert [case.score for case in run_suite(session, read_suite(suite_file)).cases] == [1.0, 0.0]
 
 
+def _cut(call: Call) -> str | Reply:
+    """Answer the suite's first case, and cut the other's reply."""
+    said = sorts(call)
+    return said if said == "billing" else Reply("ship", "length")
+
+
+def test_a_case_whose_reply_is_cut_is_not_scored_and_counts_nothing(
+    session: Session, engine: Engine, suite_file: Path
+) -> None:
+    engine.task = _cut
+
+    result = run_suite(session, read_suite(suite_file))
+
+    assert [case.score for case in result.cases] == [1.0, None]
+    assert (result.score, result.passed) == (0.5, False)
+    assert result.cases[1].failed == (), "it is not known which expectation it would have met"
+    assert "reached the limit on output tokens" in result.cases[1].reasons[0]
+    assert "1 cut at the token limit" in repr(result)
+
+
+def test_a_case_whose_reply_is_cut_is_scored_where_that_was_asked_for(
+    session: Session, engine: Engine, suite_file: Path
+) -> None:
+    engine.task = _cut
+
+    result = run_suite(session, read_suite(suite_file), bench=Bench(session, count_cut=True))
+
+    assert [case.score for case in result.cases] == [1.0, 1.0]
+    assert "cut at the token limit" not in repr(result)
+
+
+def test_a_case_that_the_provider_refuses_says_so_and_the_others_are_scored(
+    session: Session, engine: Engine, suite_file: Path
+) -> None:
+    def task(call: Call) -> str:
+        if sorts(call) == "shipping":
+            raise ProviderError("The prompt is too long.", hint="Shorten it.", status=413)
+        return "billing"
+
+    engine.task = task
+
+    result = run_suite(session, read_suite(suite_file))
+
+    assert [case.score for case in result.cases] == [1.0, None]
+    assert result.cases[1].reasons == ("The prompt is too long. Shorten it.",)
+    assert result.cases[1].lost == "failed"
+
+
+def test_each_expectation_that_is_not_met_is_named_with_what_was_expected(
+    session: Session, engine: Engine, suite_file: Path
+) -> None:
+    engine.task = lambda call: "bill"
+
+    result = run_suite(session, read_suite(suite_file))
+
+    assert result.cases[0].reasons == ('equals "billing" is not met',)
+    assert result.cases[1].reasons == (
+        'contains ["ship"] is not met',
+        'not_contains ["bill"] is not met',
+    )
+    assert 'contains ["ship"] is not met' in " ".join(repr(result).split())
+
+
+def test_cases_that_a_sample_chose_are_held_against_their_own_expectations(
+    session: Session, engine: Engine, tmp_path: Path
+) -> None:
+    cases = [{"values": {"n": str(n)}, "expect": {"equals": str(n)}} for n in range(40)]
+    path = tmp_path / "suite.json"
+    path.write_text(json.dumps({"prompt": "Say {{n}}", "cases": cases}))
+    engine.task = lambda call: call.options["values"]["n"]
+    bench = Bench(session, Limits(sample=5))
+
+    result = run_suite(session, read_suite(path), bench=bench)
+
+    assert result.score == 1.0
+    assert [case.output for case in result.cases] == [str(case.number) for case in result.cases]
+    assert [case.number for case in result.cases] != [0, 1, 2, 3, 4]
+
+
+def test_a_suite_says_which_of_two_versions_lost_replies(
+    session: Session, engine: Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "suite.json"
+    cases = [{"values": {"n": str(n)}, "expect": {"equals": "yes"}} for n in range(30)]
+    path.write_text(json.dumps({"prompt": "New {{n}}", "cases": cases}))
+    engine.task = lambda call: (
+        Reply("ye", "length")
+        if call.prompt.startswith("New") and int(call.options["values"]["n"]) < 12
+        else "yes"
+    )
+
+    result = run_suite(session, read_suite(path), against="Old {{n}}")
+
+    assert result.verdict is not None
+    assert result.verdict.lost["new"] == {"length": 12}
+    assert not result.passed
+
+
+@pytest.mark.slow
 def test_a_version_that_regressed_fails_whatever_its_score(
     session: Session, engine: Engine, tmp_path: Path
 ) -> None:
@@ -185,7 +290,39 @@ def test_the_interval_is_wilsons(session: Session, engine: Engine) -> None:
 def test_a_judge_that_picks_the_first_is_not_trusted(session: Session, engine: Engine) -> None:
     engine.judge = _judge("first")
 
-    assert "no better than a coin" in check_judge(session, PAIRS, rubric="- Good.").trust
+    assert "contradicts itself on 100%" in check_judge(session, PAIRS, rubric="- Good.").trust
+
+
+def _count(agreed: int, opposed: int, torn: int, ties: int = 0) -> JudgeCheck:
+    pairs = agreed + opposed + torn + ties
+    return JudgeCheck("j", pairs, agreed, opposed, torn, wilson(agreed, agreed + opposed))
+
+
+def test_an_abstention_is_no_error() -> None:
+    check = _count(agreed=7, opposed=0, torn=3)
+
+    assert (check.agreement, check.torn_share, round(check.p, 4)) == (1.0, 0.3, 0.0078)
+    assert check.interval == wilson(7, 7)
+    assert "large differences" in check.trust
+    assert "7 of 10 pairs that it decides; it contradicts itself on 30%" in repr(check).replace(
+        "\n", " "
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ((5, 0, 3, 2), "no better than a coin"),
+        ((7, 3, 0), "no better than a coin"),
+        ((30, 2, 8), "Well enough"),
+        ((5, 5, 0), "Not at all"),
+        ((6, 0, 5), "contradicts itself on 45%"),
+        ((0, 0, 0, 10), "prefers neither"),
+        ((9, 0, 0), "too few"),
+    ],
+)
+def test_trust_goes_by_the_pairs_that_a_judge_decides(counts: tuple[int, ...], told: str) -> None:
+    assert told in _count(*counts).trust
 
 
 def test_pairs_are_read_from_a_list_and_from_lines(tmp_path: Path) -> None:
@@ -303,41 +440,19 @@ def test_what_came_of_a_probe_is_shown_and_stands_in_the_json(
     assert Critique.from_dict(critique.to_dict()).findings == critique.findings
 
 
+@pytest.mark.parametrize("stop", ["length", "filtered", "refusal", "empty"])
+def test_a_reply_that_is_not_whole_leaves_its_finding_untested(
+    session: Session, engine: Engine, stop: Any
+) -> None:
+    engine.task = lambda call: Reply("half", stop)
+
+    assert _probe(session, engine, "yes", PROBE) == "untested"
+    assert engine.count("judge") == 0
+
+
 def test_a_probe_without_a_value_for_a_variable_is_not_run(
     session: Session, engine: Engine
 ) -> None:
     status = _probe(session, engine, "yes", {"inputs": [], "predict": "It fails."})
 
     assert (status, engine.calls) == ("untested", [])
-
-
-# --- plan and purse ---------------------------------------------------------------------------------
-
-
-def test_a_plan_whose_price_is_not_known_needs_a_limit_on_calls() -> None:
-    plan = Plan((Step("rows", "playground", 10, None),))
-
-    with pytest.raises(WrongUsage, match="cannot be kept"):
-        plan.check(1.0, None)
-    plan.check(1.0, 10)
-    plan.check(None, None)
-
-
-def test_the_purse_never_lets_more_out_than_the_budget() -> None:
-    purse = Purse(1.0, estimates={"playground": 0.3})
-
-    amounts = [purse.set_aside("playground") for _ in range(3)]
-
-    with pytest.raises(OverBudget):
-        purse.set_aside("playground")
-    purse.settle("playground", amounts[0], 0.05)
-    assert purse.set_aside("playground") == 0.3
-
-
-def test_the_purse_learns_what_a_call_costs() -> None:
-    purse = Purse(1.0, estimates={"playground": 0.01})
-    purse.settle("playground", purse.set_aside("playground"), 0.4)
-
-    assert purse.set_aside("playground") == 0.4
-    with pytest.raises(OverBudget):
-        purse.set_aside("playground")

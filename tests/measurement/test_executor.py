@@ -37,6 +37,7 @@ def stage(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         set_session(None)
 
 
+@pytest.mark.slow
 def test_what_travels_to_a_worker_is_a_call_and_no_key(stage: Stage) -> None:
     stage.fake.answers("fine")
     told = answer_call(

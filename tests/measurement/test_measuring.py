@@ -205,6 +205,7 @@ def test_no_proposer_ever_sees_a_test_row(session: Session, engine: Engine) -> N
     assert not seen & set(result.test)
 
 
+@pytest.mark.slow
 def test_dev_and_test_have_no_row_in_common(session: Session) -> None:
     result = measure(OLD, None, make_rows(100), is_good)
 
@@ -296,6 +297,7 @@ def test_a_gain_on_seen_rows_alone_is_not_improved(session: Session, overfitting
     assert result.verdict == "no detectable difference"
 
 
+@pytest.mark.slow
 def test_without_the_split_that_gain_would_pass(
     session: Session, overfitting: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -394,7 +396,7 @@ def test_a_second_prompt_on_the_same_test_rows_is_a_second_look(session: Session
     second = measure(OLD, f"{OLD} {NULL}", rows, is_good)
 
     assert (first.looks, second.looks) == (1, 2)
-    assert "2nd look" in repr(second)
+    assert "Second look at these rows" in " ".join(repr(second).split())
 
 
 def test_repeating_a_run_is_no_new_look(session: Session) -> None:

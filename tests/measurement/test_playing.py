@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,10 +25,10 @@ from assay_nb import (
     playground,
 )
 from assay_nb.engine.call import Call
-from assay_nb.engine.session import set_session
 from assay_nb.measurement.progress import Progress
+from tests.canaries import make_canary
 from tests.fakes.providers import Answer, FakeProviders
-from tests.kernel.stage import Stage, open_stage
+from tests.kernel.stage import Stage
 from tests.measurement.simulated import Engine, Session
 from tests.tools import wait_until
 
@@ -62,7 +61,8 @@ def test_a_frame_comes_back_with_outputs_cost_and_latency(echo: Engine) -> None:
     result = playground(PROMPT, data=frame)
 
     assert isinstance(result, Batch)
-    assert list(result.frame.columns) == ["ticket", "output", "cost", "seconds", "error"]
+    added = ["output", "stop", "cost", "seconds", "error"]
+    assert list(result.frame.columns) == ["ticket", *added]
     assert list(result.frame.index) == [5, 6, 7]
 
 
@@ -227,6 +227,160 @@ def test_a_concurrency_that_makes_no_sense_is_refused(echo: Engine, count: Any) 
         playground(PROMPT, data=make_rows(3), concurrency=count)
 
 
+# --- rows with nothing in them, and what is sent of the others ----------------------------------------
+
+GAPS = [
+    {"ticket": "t0"},
+    {"ticket": float("nan")},
+    {"ticket": "t2"},
+    {"ticket": None},
+    {"ticket": " "},
+]
+
+
+def test_rows_with_an_empty_value_are_left_out_and_named(echo: Engine) -> None:
+    batch = playground(PROMPT, data=GAPS)
+
+    assert isinstance(batch, Batch)
+    assert batch.outputs == ["did t0", None, "did t2", None, None]
+    assert batch.ends == {"whole": 2, "not sent": 3}
+    assert "Rows 1, 3 and 4 were left out: {{ticket}} is empty." in " ".join(repr(batch).split())
+    assert len(echo.calls) == 2
+
+
+def test_rows_with_an_empty_value_are_sent_where_that_was_asked_for(echo: Engine) -> None:
+    batch = playground(PROMPT, data=GAPS, keep_empty=True)
+
+    assert isinstance(batch, Batch)
+    assert batch.outputs == ["did t0", "did ", "did t2", "did ", "did  "]
+
+
+def test_rows_that_cannot_be_sent_are_named_before_the_first_is(echo: Engine) -> None:
+    seen: list[tuple[str, int]] = []  # the calls run on a thread of their own meanwhile
+    rows = [*GAPS[:2], {"ticket": make_canary("openai")}]
+
+    playground(PROMPT, data=rows, on_progress=lambda now: seen.append((now.step, now.done)))
+
+    told, done = seen[0]
+    assert done == 0
+    assert "Row 1 was left out" in told
+    assert "Row 2 was left out: Column 'ticket' holds something shaped like" in told
+
+
+def test_data_of_which_no_row_can_be_sent_is_refused(echo: Engine) -> None:
+    with pytest.raises(WrongUsage, match="None of the 2 rows can be sent") as caught:
+        playground(PROMPT, data=[{"ticket": ""}, {"ticket": make_canary("anthropic")}])
+
+    assert caught.value.hint
+    assert echo.calls == []
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [(3.0, "3.0"), (0, "0"), (pd.Timestamp("2026-02-01"), "2026-02-01 00:00:00"), ("nan", "nan")],
+)
+def test_a_table_shows_a_value_as_it_was_sent(echo: Engine, value: Any, sent: str) -> None:
+    batch = playground(PROMPT, data=pd.DataFrame({"ticket": [value]}))
+
+    assert echo.calls[0].options["values"] == {"ticket": sent}
+    assert f"0    {sent}" in repr(batch)
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), pd.NaT, pd.NA], ids=repr)
+def test_a_table_shows_nothing_where_nothing_was_sent(echo: Engine, value: Any) -> None:
+    batch = playground(PROMPT, data=[{"ticket": value}], keep_empty=True)
+
+    assert echo.calls[0].options["values"] == {"ticket": ""}
+    assert not any(word in repr(batch) for word in ("nan", "None", "NaT", "<NA>"))
+
+
+def test_a_frame_in_a_variable_is_sent_whole(echo: Engine) -> None:
+    echo.task = lambda call: call.options["values"]["df"]
+    frame = pd.DataFrame({"n": range(300)})
+
+    run = playground("Add up {{df}}", {"df": frame})
+
+    assert isinstance(run, Run)
+    assert run.output == frame.to_csv(index=False)
+
+
+# --- what is there of a run that did not end ----------------------------------------------------------
+
+
+def _fails_at(row: str) -> Any:
+    def task(call: Call) -> str:
+        if call.options["values"]["ticket"] == row:
+            raise ProviderAuthError("The key is not accepted.", status=401)
+        return "fine"
+
+    return task
+
+
+def test_an_error_that_ends_a_run_carries_what_is_there(echo: Engine) -> None:
+    echo.task = _fails_at("t3")
+
+    with pytest.raises(ProviderAuthError) as caught:
+        playground(PROMPT, data=make_rows(9), concurrency=1)
+
+    partial = caught.value.partial
+    assert isinstance(partial, Batch)
+    assert partial.outputs == ["fine"] * 3 + [None] * 6
+    assert (partial.stopped, partial.ends) == ("failed", {"whole": 3, "not reached": 6})
+    assert "Stopped by an error" in repr(partial)
+
+
+def test_an_error_that_ends_a_run_carries_what_is_there_to_one_who_awaits(echo: Engine) -> None:
+    import asyncio
+
+    async def later() -> Any:
+        return await aplayground(PROMPT, data=make_rows(9), concurrency=1)
+
+    echo.task = _fails_at("t3")
+
+    with pytest.raises(ProviderAuthError) as caught:
+        asyncio.run(later())
+
+    assert caught.value.partial.done == 3
+
+
+def test_an_error_that_ends_a_comparison_carries_both_sides(echo: Engine) -> None:
+    echo.task = _fails_at("t3")
+
+    with pytest.raises(ProviderAuthError) as caught:
+        playground(PROMPT, data=make_rows(9), beside="Again: {{ticket}}", concurrency=1)
+
+    partial = caught.value.partial
+    assert isinstance(partial, SideBySide)
+    assert isinstance(partial.left, Batch)
+    assert isinstance(partial.right, Batch)
+    assert (partial.left.done, partial.right.done) == (3, 3)
+
+
+def test_rows_that_fail_each_for_another_reason_do_not_flood_the_result(echo: Engine) -> None:
+    def task(call: Call) -> str:
+        ticket = call.options["values"]["ticket"]
+        if ticket in {"t0", "t30"}:
+            return "fine"
+        raise RateLimited(f"Come back after {ticket}.", status=429)
+
+    echo.task = task
+
+    batch = playground(PROMPT, data=make_rows(31), concurrency=1)
+
+    shown = " ".join(repr(batch).replace("┃", "").split())
+    assert shown.count("Come back") == 5
+    assert "24 rows (6, 7, 8," in shown
+    assert "failed for other reasons: `error` in `.frame` says which." in shown
+
+
+def test_a_run_that_was_stopped_by_its_limit_says_so(echo: Engine) -> None:
+    batch = playground(PROMPT, data=make_rows(9), max_calls=4, concurrency=1)
+
+    assert isinstance(batch, Batch)
+    assert (batch.stopped, batch.ends) == ("budget", {"whole": 4, "not reached": 5})
+    assert batch.failed == ()
+
+
 # --- side by side -----------------------------------------------------------------------------------
 
 
@@ -246,19 +400,16 @@ def test_two_models_stand_side_by_side_over_rows(echo: Engine) -> None:
         "anthropic/claude-sonnet-4-6",
         "openai/gpt-6.2-sol",
     }
-    assert both.frame[0] == {"ticket": "t0", "output_left": "did t0", "output_right": "did t0"}
+    assert both.frame[0] == {
+        "ticket": "t0",
+        "output_left": "did t0",
+        "stop_left": "end",
+        "output_right": "did t0",
+        "stop_right": "end",
+    }
 
 
 # --- the whole way, with the real engine and SDK ----------------------------------------------------
-
-
-@pytest.fixture
-def stage(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    monkeypatch.setenv("ASSAY_HOME", str(home / "vault"))
-    with open_stage(home / "vault") as stage:
-        set_session(stage.session())
-        yield stage
-        set_session(None)
 
 
 def test_a_table_goes_the_whole_way_and_leaves_no_key_behind(stage: Stage, home: Path) -> None:

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from assay_nb import WrongUsage
-from assay_nb.measurement.rows import check_columns, read_rows, values_for
+from assay_nb.measurement.rows import (
+    as_text,
+    check_columns,
+    find_blank,
+    is_empty,
+    leave_out_blank,
+    read_rows,
+    values_for,
+)
 
 
 def test_a_frame_and_a_list_give_the_same_rows() -> None:
@@ -59,3 +69,130 @@ def test_a_row_reads_as_a_dictionary_and_by_attribute() -> None:
     assert (row["answer"], row.answer) == (3, 3)
     with pytest.raises(AttributeError):
         row.other  # noqa: B018 - reading it is the act under test
+
+
+# --- what is sent -----------------------------------------------------------------------------------
+
+NOTHING = [None, float("nan"), np.nan, np.float64("nan"), pd.NaT, pd.NA, Decimal("NaN")]
+
+
+@pytest.mark.parametrize("value", NOTHING, ids=repr)
+def test_a_cell_that_holds_nothing_is_an_empty_text(value: Any) -> None:
+    assert is_empty(value)
+    assert as_text(value) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("nan", "nan"),
+        ("None", "None"),
+        (0, "0"),
+        (0.0, "0.0"),
+        (3.0, "3.0"),
+        (False, "False"),
+        ("", ""),
+        (" x ", " x "),
+        ([], "[]"),
+        ({"a": 1}, "{'a': 1}"),
+        (np.int64(7), "7"),
+        (np.float64(0.5), "0.5"),
+        (pd.Timestamp("2026-02-01"), "2026-02-01 00:00:00"),
+    ],
+)
+def test_a_value_is_sent_as_its_own_text(value: Any, text: str) -> None:
+    assert not is_empty(value)
+    assert as_text(value) == text
+
+
+def test_a_number_of_a_frame_is_sent_as_the_frame_holds_it() -> None:
+    rows = read_rows(pd.DataFrame({"n": [3, None]}))  # which makes 3 a float
+
+    assert [values_for("{{n}}", row) for row in rows] == [{"n": "3.0"}, {"n": ""}]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pd.DataFrame({"a": range(500), "b": range(500)}),
+        pd.Series(range(500)),
+        np.arange(5000),
+        list(range(5000)),
+    ],
+    ids=["frame", "series", "array", "list"],
+)
+def test_data_within_a_variable_is_sent_whole(value: Any) -> None:
+    text = as_text(value)
+
+    assert "..." not in text
+    assert "…" not in text
+    assert "250" in text
+    assert text.rstrip("]\n").endswith(("499", "4999"))
+
+
+def test_a_frame_is_sent_with_its_column_names_and_without_its_index() -> None:
+    assert as_text(pd.DataFrame({"a": [1], "b": ["x"]}, index=[9])) == "a,b\n1,x\n"
+
+
+def test_a_polars_frame_is_sent_whole_too() -> None:
+    polars = pytest.importorskip("polars", reason="polars is not installed")
+
+    text = as_text(polars.DataFrame({"a": range(500)}))
+
+    assert text == "a\n" + "".join(f"{n}\n" for n in range(500))
+
+
+# --- rows with nothing in them ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "blank"),
+    [
+        ({"a": "x", "b": "y"}, None),
+        ({"a": "x", "b": ""}, "b"),
+        ({"a": " \n", "b": ""}, "a"),
+        ({}, None),
+    ],
+)
+def test_the_first_variable_without_a_value_is_found(
+    values: dict[str, str], blank: str | None
+) -> None:
+    assert find_blank(values) == blank
+
+
+def test_rows_with_nothing_for_a_variable_are_left_out_and_numbered() -> None:
+    rows = read_rows([{"a": "x"}, {"a": None}, {"a": float("nan")}, {"a": "y"}, {"a": "  "}])
+
+    kept, left = leave_out_blank("{{a}}", rows)
+
+    assert [row["a"] for row in kept] == ["x", "y"]
+    assert left == (1, 2, 4)
+    assert [kept.number(index) for index in range(len(kept))] == [0, 3]
+
+
+def test_a_column_that_the_prompt_does_not_use_may_be_empty() -> None:
+    rows = read_rows([{"a": "x", "b": None}])
+
+    assert leave_out_blank("{{a}}", rows) == (rows, ())
+
+
+def test_data_of_empty_rows_only_is_refused_with_the_way_to_send_it() -> None:
+    with pytest.raises(WrongUsage) as caught:
+        leave_out_blank("{{a}}", read_rows([{"a": ""}, {"a": None}]))
+
+    assert "keep_empty" in (caught.value.hint or "")
+
+
+# --- some of the rows -------------------------------------------------------------------------------
+
+
+def test_rows_that_are_taken_keep_the_numbers_of_the_data() -> None:
+    frame = pd.DataFrame({"a": list("vwxyz")}, index=[10, 20, 30, 40, 50])
+    rows = read_rows(frame)
+
+    some = rows.take([4, 1, 2]).take([0, 2])
+
+    assert [row["a"] for row in some] == ["z", "x"]
+    assert [some.number(index) for index in range(len(some))] == [4, 2]
+    assert list(some.with_columns({"output": ["1", "2"]}).index) == [50, 30]
+    assert rows.number(3) == 3

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assay_nb.evaluation.differences import Score
-from assay_nb.evaluation.paired import MIN_DISCORDANT
+from assay_nb.evaluation.paired import ALPHA, fewest_discordant
 from assay_nb.evaluation.power import smallest_detectable
 
 
@@ -61,7 +61,12 @@ class Headroom:
 
 
 def check_headroom(
-    baseline: Sequence[Score], *, test_rows: int, noise: NoiseFloor | None = None, top: float = 1.0
+    baseline: Sequence[Score],
+    *,
+    test_rows: int,
+    noise: NoiseFloor | None = None,
+    top: float = 1.0,
+    alpha: float = ALPHA,
 ) -> Headroom:
     """Return whether the old prompt leaves room that a test on `test_rows` rows could show.
 
@@ -73,19 +78,21 @@ def check_headroom(
         test_rows: How many rows the confirmatory test will have.
         noise: The noise floor, where it was measured.
         top: The best possible score.
+        alpha: What the test may spend: a later look at the same rows takes more of them to show anything.
     """
     scores = [float(score) for score in baseline if score is not None]
     if not scores:
         return Headroom(False, 0.0, "The old prompt has no score on any row.")
     room = top - sum(scores) / len(scores)
     imperfect = sum(score < top for score in scores) / len(scores) * test_rows
-    if imperfect < MIN_DISCORDANT:
+    fewest = fewest_discordant(alpha)
+    if imperfect < fewest:
         reason = (
             f"The old prompt is at the ceiling: of {test_rows} test rows about {imperfect:.0f} can get better, "
-            f"and a test needs {MIN_DISCORDANT} that do."
+            f"and a test needs {fewest} that do."
         )
         return Headroom(False, room, reason)
-    floor = smallest_detectable(test_rows, noise.deviation) if noise else 0.0
+    floor = smallest_detectable(test_rows, noise.deviation, alpha=alpha) if noise else 0.0
     if floor >= room:
         reason = (
             f"Noise swamps the score: on {test_rows} test rows nothing under {floor:.2g} can be seen, and the old "

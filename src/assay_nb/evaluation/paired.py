@@ -15,7 +15,7 @@ ALPHA = 0.025
 """The chance that a change which does nothing is called an improvement: at most this."""
 
 MIN_DISCORDANT = 6
-"""Fewer rows that differ can show nothing: even five wins of five have p = 1/32."""
+"""Fewer rows that differ can show nothing at `ALPHA`: even five wins of five have p = 1/32."""
 
 EXACT_UP_TO = 16
 """Up to this many differing units every sign flip is tried (65,536 of them); above, a sample."""
@@ -29,23 +29,34 @@ class PairedTest:
 
     Attributes:
         p: The one-sided p-value, in the direction in which the mean difference points. None where
-            fewer than `MIN_DISCORDANT` units differ, since no data of that size could be significant.
+            fewer than `fewest_discordant(alpha)` units differ, since no data of that size could be
+            significant.
         name: Which test it was, in words.
         discordant: How many units differ.
+        alpha: The one-sided level it is held against.
     """
 
     p: float | None
     name: str
     discordant: int
+    alpha: float = ALPHA
 
     @property
     def rejects(self) -> bool:
-        """Whether chance alone is ruled out at one-sided `ALPHA`."""
-        return self.p is not None and self.p <= ALPHA
+        """Whether chance alone is ruled out at one-sided `alpha`."""
+        return self.p is not None and self.p <= self.alpha
 
 
-def run_paired_test(differences: Differences, *, seed: int = 0) -> PairedTest:
-    """Return the test that suits the data.
+def fewest_discordant(alpha: float = ALPHA) -> int:
+    """Return the fewest units that can be significant at one-sided `alpha`, if all of them go one way.
+
+    Six at .025 and at .02, nine at .0025: so many coins fall alike less than once in 1 / `alpha` times.
+    """
+    return math.ceil(-math.log2(alpha))
+
+
+def run_paired_test(differences: Differences, *, seed: int = 0, alpha: float = ALPHA) -> PairedTest:
+    """Return the test that suits the data, to be held against one-sided `alpha`.
 
     Rows that all differ by the same amount (pass and fail, win and loss) get the exact sign test, which
     for pass and fail is McNemar's. Scores get the sign-flip permutation test, and so does whatever comes
@@ -54,13 +65,14 @@ def run_paired_test(differences: Differences, *, seed: int = 0) -> PairedTest:
     discordant = differences.discordant
     towards = -1.0 if differences.sums.sum() < 0 else 1.0
     sums = towards * differences.sums[differences.sums != 0]
+    enough = discordant >= fewest_discordant(alpha)
     if differences.is_even and not differences.clustered:
         name = "exact McNemar test" if differences.binary else "exact sign test"
         wins = int((sums > 0).sum())
-        p = sign_test(wins, discordant - wins) if discordant >= MIN_DISCORDANT else None
-        return PairedTest(p, name, discordant)
-    p = sign_flip_test(sums, seed=seed) if discordant >= MIN_DISCORDANT else None
-    return PairedTest(p, _sign_flip_name(differences), discordant)
+        p = sign_test(wins, discordant - wins) if enough else None
+        return PairedTest(p, name, discordant, alpha)
+    p = sign_flip_test(sums, seed=seed) if enough else None
+    return PairedTest(p, _sign_flip_name(differences), discordant, alpha)
 
 
 def sign_test(wins: int, losses: int) -> float:

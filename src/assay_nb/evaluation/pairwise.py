@@ -5,7 +5,8 @@ first, a judge that picks the first 72 times in 100 makes two nulls of three loo
 every pair is judged twice, in both orders, and a win counts only where both agree.
 
 Agreeing with itself does not make a judge right: a longer or better polished answer can win in both
-orders and be wrong in both. `length_figures` shows one such confound; a metric in code has none of them.
+orders and be wrong in both. A preference that liking length explains as well gives no verdict (`lengths`
+says how that is told); a metric in code has none of these faults.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from assay_nb.evaluation.verdict import PairedVerdict, paired_verdict
+from assay_nb.evaluation.cases import Case
+from assay_nb.evaluation.claims import PairedVerdict
+from assay_nb.evaluation.lengths import explain_by_length, length_figures
+from assay_nb.evaluation.lost import Lost, Reasons, count_lost
+from assay_nb.evaluation.paired import ALPHA
+from assay_nb.evaluation.verdict import check_terms, decide
 
 Preference: TypeAlias = Literal["first", "second", "tie"]
 """Which of the two answers the judge preferred, by the place in which it saw them."""
 
 MAX_INCONSISTENCY = 0.4
 """A judge that contradicts itself on more of the pairs than this gives no verdict."""
-
-SIMILAR_LENGTH = 0.1
-"""Two answers count as similarly long when they differ by at most this share of the longer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,96 +90,80 @@ def pairwise_verdict(
     clusters: Sequence[Hashable] | None = None,
     seed: int = 0,
     exploratory: bool = False,
+    alpha: float = ALPHA,
+    lost: tuple[Reasons, Reasons] | None = None,
+    earlier: Sequence[Sequence[float | None]] | None = None,
 ) -> PairedVerdict:
     """Return the verdict on pairs that a judge saw in both orders.
+
+    A pair without a judgement counts as lost: the verdict also has to hold with each of them won by the
+    other side. And with `lengths`, a preference that liking length explains as well is "invalid".
 
     Args:
         old_first: Per row, what the judge preferred when the old answer came first.
         new_first: Per row, what it preferred when the new answer came first.
-        lengths: The lengths of the old and of the new answers, to show whether length could explain it.
+        lengths: The lengths of the old and of the new answers, to see whether length explains who won.
         margin: As in `paired_verdict`, on a scale where every win is 1 and every loss -1.
         clusters: As in `paired_verdict`.
         seed: As in `paired_verdict`.
         exploratory: As in `paired_verdict`.
+        alpha: As in `paired_verdict`.
+        lost: As in `paired_verdict`. A pair whose two replies are whole counts as not judged.
+        earlier: Per row the scores (1, 0, -1) of earlier runs of the same two prompts, to average with.
     """
+    check_terms(margin, alpha)
     outcome = combine_judgements(old_first, new_first)
-    old = [None if score is None else 0 for score in outcome.scores]
-    result = paired_verdict(
-        old, outcome.scores, margin=margin, clusters=clusters, seed=seed, exploratory=exploratory
+    more = earlier or [()] * len(outcome.scores)
+    rows = [(now, *runs) for now, runs in zip(outcome.scores, more, strict=True)]
+    case = Case(
+        old=[(0.0,) * len(row) for row in rows],
+        new=rows,
+        clusters=None if clusters is None else list(clusters),
+        margin=margin,
+        seed=seed,
+        alpha=alpha,
+        bounds=(-1.0, 1.0),
     )
+    counted = _count_lost_pairs(outcome.scores, lost)
+    result = decide(case, counted, exploratory=exploratory)
+    if not outcome.is_usable:
+        return _distrust(result, outcome)
     notes = [_describe_judge(outcome)]
     if lengths is not None:
         notes.append(length_figures(*lengths, outcome.scores).describe())
-    result = replace(result, notes=(*result.notes, *notes))
-    if outcome.is_usable:
-        return result
+        if doubt := explain_by_length(result, case, *lengths):
+            result = replace(result, verdict="invalid", reason=doubt)
+    return replace(result, notes=(*result.notes, *notes))
+
+
+def _count_lost_pairs(scores: Sequence[int | None], lost: tuple[Reasons, Reasons] | None) -> Lost:
+    """Return how many pairs are missing: by side where a reply was lost, else for want of a judgement."""
+    old, new = lost or ([None] * len(scores), [None] * len(scores))
+    rows = list(zip(scores, old, new, strict=True))  # a cut reply that was judged is not lost
+    sides = {
+        "old": count_lost([score is None and bool(a) for score, a, _ in rows], old),
+        "new": count_lost([score is None and bool(b) for score, _, b in rows], new),
+        "judge": count_lost([score is None and not (a or b) for score, a, b in rows], None),
+    }
+    return {side: counts for side, counts in sides.items() if counts}
+
+
+def _distrust(result: PairedVerdict, outcome: PairwiseOutcome) -> PairedVerdict:
+    """Return no verdict, without figures: those of a judge that contradicts itself say nothing."""
     reason = (
         f"The judge contradicted itself on {outcome.inconsistent:.0%} of the pairs when their order was "
-        f"exchanged; up to {MAX_INCONSISTENCY:.0%} may be. A metric in code, or another judge, would do."
+        f"exchanged; up to {MAX_INCONSISTENCY:.0%} may be. Use a metric in code, or another judge."
     )
     return PairedVerdict(
-        verdict="invalid", reason=reason, n=0, margin=margin, seed=seed, notes=result.notes
+        verdict="invalid",
+        reason=reason,
+        n=0,
+        lost=result.lost,
+        alpha=result.alpha,
+        margin=result.margin,
+        seed=result.seed,
+        notes=(*result.notes, _describe_judge(outcome)),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class LengthFigures:
-    """Whether the length of the answers could explain who won.
-
-    Attributes:
-        mean_old: Mean length of the old answers.
-        mean_new: Mean length of the new answers.
-        win_rate: Wins of the new answers among all rows, a tie counting half.
-        similar: How many rows have answers of similar length.
-        similar_win_rate: Wins among those rows; None where there are none.
-    """
-
-    mean_old: float
-    mean_new: float
-    win_rate: float | None
-    similar: int
-    similar_win_rate: float | None
-
-    def describe(self) -> str:
-        """Return the figures as one sentence."""
-        lengths = f"Mean length {self.mean_old:.0f} before and {self.mean_new:.0f} after"
-        if self.win_rate is None:
-            return f"{lengths}."
-        overall = f"{lengths}; the new answers win {self.win_rate:.0%} of all rows"
-        if self.similar_win_rate is None:
-            return f"{overall}, and no row has answers of similar length to compare with."
-        rows = "row" if self.similar == 1 else "rows"
-        return (
-            f"{overall} and {self.similar_win_rate:.0%} of the {self.similar} {rows} with answers of "
-            "similar length (ties count half)."
-        )
-
-
-def length_figures(
-    old_lengths: Sequence[int],
-    new_lengths: Sequence[int],
-    scores: Sequence[int | None],
-    *,
-    tolerance: float = SIMILAR_LENGTH,
-) -> LengthFigures:
-    """Return mean lengths and win rates, over all rows and over those with answers of similar length."""
-    rows = [
-        (old, new, score)
-        for old, new, score in zip(old_lengths, new_lengths, scores, strict=True)
-        if score is not None
-    ]
-    similar = [score for old, new, score in rows if abs(new - old) <= tolerance * max(old, new)]
-    return LengthFigures(
-        mean_old=sum(old for old, _, _ in rows) / len(rows) if rows else 0.0,
-        mean_new=sum(new for _, new, _ in rows) / len(rows) if rows else 0.0,
-        win_rate=_win_rate([score for _, _, score in rows]),
-        similar=len(similar),
-        similar_win_rate=_win_rate(similar),
-    )
-
-
-def _win_rate(scores: Sequence[int]) -> float | None:
-    return (sum(scores) / len(scores) + 1) / 2 if scores else None
 
 
 def _towards_new(preference: Preference) -> int:

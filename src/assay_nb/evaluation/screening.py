@@ -1,4 +1,4 @@
-"""Choosing one candidate on dev rows, and counting how often the test rows were looked at.
+"""Choosing one candidate on dev rows.
 
 What screening finds is never a result: the best of ten candidates that do nothing looks 8 points better on
 50 rows, by luck alone. It chooses what the one confirmatory test is spent on.
@@ -38,8 +38,8 @@ def choose_candidate(
 ) -> Screening:
     """Return the candidate with the largest mean gain over the old prompt on dev rows.
 
-    A row that failed to run under a candidate counts as its lowest score, so that failing is never a
-    gain; one that failed under the old prompt is left out. Of equals, the first is chosen.
+    A row without a whole reply under a candidate counts as the lowest score, so that failing is never a
+    gain; one without it under the old prompt is left out. Of equals, the first is chosen.
     """
     if len(candidates) > MAX_CANDIDATES:
         raise ValueError(
@@ -50,21 +50,6 @@ def choose_candidate(
     ranked = tuple(sorted(gains.items(), key=lambda pair: -pair[1]))
     chosen = ranked[0][0] if ranked and ranked[0][1] > 0 else None
     return Screening(chosen, ranked)
-
-
-def count_looks(earlier: Iterable[str], test_id: str) -> int:
-    """Return the how manieth look at a test set this one is, given the test sets of earlier runs."""
-    return 1 + sum(other == test_id for other in earlier)
-
-
-def describe_looks(looks: int) -> str | None:
-    """Return what a reader should know about a test set that was used before; None on the first look."""
-    if looks < 2:
-        return None
-    return (
-        f"{_ordinal(looks)} look at these test rows. Each look makes a lucky result more likely; "
-        "fresh rows would restore the test."
-    )
 
 
 def _gain(baseline: Sequence[Score], scores: Sequence[Score], lowest: float) -> float:
@@ -78,10 +63,3 @@ def _gain(baseline: Sequence[Score], scores: Sequence[Score], lowest: float) -> 
 
 def _lowest(sides: Iterable[Sequence[Score]]) -> float:
     return min((float(score) for side in sides for score in side if score is not None), default=0.0)
-
-
-def _ordinal(number: int) -> str:
-    ending = (
-        "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    )
-    return f"{number}{ending}"

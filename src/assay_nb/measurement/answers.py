@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from assay_nb.engine.call import Call
@@ -15,14 +15,19 @@ from assay_nb.engine.portal import Portal
 from assay_nb.errors import (
     AssayError,
     BadReply,
+    KeyPasted,
     LimitReached,
+    ProviderError,
     ProviderUnavailable,
     RateLimited,
     error_from_dict,
 )
 from assay_nb.instruments.base import Provenance, Result
 from assay_nb.measurement.cache import Cache
-from assay_nb.measurement.purse import OverBudget, Purse
+from assay_nb.measurement.estimates import Estimate, estimate_call
+from assay_nb.measurement.limits import CONCURRENCY
+from assay_nb.measurement.purse import Hold, OverBudget, Purse
+from assay_nb.measurement.target import Target
 
 if TYPE_CHECKING:
     from assay_nb.engine.remote import RemoteEngine
@@ -31,8 +36,6 @@ if TYPE_CHECKING:
 Ask: TypeAlias = "Callable[[Call], Any]"
 """An async function from a call to its result."""
 
-CONCURRENCY = 8
-MOST_CONCURRENT = 256
 _PATIENCE = 60.0
 _MOST_PATIENCE = 600.0
 """Seconds that one row waits for a limit on calls per minute, at a time and in all."""
@@ -42,6 +45,12 @@ _LATE = 3600.0
 
 _HOPELESS = 8
 """So many failures before any success end the whole run: the next thousand would fail alike."""
+
+_OF_ONE_ROW = frozenset({400, 413, 422})
+"""Statuses that may concern one row alone: it is too long, or against the provider's rules.
+
+Another status (no credit, no such model, a key that is refused) would hit every row.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,8 @@ class Job:
         shelf: The cache file; empty for what is not kept.
         name: The name in it.
         requests: How many requests the call makes, repairs aside.
+        target: Who answers; None where that is not known, and neither is the price.
+        unfit: Why it cannot be sent; None where it can. Then it is answered with that error.
     """
 
     call: Call
@@ -61,6 +72,8 @@ class Job:
     shelf: str = ""
     name: str = ""
     requests: int = 1
+    target: Target | None = None
+    unfit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,9 @@ class Answer:
         practice: Whether it was the practice provider.
         requests: How many requests it took, repairs included.
         error: What went wrong with this row; None when nothing did.
+        sent: Whether it was sent at all: a row that is unfit is not.
+        stop: Why the reply ended, one of `messages.StopReason`: only `"end"` is whole. None without one.
+        thought: Whether the model thought first: an empty reply used its output tokens for that.
         cached: Whether it was paid for earlier.
         result: The whole result; None from the cache.
     """
@@ -90,25 +106,60 @@ class Answer:
     practice: bool = False
     requests: int = 0
     error: str | None = None
+    sent: bool = True
+    stop: str | None = None
+    thought: bool = False
     cached: bool = False
     result: Any = None
 
     @property
     def output(self) -> str | None:
-        """A run's output; None for a row that failed."""
+        """A run's output as it came, whole or not; None for a row that failed."""
         return self.payload.get("output")
 
+    @property
+    def lost(self) -> str | None:
+        """Why it is no observation: `"failed"`, or the word for a reply that is not whole. None if it is."""
+        if self.stop is not None:
+            return None if self.stop == "end" else self.stop
+        return "failed" if self.error is not None or not self.payload else None
 
-_KEPT = ("input_tokens", "output_tokens", "cost", "seconds", "model", "practice", "requests")
+    @property
+    def whole(self) -> bool:
+        """Whether it is an observation: a reply that came, and came whole."""
+        return self.lost is None
+
+    def observed(self, *, count_cut: bool = False) -> str | None:
+        """Return the output if it counts: one that is not whole does so only where that was asked for."""
+        return self.output if self.whole or count_cut else None
+
+
+_KEPT = (
+    "stop",
+    "input_tokens",
+    "output_tokens",
+    "cost",
+    "seconds",
+    "model",
+    "practice",
+    "requests",
+)
 
 PAYLOADS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
-    "playground": lambda run: {"output": run.output, "stop": run.stop},
+    "playground": lambda run: {"output": run.output},
     "judge": lambda judgement: {
         "score": judgement.score,
         "preferences": list(judgement.preferences),
         "answers": {mark.criterion: mark.answer for mark in judgement.marks},
+        "reasons": _reasons(judgement),
     },
 }
+
+
+def _reasons(judgement: Any) -> dict[str, str]:
+    """Return why, by criterion. Of a comparison: the words of the order in which `output` came first."""
+    said = judgement.marks or next(iter(judgement.orders), ())
+    return {one.criterion: one.reason for one in said}
 
 
 async def stream_answers(
@@ -118,15 +169,18 @@ async def stream_answers(
     cache: Cache | None = None,
     purse: Purse | None = None,
     concurrency: int = CONCURRENCY,
+    all_may_fail: bool = False,
 ) -> AsyncIterator[tuple[Job, Answer]]:
     """Yield each job with its answer, as they come. At most `concurrency` calls are under way at once.
 
     Jobs are taken from the iterable one by one, so it may be long; closing the iterator stops the
-    calls under way, and every row that had finished is in the cache.
+    calls under way, and every row that had finished is in the cache. Where the purse does not cover a
+    call, no later one is sent either, and jobs that were answered earlier are still yielded.
 
     Raises:
-        OverBudget: Once the calls under way have ended, if the purse did not cover the next.
-        AssayError: What would hit every row alike.
+        OverBudget: At the end, if the purse did not cover each call.
+        AssayError: What would hit every row alike; and, unless all of them may fail, the first one's
+            error where not a single row was answered.
     """
     pending = iter(jobs)
     done: asyncio.Queue[tuple[Job, Answer] | BaseException | None] = asyncio.Queue()
@@ -140,13 +194,14 @@ async def stream_answers(
             if item is None:
                 left -= 1
             elif isinstance(item, BaseException):
-                failure = failure or item
-                if not isinstance(item, OverBudget):
-                    break  # what is under way would fail as well
+                failure = item
+                break  # what is under way would fail as well
             else:
                 yield item
+        failure = failure or crew.over or (None if all_may_fail else crew.hopeless)
         if failure is not None:
             raise failure
+        await asyncio.gather(*workers)  # a fault of the executor's, say, is told and not swallowed
     finally:
         for worker in workers:
             worker.cancel()
@@ -163,45 +218,88 @@ class _Crew:
     purse: Purse
     done: asyncio.Queue[tuple[Job, Answer] | BaseException | None]
     succeeded: int = 0
+    kept: int = 0
     failed: int = 0
+    first_error: AssayError | None = None
+    over: OverBudget | None = None
     ended: bool = False
+
+    @property
+    def hopeless(self) -> AssayError | None:
+        """The first error, if every call failed and nothing was answered before either."""
+        return None if self.succeeded or self.kept else self.first_error
 
     async def work(self) -> None:
         """Take one job after the other until there are none."""
         try:
             while not self.ended and (job := next(self.jobs, None)) is not None:
                 answer = await self._answer(job)
-                self.done.put_nowait((job, answer))
-                if answer.cached:  # it has not waited for anything, and others want the loop
+                if answer is not None:
+                    self.done.put_nowait((job, answer))
+                if answer is None or answer.cached:  # it has not waited, and others want the loop
                     await asyncio.sleep(0)
-        except (AssayError, OverBudget) as error:
-            self.ended = True
+        except AssayError as error:
             self.done.put_nowait(error)
         finally:
+            self.ended = True  # there are no more jobs, or something went wrong
             self.done.put_nowait(None)
 
-    async def _answer(self, job: Job) -> Answer:
-        if self.cache and job.shelf and (kept := self.cache.find(job.shelf, job.name)):
-            return _read(kept)
-        kind = job.call.instrument
-        amount = self.purse.set_aside(kind, job.requests)
-        cost = None
+    async def _answer(self, job: Job) -> Answer | None:
+        """Return the answer; None where it is not covered."""
+        if job.unfit is not None:
+            return Answer(error=job.unfit, sent=False)
+        if self.cache and job.shelf and (kept := find_kept(self.cache, job)):
+            self.kept += 1
+            return kept
+        hold = await self._set_aside(job)
+        return None if hold is None else await self._send(job, hold)
+
+    async def _set_aside(self, job: Job) -> Hold | None:
+        if self.over is not None:
+            return None
         try:
-            result = await self._ask(job.call)
-            answer = make_answer(kind, result)
-            cost = answer.cost
+            kind = job.call.instrument
+            return await self.purse.set_aside(kind, self._estimate(job), job.requests)
+        except OverBudget as error:
+            self.over = error
+            return None
+
+    async def _send(self, job: Job, hold: Hold) -> Answer:
+        cost, made = None, None
+        try:
+            result = await self._ask(replace(job.call, max_requests=hold.cap))
+            answer = self._price(make_answer(hold.kind, result), job.target)
+            cost, made = answer.cost, answer.requests
         # These may be one row's bad luck. Any other error would hit every row, and ends the run.
         except BadReply as error:  # it was answered, at a cost that nobody told
             return self._failed(error)
-        except (RateLimited, ProviderUnavailable) as error:
-            cost = 0.0
+        except KeyPasted as error:
+            cost, made = 0.0, 0
+            return self._failed(error)
+        except ProviderError as error:
+            cost = _cost_of(error, job.requests)
+            if not concerns_one_row(error):
+                raise
             return self._failed(error)
         finally:
-            self.purse.settle(kind, amount, cost, job.requests)
+            self.purse.settle(hold, cost, made)
         self.succeeded += 1
-        if self.cache and job.shelf:
+        if self.cache and job.shelf and answer.whole:
             self.cache.save(job.shelf, job.name, _write(answer))
         return answer
+
+    def _estimate(self, job: Job) -> Estimate:
+        if job.target is None or self.purse.limits.budget is None:
+            return Estimate()
+        return estimate_call(job.call, job.target, self.purse.limits, job.requests)
+
+    def _price(self, answer: Answer, target: Target | None) -> Answer:
+        """Return the answer with its cost, where the person's own price says it or practice costs nothing."""
+        tokens = answer.input_tokens, answer.output_tokens
+        if answer.cost is not None or target is None or None in tokens:
+            return answer
+        cost = self.purse.limits.price(target, tokens[0] or 0, tokens[1] or 0)
+        return replace(answer, cost=cost)
 
     async def _ask(self, call: Call) -> Result:
         """Ask; and where a hub's limit on calls is reached, wait until it is not."""
@@ -217,9 +315,38 @@ class _Crew:
 
     def _failed(self, error: AssayError) -> Answer:
         self.failed += 1
+        self.first_error = self.first_error or error
         if self.failed >= _HOPELESS and not self.succeeded:
             raise error
-        return Answer(error=error.message)
+        return Answer(error=str(error), stop=error.stop if isinstance(error, BadReply) else None)
+
+
+def concerns_one_row(error: ProviderError) -> bool:
+    """Return whether a failure may be one row's: what is wrong with it alone, or bad luck."""
+    return isinstance(error, RateLimited | ProviderUnavailable) or refuses_text(error)
+
+
+def refuses_text(error: ProviderError) -> bool:
+    """Return whether a provider did not take what was sent: it is too long, or against the rules."""
+    return error.status in _OF_ONE_ROW
+
+
+def _cost_of(error: ProviderError, requests: int) -> float | None:
+    """Return what a failed call cost: nothing where the provider refused it, unknown where it broke off.
+
+    Of several requests, others may have been answered before one was refused.
+    """
+    return None if error.status in {None, 200} or requests > 1 else 0.0
+
+
+def find_kept(cache: Cache, job: Job) -> Answer | None:
+    """Return what was answered earlier, and whole; None where it has to be asked."""
+    kept = cache.find(job.shelf, job.name)
+    if kept is None:
+        return None
+    answer = _read(kept)
+    blank = answer.output is not None and not answer.output.strip()
+    return answer if answer.whole and not blank else None
 
 
 def make_answer(instrument: str, result: Result) -> Answer:
@@ -235,6 +362,8 @@ def make_answer(instrument: str, result: Result) -> Answer:
         model=source.model,
         practice=source.practice,
         requests=source.requests,
+        stop=getattr(result, "stop", "end"),
+        thought=getattr(result, "thought", False),
         result=result,
     )
 
@@ -245,6 +374,8 @@ def _write(answer: Answer) -> dict[str, Any]:
 
 def _read(kept: Mapping[str, Any]) -> Answer:
     known = {name: kept[name] for name in (*_KEPT, "payload") if name in kept}
+    # What was kept before `stop` stood beside the payload has it within.
+    known.setdefault("stop", kept.get("payload", {}).get("stop", "end"))
     return Answer(**known, cached=True)
 
 

@@ -10,11 +10,14 @@ from assay_nb.instruments.base import Provenance, Shown
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
 from assay_nb.instruments.provenance import decode_provenance, encode_provenance
 from assay_nb.measurement.answers import Answer
-from assay_nb.measurement.rows import Row, Rows
+from assay_nb.measurement.ends import WORDS, count_ends, describe_ends
+from assay_nb.measurement.rows import Row, Rows, find_names, values_for
 from assay_nb.messages import Usage
 from assay_nb.render.document import Block, Callout, Document, Heading, Paragraph, Table
 
 _SHOWN_ROWS = 10
+_NAMED_ROWS = 20
+_SHOWN_CAUSES = 5
 _SHOWN_CHARACTERS = 200
 
 
@@ -27,8 +30,9 @@ class Batch(Shown):
     Attributes:
         prompt: The template.
         rows: The data.
-        answers: One per row; None for a row that was not reached.
-        stopped: Why it ended early: `"interrupted"` or `"budget"`; None when it did not.
+        answers: One per row; None for a row that was not reached. An answer's `.whole` says whether its
+            reply is.
+        stopped: Why it ended early: `"interrupted"`, `"budget"` or `"failed"`; None when it did not.
         provenance: Model, and tokens and cost of this run; what the cache gave costs nothing again.
     """
 
@@ -42,16 +46,42 @@ class Batch(Shown):
 
     @property
     def outputs(self) -> list[str | None]:
-        """The output of each row; None where it failed or was not reached."""
+        """The output of each row as it came, whole or not; None where it failed or was not reached."""
         return [answer.output if answer else None for answer in self.answers]
 
     @property
+    def stops(self) -> list[str | None]:
+        """Why the reply of each row ended; only `"end"` is a whole one. None where there is no reply."""
+        return [answer.stop if answer else None for answer in self.answers]
+
+    def observed(self, *, count_cut: bool = False) -> list[str | None]:
+        """Return the outputs that count as observations: whole ones, and the others only where asked for."""
+        return [answer.observed(count_cut=count_cut) if answer else None for answer in self.answers]
+
+    @property
+    def ends(self) -> dict[str, int]:
+        """How many rows ended how: `{"whole": 36, "length": 3, "filtered": 1}`."""
+        return count_ends(self.answers)
+
+    def take(self, rows: Rows) -> Batch:
+        """Return the part of the table that these rows are, which were taken from its own."""
+        if rows is self.rows:
+            return self
+        place = {self.rows.number(index): index for index in range(len(self.rows))}
+        chosen = [place[rows.number(index)] for index in range(len(rows))]
+        return replace(self, rows=rows, answers=tuple(self.answers[index] for index in chosen))
+
+    @property
     def frame(self) -> Any:
-        """The data with columns `output`, `cost` (dollars), `seconds` and `error` beside it."""
+        """The data with columns `output`, `stop`, `cost` (dollars), `seconds` and `error` beside it.
+
+        `stop` says why the reply ended: only `"end"` is a whole one.
+        """
         answers = [answer or Answer() for answer in self.answers]
         return self.rows.with_columns(
             {
                 "output": [answer.output for answer in answers],
+                "stop": self.stops,
                 "cost": [answer.cost for answer in answers],
                 "seconds": [answer.seconds for answer in answers],
                 "error": [answer.error for answer in answers],
@@ -60,8 +90,8 @@ class Batch(Shown):
 
     @property
     def done(self) -> int:
-        """How many rows have an output."""
-        return sum(output is not None for output in self.outputs)
+        """How many rows have a whole output."""
+        return sum(answer is not None and answer.whole for answer in self.answers)
 
     @property
     def failed(self) -> tuple[int, ...]:
@@ -76,12 +106,8 @@ class Batch(Shown):
             "schema": self.schema,
             "prompt": self.prompt,
             "stopped": self.stopped,
-            "rows": [
-                {"output": a.output, "cost": a.cost, "seconds": a.seconds, "error": a.error}
-                if a
-                else None
-                for a in self.answers
-            ],
+            "ends": self.ends,
+            "rows": [None if a is None else _write_answer(a) for a in self.answers],
             "provenance": encode_provenance(self.provenance),
         }
 
@@ -101,9 +127,17 @@ class Batch(Shown):
         return Document(tuple(_describe(self)))
 
 
+_WRITTEN = ("output", "stop", "thought", "cost", "seconds", "error", "sent")
+
+
+def _write_answer(answer: Answer) -> dict[str, Any]:
+    return {name: getattr(answer, name) for name in _WRITTEN}
+
+
 def _read_answer(row: Mapping[str, Any]) -> Answer:
     payload = {} if row["output"] is None else {"output": row["output"]}
-    return Answer(payload, cost=row["cost"], seconds=row["seconds"], error=row["error"])
+    facts = {name: row[name] for name in _WRITTEN[1:] if name in row}
+    return Answer(payload, **facts)
 
 
 def summarise(answers: Sequence[Answer | None], workspace: str, model: str | None) -> Provenance:
@@ -114,12 +148,17 @@ def summarise(answers: Sequence[Answer | None], workspace: str, model: str | Non
     provider, _, name = (model or "").partition("/")
     usage = sum((Usage(a.input_tokens, a.output_tokens) for a in paid), Usage())
     practice = any(answer.practice for answer in known)
+    missing = (
+        None in answers and not paid
+    )  # it was stopped: what was under way may have cost something
     return Provenance(
         workspace=workspace,
         provider=provider,
         model=next((answer.model for answer in known if answer.model), name),
         usage=usage,
-        cost=None if None in costs or practice else sum(cost for cost in costs if cost is not None),
+        cost=None
+        if None in costs or practice or missing
+        else sum(c for c in costs if c is not None),
         requests=sum(answer.requests for answer in paid),
         practice=practice,
     )
@@ -133,34 +172,95 @@ def _describe(batch: Batch) -> Iterator[Block]:
     yield Heading(f"Playground: {batch.done:,} of {total:,} rows")
     yield from make_notices(batch.provenance)
     yield from describe_end(batch)
-    columns = [name for name in batch.rows.columns if f"{{{{{name}}}}}" in batch.prompt][:3]
+    columns = find_names(batch.prompt)[:3]
     done = [index for index, output in enumerate(batch.outputs) if output is not None]
+    shown = done[:_SHOWN_ROWS]
+    cut = any(not _answer(batch, i).whole for i in shown)
     rows = [
-        (str(i), *(shorten(batch.rows[i].get(name)) for name in columns), shorten(batch.outputs[i]))
-        for i in done[:_SHOWN_ROWS]
+        (
+            str(batch.rows.number(i)),
+            *_inputs(batch, i, columns),
+            shorten(batch.outputs[i]),
+            *((WORDS.get(_answer(batch, i).lost or "", "whole"),) if cut else ()),
+        )
+        for i in shown
     ]
-    yield Table(("row", *columns, "output"), rows)
+    if rows:
+        yield Table(("row", *columns, "output", *(("end",) if cut else ())), rows)
     if len(done) > len(rows):
         yield Paragraph([f"{len(done) - len(rows):,} more in `.frame`."])
     yield from make_fine_print(batch.provenance)
 
 
+def _answer(batch: Batch, index: int) -> Answer:
+    return batch.answers[index] or Answer()
+
+
+def _inputs(batch: Batch, index: int, columns: Sequence[str]) -> list[str]:
+    """Return what was sent for these variables, not what the data's own type shows."""
+    row = batch.rows[index]
+    if not row:  # read back from JSON, which does not hold the data
+        return ["" for _ in columns]
+    sent = values_for(batch.prompt, row)
+    return [shorten(sent[name]) for name in columns]
+
+
 def describe_end(batch: Batch) -> Iterator[Block]:
-    """Yield what went wrong: rows that failed, and why it ended early."""
-    if batch.stopped == "interrupted":
-        text = "Stopped. What is done is kept; running it again goes on and pays for no row twice."
-        yield Callout("warning", [text])
-    elif batch.stopped == "budget":
-        text = "Stopped at the budget. Running it again with a larger one goes on from here."
-        yield Callout("warning", [text])
-    failed = list(batch.failed)
-    if failed:
-        first = batch.answers[failed[0]]
-        count = f"{len(failed):,} row{'s' if len(failed) > 1 else ''} failed"
-        why = first.error if first else ""
-        yield Callout(
-            "warning", [f"{count}; row {failed[0]}: {why} Running it again tries them again."]
-        )
+    """Yield what went wrong: replies that are not whole, rows that failed, and why it ended early."""
+    if batch.ends.keys() - {"whole", "not reached"}:
+        yield Paragraph([f"{describe_ends(batch.ends)}."])
+    yield from describe_stopped(batch.stopped)
+    if batch.ends.get("length"):
+        yield Callout("warning", [_CUT])
+    if any(answer and answer.lost == "empty" and answer.thought for answer in batch.answers):
+        yield Callout("warning", [_THOUGHT])
+    for sentence in describe_failures(batch.answers, batch.rows):
+        yield Callout("warning", [sentence])
+
+
+_CUT = "Raise max_output_tokens and run it again: a reply that was cut is asked for again."
+_THOUGHT = (
+    "Replies are empty where the model used its output tokens for thinking: raise max_output_tokens, or "
+    "lower the effort, and run it again."
+)
+
+_STOPPED = {
+    "interrupted": "Stopped. What is done is kept; running it again goes on and pays for no row twice.",
+    "budget": "Stopped at a limit: the budget or the limit on calls does not cover the next call. Running "
+    "it again with a higher one goes on from here.",
+    "failed": "Stopped by an error. What is done is kept; running it again goes on from here.",
+}
+
+
+def describe_stopped(why: str | None) -> Iterator[Block]:
+    """Yield why a run ended early."""
+    if why is not None:
+        yield Callout("warning", [_STOPPED.get(why, _STOPPED["interrupted"])])
+
+
+def describe_failures(answers: Sequence[Answer | None], rows: Rows) -> Iterator[str]:
+    """Yield a sentence for each thing that went wrong, the most frequent first, with its rows."""
+    where: dict[tuple[bool, str], list[int]] = {}
+    for index, answer in enumerate(answers):
+        if answer is not None and answer.error is not None:
+            where.setdefault((answer.sent, answer.error), []).append(rows.number(index))
+    causes = sorted(where.items(), key=lambda item: -len(item[1]))
+    for (sent, why), numbers in causes[:_SHOWN_CAUSES]:
+        was = "failed" if sent else "was left out" if len(numbers) == 1 else "were left out"
+        yield f"{name_rows(numbers)} {was}: {why}"
+    rest = sorted(number for _, numbers in causes[_SHOWN_CAUSES:] for number in numbers)
+    if rest:
+        yield f"{name_rows(rest)} failed for other reasons: `error` in `.frame` says which."
+
+
+def name_rows(numbers: Sequence[int]) -> str:
+    """Return rows by their numbers: "Row 3", "Rows 3 and 7", "12 rows (3, 7, 9, 12, 15, …)"."""
+    if len(numbers) == 1:
+        return f"Row {numbers[0]}"
+    listed = ", ".join(map(str, numbers[:_NAMED_ROWS]))
+    if len(numbers) > _NAMED_ROWS:
+        return f"{len(numbers):,} rows ({listed}, …)"
+    return f"Rows {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
 
 
 def shorten(value: object) -> str:

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterable, Mapping
+from collections.abc import AsyncIterator, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from assay_nb.engine.call import Call
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
-from assay_nb.measurement.answers import (
-    CONCURRENCY,
-    MOST_CONCURRENT,
-    Answer,
-    Ask,
-    Job,
-    ask_executor,
-    stream_answers,
-)
+from assay_nb.instruments.intake import check_prompt
+from assay_nb.measurement.answers import Answer, Ask, Job, ask_executor, find_kept, stream_answers
 from assay_nb.measurement.cache import Cache, digest
+from assay_nb.measurement.estimates import estimate_call
+from assay_nb.measurement.limits import Limits
+from assay_nb.measurement.plan import Step
 from assay_nb.measurement.purse import Purse
 from assay_nb.measurement.target import Target
+from assay_nb.text.redaction import describe_secret, secret_in
+from assay_nb.text.templates import fill
 
 if TYPE_CHECKING:
     from assay_nb.engine.run_pass import Passes
@@ -38,26 +35,22 @@ class Bench:
 
     Attributes:
         session: The process's engine and control.
-        purse: What may be spent.
-        concurrency: Calls under way at once.
-        executor: Who makes them instead of this process; None for this process.
+        limits: What may be spent.
+        executor: Who makes the calls instead of this process; None for this process.
         fresh: Whether to ask again what was answered before.
+        count_cut: Whether metrics and judges see replies that are not whole.
     """
 
     session: Session
-    purse: Purse = field(default_factory=Purse)
-    concurrency: int = CONCURRENCY
+    limits: Limits = field(default_factory=Limits)
     executor: Executor | None = None
     fresh: bool = False
+    count_cut: bool = False
 
-    def __post_init__(self) -> None:
-        count: Any = self.concurrency
-        if (
-            isinstance(count, bool)
-            or not isinstance(count, int)
-            or not 0 < count <= MOST_CONCURRENT
-        ):
-            raise WrongUsage(f"concurrency is a whole number from 1 to {MOST_CONCURRENT}.")
+    @cached_property
+    def purse(self) -> Purse:
+        """What was spent so far, and what may still be."""
+        return Purse(self.limits)
 
     @cached_property
     def cache(self) -> Cache | None:
@@ -80,10 +73,21 @@ class Bench:
         assert isinstance(engine, RemoteEngine), "hub mode has a gateway's engine"
         return Passes(engine)
 
-    async def stream(self, jobs: Iterable[Job]) -> AsyncIterator[tuple[Job, Answer]]:
-        """Yield each job with its answer, on the background loop."""
+    async def stream(
+        self, jobs: Iterable[Job], *, all_may_fail: bool = False
+    ) -> AsyncIterator[tuple[Job, Answer]]:
+        """Yield each job with its answer, on the background loop; see `stream_answers`."""
+        if self.limits.max_calls is not None:  # what they take is not spent on retries of others
+            jobs = list(jobs)
+            open_ = sum(job.requests for job in jobs if self.is_open(job))
+            self.purse.expected = max(self.purse.expected, open_)
         answers: Any = stream_answers(
-            jobs, self.ask, cache=self.cache, purse=self.purse, concurrency=self.concurrency
+            jobs,
+            self.ask,
+            cache=self.cache,
+            purse=self.purse,
+            concurrency=self.limits.concurrency,
+            all_may_fail=all_may_fail,
         )
         try:
             async for pair in answers:
@@ -93,13 +97,40 @@ class Bench:
             if self._passes is not None:
                 await self._passes.give_back()
 
-    def answers(self, jobs: Iterable[Job]) -> Generator[tuple[Job, Answer]]:
+    def answers(
+        self, jobs: Iterable[Job], *, all_may_fail: bool = False
+    ) -> Generator[tuple[Job, Answer]]:
         """Yield each job with its answer, to code that is not async, in the caller's own thread.
 
         A metric may hold a database connection or draw a picture: it runs where it was written. Close
         the generator where the loop over it can fail: the calls go on until then.
         """
-        return self.session.portal.iterate(lambda: self.stream(jobs))
+        return self.session.portal.iterate(lambda: self.stream(jobs, all_may_fail=all_may_fail))
+
+    def is_open(self, job: Job) -> bool:
+        """Return whether a job has to be asked: no earlier answer is kept that counts."""
+        if job.unfit is not None:
+            return False
+        return self.cache is None or not job.shelf or find_kept(self.cache, job) is None
+
+    def plan(self, name: str, jobs: Sequence[Job]) -> Step:
+        """Return what these jobs will take: those that have to be asked, and what they are likely to cost."""
+        fit = [job for job in jobs if job.unfit is None]
+        asked = [job for job in fit if self.is_open(job)]
+        estimates = [
+            estimate_call(job.call, job.target, self.limits, job.requests)
+            for job in asked
+            if job.target is not None
+        ]
+        costs = [one.likely for one in estimates if one.likely is not None]
+        return Step(
+            name,
+            jobs[0].call.instrument if jobs else "",
+            sum(job.requests for job in asked),
+            sum(costs) if len(costs) == len(asked) else None,
+            cached=len(fit) - len(asked),
+            tokens=(sum(e.tokens[0] for e in estimates), sum(e.tokens[1] for e in estimates)),
+        )
 
     def close(self) -> None:
         if "cache" in vars(self) and self.cache is not None:
@@ -133,7 +164,33 @@ class Task:
     def job(self, values: Mapping[str, str], repeat: object = 0, tag: Any = None) -> Job:
         """Return the job of one row; another `repeat` asks the same again."""
         call = make_call("playground", self.prompt, self.target, values=values, **self.options)
-        return Job(call, tag, self.shelf, digest(values, repeat))
+        name = digest(values, repeat)
+        unfit = find_unfit(self.prompt, values)
+        return Job(call, tag, self.shelf, name, target=self.target, unfit=unfit)
+
+
+def find_unfit(prompt: str, values: Mapping[str, str]) -> str | None:
+    """Return why a row cannot be sent, in one sentence; None where it can.
+
+    It is one row's affair: the others are sent.
+    """
+    for name, value in values.items():
+        if shape := secret_in(value):
+            return f"Column '{name}' holds something shaped like {describe_secret(shape)}. It was not sent."
+    try:
+        check_prompt(fill(prompt, values))
+    except WrongUsage as error:
+        return error.message
+    return None
+
+
+def check_fit(jobs: Sequence[Job]) -> None:
+    """Raise `WrongUsage` if there is no row that can be sent; what hits every row ends the run."""
+    if jobs and all(job.unfit is not None for job in jobs):
+        raise WrongUsage(
+            f"None of the {len(jobs):,} rows can be sent. The first: {jobs[0].unfit}",
+            hint="Change the prompt or the data; nothing was sent.",
+        )
 
 
 def make_call(instrument: str, prompt: str, target: Target, **options: Any) -> Call:
@@ -150,10 +207,8 @@ def make_call(instrument: str, prompt: str, target: Target, **options: Any) -> C
 
 def identity(target: Target) -> tuple[str, ...]:
     """Return what tells one answering model from another: the same name elsewhere is another model."""
-    parts = urlsplit(target.endpoint)
-    practice = parts.hostname == "127.0.0.1" and parts.path.startswith("/practice/")
     # The practice provider listens on another port each time, and always answers alike.
-    place = "practice" if practice else target.endpoint
+    place = "practice" if target.practice else target.endpoint
     return (target.workspace, str(target.provider), target.model, place)
 
 
@@ -172,8 +227,12 @@ def number_repeats(values: Iterable[Mapping[str, str]]) -> list[int]:
 
 
 def make_bench(
-    session: Session, *, budget: float | None = None, max_calls: int | None = None, **settings: Any
+    session: Session,
+    *,
+    executor: Executor | None = None,
+    fresh: bool = False,
+    count_cut: bool = False,
+    **limits: Any,
 ) -> Bench:
-    """Return a bench with these limits and settings; those that are None stay as they are."""
-    given = {name: value for name, value in settings.items() if value is not None}
-    return Bench(session, Purse(budget, max_calls), **given)
+    """Return a bench with these settings, and limits by their names in `Limits`."""
+    return Bench(session, Limits.of(**limits), executor, fresh, count_cut)

@@ -34,7 +34,7 @@ class Cache:
         return self._open(shelf).rows.get(name)
 
     def save(self, shelf: str, name: str, row: Mapping[str, Any]) -> None:
-        """Keep a finished row. When this returns, the operating system has it."""
+        """Keep a finished row, in place of an earlier one. When this returns, the operating system has it."""
         self._open(shelf).append(name, row)
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ class _Shelf:
         self.rows: dict[str, Mapping[str, Any]] = dict(_read(path))
 
     def append(self, name: str, row: Mapping[str, Any]) -> None:
-        if name in self.rows:
+        if self.rows.get(name) == row:
             return
         line = json.dumps({"name": name, **row}, ensure_ascii=True, separators=(",", ":"))
         # A line end first, in case that a process was killed within the last line.

@@ -11,19 +11,23 @@ them says whether what it found is better.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assay_nb.engine.session import Session
-from assay_nb.errors import WrongUsage
+from assay_nb.errors import BadReply, LimitReached, ProviderError, WrongUsage
 from assay_nb.evaluation import row_key, split_rows
+from assay_nb.measurement.answers import Answer, Job, refuses_text
 from assay_nb.measurement.bench import Bench, Task, make_call, number_repeats
+from assay_nb.measurement.ends import WORDS
 from assay_nb.measurement.measuring import Measuring, Settings
 from assay_nb.measurement.metrics import Scorer
 from assay_nb.measurement.progress import watch_steps
+from assay_nb.measurement.purse import OverBudget
 from assay_nb.measurement.result import Measurement
 from assay_nb.measurement.rows import Row, check_columns, find_names, read_rows, values_for
 from assay_nb.measurement.target import Target, find_target
+from assay_nb.text.english import count
 
 COMPONENT = "prompt"
 
@@ -88,12 +92,19 @@ class Adapter:
         values = [values_for(prompt, row) for row in batch]
         repeats = number_repeats(values)
         jobs = [task.job(v, n, i) for i, (v, n) in enumerate(zip(values, repeats, strict=True))]
-        outputs = {job.tag: answer for job, answer in self._bench.answers(jobs)}
-        return [self._trace(batch[i], values[i], outputs[i].output, i) for i in range(len(batch))]
+        try:
+            outputs = {job.tag: answer for job, answer in _answers(self._bench, jobs)}
+        except ProviderError as error:  # of a few rows all may be refused, for what the prompt says
+            if not refuses_text(error):
+                raise
+            outputs = {job.tag: Answer(error=str(error)) for job in jobs}
+        return [self._trace(batch[i], values[i], outputs[i], i) for i in range(len(batch))]
 
-    def _trace(self, row: Row, values: Mapping[str, str], output: str | None, number: int) -> Trace:
-        if output is None:
-            return Trace(values, "", 0.0, "There was no reply.")
+    def _trace(self, row: Row, values: Mapping[str, str], answer: Answer, number: int) -> Trace:
+        output = answer.observed(count_cut=self._bench.count_cut)
+        if output is None:  # GEPA knows no missing score, and the prompt has to answer for it
+            why = answer.error or f"{WORDS[answer.lost or 'failed']}."
+            return Trace(values, "", 0.0, f"There was no whole reply: {why}")
         scored = self._scorer.score(row, output, number)
         return Trace(values, output, scored.score, scored.feedback)
 
@@ -117,12 +128,13 @@ def make_gepa_task(
     """Return the task for GEPA; see `assay_nb.to_gepa`."""
     if settings.metric is None:
         raise WrongUsage("GEPA needs a metric.", hint="def score(row, output): …")
-    rows = read_rows(data)
+    rows = settings.limits.choose(read_rows(data, prompt))
     check_columns(prompt, rows)
     split = split_rows([row_key(row) for row in rows])
     dev = [rows[index] for index in split.dev]
-    bench = Bench(session, concurrency=settings.concurrency, executor=settings.executor)
+    bench = Bench(session, settings.limits, settings.executor, count_cut=settings.count_cut)
     target, reflector = session.portal.call(_find_targets, session, settings, reflection_model)
+    settings.limits.check_prices([target, reflector])
     arguments = {
         "seed_candidate": {COMPONENT: prompt},
         "trainset": dev[0::2] or dev,
@@ -134,11 +146,28 @@ def make_gepa_task(
     def measure(found: Any) -> Measurement:
         best = getattr(found, "best_candidate", found)
         text = best if isinstance(best, str) else best[COMPONENT]
-        measuring = Measuring(session, prompt, text, rows, settings)
+        left = replace(bench.purse.left, limit=None, sample=None)  # the rows are chosen already
+        measuring = Measuring(session, prompt, text, rows, replace(settings, limits=left))
         watch_steps(measuring.steps(), None)
         return measuring.result
 
     return GepaTask(arguments, measure)
+
+
+def _answers(bench: Bench, jobs: Sequence[Job]) -> list[tuple[Job, Answer]]:
+    """Return the answers to all of the jobs.
+
+    Raises:
+        LimitReached: If the limits do not cover each of them. GEPA's search ends with it.
+    """
+    try:
+        return list(bench.answers(jobs))
+    except OverBudget:
+        purse = bench.purse
+        raise LimitReached(
+            f"The search is at its limit after {count(purse.calls, 'call')} and ${purse.spent:.2f}.",
+            hint="Raise budget or max_calls; rows that were answered cost nothing again.",
+        ) from None
 
 
 async def _find_targets(
@@ -155,9 +184,14 @@ def _make_reflector(bench: Bench, target: Target) -> Callable[[Any], str]:
 
     def reflect(prompt: Any) -> str:
         text = prompt if isinstance(prompt, str) else "\n\n".join(str(m["content"]) for m in prompt)
-        session = bench.session
         # The text is data here: braces in it are GEPA's, and nothing of ours to fill.
         call = make_call("playground", "{{reflection}}", target, values={"reflection": text})
-        return str(session.portal.call(bench.ask, call).output)
+        [(_, answer)] = _answers(bench, [Job(call, target=target)])
+        if answer.lost is not None:
+            raise BadReply(
+                f"The reflecting model's reply is not whole: {answer.error or WORDS[answer.lost]}.",
+                hint="Choose another reflection_model.",
+            )
+        return str(answer.output)
 
     return reflect

@@ -2,6 +2,10 @@
 
 Ten pairs are few. They find a judge that is useless here, and leave one that is good uncertain: the
 interval says how uncertain.
+
+A judge that contradicts itself on a pair, or calls it a tie, abstains: in a comparison that row counts for
+neither side. So it is measured by the pairs that it decides, against a coin, and how often it abstains
+stands beside that. Seven right, none wrong and three torn is p = .008, and not seven of ten.
 """
 
 from __future__ import annotations
@@ -15,18 +19,22 @@ from typing import Any, ClassVar
 
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
+from assay_nb.evaluation.paired import ALPHA, sign_test
+from assay_nb.evaluation.pairwise import MAX_INCONSISTENCY
+from assay_nb.evaluation.showing import say_p
 from assay_nb.instruments.base import Provenance, Shown
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
 from assay_nb.instruments.judge import RubricLike, parse_rubric
 from assay_nb.instruments.judge.criteria import DEFAULT_RUBRIC
 from assay_nb.instruments.provenance import encode_provenance
-from assay_nb.measurement.answers import Answer
+from assay_nb.measurement.answers import Answer, Job
 from assay_nb.measurement.batch import summarise
 from assay_nb.measurement.bench import Bench
 from assay_nb.measurement.judging import judge_job
+from assay_nb.measurement.plan import Plan
 from assay_nb.measurement.progress import OnProgress, Progress, watch_answers
 from assay_nb.measurement.purse import OverBudget
-from assay_nb.measurement.target import find_judge, find_target
+from assay_nb.measurement.target import Target, find_judge, find_target
 from assay_nb.render.document import Badge, Block, Document, Heading, Paragraph, Table, Tone
 
 FEWEST = 10
@@ -51,7 +59,7 @@ class JudgeCheck(Shown):
         agreed: On how many the answer that the person finds better won in both orders.
         opposed: On how many the other one did.
         torn: On how many the judge contradicted itself when the order changed.
-        interval: The 95% Wilson interval for the share that it agrees on.
+        interval: The 95% Wilson interval for the share that it agrees on of the pairs that it decides.
         failed: Pairs without a judgement.
         wrong: The pairs on which it did not agree, by index.
     """
@@ -69,25 +77,51 @@ class JudgeCheck(Shown):
     provenance: Provenance = field(default_factory=Provenance)
 
     @property
+    def decided(self) -> int:
+        """How many pairs it decides: the same winner in both orders."""
+        return self.agreed + self.opposed
+
+    @property
     def agreement(self) -> float:
-        """The share of pairs on which it agreed."""
-        return self.agreed / self.pairs if self.pairs else 0.0
+        """The share on which it agreed, of the pairs that it decides."""
+        return self.agreed / self.decided if self.decided else 0.0
+
+    @property
+    def torn_share(self) -> float:
+        """The share of all pairs on which it contradicted itself."""
+        return self.torn / self.pairs if self.pairs else 0.0
+
+    @property
+    def p(self) -> float:
+        """The chance that a coin agrees at least as often on so many decided pairs."""
+        return sign_test(self.agreed, self.opposed)
 
     @property
     def trust(self) -> str:
         """How far to trust it, in a sentence."""
-        low = self.interval[0]
         if self.pairs < FEWEST:
             return f"{self.pairs} pairs are too few to say; label {FEWEST} or more."
-        if self.opposed and self.opposed >= self.agreed:
+        if self.torn_share > MAX_INCONSISTENCY:
+            return (
+                f"Not at all: it contradicts itself on {self.torn_share:.0%} of the pairs when their order "
+                f"changes, and above {MAX_INCONSISTENCY:.0%} a comparison gives no verdict."
+            )
+        if not self.decided:
+            return "It cannot tell these apart: it prefers neither answer of any pair."
+        if self.opposed >= self.agreed:
             return (
                 "Not at all: it prefers the wrong answer as often as the right one, in both orders."
             )
-        if low > 0.7:
+        if self.p > ALPHA:
+            return (
+                "Not on this evidence: where it decides, it may well be no better than a coin "
+                f"({say_p(self.p)}). Label more pairs."
+            )
+        if self.interval[0] > 0.7:
             return "Well enough to compare prompts with, beside a look at rows on which it decides."
-        if low > 0.5:
-            return "For large differences only. More labelled pairs, or a metric in code, would say more."
-        return "Not on this evidence: it may well be no better than a coin."
+        return (
+            "For large differences only. More labelled pairs, or a metric in code, would say more."
+        )
 
     def with_provenance(self, provenance: Provenance) -> JudgeCheck:
         return replace(self, provenance=provenance)
@@ -97,6 +131,9 @@ class JudgeCheck(Shown):
         fields.update(
             schema=self.schema,
             agreement=self.agreement,
+            decided=self.decided,
+            torn_share=self.torn_share,
+            p=self.p,
             trust=self.trust,
             interval=list(self.interval),
             wrong=list(self.wrong),
@@ -115,7 +152,7 @@ def read_pairs(path: Path) -> list[LabelledPair]:
         WrongUsage: If it is no such file.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise WrongUsage(f"{path} cannot be read: {error.strerror}.") from error
     try:
@@ -145,22 +182,8 @@ def check_judge(
     on_progress: OnProgress | None = None,
 ) -> JudgeCheck:
     """Return how often the judge agrees with the labels. Each pair is two requests."""
-    if not pairs:
-        raise WrongUsage("There are no labelled pairs.")
     bench = bench or Bench(session)
-    criteria = [criterion.to_dict() for criterion in parse_rubric(rubric or DEFAULT_RUBRIC)]
-
-    async def find() -> Any:
-        target = await find_target(session.control, workspace or session.control.selected, None)
-        return await find_judge(session.control, target, model)
-
-    judge = session.portal.call(find)
-    # The better answer stands on alternating sides, so that a label cannot be read off its place.
-    sides = [_place(pair, number) for number, pair in enumerate(pairs)]
-    jobs = [
-        judge_job(judge, pairs[number].task, first, criteria, against=second, tag=number)
-        for number, (first, second) in enumerate(sides)
-    ]
+    judge, jobs = _prepare(session, pairs, bench, rubric, workspace, model)
     answers: dict[int, Answer] = {}
     try:
         progress = Progress("Judge check", "pairs", total=len(jobs))
@@ -173,6 +196,48 @@ def check_judge(
     name = judge.name or ""
     result = _count(name, [answers.get(number) for number in range(len(pairs))])
     return result.with_provenance(summarise(list(answers.values()), judge.workspace_name, name))
+
+
+def plan_judge_check(
+    session: Session,
+    pairs: Sequence[LabelledPair],
+    bench: Bench,
+    *,
+    rubric: RubricLike | None = None,
+    workspace: str | None = None,
+    model: str | None = None,
+) -> Plan:
+    """Return what a check of a judge would take. Nothing is sent."""
+    _, jobs = _prepare(session, pairs, bench, rubric, workspace, model)
+    return Plan((bench.plan("judging", jobs),), "Judge check")
+
+
+def _prepare(
+    session: Session,
+    pairs: Sequence[LabelledPair],
+    bench: Bench,
+    rubric: RubricLike | None,
+    workspace: str | None,
+    model: str | None,
+) -> tuple[Target, list[Job]]:
+    """Return the judge and a call for each pair."""
+    if not pairs:
+        raise WrongUsage("There are no labelled pairs.")
+    criteria = [criterion.to_dict() for criterion in parse_rubric(rubric or DEFAULT_RUBRIC)]
+
+    async def find() -> Any:
+        target = await find_target(session.control, workspace or session.control.selected, None)
+        return await find_judge(session.control, target, model)
+
+    judge = session.portal.call(find)
+    bench.limits.check_prices([judge])
+    # The better answer stands on alternating sides, so that a label cannot be read off its place.
+    sides = [_place(pair, number) for number, pair in enumerate(pairs)]
+    jobs = [
+        judge_job(judge, pairs[number].task, first, criteria, against=second, tag=number)
+        for number, (first, second) in enumerate(sides)
+    ]
+    return judge, jobs
 
 
 def _place(pair: LabelledPair, number: int) -> tuple[str, str]:
@@ -192,7 +257,7 @@ def _count(judge: str, answers: Sequence[Answer | None]) -> JudgeCheck:
         agreed=agreed,
         opposed=known.count("opposed"),
         torn=known.count("torn"),
-        interval=wilson(agreed, len(known)),
+        interval=wilson(agreed, agreed + known.count("opposed")),
         failed=len(outcomes) - len(known),
         wrong=tuple(i for i, outcome in enumerate(outcomes) if outcome not in ("agreed", None)),
     )
@@ -222,12 +287,13 @@ def _describe(check: JudgeCheck) -> Iterator[Block]:
     yield Heading(f"Judge check: {check.judge}")
     yield from make_notices(check.provenance)
     tone: Tone = "good" if low > 0.7 else "warning" if low > 0.5 else "bad"
-    yield Paragraph(
-        [
-            Badge(f"{check.agreement:.0%}", tone),
-            f" agreement ({low:.0%} to {high:.0%}). {check.trust}",
-        ]
+    if check.torn_share > MAX_INCONSISTENCY or not check.decided:
+        tone = "bad"
+    said = (
+        f" agreement ({low:.0%} to {high:.0%}) on the {check.decided} of {check.pairs} pairs that it "
+        f"decides; it contradicts itself on {check.torn_share:.0%}. {check.trust}"
     )
+    yield Paragraph([Badge(f"{check.agreement:.0%}", tone), said])
     ties = check.pairs - check.agreed - check.opposed - check.torn
     yield Table(
         ("pairs", "agreed", "opposed", "contradicted itself", "tie", "failed"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, cast
 
 from assay_nb.engine.session import Session
-from assay_nb.errors import WrongUsage
+from assay_nb.errors import AssayError, WrongUsage
 from assay_nb.evaluation import PairedVerdict, pairwise_verdict
 from assay_nb.instruments.base import Provenance, Shown
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
@@ -17,9 +17,17 @@ from assay_nb.instruments.judge.criteria import DEFAULT_RUBRIC, Criterion
 from assay_nb.instruments.playground import Run
 from assay_nb.instruments.provenance import decode_provenance, encode_provenance
 from assay_nb.measurement.answers import Answer, Job
-from assay_nb.measurement.batch import Batch, shorten, summarise
-from assay_nb.measurement.bench import Bench
+from assay_nb.measurement.batch import (
+    Batch,
+    describe_failures,
+    describe_stopped,
+    shorten,
+    summarise,
+)
+from assay_nb.measurement.bench import Bench, make_bench
+from assay_nb.measurement.ends import describe_ends
 from assay_nb.measurement.judging import judge_job, judge_output
+from assay_nb.measurement.plan import Plan
 from assay_nb.measurement.progress import Progress
 from assay_nb.measurement.purse import OverBudget
 from assay_nb.measurement.rows import Row, Rows, values_for
@@ -49,7 +57,9 @@ class Judgements(Shown):
         rubric: The criteria.
         answers: One per row; None for a row without an output, or that was not reached.
         verdict: Of two tables: whether the judged one is better than the other.
-        stopped: Why it ended early: `"interrupted"` or `"budget"`; None when it did not.
+        stopped: Why it ended early: `"interrupted"`, `"budget"` or `"failed"`; None when it did not.
+        inputs: What was sent for each row's variables.
+        lost: Replies that were not judged since they are not whole: `{"judged": {"length": 3}}`.
         provenance: The judge's model, tokens, cost.
     """
 
@@ -61,6 +71,8 @@ class Judgements(Shown):
     answers: tuple[Answer | None, ...]
     verdict: PairedVerdict | None = None
     stopped: str | None = None
+    inputs: tuple[str, ...] = ()
+    lost: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
     provenance: Provenance = field(default_factory=Provenance)
 
     @property
@@ -74,10 +86,23 @@ class Judgements(Shown):
         known = [score for score in self.scores if score is not None]
         return sum(known) / len(known) if known else None
 
+    def why(self, index: int) -> list[str]:
+        """Return what a row's output does not meet: each criterion, with the judge's reason."""
+        answer = self.answers[index]
+        if answer is None or answer.error is not None:
+            return [answer.error] if answer and answer.error else []
+        given, said = answer.payload.get("answers", {}), answer.payload.get("reasons", {})
+        unmet = [c for c in self.rubric if c.id in given and c.value_of(given[c.id]) < 1]
+        return [_tell_unmet(c.text, given[c.id], said.get(c.id)) for c in unmet]
+
     @property
     def frame(self) -> Any:
-        """The data with `output`, `score`, and a column for each criterion beside it."""
-        columns: dict[str, Sequence[Any]] = {"output": self.outputs, "score": self.scores}
+        """The data with `output`, `score`, `why`, and a column for each criterion beside it."""
+        columns: dict[str, Sequence[Any]] = {
+            "output": self.outputs,
+            "score": self.scores,
+            "why": ["; ".join(self.why(index)) for index in range(len(self.answers))],
+        }
         for criterion in self.rubric:
             columns[criterion.id] = [
                 answer.payload.get("answers", {}).get(criterion.id) if answer else None
@@ -97,6 +122,8 @@ class Judgements(Shown):
             "outputs": list(self.outputs),
             "rows": [dict(a.payload, error=a.error) if a else None for a in self.answers],
             "stopped": self.stopped,
+            "inputs": list(self.inputs),
+            "lost": {side: dict(counts) for side, counts in self.lost.items()},
             "provenance": encode_provenance(self.provenance),
         }
 
@@ -111,6 +138,8 @@ class Judgements(Shown):
             answers=tuple(answers),
             verdict=PairedVerdict.from_dict(fields["verdict"]) if fields["verdict"] else None,
             stopped=fields["stopped"],
+            inputs=tuple(fields.get("inputs") or ("",) * len(answers)),
+            lost=fields.get("lost", {}),
             provenance=decode_provenance(fields["provenance"]),
         )
 
@@ -135,27 +164,31 @@ class Judging:
         rubric: RubricLike | None = None,
         workspace: str | None = None,
         model: str | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         if against is not None and len(against.answers) != len(batch.answers):
             raise WrongUsage(
                 "The two tables have different numbers of rows, so no row has its pair."
             )
+        if against is not None and not _are_pairs(batch.rows, against.rows):
+            raise WrongUsage(
+                "The two tables are of different rows, so no row has its pair.",
+                hint="Run both prompts on the same rows: the same data, with the same limit or sample.",
+            )
         self._bench = bench
-        self._batch, self._against = batch, against
+        wanted = bench.limits
+        self._batch = batch.take(wanted.choose(batch.rows))
+        self._against = against and against.take(wanted.choose(against.rows))
         self._rubric = parse_rubric(rubric or DEFAULT_RUBRIC)
         self._workspace, self._model = workspace, model
-        self._answers: list[Answer | None] = [None] * len(batch.answers)
+        self._options = dict(options or {})
+        self._answers: list[Answer | None] = [None] * len(self._batch.answers)
         self._judge: Target | None = None
         self._stopped: str | None = "interrupted"
 
     async def stream(self) -> AsyncIterator[Progress]:
         """Judge, on the background loop, and yield how far it is."""
-        control = self._bench.session.control
-        source = self._batch.provenance
-        judged = f"{source.provider}/{source.model}" if source.provider else None
-        target = await find_target(control, self._workspace or control.selected, judged)
-        self._judge = await find_judge(control, target, self._model)
-        jobs = list(self._jobs(self._judge))
+        jobs = await self._prepare()
         progress = Progress("Judge", total=len(jobs))
         yield progress
         stream = self._bench.stream(jobs)
@@ -168,8 +201,27 @@ class Judging:
             self._stopped = None
         except OverBudget:
             self._stopped = "budget"
+        except AssayError:
+            self._stopped = "failed"
+            raise
         finally:
             self._bench.close()
+
+    async def plan(self) -> Plan:
+        """Return what it would take. Nothing is sent."""
+        jobs = await self._prepare()
+        step = self._bench.plan("judging", jobs)
+        self._bench.close()
+        return Plan((step,), "Judge")
+
+    async def _prepare(self) -> list[Job]:
+        control = self._bench.session.control
+        source = self._batch.provenance
+        judged = f"{source.provider}/{source.model}" if source.provider else None
+        target = await find_target(control, self._workspace or control.selected, judged)
+        self._judge = await find_judge(control, target, self._model)
+        self._bench.limits.check_prices([self._judge])
+        return list(self._jobs(self._judge))
 
     def steps(self) -> Generator[Progress]:
         """Judge from code that is not async, and yield how far it is."""
@@ -191,19 +243,48 @@ class Judging:
             tuple(self._answers),
             self._verdict(),
             self._stopped,
+            self._inputs(),
+            self._lost(),
             summarise(self._answers, name, self._judge.name if self._judge else None),
         )
 
+    def _inputs(self) -> tuple[str, ...]:
+        """Return what was sent for the variables of each row, in one line."""
+        prompt = self._batch.prompt
+        if not all(self._batch.rows):  # read back from JSON, which does not hold the data
+            return ("",) * len(self._batch.rows)
+        sent = [values_for(prompt, row) for row in self._batch.rows]
+        return tuple(" · ".join(values.values()) for values in sent)
+
+    def _lost(self) -> dict[str, dict[str, int]]:
+        """Return how many replies were no observations, by side and reason."""
+        sides = {"judged": self._batch, "against": self._against}
+        found: dict[str, dict[str, int]] = {}
+        for name, batch in sides.items():
+            ends = {} if batch is None else batch.ends
+            if counts := {end: count for end, count in ends.items() if end != "whole"}:
+                found[name] = counts
+        return {} if self._bench.count_cut else found
+
     def _jobs(self, judge: Target) -> Iterator[Job]:
         rubric = [criterion.to_dict() for criterion in self._rubric]
-        others = self._against.outputs if self._against else [None] * len(self._answers)
-        for index, (output, other) in enumerate(zip(self._batch.outputs, others, strict=True)):
+        for index, (output, other) in enumerate(zip(*self._observed(), strict=True)):
             if output is None or (self._against is not None and other is None):
                 continue
             row = self._batch.rows[index]
             task = fill(self._batch.prompt, values_for(self._batch.prompt, row))
             first, second = (output, None) if other is None else (other, output)
-            yield judge_job(judge, task, first, rubric, against=second, tag=index)
+            yield judge_job(
+                judge, task, first, rubric, against=second, tag=index, options=self._options
+            )
+
+    def _observed(self) -> tuple[list[str | None], list[str | None]]:
+        """Return the outputs that count, and those of the other table."""
+        count_cut = self._bench.count_cut
+        judged = self._batch.observed(count_cut=count_cut)
+        if self._against is None:
+            return judged, [None] * len(judged)
+        return judged, self._against.observed(count_cut=count_cut)
 
     def _verdict(self) -> PairedVerdict | None:
         if self._against is None or self._stopped is not None:
@@ -216,7 +297,22 @@ class Judging:
             [pair[0] if pair else None for pair in pairs],
             [pair[1] if pair else None for pair in pairs],
             lengths=(lengths[0], lengths[1]),
+            lost=self._lost_rows(),
         )
+
+    def _lost_rows(self) -> tuple[list[str | None], list[str | None]]:
+        """Return why each row is no observation, on the old side and on the new one."""
+        old, new = (
+            [answer.lost if answer else "not reached" for answer in side.answers]
+            for side in (self._against or self._batch, self._batch)
+        )
+        return ([None] * len(old), [None] * len(new)) if self._bench.count_cut else (old, new)
+
+
+def _are_pairs(rows: Rows, others: Rows) -> bool:
+    """Return whether two tables are of the same rows: by their number in the data, or by what they hold."""
+    numbers = ([table.number(i) for i in range(len(table))] for table in (rows, others))
+    return next(numbers) == next(numbers) or rows.items == others.items
 
 
 async def judge_any(
@@ -226,18 +322,27 @@ async def judge_any(
     *,
     against: str | Run | Batch | None = None,
     rubric: RubricLike | None = None,
+    values: Mapping[str, object] | None = None,
     workspace: str | None = None,
     model: str | None = None,
-    **given: Any,
-) -> Judgement | Judgements:
+    options: Mapping[str, Any] | None = None,
+    dry_run: bool = False,
+    **settings: Any,
+) -> Judgement | Judgements | Plan:
     """Judge one output, or a table of them; see `assay_nb.judge`."""
     if isinstance(output, Batch):
         if against is not None and not isinstance(against, Batch):
             raise WrongUsage("A table of outputs is compared with another table of outputs.")
         judging = Judging(
-            Bench(session), output, against=against, rubric=rubric, workspace=workspace, model=model
+            make_bench(session, **settings),
+            output,
+            against=against,
+            rubric=rubric,
+            workspace=workspace,
+            model=model,
+            options=options,
         )
-        return await judging.run()
+        return await (judging.plan() if dry_run else _run_keeping(judging))
     if isinstance(against, Batch):
         raise WrongUsage("A single output is compared with a single output.")
     return await judge_output(
@@ -248,8 +353,18 @@ async def judge_any(
         rubric=rubric,
         workspace=workspace,
         model=model,
-        **given,
+        values=values,
+        options=options,
     )
+
+
+async def _run_keeping(judging: Judging) -> Judgements:
+    """Judge to the end; an error that ends it carries what is there, which was paid for."""
+    try:
+        return await judging.run()
+    except AssayError as error:
+        error.partial = judging.result()
+        raise
 
 
 # --- showing ----------------------------------------------------------------------------------------
@@ -263,13 +378,14 @@ def _describe(judged: Judgements) -> Iterator[Block]:
         yield from rest
         yield from make_fine_print(judged.provenance)
         return
-    score = "no score" if judged.score is None else f"{judged.score:.0%}"
-    yield Heading(f"Judge: {score} over {len(judged.answers):,} rows")
+    yield Heading(f"Judge: {_tell_score(judged)}")
     yield from make_notices(judged.provenance)
-    if judged.stopped:
-        yield Callout(
-            "warning", ["Stopped. What is done is kept; running it again goes on from there."]
-        )
+    yield from describe_stopped(judged.stopped)
+    for counts in judged.lost.values():
+        text = f"Not judged, since only a whole reply is an observation: {describe_ends(counts)}."
+        yield Callout("warning", [text])
+    for sentence in describe_failures(judged.answers, judged.rows):
+        yield Callout("warning", [sentence])
     yield Scorecard([_make_meter(criterion, judged.answers) for criterion in judged.rubric])
     worst = sorted(
         (score, index)
@@ -279,10 +395,32 @@ def _describe(judged: Judgements) -> Iterator[Block]:
     if worst:
         yield Paragraph(["The worst rows:"])
         yield Table(
-            ("row", "score", "output"),
-            [(str(i), f"{s:.0%}", shorten(judged.outputs[i])) for s, i in worst[:_SHOWN_ROWS]],
+            ("row", "score", "input", "output", "why"),
+            [
+                (
+                    str(judged.rows.number(i)),
+                    f"{s:.0%}",
+                    shorten(judged.inputs[i]),
+                    shorten(judged.outputs[i]),
+                    shorten("; ".join(judged.why(i))),
+                )
+                for s, i in worst[:_SHOWN_ROWS]
+            ],
         )
     yield from make_fine_print(judged.provenance)
+
+
+def _tell_score(judged: Judgements) -> str:
+    total, known = len(judged.answers), sum(score is not None for score in judged.scores)
+    if judged.score is None:
+        return f"no score over {total:,} rows"
+    of = f"{total:,}" if known == total else f"{known:,} of {total:,}"
+    return f"{judged.score:.0%} over {of} rows"
+
+
+def _tell_unmet(criterion: str, answer: object, reason: str | None) -> str:
+    told = f"{criterion.rstrip('.')} ({answer})"
+    return f"{told}: {reason}" if reason else told
 
 
 def _make_meter(criterion: Criterion, answers: Sequence[Answer | None]) -> Meter:

@@ -20,37 +20,56 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
 from assay_nb.evaluation import (
+    FIRST_SHARE,
     Headroom,
     NoiseFloor,
     PairedVerdict,
     Split,
     choose_candidate,
-    count_looks,
-    describe_looks,
     row_key,
+    share_of_look,
     split_rows,
 )
 from assay_nb.evaluation.splits import MIN_ROWS
 from assay_nb.instruments.judge import RubricLike, parse_rubric
-from assay_nb.instruments.judge.criteria import DEFAULT_RUBRIC
+from assay_nb.instruments.judge.criteria import DEFAULT_RUBRIC, Criterion
 from assay_nb.measurement.answers import Answer
-from assay_nb.measurement.batch import summarise
+from assay_nb.measurement.batch import name_rows, summarise
 from assay_nb.measurement.bench import KNOBS, Bench, Task, identity
 from assay_nb.measurement.cache import digest
-from assay_nb.measurement.ledger import DIRECTORY, Ledger
+from assay_nb.measurement.cards import RowCard
+from assay_nb.measurement.fingerprint import fingerprint
+from assay_nb.measurement.ledger import DIRECTORY, Ledger, Look, name_keys, name_legacy_pair
+from assay_nb.measurement.limits import Limits
+from assay_nb.measurement.looking import (
+    UNCOUNTED,
+    Glance,
+    Sight,
+    choose_unseen,
+    count_looks,
+    forecast,
+    prepare_look,
+)
 from assay_nb.measurement.metrics import Metric, Scorer
 from assay_nb.measurement.plan import PROPOSAL_TOKENS, Plan, Step, guess_tokens, plan_step
 from assay_nb.measurement.progress import Progress
 from assay_nb.measurement.proposing import MAX_CANDIDATES, Candidate, propose
-from assay_nb.measurement.purse import OverBudget, Purse
-from assay_nb.measurement.referees import JudgeReferee, MetricReferee, Referee, Terms
+from assay_nb.measurement.purse import OverBudget
+from assay_nb.measurement.referees import JudgeReferee, MetricReferee, Referee, Terms, make_cards
 from assay_nb.measurement.result import Measurement, StoppedAt
-from assay_nb.measurement.rows import Row, Rows, check_columns, read_rows
+from assay_nb.measurement.rows import (
+    Row,
+    Rows,
+    check_columns,
+    leave_out_blank,
+    read_rows,
+    values_for,
+)
 from assay_nb.measurement.target import Target, find_judge, find_target
 from assay_nb.measurement.trial import Place, Trial, Wanted
 
@@ -69,17 +88,18 @@ class Settings:
     workspace: str | None = None
     model: str | None = None
     judge_model: str | None = None
-    budget: float | None = None
-    max_calls: int | None = None
+    limits: Limits = field(default_factory=Limits)
     margin: float | None = None
     cluster: str | None = None
     top: float | None = None
     candidates: int = MAX_CANDIDATES
     feedback: str | None = None
-    concurrency: int = 8
     executor: Executor | None = None
     fresh: bool = False
+    count_cut: bool = False
+    keep_empty: bool = False
     holdout: bool = False
+    rows: Literal["all", "unseen"] = "all"
     seed: int = 0
     ledger: str | Path | bool | None = True
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -93,29 +113,37 @@ class Measuring:
     ) -> None:
         self._settings = settings
         self._old, self._new = old, new
-        self._rows: Rows = read_rows(data)
+        self._rows: Rows = settings.limits.choose(read_rows(data, old))
         for prompt in (old, new):
             if prompt is not None:
                 check_columns(prompt, self._rows)
+        self._left_out: tuple[int, ...] = ()
+        if not settings.keep_empty:
+            self._rows, self._left_out = leave_out_blank(old, self._rows)
         self._session = session
         _check(settings)
-        self._purse = Purse(settings.budget, settings.max_calls)
         self._bench = Bench(
-            session, self._purse, settings.concurrency, settings.executor, settings.fresh
+            session, settings.limits, settings.executor, settings.fresh, settings.count_cut
         )
+        self._purse = self._bench.purse
         self._ledger = None if settings.ledger in (None, False) else Ledger(_place(settings.ledger))
         self._keys = [row_key(row) for row in self._rows]
+        self._names = name_keys(self._keys)
         self._clusters = self._find_clusters()
-        self._split = self._make_split()
+        self._trial_began = False
         self._noise: NoiseFloor | None = None
         self._headroom: Headroom | None = None
         self._candidates: list[Candidate] = []
-        self._looks = 1
+        self._glance: Glance | None = None
+        self._cards: tuple[RowCard, ...] = ()
+        # Before it runs: a metric may count its own calls.
+        self._measure = fingerprint(settings.metric) if settings.metric else None
         self._paired: PairedVerdict | None = None
         self._stopped: tuple[StoppedAt, str] | None = None
         self._result: Measurement | None = None
         self._target: Target
         self._referee: Referee
+        self._split: Split
         self._trial: Trial
         self._plan = Plan(())
 
@@ -127,6 +155,20 @@ class Measuring:
         assert self._result is not None
         return self._result
 
+    def plan(self) -> Plan:
+        """Return what it would take. Nothing is sent."""
+        self._prepare(check=False)
+        self._bench.close()
+        return self._plan
+
+    def partial(self) -> Measurement | None:
+        """Return what is there of a run that was stopped or failed; None where nothing was answered."""
+        if not self._trial_began or not self._trial.answers:
+            return None
+        self._stop("stopped", "The run was stopped before its end. What was answered is kept.")
+        self._paired = None
+        return self._finish(record=False)
+
     def steps(self) -> Generator[Progress]:
         """Measure, and yield how far it is.
 
@@ -134,7 +176,7 @@ class Measuring:
             WrongUsage: Before anything is sent, where the data, the metric or the budget do not do.
         """
         self._prepare()
-        yield Progress(self._trial.title, self._plan.describe(), 0, self._plan.calls)
+        yield Progress(self._trial.title, self._describe_plan(), 0, self._plan.calls)
         try:
             yield from self._run()
         except OverBudget:
@@ -145,17 +187,21 @@ class Measuring:
 
     # --- before
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, check: bool = True) -> None:
         self._target, judge = self._session.portal.call(self._find_targets)
+        self._split = self._make_split()
         self._referee = self._find_referee(judge)
         title = "Measuring" if self._new is not None else "Improving, measured"
         self._trial = Trial(self._bench, self._rows, self._see, title)
+        self._trial_began = True
         self._trial.add("old", Task(self._old, self._target, self._settings.options))
         if self._new is not None:
             self._trial.add("new", Task(self._new, self._target, self._settings.options))
-        self._plan = Plan(tuple(self._plan_steps()))
-        self._plan.check(self._settings.budget, self._settings.max_calls)
-        self._purse.estimates = self._plan.estimates
+        self._settings.limits.check_prices({self._target, judge})
+        self._plan = Plan(tuple(self._plan_steps()), title)
+        if check:
+            self._plan.check(self._settings.limits)
+        self._purse.expected = self._plan.calls
 
     async def _find_targets(self) -> tuple[Target, Target]:
         control, wanted = self._session.control, self._settings
@@ -167,9 +213,12 @@ class Measuring:
 
     def _find_referee(self, judge: Target) -> Referee:
         if self._settings.metric is not None:
-            return MetricReferee(Scorer(self._settings.metric))
-        criteria = parse_rubric(self._settings.rubric or DEFAULT_RUBRIC)
-        return JudgeReferee(judge, [criterion.to_dict() for criterion in criteria])
+            return MetricReferee(Scorer(self._settings.metric), count_cut=self._settings.count_cut)
+        return JudgeReferee(judge, [criterion.to_dict() for criterion in self._criteria])
+
+    @property
+    def _criteria(self) -> tuple[Criterion, ...]:
+        return parse_rubric(self._settings.rubric or DEFAULT_RUBRIC)
 
     def _find_clusters(self) -> list[Hashable] | None:
         name = self._settings.cluster
@@ -182,36 +231,61 @@ class Measuring:
     def _make_split(self) -> Split:
         split = split_rows(self._keys, clusters=self._clusters)
         chosen_here = self._ledger and self._new and self._ledger.proposed(self._new)
-        if self._new is None or self._settings.holdout or chosen_here:
+        if self._new is not None and not self._settings.holdout and not chosen_here:
+            split = self._make_test(tuple(range(len(self._rows))), ())
+        if self._settings.rows == "all":
             return split
-        everything = tuple(range(len(self._rows)))
-        name = digest(sorted(self._keys))[:16]
-        return Split((), everything, len(everything) < MIN_ROWS, name)
+        names = [self._names[row] for row in split.test]
+        hashes = [self._hashes(row) for row in split.test]
+        chosen = choose_unseen(self._past, self._prompts, names, hashes)
+        unseen = self._make_test(tuple(split.test[index] for index in chosen), split.dev)
+        return replace(unseen, exploratory=split.exploratory or unseen.exploratory)
+
+    def _make_test(self, rows: tuple[int, ...], dev: tuple[int, ...]) -> Split:
+        """Return a split whose test rows are these."""
+        name = digest(sorted(self._keys[row] for row in rows))[:16]
+        return Split(dev, rows, len(rows) < MIN_ROWS, name)
+
+    def _hashes(self, row: int) -> list[str]:
+        """Return what tells a row when it comes again: its hash, and those of what the prompts are filled with."""
+        filled = [values_for(p, self._rows[row]) for p in (self._old, self._new) if p is not None]
+        return list(dict.fromkeys([self._names[row], *(digest(one)[:16] for one in filled)]))
+
+    @property
+    def _past(self) -> list[Look]:
+        return self._ledger.looks(practice=self._target.practice) if self._ledger else []
+
+    @property
+    def _prompts(self) -> str:
+        return digest(digest(self._old), self._new and digest(self._new))
 
     def _plan_steps(self) -> Iterator[Step]:
         sample = [self._trial.filled("old", row) for row in range(min(50, len(self._rows)))]
         tokens = guess_tokens(sample, self._settings.options)
+        limits = self._settings.limits
         dev, test = self._split.dev, self._split.test
 
         def runs(name: str, wanted: list[Wanted], more: int = 0) -> Step:
-            calls = self._trial.count_open(wanted) + more
-            return plan_step(name, "playground", calls, self._target, tokens)
+            asked, cached = self._trial.count_open(wanted)
+            step = plan_step(name, "playground", asked + more, self._target, tokens, limits)
+            return replace(step, cached=cached)
 
         yield runs("noise floor", [Wanted("old", row, 1) for row in self._noise_rows])
-        yield from self._referee.plan("judging noise", len(self._noise_rows))
+        yield from self._referee.plan("judging noise", len(self._noise_rows), limits)
         if self._new is None:
             count = self._settings.candidates
             yield runs("old prompt on dev rows", [Wanted("old", row) for row in dev])
-            yield plan_step("critique", "critique", 1, self._target, PROPOSAL_TOKENS)
-            yield plan_step("edits", "improve", min(count, 2), self._target, PROPOSAL_TOKENS)
-            yield plan_step("rewrite", "rewrite", int(count > 1), self._target, PROPOSAL_TOKENS)
+            yield plan_step("critique", "critique", 1, self._target, PROPOSAL_TOKENS, limits)
+            edits, whole = min(count, 2), int(count > 1)
+            yield plan_step("edits", "improve", edits, self._target, PROPOSAL_TOKENS, limits)
+            yield plan_step("rewrite", "rewrite", whole, self._target, PROPOSAL_TOKENS, limits)
             yield runs("candidates on dev rows", [], count * len(dev))
-            yield from self._referee.plan("judging candidates", count * len(dev))
+            yield from self._referee.plan("judging candidates", count * len(dev), limits)
             yield runs("the test", [Wanted("old", row) for row in test], len(test))
         else:
             wanted = [Wanted(name, row) for row in test for name in ("old", "new")]
             yield runs("the test", wanted)
-        yield from self._referee.plan("judging the test", len(test))
+        yield from self._referee.plan("judging the test", len(test), limits)
 
     @property
     def _noise_rows(self) -> tuple[int, ...]:
@@ -220,6 +294,11 @@ class Measuring:
     # --- the run
 
     def _run(self) -> Iterator[Progress]:
+        if (
+            self._new is None and self._next_share is None
+        ):  # whatever is proposed could not be shown
+            self._stop("looks", self._forecast() or "")
+            return
         yield from self._measure_noise()
         if self._new is None:
             yield from self._choose()
@@ -241,7 +320,11 @@ class Measuring:
         )
         assert self._noise is not None
         self._headroom = self._referee.headroom(
-            dev, len(self._split.test), self._noise, self._settings.top
+            dev,
+            len(self._split.test),
+            self._noise,
+            self._settings.top,
+            self._next_share or FIRST_SHARE,
         )
         if self._headroom is not None and not self._headroom.is_enough:
             self._stop("headroom", self._headroom.reason)
@@ -255,6 +338,7 @@ class Measuring:
             self._rows,
             count=self._settings.candidates,
             feedback=self._settings.feedback,
+            options=self._settings.options,
         )
         if all(candidate.refused for candidate in self._candidates):
             self._stop("proposing", "No candidate passed the checks, so no money was spent on any.")
@@ -291,30 +375,87 @@ class Measuring:
         yield from self._trial.gather("the test", wanted)
         place: Place = ("new", 0, 0)
         yield from self._referee.compare(self._trial, "judging the test", _OLD, place, rows)
+        self._judge(tuple(sorted(rows, key=lambda row: self._names[row])))
+
+    def _judge(self, rows: tuple[int, ...]) -> None:
+        """Give the verdict. Rows come by their names: in another order they give the same one."""
         clusters = [self._clusters[row] for row in rows] if self._clusters else None
+        self._glance = prepare_look(self._ledger, self._sight(rows))
         terms = Terms(
             rows=rows,
             clusters=clusters,
             margin=self._settings.margin,
             seed=self._settings.seed,
             exploratory=self._split.exploratory,
+            alpha=self._glance.alpha,
+            earlier=self._glance.earlier,
+            top=self._settings.top,
         )
-        paired = self._referee.verdict(self._trial, terms)
-        self._paired = self._with_looks(_on_rows(paired, rows))
+        paired = self._glance.finish(self._referee.verdict(self._trial, terms))
+        if self._ledger is None:
+            paired = replace(paired, notes=(*paired.notes, UNCOUNTED))
+        elif self._glance.is_new and paired.n:  # written down before anybody sees it
+            self._ledger.append(self._glance.look)
+        self._cards = make_cards(paired.changes, rows, self._trial, self._referee)
+        self._paired = self._on_rows(paired, rows)
+
+    def _sight(self, rows: tuple[int, ...]) -> Sight:
+        names = (digest(self._old), self._new and digest(self._new), self._target.name)
+        clusters = [self._clusters[row] for row in rows] if self._clusters else None
+        return Sight(
+            pair=self._pair,
+            legacy=name_legacy_pair(*names),
+            prompts=self._prompts,
+            terms=digest(self._settings.margin, self._settings.seed, clusters),
+            unseen=self._settings.rows == "unseen",
+            practice=self._target.practice,
+            rows=tuple(self._names[row] for row in rows),
+            inputs=tuple(dict.fromkeys(name for row in rows for name in self._hashes(row)[1:])),
+            scores=tuple(self._referee.scores(rows)),
+            kept=tuple(self._referee.kept(self._trial, rows)),
+        )
 
     def _see(self, place: Place, row: Row, answer: Answer) -> None:
         self._referee.see(place, row, answer)
 
-    def _with_looks(self, paired: PairedVerdict) -> PairedVerdict:
-        if self._ledger is None:
-            return paired
-        earlier = self._ledger.looks_at(self._split.test_id, self._id)
-        self._looks = count_looks(earlier, self._split.test_id)
-        said = describe_looks(self._looks)
-        return replace(paired, notes=(*paired.notes, said)) if said else paired
+    def _on_rows(self, paired: PairedVerdict, rows: tuple[int, ...]) -> PairedVerdict:
+        """Return the verdict with rows by their number in the data, not among the test rows."""
+        numbers = [self._rows.number(row) for row in rows]
+        changes = [replace(change, row=numbers[change.row]) for change in paired.changes]
+        return replace(
+            paired,
+            changes=tuple(sorted(changes, key=lambda change: change.row)),
+            errors=tuple(sorted(numbers[row] for row in paired.errors)),
+        )
 
     def _stop(self, at: StoppedAt, reason: str) -> None:
         self._stopped = (at, reason)
+
+    def _describe_plan(self) -> str:
+        parts = [self._plan.describe()]
+        if self._left_out:
+            rows = name_rows(self._left_out)
+            parts.insert(0, f"{rows} left out, with nothing for a variable.")
+        if self._plan.calls and (looks := self._forecast()):
+            parts.append(looks)
+        return " ".join(parts)
+
+    @property
+    def _next_share(self) -> float | None:
+        """What a next look at the test rows may spend; None where they are used up."""
+        return share_of_look(
+            count_looks(self._past, [self._hashes(row) for row in self._split.test])
+        )
+
+    def _forecast(self) -> str | None:
+        """Return what to know of these rows before money is spent on another look at them."""
+        every = range(len(self._rows))
+        candidates = self._split.test if self._split.dev else every
+        return forecast(
+            self._past,
+            [self._hashes(row) for row in self._split.test],
+            [self._hashes(row) for row in candidates],
+        )
 
     def _describe_budget(self) -> str:
         spent = f"${self._purse.spent:.2f}" if not self._purse.unpriced else "their cost not known"
@@ -326,21 +467,26 @@ class Measuring:
     # --- afterwards
 
     @property
-    def _id(self) -> str:
-        """Names the run: the same prompts, rows, model and metric again are the same run."""
-        metric = self._settings.metric
-        code = getattr(metric, "__code__", None)
+    def _pair(self) -> str:
+        """Names what is compared, and how: both prompts, the model and its knobs, the metric or the judge."""
+        judge = self._referee.judge
+        knobs = {k: v for k, v in self._settings.options.items() if k in KNOBS}
         return digest(
-            self._old,
-            self._new,
-            self._split.test_id,
+            self._prompts,
             identity(self._target),
-            getattr(metric, "__qualname__", type(metric).__name__),
-            code.co_code.hex() if code else "",
-            self._settings.margin,
+            knobs,
+            self._measure or (judge and identity(judge)),
+            [criterion.to_dict() for criterion in self._criteria] if judge else None,
+            self._settings.count_cut,
         )
 
-    def _finish(self) -> Measurement:
+    @property
+    def _id(self) -> str:
+        """Names the run: a look that is shown again is the same run, a further look another."""
+        look = self._glance.look.id if self._glance else None
+        return digest(self._pair, self._split.test_id, self._settings.margin, look)
+
+    def _finish(self, *, record: bool = True) -> Measurement:
         test = self._split.test
         judge = self._referee.judge
         figures = tuple(
@@ -361,27 +507,35 @@ class Measuring:
             paired=self._paired,
             reason=self._paired.reason if self._paired else reason,
             stopped_at=at,
-            dev=self._split.dev,
-            test=test,
+            dev=tuple(map(self._rows.number, self._split.dev)),
+            test=tuple(map(self._rows.number, test)),
             exploratory=self._split.exploratory,
             noise=self._noise,
             headroom=self._headroom,
             candidates=tuple(self._candidates),
-            looks=self._looks,
+            looks=self._glance.look.number if self._glance else 1,
+            cards=self._cards if self._paired else (),
             plan=self._plan.to_dict(),
             judge=judge.name if judge else None,
             provenance=source,
         )
         if figures:
             result = replace(result, figures=(figures[0], figures[1]))
-        if self._ledger is None:
+        if self._ledger is None or not record:
             return result
         return replace(result, ledger=str(self._ledger.write(self._entry(result))))
+
+    def _look_in_ledger(self) -> dict[str, Any] | None:
+        """Return which look a run made or showed again; its file holds the rest."""
+        if self._glance is None or self._paired is None or not self._paired.n:
+            return None
+        look = self._glance.look
+        return {"id": look.id, "number": look.number, "alpha": look.alpha}
 
     def _entry(self, result: Measurement) -> dict[str, Any]:
         """Return what the ledger keeps: everything of the result but the rows' content."""
         fields = result.to_dict()
-        for name in ("schema", "ledger", "dev", "test"):
+        for name in ("schema", "ledger", "dev", "test", "cards"):
             del fields[name]
         for candidate in fields["candidates"]:
             candidate["sha256"] = digest(candidate["text"])
@@ -389,6 +543,7 @@ class Measuring:
         return {
             "id": self._id,
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "look": self._look_in_ledger(),
             "test_id": self._split.test_id,
             "seed": self._settings.seed,
             "model": self._target.name,
@@ -402,12 +557,6 @@ class Measuring:
         }
 
 
-def _on_rows(paired: PairedVerdict, rows: tuple[int, ...]) -> PairedVerdict:
-    """Return the verdict with rows by their number in the data, not among the test rows."""
-    changes = tuple(replace(change, row=rows[change.row]) for change in paired.changes)
-    return replace(paired, changes=changes, errors=tuple(rows[row] for row in paired.errors))
-
-
 def _place(ledger: str | Path | bool | None) -> Path:
     return Path(DIRECTORY) if ledger is True or not ledger else Path(ledger)
 
@@ -417,5 +566,20 @@ def _check(settings: Settings) -> None:
         raise WrongUsage(
             f"candidates is 1 to {MAX_CANDIDATES}: with more, luck wins.",
         )
+    if settings.rows not in ("all", "unseen"):
+        raise WrongUsage(
+            f"rows is 'all' or 'unseen', not {settings.rows!r}.",
+            hint="'unseen' tests the rows that no earlier run in this directory has tested.",
+        )
+    if settings.rows == "unseen" and settings.ledger in (None, False):
+        raise WrongUsage(
+            "rows='unseen' needs a ledger, which lists the rows that were tested.",
+            hint="Leave ledger=False out, or leave rows='unseen' out.",
+        )
     if settings.metric is not None and settings.rubric is not None:
         raise WrongUsage("A metric and a rubric are two measures; give one of them.")
+    if settings.metric is not None and settings.judge_model is not None:
+        raise WrongUsage(
+            "judge_model is for a run that a judge scores, and this one has a metric. Nothing was sent.",
+            hint="Leave judge_model (--judge-model) out, or leave the metric out.",
+        )

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, cast
 
 from assay_nb.errors import WrongUsage
 from assay_nb.measurement.rows import Row
+from assay_nb.text.english import kind_of
 
 Metric: TypeAlias = Callable[..., Any]
 """`(row, output)` → True or False, a number, `(score, feedback)`, or anything with a `.score`."""
@@ -48,7 +49,7 @@ class Scorer:
     def __init__(self, metric: Metric) -> None:
         if not callable(metric):
             raise WrongUsage(
-                f"The metric is a {type(metric).__name__}, not a function.",
+                f"The metric is {kind_of(metric)}, not a function.",
                 hint="def score(row, output): return output == row['label']",
             )
         self._metric = metric

@@ -8,18 +8,28 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from assay_nb.engine.session import Session
-from assay_nb.errors import BadReply
+from assay_nb.errors import AssayError, BadReply
 from assay_nb.instruments.playground import Run
 from assay_nb.measurement.answers import Answer, Job
-from assay_nb.measurement.batch import Batch, summarise
-from assay_nb.measurement.bench import Bench, Task, make_bench, number_repeats
+from assay_nb.measurement.batch import Batch, describe_failures, summarise
+from assay_nb.measurement.bench import Bench, Task, check_fit, make_bench, number_repeats
+from assay_nb.measurement.plan import Plan
 from assay_nb.measurement.progress import Progress
 from assay_nb.measurement.purse import OverBudget
-from assay_nb.measurement.rows import Rows, check_columns, read_rows, values_for
+from assay_nb.measurement.rows import (
+    Rows,
+    as_text,
+    check_columns,
+    find_blank,
+    read_rows,
+    values_for,
+)
 from assay_nb.measurement.sidebyside import SideBySide
 from assay_nb.measurement.target import Target, find_target
 from assay_nb.messages import StopReason
 from assay_nb.text.templates import fill
+
+_BLANK = "{{{{{}}}}} is empty. Set keep_empty=True (--keep-empty) to send such rows."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +56,12 @@ class Playing:
         options: Mapping[str, Any] | None = None,
         labels: tuple[str, str] = ("this prompt", "the other"),
         single: bool = False,
+        keep_empty: bool = False,
     ) -> None:
         self._bench = bench
         self._sides = sides
-        self._rows: Rows = read_rows(data)
+        self._rows: Rows = bench.limits.choose(read_rows(data, sides[0].prompt))
+        self._keep_empty = keep_empty or single
         self._single = single
         for side in sides:
             if single:
@@ -65,12 +77,12 @@ class Playing:
 
     async def stream(self) -> AsyncIterator[Progress]:
         """Run it, on the background loop, and yield how far it is."""
-        control = self._bench.session.control
-        workspace = self._workspace or control.selected
-        self._targets = [await find_target(control, workspace, side.model) for side in self._sides]
-        progress = Progress("Playground", total=len(self._rows) * len(self._sides))
+        jobs = await self._prepare()
+        check_fit(jobs)
+        progress = Progress("Playground", describe_unfit(jobs, self._rows), total=len(jobs))
         yield progress
-        stream = self._bench.stream(self._jobs())
+        progress = replace(progress, step="rows")
+        stream = self._bench.stream(jobs)
         try:
             async with aclosing(cast("Any", stream)):
                 async for job, answer in stream:
@@ -81,8 +93,30 @@ class Playing:
             self._stopped = None
         except OverBudget:
             self._stopped = "budget"
+        except AssayError:
+            self._stopped = "failed"
+            raise
         finally:
             self._bench.close()
+
+    async def plan(self) -> Plan:
+        """Return what it would take. Nothing is sent."""
+        jobs = await self._prepare()
+        names = self._labels if len(self._sides) > 1 else ("rows",)
+        steps = [
+            self._bench.plan(name, [job for job in jobs if job.tag[0] == side])
+            for side, name in enumerate(names)
+        ]
+        self._bench.close()
+        return Plan(tuple(steps), "Playground")
+
+    async def _prepare(self) -> list[Job]:
+        """Return the calls, in order: all rows are looked through before one is sent."""
+        control = self._bench.session.control
+        workspace = self._workspace or control.selected
+        self._targets = [await find_target(control, workspace, side.model) for side in self._sides]
+        self._bench.limits.check_prices(self._targets)
+        return list(self._jobs())
 
     def steps(self) -> Generator[Progress]:
         """Run it from code that is not async, and yield how far it is."""
@@ -121,7 +155,18 @@ class Playing:
         ]
         for index, row in enumerate(self._rows):
             for side, task in enumerate(tasks):
-                yield task.job(values_for(task.prompt, row), repeats[side][index], (side, index))
+                values = values_for(task.prompt, row)
+                job = task.job(values, repeats[side][index], (side, index))
+                if not self._keep_empty and (blank := find_blank(values)):
+                    job = replace(job, unfit=_BLANK.format(blank))
+                yield job
+
+
+def describe_unfit(jobs: Sequence[Job], rows: Rows) -> str:
+    """Return what is left out, and why, for whoever watches the run begin."""
+    left = {job.tag[1]: Answer(error=job.unfit, sent=False) for job in jobs if job.unfit}
+    answers = [left.get(index) for index in range(len(rows))]
+    return " ".join(describe_failures(answers, rows)) or "rows"
 
 
 def _single(batch: Batch) -> Run:
@@ -129,10 +174,12 @@ def _single(batch: Batch) -> Run:
     answer = batch.answers[0]
     if answer is None or answer.output is None:
         raise BadReply(answer.error if answer and answer.error else "There is no reply.")
-    stop: StopReason = answer.payload.get("stop", "end")
+    stop = cast("StopReason", answer.stop or "end")
     source = replace(batch.provenance, seconds=answer.seconds)
     values = values_for(batch.prompt, batch.rows[0])
-    return Run(batch.prompt, answer.output, values, stop=stop, provenance=source)
+    return Run(
+        batch.prompt, answer.output, values, stop=stop, thought=answer.thought, provenance=source
+    )
 
 
 def prepare(
@@ -145,8 +192,7 @@ def prepare(
     beside_model: str | None = None,
     workspace: str | None = None,
     model: str | None = None,
-    budget: float | None = None,
-    max_calls: int | None = None,
+    keep_empty: bool = False,
     options: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Playing:
@@ -154,7 +200,7 @@ def prepare(
 
     Without data, a comparison is of single runs, with `values` as its only row.
     """
-    bench = make_bench(session, budget=budget, max_calls=max_calls, **settings)
+    bench = make_bench(session, **settings)
     sides = [Side(prompt=prompt, model=model)]
     if beside is not None or beside_model is not None:
         sides.append(Side(prompt=beside or prompt, model=beside_model or model))
@@ -164,7 +210,15 @@ def prepare(
         else (model or "this model", str(beside_model))
     )
     single = data is None
-    rows = [dict(values or {})] if single else data
+    given = {name: as_text(value) for name, value in (values or {}).items()}
+    rows = [given] if single else data
     return Playing(
-        bench, sides, rows, workspace=workspace, options=options, labels=labels, single=single
+        bench,
+        sides,
+        rows,
+        workspace=workspace,
+        options=options,
+        labels=labels,
+        single=single,
+        keep_empty=keep_empty,
     )

@@ -63,10 +63,11 @@ class Probing:
         yield progress
         for jobs in (self._runs(probed, target), None):
             todo = jobs if jobs is not None else self._judgements(probed, judge)
-            stream = self._bench.stream(todo)
+            stream = self._bench.stream(todo, all_may_fail=True)
             async with aclosing(cast("Any", stream)):
                 async for job, answer in stream:
-                    self._keep(job, answer.payload)
+                    if answer.whole or self._bench.count_cut:  # half a reply shows nothing
+                        self._keep(job, answer.payload)
                     progress = progress.after(answer)
                     yield progress
         self._bench.close()

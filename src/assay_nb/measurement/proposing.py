@@ -61,6 +61,7 @@ def propose(
     *,
     count: int = MAX_CANDIDATES,
     feedback: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> list[Candidate]:
     """Return up to `count` candidates; those that fail a check are marked refused.
 
@@ -72,14 +73,20 @@ def propose(
         rows: The data, for its column names only.
         count: From 1 to 3.
         feedback: What goes wrong, in the author's words.
+        options: Knobs for the proposer; standing instructions are the prompt's own, and stay with it.
     """
+    knobs = {name: value for name, value in (options or {}).items() if name != "system"}
+
+    def job(instrument: str, **given: Any) -> Job:
+        return Job(make_call(instrument, prompt, target, **given, **knobs), target=target)
+
     told = describe_failures(prompt, failures, feedback)
-    review = _ask(bench, [Job(make_call("critique", prompt, target))])[0]
+    review = _ask(bench, [job("critique")])[0]
     found = review.to_dict() if isinstance(review, Critique) and review.findings else None
     jobs = {
-        "edits": Job(make_call("improve", prompt, target, findings=found, feedback=told)),
-        "rewrite": Job(make_call("rewrite", prompt, target, goal=told)),
-        "targeted edits": Job(make_call("improve", prompt, target, feedback=told)),
+        "edits": job("improve", findings=found, feedback=told),
+        "rewrite": job("rewrite", goal=told),
+        "targeted edits": job("improve", feedback=told),
     }
     names = list(jobs)[:count]
     results = _ask(bench, [replace(jobs[name], tag=name) for name in names])
@@ -89,7 +96,8 @@ def propose(
 
 def _ask(bench: Bench, jobs: Sequence[Job]) -> list[Any]:
     """Return the results in the order of the jobs; for a call that failed, why."""
-    got = {id(job): answer.result or answer.error for job, answer in bench.answers(jobs)}
+    answers = bench.answers(jobs, all_may_fail=True)
+    got = {id(job): answer.result or answer.error for job, answer in answers}
     return [got[id(job)] for job in jobs]
 
 

@@ -10,6 +10,7 @@ from assay_nb.evaluation import Headroom, NoiseFloor, PairedVerdict
 from assay_nb.instruments.base import Provenance, Shown
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
 from assay_nb.instruments.provenance import decode_provenance, encode_provenance
+from assay_nb.measurement.cards import RowCard, show_cards
 from assay_nb.measurement.proposing import Candidate
 from assay_nb.render.document import (
     Badge,
@@ -27,13 +28,15 @@ from assay_nb.render.document import (
     Verbatim,
 )
 
-StoppedAt = Literal["headroom", "proposing", "screening", "budget"]
+StoppedAt = Literal["headroom", "proposing", "screening", "budget", "looks", "stopped"]
 
 _STOPPED: Mapping[str, tuple[str, Tone]] = {
     "headroom": ("Not tested: no room to improve", "info"),
     "proposing": ("Not tested: no candidate", "warning"),
     "screening": ("Not tested: no candidate did better on dev rows", "neutral"),
     "budget": ("Not tested: the budget is used up", "warning"),
+    "looks": ("Not tested: this test set is used up", "warning"),
+    "stopped": ("Not tested: the run was stopped", "warning"),
 }
 
 
@@ -64,7 +67,8 @@ class Measurement(Shown):
         noise: How much scores move when nothing is changed.
         headroom: Whether the old prompt leaves room; None where the new one was given.
         candidates: What was proposed, and what became of it.
-        looks: The how manieth look at these test rows this is.
+        looks: Which look at these test rows this is: 1 for the first. Each later one takes more to show.
+        cards: Rows broken, the worst first, and rows fixed, with their input and both outputs; ten of each.
         figures: What old and new took per test row.
         plan: What was planned before anything was sent.
         judge: Who judged, `provider/model`; None with a metric.
@@ -86,6 +90,7 @@ class Measurement(Shown):
     headroom: Headroom | None = None
     candidates: tuple[Candidate, ...] = ()
     looks: int = 1
+    cards: tuple[RowCard, ...] = ()
     figures: tuple[SideFigures, SideFigures] = (SideFigures(), SideFigures())
     plan: Mapping[str, Any] = field(default_factory=dict[str, Any])
     judge: str | None = None
@@ -136,6 +141,7 @@ class Measurement(Shown):
             "headroom": asdict(self.headroom) if self.headroom else None,
             "candidates": [asdict(candidate) for candidate in self.candidates],
             "looks": self.looks,
+            "cards": [card.to_dict() for card in self.cards],
             "figures": [asdict(side) for side in self.figures],
             "plan": dict(self.plan),
             "judge": self.judge,
@@ -155,6 +161,7 @@ class Measurement(Shown):
             noise=NoiseFloor(**fields["noise"]) if fields["noise"] else None,
             headroom=Headroom(**fields["headroom"]) if fields["headroom"] else None,
             candidates=tuple(Candidate(**candidate) for candidate in fields["candidates"]),
+            cards=tuple(RowCard(**card) for card in fields.get("cards", ())),
             figures=(SideFigures(**left), SideFigures(**right)),
             provenance=decode_provenance(fields["provenance"]),
         )
@@ -178,6 +185,7 @@ def _describe(result: Measurement) -> Iterator[Block]:
         yield head
         yield from make_notices(result.provenance)
         yield from rest
+        yield from show_cards(result.cards)
         yield _compare(result)
     if result.candidates:
         yield Heading("Candidates", 2)

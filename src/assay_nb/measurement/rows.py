@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
 from assay_nb.errors import WrongUsage
+from assay_nb.text.english import kind_of
 from assay_nb.text.templates import find_variables
 
 
@@ -28,10 +28,12 @@ class Rows:
     Attributes:
         items: The rows, in order.
         frame: The DataFrame that they came from; None for a list.
+        numbers: The place of each in the data, where some were left out; None where none was.
     """
 
     items: tuple[Row, ...]
     frame: Any = None
+    numbers: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.items)
@@ -46,6 +48,18 @@ class Rows:
     def columns(self) -> tuple[str, ...]:
         """Every column that any row has, in order of first appearance."""
         return tuple(dict.fromkeys(name for row in self.items for name in row))
+
+    def number(self, index: int) -> int:
+        """Return the place of a row in the data, as its messages name it."""
+        return index if self.numbers is None else self.numbers[index]
+
+    def take(self, chosen: Sequence[int]) -> Rows:
+        """Return some of the rows, by index."""
+        frame = self.frame
+        if frame is not None:  # pandas by position, polars by its own index
+            frame = frame.iloc[list(chosen)] if hasattr(frame, "iloc") else frame[list(chosen)]
+        numbers = tuple(self.number(index) for index in chosen)
+        return Rows(tuple(self.items[index] for index in chosen), frame, numbers)
 
     def with_columns(self, columns: Mapping[str, Sequence[Any]]) -> Any:
         """Return the data with more columns: a DataFrame if it came as one, else a list of dictionaries.
@@ -68,15 +82,24 @@ class Rows:
         return f"run_{name}" if name in self.columns else name
 
 
-def read_rows(data: Any) -> Rows:
+def read_rows(data: Any, prompt: str = "") -> Rows:
     """Return the rows of a DataFrame (pandas or polars), or of a list of dictionaries.
+
+    A list of texts, or a Series, is a single column: for a prompt with a single variable that is enough.
+
+    Args:
+        data: The data.
+        prompt: The prompt whose variable a single column is for.
 
     Raises:
         WrongUsage: If it is something else, or has no rows.
     """
     if isinstance(data, Rows):
         return data
-    if hasattr(data, "to_dicts"):
+    if (column := _single_column(data)) is not None:
+        name = _only_name(data, prompt)
+        rows = Rows(tuple(Row({name: value}) for value in column))
+    elif hasattr(data, "to_dicts"):
         rows = Rows(tuple(map(Row, data.to_dicts())), data)
     elif hasattr(data, "to_dict") and hasattr(data, "columns"):
         names = [str(name) for name in data.columns]
@@ -91,11 +114,34 @@ def read_rows(data: Any) -> Rows:
     return rows
 
 
+def _single_column(data: Any) -> list[Any] | None:
+    """Return the values of a Series (pandas or polars) or of a list of texts; None for anything else."""
+    if hasattr(data, "to_list") and hasattr(data, "name"):
+        return list(data.to_list())
+    if isinstance(data, (list, tuple)):
+        values = list(cast("Sequence[Any]", data))
+        if values and all(isinstance(value, str) for value in values):
+            return values
+    return None
+
+
+def _only_name(data: Any, prompt: str) -> str:
+    """Return the variable that a single column is for."""
+    names = find_names(prompt)
+    if len(names) == 1:
+        return names[0]
+    listed = ", ".join(f"{{{{{name}}}}}" for name in names) or "none"
+    raise WrongUsage(
+        f"The data is a single column, and the prompt has {len(names) or 'no'} variables ({listed}).",
+        hint="Give a DataFrame or a list of dictionaries, such as [{'ticket': '…', 'label': 'billing'}, …].",
+    )
+
+
 def _iterate(data: Any) -> Iterable[Any]:
     name = type(cast("object", data)).__name__
     if name in {"str", "bytes", "dict"} or not hasattr(data, "__iter__"):
         raise WrongUsage(
-            f"Data is a DataFrame or a list of dictionaries, not a {name}.",
+            f"Data is a DataFrame or a list of dictionaries, not {kind_of(data)}.",
             hint="Such as [{'ticket': '…', 'label': 'billing'}, …].",
         )
     return data
@@ -103,7 +149,7 @@ def _iterate(data: Any) -> Iterable[Any]:
 
 def _read_row(row: object, number: int) -> Row:
     if not isinstance(row, Mapping):
-        raise WrongUsage(f"Row {number} is a {type(row).__name__}, not a dictionary.")
+        raise WrongUsage(f"Row {number} is {kind_of(row)}, not a dictionary.")
     return Row({str(name): value for name, value in cast("Mapping[Any, Any]", row).items()})
 
 
@@ -125,7 +171,9 @@ def check_columns(prompt: str, rows: Rows) -> None:
             "The prompt has no variable, so every row would be the same call.",
             hint=f"Put a column into it: {{{{{(rows.columns or ('name',))[0]}}}}}.",
         )
-    missing = [name for name in names if any(name not in row for row in rows)]
+    missing = [name for name in names if name not in rows.columns]
+    if not missing:
+        _check_keys(names, rows)
     if missing:
         listed = ", ".join(f"{{{{{name}}}}}" for name in missing)
         raise WrongUsage(
@@ -135,10 +183,67 @@ def check_columns(prompt: str, rows: Rows) -> None:
 
 
 def values_for(prompt: str, row: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the prompt's variables stand for in a row. An empty cell is an empty text, not `nan`."""
-    return {name: "" if is_empty(row[name]) else str(row[name]) for name in find_names(prompt)}
+    """Return what the prompt's variables stand for in a row: the very text that is sent."""
+    return {name: as_text(row[name]) for name in find_names(prompt)}
 
 
-def is_empty(value: object) -> bool:
-    """Return whether a cell holds nothing: None, or not-a-number."""
-    return value is None or (isinstance(value, float) and math.isnan(value))
+def _check_keys(names: Sequence[str], rows: Rows) -> None:
+    """Raise `WrongUsage` where some rows have a column that others have not."""
+    for name in names:
+        without = [rows.number(index) for index, row in enumerate(rows) if name not in row]
+        if without:
+            listed = ", ".join(map(str, without[:20])) + (", …" if len(without) > 20 else "")
+            raise WrongUsage(
+                f"{len(without):,} of {len(rows):,} rows have no '{name}' (row {listed}).",
+                hint="Give every row the same keys; None or '' stands for nothing.",
+            )
+
+
+def leave_out_blank(prompt: str, rows: Rows) -> tuple[Rows, tuple[int, ...]]:
+    """Return the rows that have something for each variable, and the numbers of those that do not.
+
+    Raises:
+        WrongUsage: If that leaves none.
+    """
+    blank = [i for i, row in enumerate(rows) if find_blank(values_for(prompt, row)) is not None]
+    if not blank:
+        return rows, ()
+    if len(blank) == len(rows):
+        raise WrongUsage(
+            "Every row has nothing for one of the prompt's variables.",
+            hint="Look at the data; keep_empty=True (--keep-empty) sends such rows all the same.",
+        )
+    left = set(blank)
+    kept = rows.take([i for i in range(len(rows)) if i not in left])
+    return kept, tuple(rows.number(i) for i in blank)
+
+
+def find_blank(values: Mapping[str, str]) -> str | None:
+    """Return the first variable that a row has nothing for."""
+    return next((name for name, value in values.items() if not value.strip()), None)
+
+
+def as_text(value: Any) -> str:
+    """Return a value as it is sent: whole, where Python's own text leaves the middle out.
+
+    An empty cell is an empty text, not `nan`; a DataFrame or a Series is its CSV; an array is a list.
+    """
+    if isinstance(value, str):
+        return value
+    if hasattr(value, "to_csv"):  # pandas
+        return str(value.to_csv(index=False))
+    if hasattr(value, "write_csv"):  # polars
+        return str(value.write_csv())
+    if hasattr(value, "tolist") and getattr(value, "ndim", 0):
+        return str(value.tolist())
+    return "" if is_empty(value) else str(value)
+
+
+def is_empty(value: Any) -> bool:
+    """Return whether a cell holds nothing: None, and what is not a number, a time or a value (NaN, NaT, NA)."""
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    try:
+        return bool(value != value)  # what is not a number is not equal to itself
+    except (TypeError, ValueError):
+        return False

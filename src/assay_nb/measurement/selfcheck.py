@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib.resources import files
 from typing import Any, ClassVar
@@ -22,9 +23,12 @@ from assay_nb.measurement.answers import Answer, Job
 from assay_nb.measurement.batch import summarise
 from assay_nb.measurement.bench import Bench, make_call
 from assay_nb.measurement.judgecheck import wilson
+from assay_nb.measurement.plan import Plan
 from assay_nb.measurement.progress import OnProgress, Progress, watch_answers
+from assay_nb.measurement.purse import OverBudget
 from assay_nb.measurement.target import Target, find_target
 from assay_nb.render.document import Block, Callout, Details, Document, Heading, Paragraph, Table
+from assay_nb.text.english import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,8 @@ class SelfCheck(Shown):
         quotes: Findings that a model gave, those dropped since their words are nowhere included.
         verbatim: How many of them quote the prompt to the letter.
         missed: The prompts whose fault was not found.
-        failed: Prompts without an answer.
+        failed: Prompts without an answer that could be read.
+        unreached: Prompts that were not sent, since the limits did not cover them.
     """
 
     schema: ClassVar[str] = "assay.selfcheck.v1"
@@ -87,6 +92,7 @@ class SelfCheck(Shown):
     verbatim: int
     missed: tuple[str, ...] = ()
     failed: int = 0
+    unreached: int = 0
     provenance: Provenance = field(default_factory=Provenance)
 
     @property
@@ -125,21 +131,51 @@ def check_self(
     """Return the report card of a model: one critique per prompt, thirty calls."""
     corpus = corpus or load_corpus()
     bench = bench or Bench(session)
+    target, jobs = _prepare(session, corpus, bench, workspace, model)
+    progress = Progress("Self-check", "prompts", total=len(jobs))
+    watched = watch_answers(bench.answers(jobs), progress, on_progress)
+    answers: list[tuple[Planted, Answer]] = []
+    with suppress(OverBudget):  # what is missing is counted
+        answers.extend((job.tag, answer) for job, answer in watched)
+    read = {one.id: answer.result for one, answer in answers if answer.result is not None}
+    source = summarise([answer for _, answer in answers], target.workspace_name, target.name)
+    check = _count(target.name or "", corpus, read, len(corpus) - len(answers))
+    return check.with_provenance(source)
+
+
+def plan_self_check(
+    session: Session,
+    bench: Bench,
+    *,
+    workspace: str | None = None,
+    model: str | None = None,
+) -> Plan:
+    """Return what a self-check would take. Nothing is sent."""
+    _, jobs = _prepare(session, load_corpus(), bench, workspace, model)
+    return Plan((bench.plan("critiques", jobs),), "Self-check")
+
+
+def _prepare(
+    session: Session,
+    corpus: Sequence[Planted],
+    bench: Bench,
+    workspace: str | None,
+    model: str | None,
+) -> tuple[Target, list[Job]]:
+    """Return who is checked, and a call for each prompt."""
 
     async def find() -> Target:
         return await find_target(session.control, workspace or session.control.selected, model)
 
     target = session.portal.call(find)
-    jobs = [Job(make_call("critique", one.prompt, target), one) for one in corpus]
-    progress = Progress("Self-check", "prompts", total=len(jobs))
-    watched = watch_answers(bench.answers(jobs), progress, on_progress)
-    answers: list[tuple[Planted, Answer]] = [(job.tag, answer) for job, answer in watched]
-    read = {one.id: answer.result for one, answer in answers if answer.result is not None}
-    source = summarise([answer for _, answer in answers], target.workspace_name, target.name)
-    return _count(target.name or "", corpus, read).with_provenance(source)
+    bench.limits.check_prices([target])
+    jobs = [Job(make_call("critique", one.prompt, target), one, target=target) for one in corpus]
+    return target, jobs
 
 
-def _count(model: str, corpus: Sequence[Planted], read: Mapping[str, Critique]) -> SelfCheck:
+def _count(
+    model: str, corpus: Sequence[Planted], read: Mapping[str, Critique], unreached: int
+) -> SelfCheck:
     planted = [one for one in corpus if one.words is not None and one.id in read]
     clean = [one for one in corpus if one.words is None and one.id in read]
     missed = [one.id for one in planted if not _finds(read[one.id], one)]
@@ -159,7 +195,8 @@ def _count(model: str, corpus: Sequence[Planted], read: Mapping[str, Critique]) 
         quotes=len(own) + dropped,
         verbatim=sum(all(anchor.match == "exact" for anchor in f.evidence) for f in own),
         missed=tuple(missed),
-        failed=len(corpus) - len(read),
+        failed=len(corpus) - len(read) - unreached,
+        unreached=unreached,
     )
 
 
@@ -184,6 +221,12 @@ def _describe(check: SelfCheck) -> Iterator[Block]:
     yield Table(("", "", "95% interval"), rows)
     if check.failed:
         yield Callout("warning", [f"{check.failed} prompts got no answer that could be read."])
+    if check.unreached:
+        text = (
+            f"The limits ended the check: {count(check.unreached, 'prompt')} of thirty not sent. "
+            "Raise the budget or the limit on calls for all of them."
+        )
+        yield Callout("warning", [text])
     if check.missed:
         yield Details("Missed", [Paragraph([", ".join(check.missed)])])
     yield from make_fine_print(check.provenance)

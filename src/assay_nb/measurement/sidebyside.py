@@ -8,9 +8,9 @@ from typing import Any, ClassVar, TypeAlias
 
 from assay_nb.instruments.base import Provenance, Shown
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
-from assay_nb.instruments.playground import Run
+from assay_nb.instruments.playground import Run, describe_reply
 from assay_nb.measurement.batch import Batch, describe_end, shorten
-from assay_nb.render.document import Block, Document, Heading, Paragraph, Table, Verbatim
+from assay_nb.render.document import Block, Document, Heading, Paragraph, Table
 
 _SHOWN_ROWS = 10
 
@@ -36,11 +36,15 @@ class SideBySide(Shown):
 
     @property
     def frame(self) -> Any:
-        """The data with `output_left` and `output_right` beside it, where there was data."""
+        """The data with `output_left`, `stop_left`, `output_right`, `stop_right` beside it, where there was data."""
         assert isinstance(self.left, Batch)
         assert isinstance(self.right, Batch)
         return self.left.rows.with_columns(
-            {"output_left": self.left.outputs, "output_right": self.right.outputs}
+            {
+                f"{name}_{place}": values
+                for place, side in (("left", self.left), ("right", self.right))
+                for name, values in (("output", side.outputs), ("stop", side.stops))
+            }
         )
 
     def with_provenance(self, provenance: Provenance) -> SideBySide:
@@ -76,21 +80,38 @@ def _describe(both: SideBySide) -> Iterator[Block]:
     else:
         for label, side in zip(both.labels, (both.left, both.right), strict=True):
             yield Heading(label, 2)
-            yield Verbatim(side.output if isinstance(side, Run) else "")
+            if isinstance(side, Run):
+                yield from describe_reply(side)
             yield from make_fine_print(side.provenance)
 
 
 def _describe_rows(both: SideBySide, left: Batch, right: Batch) -> Iterator[Block]:
-    yield from describe_end(left)
-    yield from describe_end(right)
+    yield from _describe_ends(both.labels, left, right)
     pairs = list(zip(left.outputs, right.outputs, strict=True))
-    same = sum(a == b for a, b in pairs if a is not None)
+    whole = list(zip(left.observed(), right.observed(), strict=True))
+    same = sum(a == b for a, b in whole if a is not None)
+    compared = sum(a is not None and b is not None for a, b in whole)
     yield Paragraph(
-        [f"{same:,} of {len(pairs):,} outputs are the same. Which is better, `measure` says."]
+        [
+            f"{same:,} of {compared:,} pairs of whole outputs are the same. Which is better, `measure` says."
+        ]
     )
     apart = [i for i, (a, b) in enumerate(pairs) if a != b][:_SHOWN_ROWS]
     yield Table(
-        ("row", *both.labels), [(str(i), shorten(pairs[i][0]), shorten(pairs[i][1])) for i in apart]
+        ("row", *both.labels),
+        [(str(left.rows.number(i)), shorten(pairs[i][0]), shorten(pairs[i][1])) for i in apart],
     )
     yield from make_fine_print(left.provenance)
     yield from make_fine_print(right.provenance)
+
+
+def _describe_ends(labels: tuple[str, str], left: Batch, right: Batch) -> Iterator[Block]:
+    """Yield what went wrong on both sides once, and below each side's name what did so there alone."""
+    ends = [list(describe_end(side)) for side in (left, right)]
+    common = [block for block in ends[0] if block in ends[1]]
+    yield from common
+    for label, blocks in zip(labels, ends, strict=True):
+        own = [block for block in blocks if block not in common]
+        if own:
+            yield Paragraph([f"{label}:"])
+            yield from own

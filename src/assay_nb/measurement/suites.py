@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -31,13 +32,18 @@ from assay_nb.evaluation.splits import MIN_ROWS
 from assay_nb.instruments.base import Provenance, Shown
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
 from assay_nb.instruments.judge import RubricLike
+from assay_nb.instruments.playground import explain_stop
 from assay_nb.instruments.provenance import encode_provenance
+from assay_nb.measurement.answers import Answer
 from assay_nb.measurement.batch import Batch, shorten
 from assay_nb.measurement.bench import Bench
-from assay_nb.measurement.judgements import Judging
+from assay_nb.measurement.ends import describe_ends, order_ends
+from assay_nb.measurement.judgements import Judgements, Judging
+from assay_nb.measurement.plan import JUDGE_TOKENS, Plan, Step, plan_step
 from assay_nb.measurement.playing import Playing, Side
 from assay_nb.measurement.progress import OnProgress, watch_steps
 from assay_nb.measurement.rows import Row, Rows
+from assay_nb.measurement.target import Target, find_judge, find_target
 from assay_nb.render.document import Badge, Block, Callout, Document, Heading, Paragraph, Table
 
 _KNOWN = (
@@ -51,6 +57,9 @@ _KNOWN = (
     "rubric",
     "schema",
 )
+
+
+_SHOWN_CASES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +130,7 @@ def read_suite(path: Path) -> Suite:
 def read_text(path: Path) -> str:
     """Return a file's text, or say that it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # an editor may begin it with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise WrongUsage(f"{path} cannot be read.") from error
 
@@ -219,11 +228,26 @@ def find_failed(case: Case, output: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """What came of one case."""
+    """What came of one case.
+
+    Attributes:
+        output: The reply; None where there is none.
+        score: From 0 to 1; None where there is no whole reply to score.
+        failed: The expectations that it does not meet, by name.
+        reasons: Why it is not whole marks, in words: each expectation with what was expected, each
+            criterion with the judge's reason, or what became of the reply.
+        stop: Why the reply ended; only `"end"` is a whole one.
+        lost: Why it is no observation; see `Answer.lost`. None where it is one.
+        number: Its place in the suite.
+    """
 
     output: str | None
     score: float | None
     failed: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    stop: str | None = None
+    lost: str | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -248,7 +272,7 @@ class SuiteResult(Shown):
 
     @property
     def score(self) -> float:
-        """The mean score; a case that failed to run counts 0."""
+        """The mean score; a case without a whole reply counts 0."""
         return sum(case.score or 0.0 for case in self.cases) / len(self.cases)
 
     @property
@@ -289,9 +313,16 @@ def run_suite(
     on_progress: OnProgress | None = None,
 ) -> SuiteResult:
     """Run a suite; with `against`, an earlier version of the prompt, compare the two on the same cases."""
-    bench = bench or Bench(session)
-    model = model or suite.model
-    running = _Running(session, suite, bench, workspace, model, judge_model, on_progress)
+    running = _Running(
+        session,
+        suite,
+        bench or Bench(session),
+        workspace,
+        model or suite.model,
+        judge_model,
+        on_progress,
+    )
+    running.check([suite.prompt] if against is None else [suite.prompt, against])
     batch = running.play(suite.prompt)
     cases = running.score(batch)
     verdict = None
@@ -301,10 +332,26 @@ def run_suite(
         verdict = paired_verdict(
             [case.score for case in old],
             [case.score for case in cases],
+            lost=([case.lost for case in old], [case.lost for case in cases]),
             exploratory=len(cases) < MIN_ROWS,
         )
     bar = suite.threshold if threshold is None else threshold
     return SuiteResult(suite.name, tuple(cases), bar, verdict, batch.provenance)
+
+
+def plan_suite(
+    session: Session,
+    suite: Suite,
+    bench: Bench,
+    *,
+    against: str | None = None,
+    workspace: str | None = None,
+    model: str | None = None,
+    judge_model: str | None = None,
+) -> Plan:
+    """Return what a suite would take. Nothing is sent."""
+    running = _Running(session, suite, bench, workspace, model or suite.model, judge_model, None)
+    return running.plan([suite.prompt] if against is None else [suite.prompt, against])
 
 
 @dataclass
@@ -318,29 +365,90 @@ class _Running:
     on_progress: OnProgress | None
 
     def play(self, prompt: str) -> Batch:
-        rows = Rows(tuple(Row(case.values) for case in self.suite.cases))
-        options = {"system": self.suite.system} if self.suite.system else {}
-        side = Side(prompt=prompt, model=self.model)
-        playing = Playing(self.bench, [side], rows, workspace=self.workspace, options=options)
+        playing = self._playing(prompt)
         watch_steps(playing.steps(), self.on_progress)
         batch = playing.result()
         assert isinstance(batch, Batch)
+        if None in batch.answers:
+            raise WrongUsage(
+                f"The limits cover {sum(a is not None for a in batch.answers):,} of "
+                f"{len(batch.answers):,} cases, and a suite that is half run says nothing.",
+                hint="Raise --budget or --max-calls; what was answered is kept, and costs nothing again.",
+            )
         return batch
 
-    def score(self, batch: Batch) -> list[CaseResult]:
-        failed = [
-            find_failed(case, output) if output is not None else []
-            for case, output in zip(self.suite.cases, batch.outputs, strict=True)
-        ]
-        judged = self._judge(batch)
-        return [
-            CaseResult(output, None if output is None else 0.0 if bad else score, tuple(bad))
-            for output, bad, score in zip(batch.outputs, failed, judged, strict=True)
-        ]
+    def check(self, prompts: Sequence[str]) -> None:
+        """Raise `WrongUsage` before anything is sent where the limits do not cover every case."""
+        self._find_judge()
+        Plan(tuple(self._plays(prompts))).check(self.bench.limits)
 
-    def _judge(self, batch: Batch) -> Sequence[float | None]:
+    def plan(self, prompts: Sequence[str]) -> Plan:
+        """Return what it would take. Nothing is sent."""
+        judge, steps = self._find_judge(), list(self._plays(prompts))
+        if judge is not None:
+            calls = len(prompts) * len(self.suite.cases)
+            limits = self.bench.limits
+            steps.append(plan_step("judging, at most", "judge", calls, judge, JUDGE_TOKENS, limits))
+        return Plan(tuple(steps), f"Suite {self.suite.name}")
+
+    def _plays(self, prompts: Sequence[str]) -> Iterator[Step]:
+        for prompt in prompts:
+            yield from self.session.portal.call(self._playing(prompt).plan).steps
+
+    def _find_judge(self) -> Target | None:
+        """Return who judges; None for a suite without a rubric."""
         if self.suite.rubric is None:
-            return [1.0] * len(batch.answers)
+            if self.judge_model is not None:
+                raise WrongUsage(
+                    f"The suite {self.suite.name} has no rubric, so it has nothing for a judge. "
+                    "Nothing was sent.",
+                    hint="Add `rubric` to the suite, or leave --judge-model out.",
+                )
+            return None
+        judge = self.session.portal.call(self._look_up_judge)
+        self.bench.limits.check_prices([judge])
+        return judge
+
+    async def _look_up_judge(self) -> Target:
+        control = self.session.control
+        target = await find_target(control, self.workspace or control.selected, self.model)
+        return await find_judge(control, target, self.judge_model)
+
+    def _playing(self, prompt: str) -> Playing:
+        rows = Rows(tuple(Row(case.values) for case in self.suite.cases))
+        options = {"system": self.suite.system} if self.suite.system else {}
+        side = Side(prompt=prompt, model=self.model)
+        # An empty value is what a case is about, if somebody wrote it there.
+        return Playing(
+            self.bench, [side], rows, workspace=self.workspace, options=options, keep_empty=True
+        )
+
+    def score(self, batch: Batch) -> list[CaseResult]:
+        judged = self._judge(batch)
+        return [self._score_case(batch, judged, number) for number in range(len(batch.answers))]
+
+    def _score_case(self, batch: Batch, judged: Judgements | None, number: int) -> CaseResult:
+        # Of some of the cases, where a limit or a sample chose them.
+        place = batch.rows.number(number)
+        answer, case = batch.answers[number] or Answer(), self.suite.cases[place]
+        output = answer.observed(count_cut=self.bench.count_cut)
+        if output is None:
+            return _lose_case(answer, place)
+        bad = find_failed(case, output)
+        reasons = [f"{name} {_shown(case.expect[name])} is not met" for name in bad]
+        score = None if judged is None else judged.scores[number]
+        if judged is not None:
+            reasons += judged.why(number)
+        if bad:
+            score = 0.0
+        elif judged is None:
+            score = 1.0
+        lost = "failed" if score is None else None
+        return CaseResult(output, score, tuple(bad), tuple(reasons), answer.stop, lost, place)
+
+    def _judge(self, batch: Batch) -> Judgements | None:
+        if self.suite.rubric is None:
+            return None
         judging = Judging(
             self.bench,
             batch,
@@ -349,7 +457,29 @@ class _Running:
             model=self.judge_model,
         )
         watch_steps(judging.steps(), self.on_progress)
-        return judging.result().scores
+        result = judging.result()
+        if result.stopped == "budget":
+            raise WrongUsage(
+                "The limits ended before every case was judged, and a suite that is half judged says nothing.",
+                hint="Raise --budget or --max-calls; what was answered is kept, and costs nothing again.",
+            )
+        return result
+
+
+def _lose_case(answer: Answer, place: int) -> CaseResult:
+    """Return what came of a case without a whole reply: no score, and why."""
+    why = answer.error or explain_stop(answer.stop, thought=answer.thought) or "No reply came."
+    lost = answer.lost or "failed"
+    return CaseResult(answer.output, None, (), (why,), answer.stop, lost, place)
+
+
+def _shown(expected: Any) -> str:
+    return json.dumps(expected, ensure_ascii=False)
+
+
+def count_lost(cases: Sequence[CaseResult]) -> dict[str, int]:
+    """Return how many cases have a whole reply, and how many have none for which reason."""
+    return order_ends(Counter(case.lost or "whole" for case in cases))
 
 
 def _describe(result: SuiteResult) -> Iterator[Block]:
@@ -362,22 +492,26 @@ def _describe(result: SuiteResult) -> Iterator[Block]:
             f" {result.score:.0%} over {len(result.cases)} cases; the bar is {result.threshold:.0%}.",
         ]
     )
-    bad = [(i, case) for i, case in enumerate(result.cases) if (case.score or 0.0) < 1]
+    lost = {name: count for name, count in count_lost(result.cases).items() if name != "whole"}
+    if lost:
+        text = f"A case that cannot be scored counts 0: {describe_ends(lost)}."
+        yield Callout("warning", [text])
+    bad = [case for case in result.cases if (case.score or 0.0) < 1]
     if bad:
         yield Table(
-            ("case", "score", "not met", "output"),
+            ("case", "score", "output", "why"),
             [
                 (
-                    str(i),
+                    str(c.number),
                     "–" if c.score is None else f"{c.score:.0%}",
-                    ", ".join(c.failed),
                     shorten(c.output),
+                    "; ".join(c.reasons),
                 )
-                for i, c in bad[:20]
+                for c in bad[:_SHOWN_CASES]
             ],
         )
     if result.verdict is not None:
         yield from result.verdict.to_document().blocks
-    elif len(bad) > 20:
-        yield Callout("info", [f"{len(bad) - 20} more cases did not pass."])
+    elif len(bad) > _SHOWN_CASES:
+        yield Callout("info", [f"{len(bad) - _SHOWN_CASES} more cases did not pass."])
     yield from make_fine_print(result.provenance)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from assay_nb.engine.practice import is_practice_url
 from assay_nb.messages import ProviderId, Usage
 
 if TYPE_CHECKING:
@@ -43,8 +44,15 @@ class Target:
         known = OFFICIAL.get(self.provider) if self.provider else None
         return known is not None and self.endpoint.rstrip("/") == known.rstrip("/")
 
+    @property
+    def practice(self) -> bool:
+        """Whether it is the practice provider, which is no model and costs nothing."""
+        return is_practice_url(self.endpoint)
+
     def price(self, input_tokens: float, output_tokens: float) -> float | None:
         """Return about how many dollars so many tokens cost; None where prices are not known."""
+        if self.practice:
+            return 0.0
         if self.provider is None:
             return None
         from assay_nb.providers.catalog import estimate_cost

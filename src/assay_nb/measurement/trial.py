@@ -20,7 +20,7 @@ Place: TypeAlias = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One output that is wanted: of this task, on this row, for the so-manieth time."""
+    """One output to produce: task, row and repeat number."""
 
     name: str
     row: int
@@ -64,16 +64,29 @@ class Trial:
     def output(self, name: str, row: int, repeat: int = 0) -> str | None:
         return self._answers[name, row, repeat].output
 
+    def observed(self, name: str, row: int, repeat: int = 0) -> str | None:
+        """Return an output if it counts: None where it was lost, unless cut ones were asked to count."""
+        answer = self._answers[name, row, repeat]
+        return answer.observed(count_cut=self.bench.count_cut)
+
+    def lost(self, name: str, row: int) -> str | None:
+        """Return why a reply does not count; None where it does."""
+        return None if self.observed(name, row) is not None else self._answers[name, row, 0].lost
+
+    def values(self, name: str, row: int) -> dict[str, str]:
+        """Return what a prompt's variables stand for in a row."""
+        return values_for(self._tasks[name].prompt, self.rows[row])
+
     def filled(self, name: str, row: int) -> str:
         """Return a prompt as it is sent for a row."""
-        task = self._tasks[name]
-        return fill(task.prompt, values_for(task.prompt, self.rows[row]))
+        return fill(self._tasks[name].prompt, self.values(name, row))
 
-    def count_open(self, wanted: Sequence[Wanted]) -> int:
-        """Return how many of these neither this trial nor the cache has."""
-        cache = self.bench.cache
+    def count_open(self, wanted: Sequence[Wanted]) -> tuple[int, int]:
+        """Return how many of these have to be asked, and how many were answered before."""
         jobs = [self._job(one) for one in wanted if self._place(one) not in self._answers]
-        return sum(cache is None or cache.find(job.shelf, job.name) is None for job in jobs)
+        fit = [job for job in jobs if job.unfit is None]
+        asked = sum(self.bench.is_open(job) for job in fit)
+        return asked, len(fit) - asked
 
     def gather(self, step: str, wanted: Sequence[Wanted]) -> Iterator[Progress]:
         """Get these outputs, in this order as far as there is one, and yield how far it is."""
