@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nox
 
 sys.path.insert(0, str(Path(__file__).parent))
-from run import CHECKS, PYTEST
+from run import CHECKS, PYTEST, failed_tests
 
 nox.options.sessions = ["lint", "types", "imports", "tests", "notebooks", "wheel"]
 nox.options.reuse_existing_virtualenvs = True
@@ -84,6 +87,50 @@ def lab(session: nox.Session) -> None:
     """The tests in a real browser; they need Chromium."""
     install(session, "test")
     run_check(session, "lab", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def nightly(session: nox.Session) -> None:
+    """Everything with 2,000 new examples of each kind, as it is and beside two busy loops.
+
+    A test that failed is tried again. One that passes then is named as flaky, and fails the night too.
+    """
+    install(session, "test")
+    bad = repeat_failed(session, "tests")
+    with two_busy_loops():
+        bad += repeat_failed(session, "tests") + repeat_failed(session, "lab")
+    if bad:
+        session.error("\n".join(bad))
+
+
+def repeat_failed(session: nox.Session, name: str) -> list[str]:
+    """Run a check's tests, those that failed once more, and return a line on each that is bad."""
+    reports = [Path(session.create_tmp(), f"{name}-{number}.xml") for number in (1, 2)]
+    more: tuple[str, ...] = ()
+    for report in reports:
+        report.unlink(missing_ok=True)
+    for report in reports:
+        session.run(
+            *CHECKS[name][0], "--timeout=900", f"--junit-xml={report}", *more, *session.posargs,
+            env={"CI": "1", "NIGHTLY": "1"}, success_codes=[0, 1],
+        )  # fmt: skip
+        more = ("--last-failed", "--last-failed-no-failures=none")
+        if not failed_tests(report):
+            break
+    first, second = map(failed_tests, reports)
+    return [f"{'failed' if one in second else 'flaky'}: {one}" for one in sorted(first)]
+
+
+@contextmanager
+def two_busy_loops() -> Iterator[None]:
+    """Keep two processors busy: what rests on a quiet machine fails beside them."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
 
 
 @nox.session

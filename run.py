@@ -22,6 +22,7 @@ import tempfile
 import time
 import xml.etree.ElementTree
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent
 OLDEST = (3, 11)
@@ -52,22 +53,39 @@ LARGE_TOOLS = {  # on a bare Debian another 440 packages, 250 MB to download
 
 PYTEST = ("python", "-m", "pytest", "--quiet", "-rs", "--durations=10")
 PARALLEL = (*PYTEST, "-n", "2", "--dist", "loadgroup")
+IN_LAB = ("tests/lab", "tests/attacks/test_lab.py")
 
 CHECKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "lint": (("ruff", "check"), ("ruff", "format", "--check")),
+    "node": (),  # more than a command, as notebooks and wheel are: see check
     "types": (("pyright",),),
     "imports": (("lint-imports", "--no-logo"),),
     "tests": ((*PARALLEL, "-m", "not lab"),),
-    "lab": ((*PYTEST, "-m", "lab"),),  # a browser driver keeps an event loop running in its process
+    # A browser driver keeps an event loop running in its process, so no other tests come along.
+    "lab": ((*PYTEST, "-n", "2", "--dist", "loadfile", "-m", "lab", *IN_LAB),),
     "notebooks": ((*PYTEST, "-o", "addopts=", "-o", "filterwarnings=", "--nbval", "notebooks"),),
-    "wheel": (),  # more than a command: see check_wheel
+    "wheel": (),
+    "quick": ((*PARALLEL, "-m", "not slow and not lab", "--ignore=tests/hub"),),
 }
-"""What `run.py test` does, in order: programs of the environment with their arguments."""
+"""What `run.py test` can do: programs of the environment with their arguments."""
+
+FRONT = ("tests", "lab")
+"""What a whole run does one after the other, on both processors."""
+
+BESIDE = ("lint", "node", "types", "imports", "wheel", "notebooks")
+"""What it does meanwhile: half of this is waiting for downloads. `lab` needs what `node` installs."""
 
 QUICK = ("types", "quick")
 """What `run.py test --quick` does: what can differ from one Python to the next."""
 
-QUICK_TESTS = (*PARALLEL, "-m", "not slow and not lab", "--ignore=tests/hub")
+
+class Row(NamedTuple):
+    """A line of the closing table."""
+
+    name: str
+    passed: bool
+    said: str
+    seconds: float
 
 
 class Trouble(Exception):
@@ -79,7 +97,7 @@ def main() -> int:
     options, rest = parse_arguments()
     try:
         python = find_python(options.python)
-        directory = ROOT / (f".venv-{version_of(python)}" if options.python else ".venv")
+        directory = environment_of(python) if options.python else ROOT / ".venv"
         if options.command == "try":
             prepare(directory, python, groups=())
             return run(directory, ("assay-nb", "try", *rest))
@@ -110,6 +128,14 @@ def parse_arguments() -> tuple[argparse.Namespace, list[str]]:
         "--quick", action="store_true", help="only the types, and the tests that need no more"
     )
     test.add_argument("--only", action="append", choices=CHECKS, help="only this check; repeatable")
+    test.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="PROGRAM",
+        help="run what --quick does on this interpreter too; repeatable",
+    )
+    test.add_argument("--lane", help=argparse.SUPPRESS)  # how run.py starts itself a second time
     tools = test.add_mutually_exclusive_group()
     tools.add_argument(
         "--all-system-tools",
@@ -120,6 +146,8 @@ def parse_arguments() -> tuple[argparse.Namespace, list[str]]:
     options, rest = parser.parse_known_args()
     if rest and options.command != "try":
         parser.error(f"unknown: {' '.join(rest)}")
+    if options.command == "test" and options.also and (options.quick or options.only):
+        parser.error("--also goes with a whole run: leave out --quick and --only")
     return options, rest
 
 
@@ -128,22 +156,129 @@ def parse_arguments() -> tuple[argparse.Namespace, list[str]]:
 
 def run_tests(directory: Path, python: str, options: argparse.Namespace) -> int:
     """Run every check, also after one has failed, and end with a line on each."""
-    if not (options.quick or options.no_system_tools):
+    for other in options.also:
+        find_python(other)  # one that does not start is said at once, not after ten minutes
+    if not (options.quick or options.no_system_tools or options.lane):
         install_system_tools(large=options.all_system_tools or bool(os.environ.get("CI")))
     prepare(directory, python, groups=("test", "lint"))
-    results = []
-    for name in QUICK if options.quick else options.only or CHECKS:
-        print(f"\n=== {name} ===", flush=True)
-        start = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="assay-report-") as scratch:
-            report = Path(scratch, "report.xml")
-            passed = check(name, directory, python, report)
-            said = ("ok" if passed else "FAILED") + describe_skipped(report)
-        results.append((name, passed, said, time.monotonic() - start))
+    if options.lane:
+        run_beside(directory, python, options)
+        return 0
+    chosen = QUICK if options.quick else options.only
+    if chosen:
+        rows = [run_check(name, directory, python) for name in chosen]
+    else:
+        rows = run_in_front(directory, python, options)
     print()
-    for name, _, said, seconds in results:
-        print(f"{name:<10} {seconds:6.0f} s  {said}")
-    return 0 if all(passed for _, passed, _, _ in results) else 1
+    for row in rows:
+        print(f"{row.name:<10} {row.seconds:6.0f} s  {row.said}")
+    return 0 if all(row.passed for row in rows) else 1
+
+
+def run_check(name: str, directory: Path, python: str, *, called: str = "") -> Row:
+    """Run one check, and return its line of the closing table."""
+    print(f"\n=== {called or name} ===", flush=True)
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="assay-report-") as scratch:
+        report = Path(scratch, "report.xml")
+        passed = check(name, directory, python, report)
+        said = ("ok" if passed else "FAILED") + describe_skipped(report)
+    return Row(called or name, passed, said, time.monotonic() - start)
+
+
+def run_in_front(directory: Path, python: str, options: argparse.Namespace) -> list[Row]:
+    """Run everything in two lanes: the tests in this one, what needs no browser and no peace beside it."""
+    with Lane(options) as beside:
+        rows = []
+        for name in FRONT:
+            if name == "lab":
+                beside.wait_for("node")
+            rows.append(run_check(name, directory, python))
+            beside.show()
+        rows += beside.finish()
+    for other in options.also:
+        there = environment_of(other)
+        prepare(
+            there, other, groups=("test", "lint")
+        )  # nothing is left to do, unless the lane failed
+        rows.append(run_check("quick", there, other, called=label("quick", other)))
+    return rows
+
+
+def run_beside(directory: Path, python: str, options: argparse.Namespace) -> None:
+    """Run the lane that is not in front, and write each line of its table when it is known."""
+    if hasattr(os, "nice"):
+        os.nice(5)  # the tests in front go first where both want a processor
+    with Path(options.lane).open("a", encoding="utf-8") as table:
+        for name in BESIDE:
+            print(json.dumps(run_check(name, directory, python)), file=table, flush=True)
+        for other in options.also:
+            there = environment_of(other)
+            prepare(there, other, groups=("test", "lint"))
+            row = run_check("types", there, other, called=label("types", other))
+            print(json.dumps(row), file=table, flush=True)
+
+
+class Lane:
+    """The checks beside those in front: another run.py, whose output is kept whole until it has ended."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._scratch = tempfile.TemporaryDirectory(prefix="assay-lane-")
+        self.table = Path(self._scratch.name, "table")
+        self.output = Path(self._scratch.name, "output")
+        pythons = [word for other in options.also for word in ("--also", other)]
+        chosen = ["--python", options.python] if options.python else []
+        self._command = [
+            sys.executable, "-u", str(ROOT / "run.py"), "test", *chosen, *pythons,
+            "--lane", str(self.table),
+        ]  # fmt: skip
+        self._shown = False
+
+    def __enter__(self) -> Lane:
+        print(f"Beside the tests: {', '.join(BESIDE)}; what they say follows.", flush=True)
+        self.table.touch()
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                self._command, cwd=ROOT, stdout=output, stderr=output, stdin=subprocess.DEVNULL
+            )
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.process.terminate()
+        self.process.wait()
+        self._scratch.cleanup()
+
+    def rows(self) -> list[Row]:
+        """Return the lines of the table that are known by now."""
+        return [Row(*json.loads(line)) for line in self.table.read_text().splitlines()]
+
+    def wait_for(self, name: str) -> None:
+        """Wait until one check has ended, or all have."""
+        while self.process.poll() is None and name not in {row.name for row in self.rows()}:
+            time.sleep(0.5)
+
+    def show(self) -> None:
+        """Print what the lane has said, once, when it has ended."""
+        if self.process.poll() is not None and not self._shown:
+            self._shown = True
+            print(self.output.read_text(encoding="utf-8", errors="replace"), end="", flush=True)
+
+    def finish(self) -> list[Row]:
+        """Wait for the end, print what the lane has said, and return its lines of the table."""
+        status = self.process.wait()
+        self.show()
+        stopped = Row("beside", False, "FAILED: stopped before its last check", 0.0)
+        return self.rows() + ([stopped] if status else [])
+
+
+def label(name: str, python: str) -> str:
+    """Return what a check on another Python is called, such as `types 3.13`."""
+    return f"{name} {version_of(python).rpartition('.')[0]}"
+
+
+def environment_of(python: str) -> Path:
+    """Return where the environment is that belongs to an interpreter somebody has chosen."""
+    return ROOT / f".venv-{version_of(python)}"
 
 
 def check(name: str, directory: Path, python: str, report: Path) -> bool:
@@ -152,11 +287,11 @@ def check(name: str, directory: Path, python: str, report: Path) -> bool:
         return check_wheel(directory, python)
     if name == "notebooks":
         return check_notebooks(directory)
-    if name == "lab" and not install_node_modules():
+    if name in ("node", "lab") and not install_node_modules():
         return False
     statuses = [
         run(directory, (*command, f"--junit-xml={report}") if "pytest" in command else command)
-        for command in ((QUICK_TESTS,) if name == "quick" else CHECKS[name])
+        for command in CHECKS[name]
     ]
     return not any(statuses)
 
@@ -179,6 +314,18 @@ def describe_skipped(report: Path) -> str:
     return f", {len(reasons)} skipped: {', '.join(sorted(wants))}"
 
 
+def failed_tests(report: Path) -> set[str]:
+    """Return the names of the tests that failed, or could not be set up or taken down."""
+    if not report.exists():
+        return set()
+    cases = xml.etree.ElementTree.parse(report).iter("testcase")  # noqa: S314 - our own file
+    return {
+        f"{case.get('classname')}::{case.get('name')}"
+        for case in cases
+        if case.find("failure") is not None or case.find("error") is not None
+    }
+
+
 def install_node_modules() -> bool:
     """Install what the extension is built and checked with, as its lock file says; True without npm.
 
@@ -197,6 +344,8 @@ def check_notebooks(directory: Path) -> bool:
     if not any((ROOT / "notebooks").glob("*.ipynb")):
         print("There are none.")
         return True
+    # Each run looks at the same rows again, and what they show depends on how often that was.
+    shutil.rmtree(ROOT / "notebooks" / "assay-ledger", ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="assay-home-") as home:
         places = {"HOME": home, "ASSAY_HOME": f"{home}/vault"}
         (command,) = CHECKS["notebooks"]

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 
 from tests.canaries import make_canary
+from tests.fakes.postgres import postgres_server, postgres_url
 from tests.tools import require_tool
 
-__all__ = ["require_tool"]
+if TYPE_CHECKING:
+    from assay_nb.providers.transport import Egress, Limits
+    from tests.fakes.providers import FakeProviders
+
+__all__ = ["postgres_server", "postgres_url", "require_tool"]
 
 _SCRUBBED_PREFIXES = (
     "ANTHROPIC_", "ASSAY_", "AWS_", "AZURE_", "CLAUDE_", "GEMINI_", "GOOGLE_", "IPYTHON",
@@ -27,6 +35,25 @@ _SCRUBBED = {
     "FTP_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NETRC", "NO_COLOR", "NO_PROXY", "PYTHONSTARTUP",
     "REQUESTS_CA_BUNDLE", "SSLKEYLOGFILE", "SSL_CERT_DIR", "SSL_CERT_FILE",
 }  # fmt: skip
+
+NIGHTLY = bool(os.environ.get("NIGHTLY"))
+_QUICK = 2.0
+"""Seconds of processor time that a test without the mark `slow` may take: six times what is marked."""
+
+
+# --- examples ---------------------------------------------------------------------------------------
+
+# How long one example takes says how busy the machine is. CI draws the same ones each time (Hypothesis sees
+# to that by itself), so that a change fails for what it changed; the nightly run looks for new ones.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "nightly",
+    settings.get_profile("house"),
+    derandomize=False,
+    max_examples=2_000,
+    database=DirectoryBasedExampleDatabase(".hypothesis/nightly"),  # tries again what has failed
+)
+settings.load_profile("nightly" if NIGHTLY else "house")
 
 
 # --- the network ------------------------------------------------------------------------------------
@@ -139,14 +166,18 @@ def _scrubbed_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         yield
 
 
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The paths of homes. `mktemp` would list all earlier ones for the number of the next."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / f"home{number}" for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def home(
-    _scrubbed_session: None,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Path:
+def home(_scrubbed_session: None, _homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home directory of this test's own, in an environment that names no provider."""
-    path = tmp_path_factory.mktemp("home")
+    path = next(_homes)
+    path.mkdir(mode=0o700)
     for name in _leftovers():
         monkeypatch.delenv(name)
     for name, value in _places(path).items():
@@ -178,25 +209,84 @@ def canary() -> dict[str, str]:
     return {provider: make_canary(provider) for provider in ("anthropic", "openai", "google")}
 
 
+# --- providers --------------------------------------------------------------------------------------
+# What the fixtures need is imported by them: most tests need none of it.
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """What asynchronous tests and fixtures run on, of every scope."""
+    return "asyncio"
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeProviders]:
+    """Scripted providers on loopback."""
+    from tests.fakes.providers import FakeProviders
+
+    with FakeProviders() as server:
+        yield server
+
+
+@pytest.fixture
+def evil() -> Iterator[FakeProviders]:
+    """A server of the attacker's, which must never hear from us."""
+    from tests.fakes.providers import FakeProviders
+
+    with FakeProviders() as server:
+        yield server
+
+
+@pytest.fixture
+def limits() -> Limits:
+    """How long `egress` waits, and for how much. A module that cannot wait so long has its own."""
+    from assay_nb.providers.transport import Limits
+
+    return Limits()
+
+
+@pytest.fixture
+async def egress(limits: Limits) -> AsyncIterator[Egress]:
+    """The way to the providers, with this module's `limits`."""
+    from assay_nb.providers.transport import Egress
+
+    async with Egress(limits=limits) as shared:
+        yield shared
+
+
 # --- where tests run --------------------------------------------------------------------------------
+
+
+_SHARED = (
+    "hub", "kernel", "labserver", "attacks/test_notebook_artifacts.py", "attacks/test_panels.py",
+    "panels/test_in_kernels.py",
+)  # fmt: skip
+"""Folders and modules that share a hub, a server or a kernel, which takes seconds to start."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a browser in Lab, and keep on one worker what shares a hub or a system user.
-
-    A gateway refuses to start where a kernel runs as its own user, also when that kernel is another
-    worker's test.
-    """
+    """Mark what needs a browser in Lab, and keep on one worker what shares something that runs."""
     for item in items:
         if item.path.parent.name == "lab" or item.path.name == "test_lab.py":
             item.add_marker("lab")
-        elif item.path.parent.name == "hub" or "tests.gateway.process" in _imports(item):
-            item.add_marker(pytest.mark.xdist_group("users"))
+        for place in _SHARED:
+            if item.path.is_relative_to(Path(__file__).parent / place):
+                item.add_marker(pytest.mark.xdist_group(place))
+        # xdist makes one group of two names, which is then neither.
+        assert len(list(item.iter_markers("xdist_group"))) <= 1, f"{item.nodeid} is in two groups"
 
 
-def _imports(item: pytest.Item) -> set[str]:
-    module = getattr(item, "module", None)
-    return (
-        {getattr(value, "__module__", "") for value in vars(module).values()} if module else set()
-    )
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that keeps the processors busy for long and is not marked: every Python runs those.
+
+    It is processor time, its own and its ended children's, so a busy machine fails nothing. The nightly
+    run has twenty times the examples.
+    """
+    began = sum(os.times()[:4])
+    outcome = yield
+    took = sum(os.times()[:4]) - began
+    if took >= _QUICK and not NIGHTLY and item.get_closest_marker("slow") is None:
+        pytest.fail(f"It took {took:.1f} s of processor time: mark it `slow`.", pytrace=False)
+    return outcome

@@ -21,18 +21,24 @@ from assay_nb import (
     WrongUsage,
     acritique,
     aimprove,
+    ajudge,
+    aplayground,
     arewrite,
     critique,
     improve,
+    judge,
     lint,
+    measure,
     playground,
     rewrite,
+    to_gepa,
 )
 from assay_nb.engine.session import set_session
 from tests.canaries import make_canary
 from tests.kernel.replies import PROMPT, improvement, rewriting
 from tests.kernel.replies import critique as critique_reply
 from tests.kernel.stage import Stage, open_stage, store_key
+from tests.text.credentials import chars
 
 
 @pytest.fixture
@@ -47,6 +53,7 @@ def stage(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
 # --- results ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_critique_has_a_score_and_findings(stage: Stage) -> None:
     stage.fake.answers(critique_reply())
 
@@ -57,6 +64,7 @@ def test_critique_has_a_score_and_findings(stage: Stage) -> None:
     assert review.to_dict()["schema"] == "assay.critique.v1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["", "ollama"])
 def test_server_of_ones_own_answers_with_a_short_key_or_none(stage: Stage, key: str) -> None:
     stage.fake.keys = None
@@ -153,6 +161,7 @@ def test_cancelling_closes_the_connection(stage: Stage) -> None:
     assert stage.fake.calls[0].closed.wait(2)
 
 
+@pytest.mark.slow
 def test_time_limit_of_the_caller_closes_the_connection(stage: Stage) -> None:
     stage.fake.answers("x", fault="stall_headers")
 
@@ -181,6 +190,7 @@ def test_one_call_that_fails_leaves_the_others_alone(stage: Stage) -> None:
 # --- threads ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_threads_share_the_session(stage: Stage) -> None:
     others = _loops()  # other tests' own
     stage.fake.answers(critique_reply(), delay=0.1)
@@ -229,6 +239,16 @@ def test_many_calls_keep_one_connection_each_and_no_more(stage: Stage) -> None:
         (lambda: critique(PROMPT, modle="x"), WrongUsage),
         (lambda: critique(PROMPT, repeat=0), WrongUsage),
         (lambda: improve(PROMPT, accept="1,x"), WrongUsage),
+        (lambda: improve(PROMPT, accept=1), WrongUsage),
+        (lambda: improve(PROMPT, findings="review"), WrongUsage),
+        (lambda: improve(PROMPT, feedback=5), WrongUsage),
+        (lambda: rewrite(PROMPT, goal=5), WrongUsage),
+        (lambda: critique(PROMPT, model=5), WrongUsage),
+        (lambda: critique(PROMPT, workspace=5), WrongUsage),
+        (lambda: critique(PROMPT, temperature=float("nan")), WrongUsage),
+        (lambda: lint(PROMPT, model=5), WrongUsage),
+        (lambda: lint(PROMPT, variables="ticket"), WrongUsage),
+        (lambda: lint("w" * 300_000), WrongUsage),
         (lambda: critique(f"Use {make_canary('openai')}."), KeyPasted),
     ],
 )
@@ -236,6 +256,125 @@ def test_mistake_is_an_error_of_ours_and_nothing_is_sent(ask, error, stage: Stag
     with pytest.raises(error):
         ask()
 
+    assert stage.fake.calls == []
+
+
+FOR_MANY = (
+    *({"budget": value} for value in (1.0, 0, 0.0)),
+    *({"max_calls": value} for value in (5, 0)),
+    {"concurrency": 2},
+    {"limit": 1},
+    {"sample": 1},
+    {"price_in": 1.0, "price_out": 1.0},
+    {"fresh": True},
+    {"dry_run": True},
+)
+DATA = [{"word": "a"}, {"word": "b"}]
+
+
+@pytest.mark.parametrize("given", FOR_MANY, ids=str)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda given: playground("Say it.", **given),
+        lambda given: asyncio.run(aplayground("Say it.", **given)),
+        lambda given: judge("Say it.", "It.", **given),
+        lambda given: asyncio.run(ajudge("Say it.", "It.", **given)),
+    ],
+    ids=["playground", "aplayground", "judge", "ajudge"],
+)
+def test_a_limit_on_many_calls_is_refused_for_a_single_one(ask, given, stage: Stage) -> None:
+    with pytest.raises(WrongUsage, match=rf"^{next(iter(given))} is for .* Nothing was sent\."):
+        ask(given)
+
+    assert stage.fake.calls == []
+
+
+@pytest.mark.parametrize(
+    ("ask", "named"),
+    [
+        (lambda: playground("{{word}}", {"word": "c"}, data=DATA), "values is for a single run"),
+        (lambda: playground("Hi.", beside="Ho.", limit=1), "limit is for a run over data"),
+        (lambda: playground("Hi.", beside="Ho.", keep_empty=True), "keep_empty is for a run over"),
+        (lambda: playground("Hi.", keep_empty=True), "keep_empty is for a run over data"),
+        (lambda: judge("Hi.", "Ho.", count_cut=True), "count_cut is for a table of outputs"),
+        (
+            lambda: measure(
+                "{{word}}", "Say {{word}}", DATA, lambda row, said: 1.0, judge_model="openai/o"
+            ),
+            "judge_model is for a run that a judge scores",
+        ),
+    ],
+)
+def test_a_setting_that_would_be_passed_over_is_refused(ask, named, stage: Stage) -> None:
+    with pytest.raises(WrongUsage, match=f"^{named}"):
+        ask()
+
+    assert stage.fake.calls == []
+
+
+@pytest.mark.slow
+def test_a_dry_run_returns_the_plan_that_awaiting_it_returns(stage: Stage) -> None:
+    plan = playground("Say {{word}}.", data=DATA, dry_run=True)
+
+    assert plan.to_dict()["calls"] == 2
+    assert asyncio.run(aplayground("Say {{word}}.", data=DATA, dry_run=True)) == plan
+    assert stage.fake.calls == []
+
+
+NO_TEXT = {
+    "None": (None, "Give the prompt itself"),
+    "an int": (5, "Give the prompt itself"),
+    "bytes": (b"text", '`.decode("utf-8")`'),
+    "a list": (["one", "two"], "Give one prompt at a time"),
+    "a dict": ({"prompt": "one"}, "Give one prompt at a time"),
+    "a Path": (Path("prompt.txt"), "`Path.read_text()`"),
+}
+TAKING_A_PROMPT = {
+    "critique": critique,
+    "improve": improve,
+    "rewrite": rewrite,
+    "lint": lint,
+    "playground": playground,
+    "playground with data": lambda prompt: playground(prompt, data=[{"a": 1}]),
+    "judge": lambda prompt: judge(prompt, "An answer."),
+    "measure": lambda prompt: measure(prompt, data=[{"a": 1}], metric=lambda row, output: 1),
+    "to_gepa": lambda prompt: to_gepa(prompt, [{"a": 1}], lambda row, output: 1),
+    "acritique": lambda prompt: asyncio.run(acritique(prompt)),
+    "aimprove": lambda prompt: asyncio.run(aimprove(prompt)),
+    "arewrite": lambda prompt: asyncio.run(arewrite(prompt)),
+    "aplayground": lambda prompt: asyncio.run(aplayground(prompt)),
+    "ajudge": lambda prompt: asyncio.run(ajudge(prompt, "An answer.")),
+}
+
+
+@pytest.mark.parametrize("kind", NO_TEXT)
+@pytest.mark.parametrize("name", TAKING_A_PROMPT)
+def test_what_is_not_a_prompt_is_told_what_it_is_and_what_to_give(
+    name: str, kind: str, stage: Stage
+) -> None:
+    value, hint = NO_TEXT[kind]
+    named = kind.replace("Path", type(value).__name__)  # PosixPath, WindowsPath
+
+    with pytest.raises(WrongUsage) as caught:
+        TAKING_A_PROMPT[name](value)
+
+    assert caught.value.message == f"The prompt has to be text, and this is {named}."
+    assert hint in (caught.value.hint or "")
+    assert stage.fake.calls == []
+
+
+def test_secret_is_refused_by_the_engine_without_a_word_of_a_history(stage: Stage) -> None:
+    with pytest.raises(KeyPasted) as caught:
+        rewrite(PROMPT, goal=f"Use password: {chars(24)}.")
+
+    assert caught.value.message == (
+        "The value of 'goal' holds something shaped like a secret (password: …), "
+        "so this call was not sent to a model."
+    )
+    assert caught.value.hint == (
+        "Take it out, or put it in other words. If it is real, replace it."
+    )
     assert stage.fake.calls == []
 
 
@@ -251,6 +390,7 @@ def test_missing_key_says_where_to_get_one(home: Path, monkeypatch: pytest.Monke
     assert "keys set google" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_silent_provider_is_given_up(stage: Stage) -> None:
     stage.fake.answers("x", fault="stall_headers")
 
@@ -261,6 +401,7 @@ def test_silent_provider_is_given_up(stage: Stage) -> None:
 # --- a script ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
     [
@@ -279,6 +420,7 @@ def test_script_ends_by_itself_and_warns_of_nothing(script: str, stage: Stage) -
     assert set(done.stdout.split()) == {"5.0"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_forked_child_makes_calls_of_its_own_and_ends(stage: Stage) -> None:
     stage.fake.answers(critique_reply())
@@ -294,6 +436,7 @@ def test_forked_child_makes_calls_of_its_own_and_ends(stage: Stage) -> None:
     assert (done.returncode, done.stdout.split()) == (0, ["5.0"] * 3)
 
 
+@pytest.mark.slow
 def test_script_that_stops_in_the_middle_of_a_call_ends(stage: Stage) -> None:
     stage.fake.answers("x", fault="stall_headers")
     script = (

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import hashlib
 import json
+import signal
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -125,6 +128,7 @@ def test_when_no_way_works_one_line_says_what_to_install(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_without_a_network_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_RETRIES", "1")
     nowhere = ("--index-url", "http://127.0.0.1:9/simple", "--no-cache-dir")
@@ -148,6 +152,93 @@ def test_a_failed_check_fails_the_run(
     ]
 
 
+BESIDE = """
+import json, sys
+from pathlib import Path
+assert sys.argv[1:4] == ["test", "--also", "python3.99"], sys.argv
+print("what lint said")
+with Path(sys.argv[-1]).open("a") as table:
+    print(json.dumps(["lint", True, "ok", 1.0]), file=table)
+    print(json.dumps(["node", False, "FAILED", 2.0]), file=table)
+{end}
+"""
+
+
+@pytest.fixture
+def lane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], run.Lane]:
+    """A factory of lanes: another program in the place of run.py, which ends as told."""
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+
+    def make(end: str = "") -> run.Lane:
+        (tmp_path / "run.py").write_text(BESIDE.format(end=end))
+        return run.Lane(argparse.Namespace(also=["python3.99"], python=None))
+
+    return make
+
+
+def test_what_a_lane_says_is_kept_until_it_ends(
+    lane: Callable[[str], run.Lane], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with lane("") as beside:
+        beside.wait_for("node")
+        before = capsys.readouterr().out
+        rows = beside.finish()
+
+    assert "what lint said" not in before
+    assert capsys.readouterr().out == "what lint said\n"
+    assert [(row.name, row.passed) for row in rows] == [("lint", True), ("node", False)]
+
+
+def test_a_lane_that_stopped_before_its_end_fails_the_run(
+    lane: Callable[[str], run.Lane],
+) -> None:
+    with lane("sys.exit(3)") as beside:
+        rows = beside.finish()
+
+    assert [row.name for row in rows if not row.passed] == ["node", "beside"]
+
+
+def test_leaving_a_lane_early_ends_it(lane: Callable[[str], run.Lane]) -> None:
+    with lane("import time; time.sleep(3600)") as beside:
+        beside.wait_for("node")
+
+    assert beside.process.returncode == -signal.SIGTERM
+
+
+def test_a_whole_run_does_every_check_once_and_the_quick_ones_on_the_other_python(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both lanes in this process: what each of them would have run, and in which environment."""
+    done: list[tuple[str, str]] = []
+    options = argparse.Namespace(also=[sys.executable], python=None, lane=None)
+    there = run.environment_of(sys.executable)
+
+    def check(name: str, directory: Path, *_: object) -> bool:
+        done.append((name, directory.name))
+        return True
+
+    class Beside(run.Lane):
+        def __enter__(self) -> run.Lane:
+            options.lane = str(self.table)
+            run.run_beside(ROOT / ".venv", sys.executable, options)
+            self.process = subprocess.Popen([sys.executable, "-c", ""])
+            self.output.touch()
+            return self
+
+    monkeypatch.setattr(run, "check", check)
+    monkeypatch.setattr(run, "prepare", lambda *_, **__: None)
+    monkeypatch.setattr(run.os, "nice", lambda _: None)
+    monkeypatch.setattr(run, "Lane", Beside)
+
+    rows = run.run_in_front(ROOT / ".venv", sys.executable, options)
+
+    everything = sorted(set(run.CHECKS) - {"quick"})
+    assert sorted(name for name, place in done if place == ".venv") == everything
+    assert [name for name, place in done if place == there.name] == ["types", "quick"]
+    assert len(rows) == len(done)
+
+
+@pytest.mark.slow
 def test_the_closing_table_says_what_was_skipped_and_for_want_of_what(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -185,6 +276,44 @@ def test_that_passes(): ...
     )
 
     assert run.describe_skipped(report) == ", 4 skipped: no-such-browser, root, see above"
+
+
+@pytest.mark.slow
+def test_a_test_that_failed_anywhere_is_named(tmp_path: Path) -> None:
+    """A real run of pytest: of four tests one fails, one is not set up and one not taken down."""
+    (tmp_path / "test_it.py").write_text(
+        """
+import pytest
+
+
+@pytest.fixture
+def broken():
+    raise OSError
+
+
+@pytest.fixture
+def breaks_later():
+    yield
+    raise OSError
+
+
+def test_passes(): ...
+def test_fails(): assert 0
+def test_not_set_up(broken): ...
+def test_not_taken_down(breaks_later): ...
+"""
+    )
+    report = tmp_path / "report.xml"
+    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path))
+    subprocess.run(
+        [*command, f"--rootdir={ROOT}", f"--junit-xml={report}"],
+        cwd=ROOT,
+        check=False,
+        stdout=subprocess.DEVNULL,
+    )
+
+    failed = {name.rpartition("::")[2] for name in run.failed_tests(report)}
+    assert failed == {"test_fails", "test_not_set_up", "test_not_taken_down"}
 
 
 def test_a_check_that_runs_no_tests_has_nothing_to_say_of_skipped_ones(tmp_path: Path) -> None:

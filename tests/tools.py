@@ -1,16 +1,24 @@
-"""Programs that some tests need and a developer may not have; and a bound on time."""
+"""Programs that some tests need and a developer may not have, ports, waiting, and a bound on time."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import itertools
 import os
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+# Below what systems hand out by themselves (Linux from 32768 on, macOS from 49152 on).
+_ports = itertools.cycle(range(20_000, 32_000))
+for _ in range(os.getpid() * 37 % 12_000):  # processes begin at places of their own
+    next(_ports)
 
 # Debian keeps PostgreSQL's server programs off the PATH, one folder per major version.
 _POSTGRESQL = Path("/usr/lib/postgresql")
@@ -37,6 +45,44 @@ def wait_until(done: Callable[[], bool], seconds: float, explain: Callable[[], s
     while not done():
         assert time.monotonic() < deadline, explain()[-4000:]
         time.sleep(0.05)
+
+
+async def until(
+    done: Callable[[], bool], seconds: float = 60, explain: Callable[[], str] = lambda: "not yet"
+) -> None:
+    """Do what `wait_until` does, while the loop goes on."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, explain()[-4000:]
+        await asyncio.sleep(0.01)
+
+
+def unused_port() -> int:
+    """Return a port on which nothing listens, and which is nobody else's as long as this process lives.
+
+    A server that is started with it finds it free, and one that asks the system for any port does not get
+    it. A UDP socket on the same number keeps other test processes off, and stays open for that.
+    """
+    for port in _ports:
+        keeper = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        if _takes(keeper, port) and _is_free(port):
+            keeper.detach()
+            return port
+        keeper.close()
+    raise AssertionError("no port is free")
+
+
+def _takes(one: socket.socket, port: int) -> bool:
+    try:
+        one.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as one:
+        return _takes(one, port)
 
 
 @contextmanager

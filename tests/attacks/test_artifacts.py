@@ -79,6 +79,7 @@ def test_a054_the_tree_holds_nothing_shaped_like_a_key(tmp_path: Path) -> None:
     assert _found(_files(_copy(tmp_path / "tree"))) == {}
 
 
+@pytest.mark.slow
 def test_a054_neither_artefact_holds_anything_shaped_like_a_key(tmp_path: Path) -> None:
     """A key that reached the wheel or the sdist alone → none is there."""
     artefacts = _build(_copy(tmp_path / "tree"), tmp_path / "out")
@@ -87,6 +88,7 @@ def test_a054_neither_artefact_holds_anything_shaped_like_a_key(tmp_path: Path) 
     assert [_found(_members(path)) for path in artefacts] == [{}, {}]
 
 
+@pytest.mark.slow
 def test_a054_a_planted_key_is_found_in_the_tree_and_in_both_artefacts(tmp_path: Path) -> None:
     """Positive control: a key in a source file → found three times."""
     key = make_canary("anthropic")
@@ -108,6 +110,7 @@ def test_a054_the_scan_knows_the_shapes_of_every_provider(provider: str) -> None
     assert _keys_in(b"x = '" + key + b"'") == {key}
 
 
+@pytest.mark.slow
 def test_a054_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     """A stray folder at the top of a wheel lands in everybody's site-packages → there is none."""
     wheel = next(

@@ -33,18 +33,19 @@ from assay_nb.store.database import Database
 from assay_nb.vault.keystores.key_file import KeyFile
 from assay_nb.vault.vault import Vault
 from tests.attacks.test_egress import REFUSED_URLS, ask, bad_contexts
-from tests.attacks.test_gateway import RUN, make_team, until
+from tests.attacks.test_gateway import RUN, make_team
 from tests.canaries import find_canary, make_canary
 from tests.fakes.hub import SCOPE
 from tests.fakes.providers import FakeProviders, only
 from tests.fakes.providers_client import make_credential
 from tests.fakes.providers_tls import Authority
-from tests.gateway.conftest import anyio_backend, fake, make_stage, stage
+from tests.gateway.conftest import make_stage, stage
 from tests.gateway.members import ask_raw, join, open_stream
 from tests.gateway.stage import PREFIX, Stage
 from tests.kernel.replies import PROMPT, critique
+from tests.tools import until
 
-__all__ = ["anyio_backend", "fake", "make_stage", "stage"]
+__all__ = ["make_stage", "stage"]
 
 pytestmark = pytest.mark.anyio
 
@@ -619,6 +620,7 @@ async def test_a081_headers_without_end_are_cut(make_stage: Any) -> None:
         assert len(stage.services.running) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["gzip_bomb", "flood", "drip", "stall", "stall_headers"])
 async def test_a081_what_never_ends_is_cut_and_its_slot_is_free(
     make_stage: Any, fake: FakeProviders, fault: str
@@ -659,6 +661,7 @@ async def test_a081_headers_without_end_are_cut_for_the_sdks_too() -> None:
         assert evil.sent < 2**22
 
 
+@pytest.mark.slow
 async def test_a084_no_call_begins_while_the_log_of_calls_cannot_be_written(
     stage: Stage, fake: FakeProviders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -677,23 +680,29 @@ async def test_a084_no_call_begins_while_the_log_of_calls_cannot_be_written(
         ]
         return [(status, str(text)) for status, text in answers]
 
+    async def written(number: int) -> list[str]:
+        listed: list[str] = []
+        async with asyncio.timeout(60):
+            while len(listed) < number:
+                _, log = await stage.ask("GET", "api/v1/workspaces/-/calls", member.token)
+                listed = sorted(one["instrument"] for one in log)
+        return listed
+
     monkeypatch.setattr(call_rows, "insert_calls", full)
     first = await calls()  # nobody knows yet; their records wait
     await until(lambda: sum("CallsUnwritten" in line for line in stage.lines) >= 2)
     refused = await calls()
     made = len(fake.calls)
     monkeypatch.setattr(call_rows, "insert_calls", write)
-    await asyncio.sleep(1.2)
+    await written(1)  # what was passed through; the other is written before the next call
     last = await calls()
-    await asyncio.sleep(1.2)
+    listed = await written(4)
 
     assert [status for status, _ in first + last] == [200] * 4
     assert [status for status, _ in refused] == [503, 503]
     assert all("calls log cannot be written" in text for _, text in refused)
     assert made == 2
-    listed = await stage.ask("GET", "api/v1/workspaces/-/calls", member.token)
-    written = sorted(one["instrument"] for one in listed[1])
-    assert written == ["critique", "critique", "pass-through", "pass-through"]
+    assert listed == ["critique", "critique", "pass-through", "pass-through"]
 
 
 # --- keys that change meanwhile
@@ -744,6 +753,7 @@ print([name for name in sys.modules if name.split(".")[0] in
 """
 
 
+@pytest.mark.slow
 def test_a105_the_gateway_is_imported_without_any_sdk() -> None:
     """`import` of the service with all its routes → no provider's SDK, no litellm, no IPython."""
     done = subprocess.run(
@@ -757,6 +767,7 @@ ALLOWED_PTH: frozenset[str] = frozenset()
 """Files that Python runs at every start, of what the gateway needs: there are none."""
 
 
+@pytest.mark.slow
 def test_a105_nothing_that_the_gateway_needs_runs_at_every_start_of_python() -> None:
     """A dependency that brings a `.pth` file, as a credential stealer once did → noticed here."""
     needed = _needed("assay-nb", "hub")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,6 @@ from tests.gateway.browsing import Browser
 from tests.gateway.stage import Stage, open_stage
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeProviders]:
-    with FakeProviders() as server:
-        yield server
 
 
 @pytest.fixture
@@ -176,6 +165,7 @@ class Skeleton(HTMLParser):
         self.bones.add((tag, *sorted(name for name, _ in attrs)))
 
 
+@pytest.mark.slow
 async def test_a073_hostile_names_are_text_on_every_page(
     stage: Stage, ada: Browser, team: str
 ) -> None:
@@ -206,6 +196,7 @@ async def test_a073_hostile_names_are_text_on_every_page(
         assert "\u202e" not in page.text
 
 
+@pytest.mark.slow
 async def test_a073_hostile_form_fields_and_addresses_are_text(ada: Browser, team: str) -> None:
     """Payloads as names, models, endpoints and workspaces that are not there → errors, as text."""
     harmless = await ada.submit(team, action="add-member", user="x", role="none of them")

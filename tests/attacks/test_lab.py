@@ -22,7 +22,7 @@ from tests.lab.test_flows import LOAD
 from tests.lab.test_keys import card, new_team, save_key
 
 pytest_plugins = ["tests.lab.fixtures"]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
+pytestmark = [pytest.mark.slow]
 __all__ = ["new_team"]
 
 # Half a surrogate pair can stand in no prompt: it cannot be sent.

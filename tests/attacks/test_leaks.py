@@ -105,6 +105,7 @@ def failure_of(name: str, stage: Stage, session: Session) -> BaseException:
 # --- 29: logs and output ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a029_no_key_in_any_log_or_output_when_all_goes_well(
     stage: Stage, session: Session, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,6 +122,7 @@ LOGGED_BY_OTHERS = "call: key quoted in a header"
 """At DEBUG the HTTP library logs response headers before we see them, and here one holds the key."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted({*FAILING} - {LOGGED_BY_OTHERS}))
 def test_a029_no_key_in_any_log_or_output_when_a_step_fails(
     name: str, stage: Stage, session: Session, capfd: pytest.CaptureFixture[str]
@@ -204,6 +206,7 @@ def test_a029_control_a_key_in_a_file_of_the_vault_is_found(stage: Stage) -> Non
 # --- 30: tracebacks ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAILING)
 def test_a030_no_key_in_a_traceback_with_local_variables(
     name: str, stage: Stage, session: Session
@@ -217,6 +220,7 @@ def test_a030_no_key_in_a_traceback_with_local_variables(
     assert {form: hits for form, text in shown.items() if (hits := stage.traces_in(text))} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a030_control_a_key_in_a_local_variable_is_found(
     form: str, stage: Stage, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -429,6 +433,7 @@ def test_a032_control_an_error_that_quotes_a_damaged_key_is_found(
 ECHOES = ("body", "split", "base64", "url", "json", "header", "error")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ECHOES)
 @pytest.mark.parametrize("provider", ["anthropic", "openai", "google"])
 def test_a033_an_upstream_that_quotes_the_key_gets_nothing_of_it_to_the_person(

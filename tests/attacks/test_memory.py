@@ -104,6 +104,7 @@ needs_proc = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @needs_proc
 def test_a053_no_more_copies_of_a_key_stay_after_calls_than_are_known(stage: Stage) -> None:
     """A core dump or a debugger, five seconds after thirty calls → at most the number written down."""
@@ -117,6 +118,7 @@ def test_a053_no_more_copies_of_a_key_stay_after_calls_than_are_known(stage: Sta
     assert max(copies.values()) <= COPIES_AFTER_CALLS
 
 
+@pytest.mark.slow
 @needs_proc
 def test_a053_keys_that_were_not_used_are_not_in_memory(stage: Stage) -> None:
     """The other keys of the workspace, whose rows were read and not opened → not there at all."""
@@ -126,6 +128,7 @@ def test_a053_keys_that_were_not_used_are_not_in_memory(stage: Stage) -> None:
     assert others == {"openai": 0, "google": 0}
 
 
+@pytest.mark.slow
 @needs_proc
 def test_a053_no_more_copies_of_a_typed_key_stay_in_a_kernel_than_are_known(
     stage: Stage, tmp_path: Path

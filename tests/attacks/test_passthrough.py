@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,24 +34,6 @@ PATHS = {
     "openai": "chat/completions",
     "google": "v1beta/models/m:streamGenerateContent?alt=sse",
 }
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeProviders]:
-    with FakeProviders() as server:
-        yield server
-
-
-@pytest.fixture
-def evil() -> Iterator[FakeProviders]:
-    """A server of the attacker's, which must never hear from us."""
-    with FakeProviders() as server:
-        yield server
 
 
 @pytest.fixture

@@ -33,7 +33,8 @@ FLOOR = 0.02
 
 BEGINNINGS = [
     "sk-", "sk-ant-", "AIza", "AQ.", "eyJ", "eyJa.", "Bearer ", "-----BEGIN PRIVATE KEY-----", "api_key=",
-    'password: "', "xoxb-1", "ghp_a", "=", "-", " ", "\t \n", "a", "a ", "é", "\u200b", "\U000e0041",
+    'password: "', "token: aB3d-", "password: ORD-2024-", "/a/b", "secret access ", "`**token`*\\  : ", "bearer a1B2",
+    "-----BEGIN PRIVATE KEY-----\nProc-Type: 4\n", "eyJaaaaaaaa.aa.aaaaaaaaaaaaaaaaaa.", "xoxb-1", "ghp_a", "=", "-", " ", "\t \n", "a", "a ", "é", "\u200b", "\U000e0041",
 ]  # fmt: skip
 STRUCTURES = [
     "{{", "}}", "{{ ", "{{a ", "{{a}}", "{a}", "{", "{%", "{% if ", "%}", "${", "{{{", "{{a b c d ",

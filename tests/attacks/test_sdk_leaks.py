@@ -56,20 +56,8 @@ SCENES: dict[str, Answer] = {
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeProviders]:
-    with FakeProviders() as server:
-        yield server
-
-
-@pytest.fixture
-async def egress() -> AsyncIterator[Egress]:
-    async with Egress(limits=Limits(idle=0.4, connect=2)) as shared:
-        yield shared
+def limits() -> Limits:
+    return Limits(idle=0.4, connect=2)
 
 
 class Case:
@@ -162,6 +150,7 @@ def holds_key(values: Iterator[Any], key: str) -> list[str]:
 # --- tracebacks -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES)
 async def test_a030_traceback_with_variables_holds_no_key(
     case: Case, fake: FakeProviders, scene: str
@@ -273,6 +262,7 @@ async def test_a031_credential_refuses_to_be_pickled(case: Case) -> None:
         copy.deepcopy(case.credential)
 
 
+@pytest.mark.slow
 async def test_a031_nothing_reachable_from_provider_and_pool_holds_the_key(
     case: Case, fake: FakeProviders
 ) -> None:
@@ -321,6 +311,7 @@ async def test_a031_control_the_walk_finds_a_key_in_an_sdk_client() -> None:
 # --- logs -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES)
 async def test_a029_debug_logs_hold_neither_key_nor_prompt(
     case: Case, fake: FakeProviders, scene: str, caplog: pytest.LogCaptureFixture

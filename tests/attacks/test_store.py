@@ -22,10 +22,7 @@ from assay_nb.errors import DemoExhausted, StoreUnavailable
 from assay_nb.store.database import Database
 from assay_nb.store.tables import metadata
 from assay_nb.workspaces.budget import DemoBudget
-from tests.fakes.postgres import postgres_server, postgres_url
 from tests.tools import require_tool
-
-__all__ = ["postgres_server", "postgres_url"]
 
 
 @pytest.fixture
@@ -318,6 +315,7 @@ def test_a098_full_disk_leaves_the_old_state_and_says_so(vault_file: Path):
     assert _count(vault_file) == 4
 
 
+@pytest.mark.slow
 def test_a098_file_that_may_not_grow_leaves_the_old_state(vault_file: Path):
     """A refused write in the middle (EFBIG, by the process's limit) → one clear line, nothing changed."""
     _fill(vault_file, rows=3)
@@ -388,6 +386,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "said"),
     [("full", ("disk is full", "disk reports")), ("read-only", ("read-only", "cannot be"))],
@@ -437,6 +436,7 @@ def test_a098_directory_that_cannot_be_made_is_one_clear_line(tmp_path: Path):
         Database.open(tmp_path / "file" / "home" / "vault.db")
 
 
+@pytest.mark.slow
 def test_a098_lock_held_by_another_process_is_waited_for_and_then_said(vault_file: Path):
     """Another process writes for long → waited for; for too long → `is locked`, nothing changed."""
     _fill(vault_file, rows=3)
@@ -464,6 +464,7 @@ def test_a098_lock_held_by_another_process_is_waited_for_and_then_said(vault_fil
     database.close()
 
 
+@pytest.mark.slow
 def test_a098_too_many_open_files_is_one_clear_line(vault_file: Path):
     """EMFILE → our error, nothing changed, and it goes away with its cause."""
     _fill(vault_file, rows=3)
@@ -503,6 +504,7 @@ int fdatasync(int fd) { return fsync(fd); }
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="fsync is broken the way that Linux allows")
 def test_a098_disk_that_cannot_sync_leaves_the_old_state(vault_file: Path, tmp_path: Path):
     """EIO from fsync → `the disk reports an error`, and the change is not there."""

@@ -22,7 +22,7 @@ from tests.vault.builders import ANTHROPIC, GOOGLE, OPENAI, RESEARCH, SUPPORT, H
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     """Two workspaces with two keys each, as another process meets them."""
-    house = House(tmp_path / "home")
+    house = House.migrated(tmp_path / "home")
     for workspace in (RESEARCH, SUPPORT):
         for destination in (ANTHROPIC, OPENAI):
             house.save(workspace, destination)
@@ -450,7 +450,7 @@ def test_a027_damaged_files_give_a_clean_error_or_the_keys(
 )
 def test_a028_what_is_shown_of_a_key_cannot_be_edited(tmp_path: Path, change: str) -> None:
     """Edit the last four characters, the state or who added it → shown as unreadable, and closed."""
-    house = House(tmp_path / "home")
+    house = House.migrated(tmp_path / "home")
     house.save(RESEARCH, ANTHROPIC, verified=False, added_by="eve")
     house.sql(f"UPDATE provider_keys SET {change}")
 
@@ -477,6 +477,7 @@ def test_a049_replaced_envelope_is_gone_from_the_files(house: House) -> None:
     assert not any(envelope in path.read_bytes() for path in house.home.iterdir())
 
 
+@pytest.mark.slow
 def test_a049_removal_says_when_the_log_could_not_be_scrubbed(house: House) -> None:
     """Hold the log open in another process → the key is removed, and the answer says what is left."""
     reader = sqlite3.connect(house.file, isolation_level=None)

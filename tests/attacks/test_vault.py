@@ -44,7 +44,7 @@ ID, BOUND = b"i" * 16, b"what it belongs to"
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    return House(tmp_path / "home")
+    return House.migrated(tmp_path / "home")
 
 
 @pytest.fixture
@@ -137,6 +137,7 @@ def test_a005_any_flipped_bit_reads_the_same_and_opens_nothing(full: House) -> N
             key.open(sealed, _flip(bound, position))
 
 
+@pytest.mark.slow
 def test_a005_every_cause_has_one_public_text(tmp_path: Path) -> None:
     """Tell tampering apart by its message → the same message, whatever was done."""
     texts: set[tuple[str, str | None]] = set()
@@ -446,6 +447,7 @@ def _modules(root: Path = SOURCE) -> list[tuple[Path, ast.Module]]:
     return [(path, ast.parse(path.read_text("utf-8"))) for path in sorted(root.rglob("*.py"))]
 
 
+@pytest.mark.slow
 def test_a016_no_other_cipher_random_or_pickle_is_in_the_code() -> None:
     """Slip in a weaker primitive → found: only AESGCM and HKDF, no random, no pickle."""
     wrong: list[str] = []
@@ -510,6 +512,7 @@ def test_a016_no_sql_is_put_together_from_strings() -> None:
     assert not wrong
 
 
+@pytest.mark.slow
 def test_a016_keys_are_opened_in_one_place_outside_the_vault() -> None:
     """Reach for a decrypted key from a handler → only the sender's side of the engine opens keys."""
     callers = {

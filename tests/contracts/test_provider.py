@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,20 +43,8 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeProviders]:
-    with FakeProviders() as server:
-        yield server
-
-
-@pytest.fixture
-async def egress() -> AsyncIterator[Egress]:
-    async with Egress(limits=Limits(idle=0.6, connect=2, body=2_000_000)) as shared:
-        yield shared
+def limits() -> Limits:
+    return Limits(idle=0.6, connect=2, body=2_000_000)
 
 
 @dataclass
@@ -99,6 +87,7 @@ def subject(request: pytest.FixtureRequest, egress: Egress, fake: FakeProviders)
 # --- a reply
 
 
+@pytest.mark.slow
 async def test_text_arrives_piece_by_piece_and_whole(subject: Subject, fake: FakeProviders) -> None:
     fake.answers("Good", " ", "prompt, naïve — 日本\u2028 👩‍🔬.")
 
@@ -186,13 +175,124 @@ async def test_stream_without_a_terminal_marker_is_incomplete(
     assert stop_of(events).reason == "incomplete"
 
 
-async def test_empty_reply_is_no_error(subject: Subject, fake: FakeProviders) -> None:
-    fake.answers("")
+WHOLE = {
+    "anthropic": ("end_turn", "stop_sequence"),
+    "openai-responses": ("",),
+    "openai-chat": ("stop", "eos", "eos_token", "stop_sequence", "end_turn", "STOP"),
+    "google": ("STOP",),
+}
+"""The words that say that a reply is whole. Whatever else comes, known today or not, says that it is not."""
+
+NOT_WHOLE = {
+    "anthropic": {
+        "max_tokens": "length",
+        "model_context_window_exceeded": "length",
+        "refusal": "refusal",
+        "pause_turn": "incomplete",
+        "tool_use": "incomplete",
+        "": "incomplete",
+    },
+    "openai-responses": {
+        "max_output_tokens": "length",
+        "content_filter": "filtered",
+        "max_tool_calls": "incomplete",
+    },
+    "openai-chat": {
+        "length": "length",
+        "max_tokens": "length",
+        "model_length": "length",
+        "content_filter": "filtered",
+        "safety": "filtered",
+        "refusal": "refusal",
+        "tool_calls": "incomplete",
+        "function_call": "incomplete",
+        "error": "incomplete",
+        "abort": "incomplete",
+        "": "incomplete",
+    },
+    "google": {
+        "MAX_TOKENS": "length",
+        "SAFETY": "filtered",
+        "RECITATION": "filtered",
+        "LANGUAGE": "filtered",
+        "BLOCKLIST": "filtered",
+        "PROHIBITED_CONTENT": "filtered",
+        "SPII": "filtered",
+        "IMAGE_SAFETY": "filtered",
+        "OTHER": "incomplete",
+        "MALFORMED_RESPONSE": "incomplete",
+        "FINISH_REASON_UNSPECIFIED": "incomplete",
+        "": "incomplete",
+    },
+}
+
+
+async def read_ends(subject: Subject, fake: FakeProviders, words: Iterable[str]) -> dict[str, str]:
+    """Return what each of the provider's words for an end is read as."""
+    found: dict[str, str] = {}
+    for word in words:
+        fake.answers("part", finish=word)
+        found[word] = stop_of(await subject.ask()).reason
+    return found
+
+
+async def test_words_for_a_whole_reply_are_a_closed_list(
+    subject: Subject, fake: FakeProviders
+) -> None:
+    words = WHOLE[subject.wire]
+
+    assert await read_ends(subject, fake, words) == dict.fromkeys(words, "end")
+
+
+async def test_every_other_word_says_why_it_is_not_whole(
+    subject: Subject, fake: FakeProviders
+) -> None:
+    words = NOT_WHOLE[subject.wire]
+
+    assert await read_ends(subject, fake, words) == words
+
+
+@pytest.mark.filterwarnings("ignore:.*is not a valid")  # the SDK's own word of it
+async def test_word_that_nobody_knows_yet_is_not_whole(
+    subject: Subject, fake: FakeProviders
+) -> None:
+    fake.answers("part", finish="paused_for_thought_v9")
+
+    assert stop_of(await subject.ask()).reason == "incomplete"
+
+
+@pytest.mark.parametrize("chunks", [("",), (" ", "\n\n"), ()])
+async def test_reply_that_ended_well_and_holds_no_text_is_empty(
+    subject: Subject, fake: FakeProviders, chunks: tuple[str, ...]
+) -> None:
+    fake.answer_by(lambda call: Answer(chunks=chunks))
 
     events = await subject.ask()
 
-    assert text_of(events) == ""
-    assert stop_of(events).reason == "end"
+    assert text_of(events).strip() == ""
+    assert stop_of(events).reason == "empty"
+
+
+@pytest.mark.parametrize("stop", ["length", "refusal"])
+async def test_empty_reply_that_ended_badly_keeps_its_own_reason(
+    subject: Subject, fake: FakeProviders, stop: str
+) -> None:
+    fake.answers("", stop=stop)
+
+    assert stop_of(await subject.ask()).reason == stop
+
+
+@pytest.mark.parametrize("sign", [{"thinking": "Let me think."}, {"thinking_tokens": 400}])
+async def test_thoughts_are_told_whether_shown_or_only_counted(
+    subject: Subject, fake: FakeProviders, sign: dict[str, Any]
+) -> None:
+    fake.answers("", **sign)
+    thought = stop_of(await subject.ask())
+    fake.answers("")
+    plain = stop_of(await subject.ask())
+
+    assert (thought.reason, thought.thought) == ("empty", True)
+    assert (plain.reason, plain.thought) == ("empty", False)
 
 
 async def test_empty_body_is_incomplete(subject: Subject, fake: FakeProviders) -> None:
@@ -316,6 +416,22 @@ async def test_schema_that_is_refused_after_another_was_taken_still_goes_in_the_
     assert text_of(await subject.ask(schema=SCHEMA)) == '{"score": 7}'
 
 
+async def test_a_plainer_shape_is_sent_only_where_another_request_may_be(
+    subject: Subject, egress: Egress, fake: FakeProviders
+) -> None:
+    fake.refuse_schema = True
+    frugal = make_provider(subject.wire, egress, fake, Retry(may_send=lambda: False))
+
+    with pytest.raises(ProviderError):
+        await collect(
+            frugal.stream(
+                make_request(schema=SCHEMA), model="a-model", credential=subject.credential
+            )
+        )
+
+    assert len(fake.calls) == 1
+
+
 # --- errors
 
 
@@ -430,6 +546,8 @@ async def test_refusal_that_will_not_change_is_not_repeated(
 
     await subject.fail()
 
+    sent = [call.raw for call in fake.calls]  # a server may be asked again in another form
+    assert len(sent) == len(set(sent)) > 0
     assert subject.waits == []
 
 
@@ -471,6 +589,7 @@ async def test_frame_that_is_not_json_is_a_bad_reply(
     assert isinstance(await subject.fail(), BadReply)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["stall", "stall_headers"])
 async def test_silent_provider_is_left_after_the_idle_time(
     subject: Subject, fake: FakeProviders, fault: str
@@ -515,6 +634,7 @@ async def test_web_page_with_403_is_not_blamed_on_the_key(
     assert isinstance(await subject.fail(), ProviderUnavailable)
 
 
+@pytest.mark.slow
 async def test_compressed_flood_is_cut_at_the_limit(subject: Subject, fake: FakeProviders) -> None:
     fake.answers("x", fault="gzip_bomb")
 

@@ -1,7 +1,7 @@
 """A real PostgreSQL for the tests: its own directory, its own user, a Unix socket and no port.
 
-A `conftest.py` gets the fixtures by importing both: `postgres_server` runs for a session, `postgres_url`
-is an empty place in it.
+`tests/conftest.py` alone imports the fixtures, since pytest makes one of each for each importer:
+`postgres_server` runs for a session, `postgres_url` is an empty place in it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.tools import require_tool
+from tests.watching import watch
 
 __all__ = ["postgres_server", "postgres_url", "running_postgres"]
 
@@ -44,6 +45,7 @@ def running_postgres(programs: Path) -> Iterator[Path]:
         options = f"-F -k {directory} -c listen_addresses='' -c max_connections=200"
         run("pg_ctl", "-w", "-l", str(directory / "log"), "-o", options, "start")
         try:
+            watch(int((directory / "data" / "postmaster.pid").read_text().split()[0]))
             yield directory
         finally:
             run("pg_ctl", "-m", "immediate", "-w", "stop")

@@ -22,6 +22,7 @@ class Answer:
         output_tokens: Reported as the reply's tokens.
         cached_tokens: Reported as read from the cache, and part of `input_tokens`.
         stop: `end`, `length`, `refusal` or `filtered`, said in the provider's own words.
+        finish: The provider's word for why it ended, sent as it is in place of `stop`'s; "" sends none.
         model: The model that claims to have answered; None repeats the one asked for.
         status: An HTTP status other than 200 sends the provider's error body instead of a reply.
         code: The provider's own error code in that body; None takes the usual one for the status.
@@ -35,6 +36,7 @@ class Answer:
         headers: Extra response headers.
         location: Where a 3xx points.
         thinking: Text sent as the model's thinking, before the reply.
+        thinking_tokens: Tokens that the usage counts as thinking, which some models do unseen.
     """
 
     chunks: Sequence[str] = ("Hello", ", ", "world.")
@@ -42,6 +44,7 @@ class Answer:
     output_tokens: int = 5
     cached_tokens: int = 0
     stop: str = "end"
+    finish: str | None = None
     model: str | None = None
     status: int = 200
     code: str | None = None
@@ -55,10 +58,15 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     location: str | None = None
     thinking: str | None = None
+    thinking_tokens: int = 0
 
     @property
     def text(self) -> str:
         return "".join(self.chunks)
+
+    def finish_word(self, words: Mapping[str, str]) -> str | None:
+        """Return the provider's word for why it ended; None where it says none."""
+        return words[self.stop] if self.finish is None else self.finish or None
 
 
 FAULTS = {
@@ -175,6 +183,11 @@ class AnthropicMessages:
             yield self._event({"type": "content_block_delta", "index": 0, "delta": delta})
             yield self._event({"type": "content_block_stop", "index": 0})
             index = 1
+        elif answer.thinking_tokens:
+            block = {"type": "redacted_thinking", "data": "sealed"}
+            yield self._event({"type": "content_block_start", "index": 0, "content_block": block})
+            yield self._event({"type": "content_block_stop", "index": 0})
+            index = 1
         block = {"type": "text", "text": ""}
         yield self._event({"type": "content_block_start", "index": index, "content_block": block})
 
@@ -186,7 +199,7 @@ class AnthropicMessages:
         yield self._event({"type": "content_block_stop", "index": 0})
         end: dict[str, Any] = {
             "type": "message_delta",
-            "delta": {"stop_reason": self._STOP[answer.stop], "stop_sequence": None},
+            "delta": {"stop_reason": answer.finish_word(self._STOP), "stop_sequence": None},
         }
         if answer.input_tokens is not None:
             end["usage"] = {"output_tokens": answer.output_tokens}
@@ -207,7 +220,7 @@ class AnthropicMessages:
             "role": "assistant",
             "model": model,
             "content": [{"type": "text", "text": answer.text}],
-            "stop_reason": self._STOP[answer.stop],
+            "stop_reason": answer.finish_word(self._STOP),
             "stop_sequence": None,
             "usage": self._usage(answer, answer.output_tokens),
         }
@@ -302,7 +315,7 @@ class OpenAIResponses(_OpenAI):
                 "input_tokens": answer.input_tokens,
                 "input_tokens_details": {"cached_tokens": answer.cached_tokens},
                 "output_tokens": answer.output_tokens,
-                "output_tokens_details": {"reasoning_tokens": 0},
+                "output_tokens_details": {"reasoning_tokens": answer.thinking_tokens},
                 "total_tokens": answer.input_tokens + answer.output_tokens,
             }
         return response
@@ -311,6 +324,10 @@ class OpenAIResponses(_OpenAI):
         started = self._response(answer, model, "in_progress")
         yield self._event("response.created", response=started)
         yield self._event("response.in_progress", response=started)
+        if answer.thinking:
+            where = {"item_id": "rs_fake", "output_index": 0, "summary_index": 0}
+            kind = "response.reasoning_summary_text.delta"
+            yield self._event(kind, delta=answer.thinking, **where)
         item = {"id": "msg_fake", "type": "message", "role": "assistant", "status": "in_progress"}
         item["content"] = []
         yield self._event("response.output_item.added", output_index=0, item=item)
@@ -329,6 +346,7 @@ class OpenAIResponses(_OpenAI):
         done = {"text": answer.text, "logprobs": []}
         yield self._event("response.output_text.done", **done, **where)
         reason = {"length": "max_output_tokens", "filtered": "content_filter"}.get(answer.stop)
+        reason = reason if answer.finish is None else answer.finish or None
         status = "incomplete" if reason else "completed"
         response = self._response(answer, model, status)
         if reason:
@@ -378,10 +396,13 @@ class OpenAIChat(_OpenAI):
             "completion_tokens": answer.output_tokens,
             "total_tokens": (answer.input_tokens or 0) + answer.output_tokens,
             "prompt_tokens_details": {"cached_tokens": answer.cached_tokens},
+            "completion_tokens_details": {"reasoning_tokens": answer.thinking_tokens},
         }
 
     def opening(self, answer: Answer, model: str) -> Iterator[bytes]:
         yield self._chunk(model, [self._choice({"role": "assistant", "content": ""})])
+        if answer.thinking:
+            yield self._chunk(model, [self._choice({"reasoning_content": answer.thinking})])
 
     def delta(self, text: str) -> bytes:
         return self._chunk("fake", [self._choice({"content": text})])
@@ -389,7 +410,7 @@ class OpenAIChat(_OpenAI):
     def closing(self, answer: Answer, model: str) -> Iterator[bytes]:
         if answer.stop == "refusal":
             yield self._chunk(model, [self._choice({"refusal": "I can't help with that."})])
-        yield self._chunk(model, [self._choice({}, self._STOP[answer.stop])])
+        yield self._chunk(model, [self._choice({}, answer.finish_word(self._STOP))])
         if answer.input_tokens is not None:
             yield self._chunk(model, [], usage=self._usage(answer))
         yield b"data: [DONE]\n\n"
@@ -399,7 +420,7 @@ class OpenAIChat(_OpenAI):
 
     def whole(self, answer: Answer, model: str) -> Any:
         message = {"role": "assistant", "content": answer.text}
-        choice = {"index": 0, "message": message, "finish_reason": self._STOP[answer.stop]}
+        choice = {"index": 0, "message": message, "finish_reason": answer.finish_word(self._STOP)}
         return {
             "id": "chatcmpl-fake",
             "object": "chat.completion",
@@ -452,6 +473,8 @@ class Gemini:
         }
         if answer.cached_tokens:
             usage["cachedContentTokenCount"] = answer.cached_tokens
+        if answer.thinking_tokens:
+            usage["thoughtsTokenCount"] = answer.thinking_tokens
         return {"usageMetadata": usage}
 
     def opening(self, answer: Answer, model: str) -> Iterator[bytes]:
@@ -467,7 +490,7 @@ class Gemini:
             feedback = {"blockReason": "PROHIBITED_CONTENT"}
             yield _data({"promptFeedback": feedback, "modelVersion": model, **usage})
             return
-        finish = self._STOP[answer.stop]
+        finish = answer.finish_word(self._STOP)
         frame = self._frame([{"text": ""}], finishReason=finish, modelVersion=model, **usage)
         yield _data(frame)
 

@@ -12,17 +12,6 @@ from tests.gateway.stage import Stage, open_stage
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def fake() -> Any:
-    with FakeProviders() as providers:
-        yield providers
-
-
-@pytest.fixture
 async def make_stage(tmp_path: Path, fake: FakeProviders) -> AsyncIterator[Callable[..., Any]]:
     """A factory of gateways: `await make_stage(teams={"g": "w"})`, any setting by its name."""
     stages: list[Stage] = []

@@ -70,7 +70,7 @@ async def post_bytes(url: str, key: str, body: Any) -> bytes:
 async def calls_of(member: Member) -> list[dict[str, Any]]:
     """Return the workspace's calls log, newest first, as soon as it has a line."""
     path = f"api/v1/workspaces/{member.workspace}/calls"
-    for _ in range(500):
+    for _ in range(3_000):
         if found := (await member.stage.ask("GET", path, member.token))[1]:
             return found
         await anyio.sleep(0.02)

@@ -6,11 +6,9 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,9 +22,12 @@ from tests.canaries import make_canary
 from tests.fakes.hub import FakeHub
 from tests.fakes.providers import FakeProviders
 from tests.hub.stage import GATEWAY_UID, as_user, find_python, import_path
+from tests.tools import unused_port, wait_until
+from tests.watching import end_with_us
 
 PREFIX = "/services/assay/"
 TOKEN = "service-secret-of-the-hub"
+_OURS = "api/openapi.json"
 
 
 @contextmanager
@@ -93,9 +94,7 @@ api_token_file = "{self.home}/hub.token"
 
     def start(self) -> Process:
         """Start a gateway; it may refuse."""
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
+        port = unused_port()
         log = self.home.with_name(f"{self.home.name}-{port}.log")
         prefix = as_user(GATEWAY_UID) if os.geteuid() == 0 else []
         config = str(self.write_config(port))
@@ -110,7 +109,7 @@ api_token_file = "{self.home}/hub.token"
             process = subprocess.Popen(
                 command, cwd="/", env=plain | self.environment, stdout=out, stderr=out
             )
-        return Process(process, port, log)
+        return Process(end_with_us(process), port, log)
 
     def store_key(
         self,
@@ -156,25 +155,34 @@ class Process:
 
     @property
     def log(self) -> str:
-        """What it has logged by now. Lines are written together, a twentieth of a second late."""
-        time.sleep(0.3)
+        """What it has logged by now.
+
+        Lines are written a little late, yet in their order: a request of ours is waited for, and left out.
+        """
+        if self.process.poll() is None:
+            before = self._read().count(_OURS)
+            httpx2.get(self.url + "api/openapi.json", trust_env=False, timeout=60)
+            wait_until(lambda: self._read().count(_OURS) > before, 60, self._read)
+        return "".join(line for line in self._read().splitlines(True) if _OURS not in line)
+
+    def _read(self) -> str:
         return self.log_file.read_text(errors="replace")
 
     def wait_ready(self) -> Process:
-        deadline = time.monotonic() + 60
-        while True:
-            assert self.process.poll() is None, self.log
-            assert time.monotonic() < deadline, self.log
-            try:
-                if httpx2.get(self.url + "health", trust_env=False).status_code == 200:
-                    return self
-            except httpx2.HTTPError:
-                time.sleep(0.1)
+        wait_until(lambda: self.process.poll() is not None or self._is_up(), 60, self._read)
+        assert self.process.poll() is None, self._read()
+        return self
+
+    def _is_up(self) -> bool:
+        try:
+            return httpx2.get(self.url + "health", trust_env=False).status_code == 200
+        except httpx2.HTTPError:
+            return False
 
     def wait_refused(self) -> str:
         """Return what it says when it does not start."""
-        assert self.process.wait(60) in (1, 2), self.log
-        return self.log
+        assert self.process.wait(60) in (1, 2), self._read()
+        return self._read()
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Stop it, and wait until it has ended."""

@@ -28,6 +28,7 @@ from assay_nb.messages import NO_KEY, ProviderId
 from assay_nb.vault.secret import SecretBytes
 from tests.canaries import make_canary
 from tests.fakes.hub import FakeHub
+from tests.fakes.migrated import put_migrated
 from tests.fakes.providers import FakeProviders
 
 PREFIX = "/services/assay/"
@@ -164,6 +165,7 @@ async def open_stage(
     await fake_hub.start()
     home = home / "gateway"
     home.mkdir(mode=0o700, exist_ok=True)
+    put_migrated(home / "vault.sqlite")
     master = home / "master.key"
     chosen = Settings(
         home=home,

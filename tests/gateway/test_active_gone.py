@@ -61,11 +61,6 @@ ALL_FORMS = {**forms.OVERVIEW, **forms.WORKSPACE, **forms.KEY}
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     home = Path(tmp_path_factory.mktemp("gone"))
     with FakeProviders() as fake:

@@ -134,6 +134,7 @@ def case(whole_case: Case, monkeypatch: pytest.MonkeyPatch) -> Case:
     return whole_case
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", LINES)
 def test_command_that_names_a_workspace_is_carried_out(case: Case, command: str) -> None:
     x = case.make()

@@ -92,6 +92,7 @@ def read(machine: Path) -> str:
         database.close()
 
 
+@pytest.mark.slow
 def test_rotation_of_a_credential_leaves_the_new_key_in_its_place(
     machine: Path, key: str, run: Run
 ) -> None:
@@ -106,6 +107,7 @@ def test_rotation_of_a_credential_leaves_the_new_key_in_its_place(
     assert (machine / "log").read_text() == "restart assay-nb-gateway\n"
 
 
+@pytest.mark.slow
 def test_database_from_before_the_rotation_is_noticed(machine: Path, key: str, run: Run) -> None:
     file = machine / "var" / "vault.sqlite"
     backup = file.read_bytes()

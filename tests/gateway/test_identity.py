@@ -10,6 +10,7 @@ from assay_nb.errors import AssayError, PermissionDenied
 from assay_nb.gateway.answers import HubUnavailable, NotSignedIn
 from assay_nb.gateway.identity import Identity, Person, parse_authorization
 from tests.fakes.hub import SCOPE
+from tests.tools import until
 
 pytestmark = pytest.mark.anyio
 
@@ -122,7 +123,7 @@ async def test_made_up_tokens_do_not_stand_in_the_way_of_a_person_who_is_known(
     identity = Identity(ask, clock=lambda: clock[0])
     await identity.identify("t")
     flood = [asyncio.create_task(identity.identify(f"made-up-{n}")) for n in range(200)]
-    await asyncio.sleep(0.01)
+    await until(lambda: len(asked) == 1 + 16)
     clock[0] = 31.0
 
     assert (await identity.identify("t")).name == "ada"

@@ -9,6 +9,7 @@ import pytest
 from assay_nb.errors import StoreUnavailable
 from assay_nb.gateway.journal import SureJournal
 from tests.fakes.book import Book, record
+from tests.tools import until
 
 pytestmark = pytest.mark.anyio
 
@@ -16,6 +17,14 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def book() -> Book:
     return Book()
+
+
+def has_room(journal: SureJournal) -> bool:
+    try:
+        journal.check_room()
+    except StoreUnavailable:
+        return False
+    return True
 
 
 async def test_records_wait_while_the_database_takes_none(book: Book) -> None:
@@ -26,7 +35,7 @@ async def test_records_wait_while_the_database_takes_none(book: Book) -> None:
 
     book.full = False
     journal.add(record("late"))
-    await asyncio.sleep(0.1)
+    await until(lambda: len(book.users) == 2)
     await journal.close()
 
     assert book.users == ["early", "late"]
@@ -50,14 +59,12 @@ async def test_no_call_begins_after_a_record_that_could_not_be_written(book: Boo
     book.full = True
     journal = SureJournal(book, book.told.append, every=0.01)
     journal.add(record())
-    await asyncio.wait_for(book.begun.wait(), 5)
-    await asyncio.sleep(0.05)
+    await until(lambda: book.told != [])
 
     with pytest.raises(StoreUnavailable, match="calls log"):
         journal.check_room()
     book.full = False
-    await asyncio.sleep(0.05)
-    journal.check_room()
+    await until(lambda: has_room(journal))
     await journal.close()
 
     assert set(book.told) == {1}

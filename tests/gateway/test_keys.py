@@ -46,6 +46,7 @@ def sign_in(stage: Stage) -> SignIn:
     return sign_in
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("key", ["x", "ollama", "k" * 513, "k" * 8192])
 async def test_own_server_takes_a_key_of_any_length(
@@ -77,6 +78,7 @@ async def test_empty_key_means_that_the_server_needs_none(
     assert [call.key for call in fake.calls] == [None, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["", "ollama", "k" * 513])
 @pytest.mark.parametrize(
     "endpoint", [None, "", "https://api.openai.com/v1", "https://API.openai.com:443/v1"]

@@ -129,8 +129,21 @@ async def test_a_session_ends_with_the_hubs_token(stage: Stage) -> None:
     assert (await stage.ask("GET", "api/v1/me", headers=headers))[0] == 401
 
 
-async def test_a_browser_never_comes_back_to_another_site(stage: Stage) -> None:
-    response = await get(stage, "//evil.example/")
-    location = response.headers.get("Location", "")
+@pytest.mark.parametrize(
+    "path", ["?next=//evil.example/", "workspaces/-?next=https://evil.example/"]
+)
+async def test_a_browser_never_comes_back_to_another_site(stage: Stage, path: str) -> None:
+    cookies, state = await begin(stage, path)
+    stage.hub.codes["code"] = stage.token("ada")
 
-    assert "evil.example" not in location
+    response = await get(stage, f"oauth_callback?code=code&state={state}", cookies)
+
+    where = urlsplit(response.headers["Location"])
+    assert (response.status, where.netloc) == (302, "")
+    assert where.path == PREFIX + path.partition("?")[0]
+
+
+async def test_a_path_that_reads_as_another_site_leads_nowhere(stage: Stage) -> None:
+    response = await get(stage, "//evil.example/")
+
+    assert (response.status, response.headers.get("Location")) == (404, None)

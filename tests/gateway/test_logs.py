@@ -5,6 +5,8 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 from assay_nb.gateway.logs import GatewayStopped, Log
 
 _TALKER = """
@@ -40,6 +42,7 @@ def test_what_was_said_is_written_before_the_end() -> None:
     assert len(written.splitlines()) == 500
 
 
+@pytest.mark.slow
 def test_a_reader_who_reads_nothing_holds_nobody_up() -> None:
     with _talk(60_000) as talker:
         assert _first_line(talker) == "done\n", "the events are taken though the pipe is full"

@@ -148,11 +148,6 @@ BODIES: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Cast:
     """One gateway, and a caller of every kind."""
 
@@ -328,6 +323,7 @@ def test_every_row_names_every_kind() -> None:
     assert all(tuple(found) == KINDS for found in ROWS.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", ROUTES, ids=name_of)
 async def test_a055_each_kind_of_caller_gets_what_its_row_says(cast: Cast, route: Route) -> None:
     """Every route × every kind of caller → the row, checked in full."""

@@ -190,6 +190,7 @@ async def test_official_sdk_is_answered_on_the_workspaces_key(
     assert member.token not in json.dumps([call.headers for call in fake.calls])
 
 
+@pytest.mark.slow
 async def test_llm_command_is_answered_on_the_workspaces_key(
     make_member: MakeMember, fake: FakeProviders, tmp_path: Path
 ) -> None:
@@ -408,6 +409,7 @@ async def test_member_who_is_taken_out_hears_no_more(
     assert await run_sync(fake.calls[0].closed.wait, 5)
 
 
+@pytest.mark.slow
 async def test_silence_is_ended(
     make_member: MakeMember, fake: FakeProviders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -423,6 +425,7 @@ async def test_silence_is_ended(
     assert await run_sync(fake.calls[0].closed.wait, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["drip", "flood"])
 async def test_answer_without_end_is_ended_with_the_time_that_calls_have(
     fault: str, make_stage: Any, fake: FakeProviders
@@ -496,6 +499,7 @@ async def test_provider_that_cannot_be_reached_is_named(
     assert answer["error"]["message"] == f"{fake.origin} cannot be reached."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "text"),
     [

@@ -7,15 +7,13 @@ from typing import Any
 import pytest
 from anyio.to_thread import run_sync
 
-from tests.fakes.postgres import postgres_server, postgres_url
 from tests.fakes.providers import FakeProviders
 from tests.gateway.members import ask_raw, calls_of, join
-
-__all__ = ["postgres_server", "postgres_url"]
 
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.slow
 async def test_key_is_used_replaced_and_gone_at_once(
     make_stage: Any, fake: FakeProviders, request: pytest.FixtureRequest
 ) -> None:

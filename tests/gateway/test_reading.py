@@ -23,6 +23,7 @@ SIMPLE = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), SIMPLE, max_size=5), st.booleans())
 def test_what_is_json_is_read_as_json_reads_it(value: dict[str, Any], ascii_only: bool) -> None:
     raw = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from anyio.to_thread import run_sync
 
@@ -10,6 +12,7 @@ from assay_nb.engine.remote import RemoteEngine
 from assay_nb.engine.remote_control import RemoteControl
 from assay_nb.errors import (
     AssayError,
+    BadReply,
     PermissionDenied,
     ProviderAuthError,
     ProviderKeyMissing,
@@ -62,6 +65,32 @@ async def test_an_error_in_mid_stream_is_the_providers(stage: Stage) -> None:
 
     with pytest.raises(ProviderUnavailable):
         await ada.run("critique", PROMPT)
+
+
+@pytest.mark.parametrize(("most", "arrived"), [(1, 1), (2, 2)])
+async def test_a_limit_on_a_calls_requests_holds_at_the_gateway(
+    stage: Stage, most: int, arrived: int
+) -> None:
+    ada = await stage.kernel("ada", key="anthropic")
+    stage.fake.answers("This is not JSON.")
+    before = len(stage.fake.calls)
+    call = Call(instrument="critique", prompt=PROMPT, max_requests=most)
+
+    with pytest.raises(BadReply):
+        await ada.engine.ask(call)
+
+    assert len(stage.fake.calls) - before == arrived
+
+
+@pytest.mark.parametrize("value", [0, -1, True, "2", 1.5])
+async def test_a_limit_that_is_none_is_refused_by_the_gateway(stage: Stage, value: Any) -> None:
+    ada = await stage.kernel("ada", key="anthropic")
+    before = len(stage.fake.calls)
+
+    with pytest.raises(WrongUsage, match="max_requests"):
+        await ada.engine.ask(Call(instrument="critique", prompt=PROMPT, max_requests=value))
+
+    assert len(stage.fake.calls) == before
 
 
 async def test_a_refused_key_keeps_its_status_and_says_nothing_of_the_key(stage: Stage) -> None:

@@ -8,6 +8,7 @@ import pytest
 from assay_nb.engine.call import Call
 from assay_nb.errors import ProviderUnavailable
 from assay_nb.gateway.repeats import Repeats
+from tests.tools import until
 
 pytestmark = pytest.mark.anyio
 
@@ -38,8 +39,7 @@ async def test_answer_is_given_again_for_as_long_as_it_is_kept() -> None:
 
     first = await hear(repeats, source)
     again = await hear(repeats, source)
-    await asyncio.sleep(0.2)
-    assert len(repeats) == 0
+    await until(lambda: len(repeats) == 0)
     later = await hear(repeats, source)
 
     assert first == again == later == [b"a", b"b"]

@@ -30,10 +30,7 @@ from assay_nb.gateway.services import make_services
 from assay_nb.measurement.answers import answer_call
 from assay_nb.store.database import Database
 from tests.canaries import find_canary
-from tests.fakes.postgres import postgres_server, postgres_url
 from tests.gateway.stage import SECRET, Kernel, Stage
-
-__all__ = ["postgres_server", "postgres_url"]
 
 pytestmark = pytest.mark.anyio
 
@@ -308,6 +305,7 @@ async def test_what_runs_with_a_token_that_is_given_back_is_ended(stage: Stage) 
     await worker.aclose()
 
 
+@pytest.mark.slow
 async def test_a_call_of_the_kernel_goes_on_when_a_run_token_ends(stage: Stage) -> None:
     ada = await stage.kernel("ada", key="anthropic")
     stage.fake.answers("a", "b", pause=1)

@@ -6,12 +6,10 @@ import os
 import sys
 from pathlib import Path
 
-UIDS = {"alice": 61001, "bob": 61002, "carol": 61003}
-
 
 def main() -> None:
     name = os.environ["JUPYTERHUB_USER"]
-    uid, home = UIDS[name], Path(os.environ["STAGE_HOMES"], name)
+    uid, home = int(os.environ[f"STAGE_UID_{name}"]), Path(os.environ["STAGE_HOMES"], name)
     home.mkdir(mode=0o700, exist_ok=True)
     os.chown(home, uid, uid)
     os.setgroups([])

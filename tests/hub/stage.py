@@ -14,7 +14,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,12 +29,14 @@ import pytest
 import websocket
 
 from tests.fakes.providers import FakeProviders
-from tests.hub.as_user import UIDS
-from tests.tools import require_tool, wait_until
+from tests.tools import require_tool, unused_port, wait_until
+from tests.watching import end_with_us
 
 GATEWAY_UID = 61_100 + os.getpid() % 800  # nobody else's, also beside another run of the tests
+UIDS = {name: GATEWAY_UID + 900 * n for n, name in enumerate(("alice", "bob", "carol"), 2)}
 _NOBODY = 65_534
 PREFIX = "/services/assay/"
+_PROXY = "configurable-http-proxy@5.3.0"
 _SOURCE = Path(__file__).parents[2] / "src"
 _CACHE = Path.home() / ".cache" / "assay-nb-tests" / "chp"
 
@@ -59,7 +60,7 @@ c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = e["STAGE_HOMES"]
 c.Spawner.start_timeout = c.Spawner.http_timeout = 120
 c.Spawner.cmd = [e["STAGE_PYTHON"], e["STAGE_AS_USER"]]
-c.Spawner.env_keep = ["PATH", "PYTHONPATH", "JUPYTER_PATH", "STAGE_HOMES", "LANG"]
+c.Spawner.env_keep = ["PATH", "PYTHONPATH", "JUPYTER_PATH", "STAGE_HOMES", "LANG", *(name for name in e if name.startswith("STAGE_UID_"))]
 c.JupyterHub.load_groups = {
     "physics": {"users": ["alice", "bob"]},
     "history": {"users": ["carol"]},
@@ -286,7 +287,7 @@ def running_hub(fake: FakeProviders, *, managed: bool = False) -> Iterator[Hub]:
     """Run all of it; the gateway by itself, or started by the hub."""
     directory = Path(tempfile.mkdtemp(prefix="hub"))
     directory.chmod(0o711)
-    public, hub_port, proxy, gateway = _free_ports(4)
+    public, hub_port, proxy, gateway = (unused_port() for _ in range(4))
     python = find_python()
     password = secrets.token_hex(8)
     tokens = {"STAGE_ADMIN": secrets.token_hex(16), "STAGE_SERVICE_TOKEN": secrets.token_hex(32)}
@@ -315,6 +316,7 @@ def running_hub(fake: FakeProviders, *, managed: bool = False) -> Iterator[Hub]:
             "STAGE_PYTHON": python,
             "STAGE_AS_USER": str(directory / "as_user.py"),
             "STAGE_PASSWORD": password,
+            **{f"STAGE_UID_{name}": str(uid) for name, uid in UIDS.items()},
         }
     )
     (directory / "jupyterhub_config.py").write_text(_CONFIG)
@@ -433,7 +435,7 @@ def find_proxy() -> Path:
         _CACHE.mkdir(parents=True, exist_ok=True)
         (_CACHE / "package.json").write_text("{}")
         command = [
-            require_tool("npm"), "install", "--no-audit", "--no-fund", "configurable-http-proxy",
+            require_tool("npm"), "install", "--no-audit", "--no-fund", _PROXY,
         ]  # fmt: skip
         done = subprocess.run(command, cwd=_CACHE, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
@@ -453,7 +455,7 @@ def import_path() -> list[str]:
 
 def _start(hub: Hub, name: str, command: list[str], environment: dict[str, str]) -> None:
     with (hub.directory / f"{name}.log").open("ab") as log:
-        hub.processes[name] = subprocess.Popen(
+        process = subprocess.Popen(
             command,
             cwd=hub.directory,
             env=environment,
@@ -461,6 +463,7 @@ def _start(hub: Hub, name: str, command: list[str], environment: dict[str, str])
             stderr=log,
             start_new_session=True,
         )
+    hub.processes[name] = end_with_us(process)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -485,16 +488,6 @@ def _field(page: str, name: str) -> str:
         if f'name="{name}"' in tag:
             return re.search(r'value="([^"]*)"', tag)[1]  # type: ignore[index]
     raise AssertionError(f"no field {name} in {page[:2000]}")
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 __all__ = ["UIDS", "Browser", "Hub", "Kernel", "running_hub"]

@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.providers import FakeProviders
 from tests.hub.stage import running_hub
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hub")]
+pytestmark = [pytest.mark.slow]
 
 
 def test_a_managed_gateway_runs_as_its_user_and_knows_its_hub(root: None) -> None:

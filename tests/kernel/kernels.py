@@ -14,6 +14,8 @@ from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 from jupyter_client.session import Session
 
+from tests.watching import watch
+
 WAIT = 60.0
 
 
@@ -176,6 +178,7 @@ def open_kernel(
             stdout=out,
             stderr=out,
         )
+        watch(manager.provisioner.pid)
         client = manager.blocking_client()
         key, scheme = client.session.key, client.session.signature_scheme
         client.session = RecordingSession(key=key, signature_scheme=scheme)

@@ -16,6 +16,7 @@ from assay_nb.messages import PROVIDERS, ProviderId
 from assay_nb.providers.transport import Egress, Limits
 from assay_nb.store.database import Database
 from tests.canaries import find_canary, find_in_tree, make_canary
+from tests.fakes.migrated import put_migrated
 from tests.fakes.providers import FakeProviders
 
 
@@ -90,6 +91,7 @@ def open_stage(home: Path, *, empty: bool = False) -> Generator[Stage]:
     with FakeProviders() as fake:
         stage = Stage(fake, home)
         if not empty:
+            put_migrated(home / "vault.sqlite")
             stage.store_keys()
         yield stage
 

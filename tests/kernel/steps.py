@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from tests.fakes.providers import FakeProviders
 from tests.fakes.providers_tls import Authority
 from tests.kernel.replies import PROMPT, critique
 from tests.kernel.stage import Stage
+from tests.tools import unused_port
 
 Step = Callable[[Stage, Session], object]
 
@@ -272,13 +272,6 @@ def _save_one(stage: Stage, session: Session, key: str) -> object:
     return run_command(
         session, f"keys set anthropic --endpoint {stage.fake.endpoint('anthropic')}", key
     )
-
-
-def unused_port() -> int:
-    """Return a port that nothing listens on."""
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def _broken(*_: object, **__: object) -> object:

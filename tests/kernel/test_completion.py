@@ -72,6 +72,7 @@ def test_names_of_the_magics_are_offered(kernel: Kernel) -> None:
     assert "%assay" in kernel.complete("%ass")
 
 
+@pytest.mark.slow
 def test_a_prompt_is_left_to_the_person(kernel: Kernel) -> None:
     assert "--fail-under" not in kernel.complete("%%critique\n--fail")
 

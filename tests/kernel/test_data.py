@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.fakes.providers import Answer, FakeProviders
 from tests.kernel.kernels import Kernel, Ran
 
@@ -17,6 +19,7 @@ def make_rows(kernel: Kernel, name: str, count: int) -> None:
     kernel.run(f"{name} = [{{'word': f'{name} {{n}}'}} for n in range({count})]")
 
 
+@pytest.mark.slow
 def test_a_table_is_one_output_that_was_a_bar_while_it_ran(
     fake: FakeProviders, kernel: Kernel
 ) -> None:
@@ -31,6 +34,7 @@ def test_a_table_is_one_output_that_was_a_bar_while_it_ran(
     assert any("█" in data["text/plain"] or "▏" in data["text/plain"] for data in ran.drawn[:-1])
 
 
+@pytest.mark.slow
 def test_an_interrupt_keeps_finished_rows_and_the_next_run_pays_for_none_twice(
     fake: FakeProviders, kernel: Kernel
 ) -> None:
@@ -54,6 +58,7 @@ def test_an_interrupt_keeps_finished_rows_and_the_next_run_pays_for_none_twice(
     assert posts(fake) - asked == 40 - first
 
 
+@pytest.mark.slow
 def test_a_metric_runs_in_the_main_thread_of_the_kernel(
     fake: FakeProviders, kernel: Kernel
 ) -> None:

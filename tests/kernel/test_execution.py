@@ -54,6 +54,7 @@ def execute(request: pytest.FixtureRequest, tmp_path: Path):
     return run
 
 
+@pytest.mark.slow
 def test_notebook_that_succeeds_is_written_with_its_results(stage: Stage, execute) -> None:
     stage.fake.answers(critique())
 
@@ -66,6 +67,7 @@ def test_notebook_that_succeeds_is_written_with_its_results(stage: Stage, execut
     assert outputs[1].text == "after 5.0\n"
 
 
+@pytest.mark.slow
 def test_notebook_with_a_failing_call_fails_with_its_message(stage: Stage, execute) -> None:
     stage.fake.keys = {"another"}
 

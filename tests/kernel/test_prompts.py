@@ -48,6 +48,7 @@ def test_before_it_asks_it_says_where_keys_come_from_and_what_they_cost(
     assert "Free" in ran.text
 
 
+@pytest.mark.slow
 def test_a_key_that_the_provider_refuses_is_not_stored(stage: Stage, kernel: Kernel) -> None:
     before = stored(stage, "openai")
 
@@ -126,6 +127,7 @@ def test_a_variable_that_is_not_set_is_one_line(stage: Stage, kernel: Kernel) ->
     assert "NO_SUCH_VARIABLE is not set" in ran.reply["evalue"]
 
 
+@pytest.mark.slow
 def test_an_interrupt_at_the_hidden_prompt_stores_nothing(stage: Stage, kernel: Kernel) -> None:
     before = stored(stage, "anthropic")
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ class Terminal:
             sys.executable,
             ["-m", "IPython", "--no-banner", "--no-confirm-exit", *arguments],
             cwd=str(cwd),
-            env={**os.environ, "TERM": "dumb", "NO_COLOR": "1"},
+            env={**_surroundings(), "TERM": "dumb", "NO_COLOR": "1"},
             encoding="utf-8",
             codec_errors="replace",
             timeout=WAIT,
@@ -60,10 +61,19 @@ class Terminal:
         return plain(self.child.before)
 
     def end(self) -> None:
-        """End the process, however busy the machine: `close` alone gives up after half a second."""
-        self.child.kill(signal.SIGKILL)
-        self.child.wait()
-        self.child.close()
+        """End the process, however busy the machine: `close` alone gives up after half a second.
+
+        What goes wrong here fails no test that has passed.
+        """
+        with suppress(pexpect.ExceptionPexpect, OSError):
+            self.child.kill(signal.SIGKILL)
+            self.child.wait()
+            self.child.close()
+
+
+def _surroundings() -> dict[str, str]:
+    """Return the environment without the variable that outranks a terminal's own width."""
+    return {name: value for name, value in os.environ.items() if name != "COLUMNS"}
 
 
 def plain(text: str) -> str:
@@ -93,6 +103,7 @@ def test_loading_the_extension_prints_nothing(terminal: Terminal) -> None:
     assert terminal.loaded.strip() == "%load_ext assay_nb"
 
 
+@pytest.mark.slow
 def test_critique_prints_its_progress_and_then_the_whole(stage: Stage, terminal: Terminal) -> None:
     stage.fake.answers(*chunks(critique()))
 
@@ -136,6 +147,33 @@ def test_help_is_printed(line: str, terminal: Terminal) -> None:
     assert "usage: " in terminal.run(line)
 
 
+def test_help_of_a_cell_magic_ends_the_cell_at_once(terminal: Terminal) -> None:
+    assert "usage: %%critique " in terminal.run("%%critique -h")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [50, 80])
+def test_card_fits_the_terminal_and_carets_stand_under_their_words(
+    columns: int, stage: Stage, terminal: Terminal
+) -> None:
+    stage.fake.answers(critique())
+    terminal.child.setwinsize(24, columns)
+
+    shown = terminal.run_cell(
+        "%%critique -o review",
+        "You are a support agent for Acme and its customers. Summarise {{ticket}} briefly.",
+    )
+    again = terminal.run("print(review)")
+    terminal.child.setwinsize(50, 160)
+
+    for text in (shown[shown.index("────") :], again[again.index("────") :]):
+        lines = text.splitlines()
+        (carets,) = [number for number, line in enumerate(lines) if "^" in line]
+        start = lines[carets].index("^")
+        assert lines[carets - 1][start:].startswith("briefly")
+        assert max(map(len, lines)) <= columns
+
+
 def test_mistake_is_one_line_without_a_traceback(terminal: Terminal) -> None:
     shown = terminal.run("%assay keys lst")
 
@@ -143,6 +181,7 @@ def test_mistake_is_one_line_without_a_traceback(terminal: Terminal) -> None:
     assert "Traceback" not in shown
 
 
+@pytest.mark.slow
 def test_control_c_stops_the_call_and_keeps_what_came(stage: Stage, terminal: Terminal) -> None:
     whole = chunks(critique())
     stage.fake.answers(*whole, fault="stall", fault_after=len(whole) - 1)
@@ -185,6 +224,7 @@ def test_end_of_input_at_the_hidden_prompt_is_one_line(stage: Stage, terminal: T
     assert "No key was given" in shown
 
 
+@pytest.mark.slow
 def test_the_full_prompt_works_too(stage: Stage, tmp_path: Path) -> None:
     stage.fake.answers(critique())
     terminal = Terminal("--colors=nocolor", cwd=tmp_path)
@@ -200,6 +240,7 @@ def test_the_full_prompt_works_too(stage: Stage, tmp_path: Path) -> None:
         terminal.end()
 
 
+@pytest.mark.slow
 def test_ipython_ends_after_calls(stage: Stage, tmp_path: Path) -> None:
     stage.fake.answers(critique())
     terminal = Terminal("--simple-prompt", "--colors=nocolor", cwd=tmp_path)

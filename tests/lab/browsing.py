@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 from playwright.sync_api import Browser, Locator, Page, Route, sync_playwright
+from playwright.sync_api import TimeoutError as TooLate
 
 from tests.kernel.stage import Stage
 from tests.labserver.serving import TOKEN, Server
@@ -37,6 +38,23 @@ _FOCUSED = """() => {
   const label = at?.labels?.[0]?.textContent;
   return (at?.getAttribute('aria-label') || label || at?.textContent || at?.title || '').trim();
 }"""
+# Lab gives the notebook the focus more than once while it starts, and takes a key for it each time.
+_FOCUS_RESTS = """() => new Promise(rests => {
+  let at = null;
+  let since = 0;
+  const look = now => {
+    if (at !== document.activeElement || !at?.closest('.jp-Notebook')) {
+      at = document.activeElement;
+      since = now;
+    }
+    if (now - since > 500) {
+      rests();
+    } else {
+      requestAnimationFrame(look);
+    }
+  };
+  requestAnimationFrame(look);
+})"""
 _SAVE = "() => window.jupyterapp.shell.currentWidget.context.save()"
 _THEME = "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
 
@@ -128,10 +146,7 @@ class Lab:
     def settle(self) -> None:
         """Wait until Lab has put the focus where it wants it, so that no key is lost."""
         self.page.evaluate("() => window.jupyterapp.restored")
-        self.page.wait_for_function(
-            "() => document.activeElement?.closest('.jp-Notebook') !== null", timeout=60_000
-        )
-        self.page.wait_for_timeout(700)  # it does so more than once
+        self.page.evaluate(_FOCUS_RESTS)
 
     def run_all(self) -> None:
         """Run every cell, and wait for the last."""
@@ -197,12 +212,25 @@ class Lab:
     def from_palette(self, words: str) -> None:
         """Find a command in the palette by its words, and carry it out, by keyboard."""
         palette = self.page.locator(".jp-ModalCommandPalette")
-        self.page.keyboard.press("Control+Shift+C")
-        palette.locator("input:focus").wait_for()
-        self.page.keyboard.type(words)
-        palette.locator(".lm-CommandPalette-item.lm-mod-active", has_text=words).wait_for()
+        found = palette.locator(".lm-CommandPalette-item.lm-mod-active", has_text=words)
+        for _ in range(3):
+            self.press_until("Control+Shift+C", palette.locator("input:focus"))
+            self.page.keyboard.press("Control+a")
+            self.page.keyboard.type(words)
+            with suppress(TooLate):
+                found.wait_for()
+                break
+            self.page.keyboard.press("Escape")
         self.page.keyboard.press("Enter")
         palette.wait_for(state="hidden")
+
+    def press_until(self, key: str, there: Locator) -> None:
+        """Press a key until what it brings is there: one that comes while Lab moves the focus is lost."""
+        for _ in range(15):
+            self.page.keyboard.press(key)
+            with suppress(TooLate):
+                return there.wait_for(timeout=1_000)
+        return there.wait_for()
 
     def result(self) -> Locator:
         """Return the shown results."""
@@ -232,10 +260,10 @@ class Lab:
         self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
 
     def photograph(self, name: str) -> None:
-        """Take pictures of what is shown, in both themes: with PICTURES=1 for the documentation."""
-        place = IMAGES if os.environ.get("PICTURES") else self.folder.parent / "img"
-        place.mkdir(parents=True, exist_ok=True)
+        """With PICTURES=1, take the documentation's pictures of what is shown, in both themes."""
+        if not os.environ.get("PICTURES"):
+            return
         for theme in ("dark", "light"):
             self.theme(theme)
             self.page.wait_for_timeout(400)  # the theme's style sheet, and transitions
-            self.page.screenshot(path=place / f"{name}-{theme}.png")
+            self.page.screenshot(path=IMAGES / f"{name}-{theme}.png")

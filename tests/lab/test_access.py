@@ -14,7 +14,7 @@ from tests.lab.browsing import Lab
 from tests.lab.test_flows import LOAD, cell
 
 pytest_plugins = ["tests.lab.fixtures"]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
+pytestmark = [pytest.mark.slow]
 
 AXE = Path(__file__).parents[2] / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
 

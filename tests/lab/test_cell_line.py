@@ -10,7 +10,7 @@ from tests.lab import replies
 from tests.lab.browsing import SHELL, Lab
 
 pytest_plugins = ["tests.lab.fixtures"]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
+pytestmark = [pytest.mark.slow]
 
 
 SOURCES = """() => window.jupyterapp.shell.currentWidget.content.widgets

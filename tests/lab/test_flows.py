@@ -13,7 +13,7 @@ from tests.lab import replies
 from tests.lab.browsing import Lab
 
 pytest_plugins = ["tests.lab.fixtures"]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
+pytestmark = [pytest.mark.slow]
 
 LOAD = new_code_cell("%load_ext assay_nb")
 

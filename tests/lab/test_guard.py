@@ -14,7 +14,7 @@ from tests.canaries import find_canary
 from tests.lab.browsing import Lab
 
 pytest_plugins = ["tests.lab.fixtures"]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
+pytestmark = [pytest.mark.slow]
 
 SAVE = "docmanager:save"
 TYPED = "important_work = 42"

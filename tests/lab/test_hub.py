@@ -19,7 +19,7 @@ from tests.lab.test_keys import card
 from tests.labserver.serving import Server, serve
 
 pytest_plugins = ["tests.lab.fixtures"]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
+pytestmark = [pytest.mark.slow]
 
 FIELDS = "input[type=password]"
 

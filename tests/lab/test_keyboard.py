@@ -15,7 +15,7 @@ from tests.lab.test_flows import LOAD, cell
 from tests.lab.test_keys import card, new_team
 
 pytest_plugins = ["tests.lab.fixtures"]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
+pytestmark = [pytest.mark.slow]
 __all__ = ["new_team"]
 
 

@@ -11,7 +11,7 @@ from tests.lab.browsing import Lab
 from tests.lab.test_flows import LOAD
 
 pytest_plugins = ["tests.lab.fixtures"]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
+pytestmark = [pytest.mark.slow]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.lab.results import hostile_critique, hostile_improvement
 from tests.labserver.serving import TOKEN, Server, serve
 
 pytest_plugins = ["tests.lab.fixtures"]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
+pytestmark = [pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.lab.browsing import Lab
 from tests.lab.test_flows import LOAD, cell
 
 pytest_plugins = ["tests.lab.fixtures"]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
+pytestmark = [pytest.mark.slow]
 
 
 def test_key_typed_in_a_panel_comes_back_to_no_front_end_and_into_no_file(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+
+from tests.tools import unused_port
+from tests.watching import end_with_us
 
 TOKEN = "for-these-tests-only"
 API = "assay-nb/api/v1"
@@ -90,9 +92,7 @@ def serve(
         flags: More of its flags.
         environment: More of its environment.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = unused_port()
     folder.mkdir(exist_ok=True)
     log = folder.parent / f"{program}-{port}.log"
     command = [
@@ -102,12 +102,14 @@ def serve(
         "--ServerApp.jpserver_extensions={'assay_nb.labserver': True}", *flags,
     ]  # fmt: skip
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, **dict(environment)},
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
+        process = end_with_us(
+            subprocess.Popen(
+                command,
+                env={**os.environ, **dict(environment)},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+            )
         )
     try:
         _wait(f"http://127.0.0.1:{port}/api", process, log)

@@ -155,6 +155,7 @@ def test_every_route_is_asked() -> None:
     assert {name_of(pattern) for pattern, _ in ROUTES} == set(REQUESTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", REQUESTS)
 def test_route_answers_as_ever_where_a_workspace_is_named(lab: Lab, route: str) -> None:
     x = lab.make()

@@ -136,3 +136,11 @@ def test_key_on_a_line_is_not_repeated(make_key) -> None:
         read_cell_line(f"%%improve --feedback {key}", "improve")
 
     assert key not in str(refusal.value.to_dict())
+    assert "the notebook's file may have it" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "flags", ["--budget 0", "--budget 2", "--max-calls 0", "--limit 0", "--dry-run", "--price-in 0"]
+)
+def test_a_limit_is_refused_by_name_also_where_it_is_zero(flags: str) -> None:
+    assert f"`{flags.split()[0]}` needs the kernel" in message(f"%%improve {flags}", "improve")

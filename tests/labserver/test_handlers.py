@@ -93,6 +93,7 @@ def test_switching_is_what_kernels_follow(server: Server, stage: Stage) -> None:
     kernel.close()
 
 
+@pytest.mark.slow
 def test_key_goes_in_and_is_nowhere_to_be_read(
     server: Server, stage: Stage, make_key, workspace: str
 ) -> None:
@@ -181,6 +182,7 @@ def test_removed_key_is_missing_afterwards(server: Server, workspace: str) -> No
     assert states["openai"] == "missing"
 
 
+@pytest.mark.slow
 def test_hub_mode_takes_no_key_and_names_the_page(tmp_path: Path, make_key) -> None:
     page = "http://127.0.0.1:8790/services/assay/"
     with serve("jupyter_server", tmp_path / "n", environment=[("ASSAY_GATEWAY_URL", page)]) as hub:
@@ -207,6 +209,15 @@ def test_lint_marks_variables_and_findings(server: Server) -> None:
 
     assert [text[v["start"] : v["end"]] for v in marks["variables"]] == ["{{name}}"]
     assert marks["findings"]
+
+
+def test_lint_refuses_what_is_too_long_for_a_prompt(server: Server) -> None:
+    answer = server.ask("POST", "lint", {"text": "word " * 50_000})
+
+    assert answer.status == 400
+    assert answer.data["error"]["message"] == (
+        "The prompt is 250 kB long and the limit is 200 kB, so nothing was checked."
+    )
 
 
 def test_lint_does_not_send_a_key_back(server: Server, make_key) -> None:

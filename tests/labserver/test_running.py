@@ -43,6 +43,7 @@ def test_bundle_is_what_the_magic_would_have_left(server: Server, stage: Stage) 
     assert bundle["metadata"]["assay_nb"]["prompt_sha256"]
 
 
+@pytest.mark.slow
 def test_previews_come_while_the_reply_is_written(server: Server, stage: Stage) -> None:
     stage.fake.answers(*chunks(critique(), 80), pause=0.02)
 
@@ -72,6 +73,8 @@ def test_prompt_with_a_key_in_it_is_not_sent(server: Server, stage: Stage, make_
     assert answer.code == "key_pasted"
     assert stage.fake.calls == []
     assert not find_canary(answer.text, key)
+    assert "an OpenAI key" in answer.text
+    assert "the notebook's file may have it" in answer.text
 
 
 def test_cells_own_line_says_whose_key_and_which_model(

@@ -22,6 +22,7 @@ def test_light_module_imports_no_sdk(module: str) -> None:
     assert out.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", ["anthropic", "openai", "google"])
 def test_one_provider_does_not_load_the_others(provider: str) -> None:
     code = (

@@ -63,6 +63,7 @@ async def ask(
     return await collect(stream)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", PROVIDERS)
 async def test_official_endpoint_is_reached_by_its_own_api(
     provider: ProviderId, egress: Egress, fake: FakeProviders

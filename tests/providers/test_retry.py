@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import pytest
 
@@ -95,6 +96,33 @@ async def test_wait_is_announced_before_it_begins() -> None:
     [event async for event in retry.events(Attempts(down()).start)]
 
     assert said == [(0.5, 2)]
+
+
+async def test_an_attempt_that_may_not_be_made_is_not_waited_for_either() -> None:
+    waits: list[float] = []
+    allowed = iter([True, False])
+    attempts = Attempts(*(down() for _ in range(9)))
+    retry = replace(make_retry(waits), may_send=lambda: next(allowed))
+
+    with pytest.raises(ProviderUnavailable):
+        [event async for event in retry.events(attempts.start)]
+
+    assert (attempts.made, waits) == (2, [0.5])
+
+
+async def test_leave_is_asked_for_further_attempts_only() -> None:
+    asked: list[int] = []
+
+    def may_send() -> bool:
+        asked.append(1)
+        return True
+
+    retry = replace(make_retry([]), may_send=may_send)
+    [event async for event in retry.events(Attempts().start)]
+    assert asked == []
+
+    [event async for event in retry.events(Attempts(down()).start)]
+    assert asked == [1]
 
 
 async def test_error_comes_out_without_its_history() -> None:

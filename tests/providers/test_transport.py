@@ -63,6 +63,7 @@ async def ask(
 # --- sharing ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_calls_of_all_providers_share_one_connection(
     egress: Egress, fake: FakeProviders
 ) -> None:

@@ -6,9 +6,6 @@ from pathlib import Path
 import pytest
 
 from assay_nb.store.database import Database
-from tests.fakes.postgres import postgres_server, postgres_url
-
-__all__ = ["postgres_server", "postgres_url"]
 
 
 @pytest.fixture

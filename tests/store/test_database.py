@@ -170,6 +170,7 @@ def test_deleted_bytes_are_gone_from_every_file_after_scrubbing(
     assert left_in() == set()
 
 
+@pytest.mark.slow
 def test_scrubbing_says_so_when_a_reader_holds_it_up(vault_file: Path):
     database = Database.open(vault_file, busy_timeout=60)
     other = sqlite3.connect(vault_file, isolation_level=None)
@@ -281,6 +282,7 @@ def test_closed_database_opens_again_and_keeps_its_connection(any_database: Data
     assert first is second
 
 
+@pytest.mark.slow
 def test_database_that_nobody_closed_leaves_no_log_behind(vault_file: Path):
     program = "import sys; from assay_nb.store.database import Database; database = Database.open(sys.argv[1])"
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_file_that_others_can_read_is_refused_and_left_as_it_is(vault_file: Path
     with pytest.raises(StoreUnavailable) as refused:
         Database.open(vault_file)
 
-    assert f"chmod 600 '{vault_file}'" in str(refused.value)
+    assert f"`chmod 600 {vault_file}`" in str(refused.value)
     assert _mode(vault_file) == 0o644
 
 
@@ -69,15 +70,17 @@ def test_side_file_that_others_can_read_is_refused(vault_file: Path, side: str):
         prepare_file(vault_file)
 
 
-def test_directory_that_others_can_enter_is_refused(tmp_path: Path):
-    home = tmp_path / "home"
+@pytest.mark.parametrize("name", ["home", "Application Support", "ada's", "$HOME"])
+def test_directory_that_others_can_enter_is_refused(tmp_path: Path, name: str):
+    home = tmp_path / name
     home.mkdir()
     home.chmod(0o755)
 
     with pytest.raises(StoreUnavailable) as refused:
         prepare_file(home / "vault.db")
 
-    assert f"chmod 700 '{home}'" in str(refused.value)
+    command = str(refused.value).split("`")[1]
+    assert shlex.split(command) == ["chmod", "700", str(home)]
     assert list(home.iterdir()) == []
 
 

@@ -15,6 +15,7 @@ from assay_nb.vault.secret import SecretBytes
 from assay_nb.vault.stored import StoredKey
 from assay_nb.vault.vault import Vault
 from tests.canaries import make_canary
+from tests.fakes.migrated import put_migrated
 
 ANTHROPIC = Destination(
     "anthropic", "https://api.anthropic.com", "https://api.anthropic.com:443", "x-api-key"
@@ -44,6 +45,12 @@ class House:
         self.home.chmod(0o700)
         self.keystore = KeyFile(self.key_file)
         self.vault = self.open()
+
+    @classmethod
+    def migrated(cls, home: Path) -> House:
+        """Return a vault in a new place, whose tables need not be made first."""
+        put_migrated(home / "vault.sqlite")
+        return cls(home)
 
     @property
     def key_file(self) -> Path:

@@ -79,6 +79,7 @@ def test_master_key_in_the_environment_is_refused(
     assert "whatever" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_key_file_needs_no_keyring_at_all(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from assay_nb.config import Config;"

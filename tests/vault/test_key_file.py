@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import threading
 from pathlib import Path
 
@@ -55,6 +56,20 @@ def test_file_that_others_may_read_is_refused(store: KeyFile, path: Path, mode: 
 
     with pytest.raises(VaultSealed, match="Others may read"):
         store.list_ids(VAULT)
+
+
+def test_command_that_closes_a_file_can_be_copied(tmp_path: Path) -> None:
+    """As on macOS, where the directory is `Application Support`."""
+    path = tmp_path / "Application Support" / "master.key"
+    path.parent.mkdir()
+    store = KeyFile(path)
+    store.put(VAULT, MasterKey.generate())
+    path.chmod(0o644)
+
+    with pytest.raises(VaultSealed) as refused:
+        store.list_ids(VAULT)
+
+    assert shlex.split(str(refused.value.hint).split("`")[1]) == ["chmod", "600", str(path)]
 
 
 def test_read_only_file_of_the_owner_is_used(store: KeyFile, path: Path) -> None:

@@ -27,7 +27,7 @@ from tests.vault.builders import (
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    return House(tmp_path / "home")
+    return House.migrated(tmp_path / "home")
 
 
 def test_saved_key_opens_with_its_destination(house: House) -> None:

@@ -22,7 +22,7 @@ from tests.vault.builders import ANTHROPIC, OPENAI, RESEARCH, SUPPORT, House
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    house = House(tmp_path / "home")
+    house = House.migrated(tmp_path / "home")
     house.save(RESEARCH, ANTHROPIC)
     house.save(SUPPORT, ANTHROPIC)
     return house

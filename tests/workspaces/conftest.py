@@ -7,15 +7,15 @@ import pytest
 
 from assay_nb.store.database import Database
 from assay_nb.workspaces.membership import Workspaces
-from tests.fakes.postgres import postgres_server, postgres_url
-
-__all__ = ["postgres_server", "postgres_url"]
+from tests.fakes.migrated import put_migrated
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     sqlite = request.param == "sqlite"
-    where = tmp_path / "vault.db" if sqlite else request.getfixturevalue("postgres_url")
+    where = (
+        put_migrated(tmp_path / "vault.db") if sqlite else request.getfixturevalue("postgres_url")
+    )
     opened = Database.open(where)
     yield opened
     opened.close()
@@ -23,7 +23,7 @@ def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(tmp_path / "vault.db")
+    opened = Database.open(put_migrated(tmp_path / "vault.db"))
     yield opened
     opened.close()
 

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+
+import pytest
 
 from assay_nb.errors import StoreUnavailable
 from assay_nb.store.call_rows import CallRecord
 from assay_nb.store.database import Database
 from assay_nb.store.tables import calls
 from assay_nb.workspaces.calls import CallLog, make_record
+from tests.tools import wait_until
 
 HERE, THERE = b"h" * 16, b"t" * 16
 
@@ -74,19 +76,21 @@ class Counted(CallLog):
         super().record_all(records)
 
 
+@pytest.mark.slow
 def test_calls_that_end_while_one_is_written_are_written_together(database: Database):
     log = Counted(database)
 
     with ThreadPoolExecutor(20) as pool:
         with database.write():
             made = [pool.submit(_record, log) for _ in range(20)]
-            time.sleep(0.5)
+            wait_until(lambda: len(log._waiting) == 20, 60, lambda: f"{len(log._waiting)} wait")
         ids = {one.result().call_id for one in made}
 
     assert {call.call_id for call in log.recent(HERE, 100)} == ids
     assert log.writes <= 3
 
 
+@pytest.mark.slow
 def test_calls_that_wait_for_a_database_that_is_locked_fail_with_it(tmp_path: Path):
     database = Database.open(tmp_path / "vault.db", busy_timeout=0.5)
     log = Counted(database)
