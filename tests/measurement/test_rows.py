@@ -196,3 +196,30 @@ def test_rows_that_are_taken_keep_the_numbers_of_the_data() -> None:
     assert [some.number(index) for index in range(len(some))] == [4, 2]
     assert list(some.with_columns({"output": ["1", "2"]}).index) == [50, 30]
     assert rows.number(3) == 3
+
+
+@pytest.mark.parametrize(
+    "data", [["a", "b"], ("a", "b"), pd.Series(["a", "b"], name="anything", index=[7, 9])]
+)
+def test_a_single_column_is_taken_for_the_prompts_only_variable(data: Any) -> None:
+    assert [dict(row) for row in read_rows(data, "Sort {{ticket}}.")] == [
+        {"ticket": "a"},
+        {"ticket": "b"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "count"), [("Sort {{ticket}} of {{day}}.", "2 variables"), ("Sort.", "no variables")]
+)
+def test_a_single_column_for_another_number_of_variables_is_refused(
+    prompt: str, count: str
+) -> None:
+    with pytest.raises(WrongUsage, match=f"single column, and the prompt has {count}"):
+        read_rows(["a", "b"], prompt)
+
+
+def test_rows_without_a_key_that_others_have_are_named() -> None:
+    rows = read_rows([{"a": 1}, {"b": 2}, {"a": 3}, {"b": 4}])
+
+    with pytest.raises(WrongUsage, match=r"2 of 4 rows have no 'a' \(row 1, 3\)"):
+        check_columns("Sort {{a}}.", rows)

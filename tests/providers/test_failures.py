@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from typing import Any
 
 import httpx2
+import openai as openai_sdk
 import pytest
 
 from assay_nb.messages import PROVIDERS, ProviderId
@@ -113,6 +115,24 @@ def test_more_exact_of_status_and_code_counts(
     status: int | None, code: str | int | None, expected: int
 ) -> None:
     assert effective_status(status, code) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"code": 400, "type": "exceed_context_size_error"}, 413),
+        ({"code": "context_length_exceeded", "type": "invalid_request_error"}, 413),
+        ({"code": None, "type": "invalid_request_error"}, 400),
+        ({"code": "some_word", "type": "another_word"}, 400),
+    ],
+)
+def test_a_servers_type_counts_where_its_code_says_nothing(
+    body: dict[str, Any], status: int
+) -> None:
+    response = httpx2.Response(400, request=httpx2.Request("POST", "http://127.0.0.1/v1"))
+    error = openai_sdk.BadRequestError("refused", response=response, body=body)
+
+    assert effective_status(400, openai.OpenAI.errors.code_of(error)) == status
 
 
 def test_wait_is_told_in_words() -> None:

@@ -75,6 +75,7 @@ _STATUS_OF_CODE: dict[str, int] = {
     "billing_not_active": 402,
     "model_not_found": 404,
     "context_length_exceeded": 413,
+    "exceed_context_size_error": 413,
     "string_above_max_length": 413,
     "rate_limit_exceeded": 429,
     "server_error": 500,
@@ -164,6 +165,11 @@ def kind_of(exc: Exception, kinds: Mapping[str, Kind]) -> Kind:
         if ancestor.__name__ in kinds:
             return kinds[ancestor.__name__]
     return Kind.GARBLED
+
+
+def first_known(*codes: object) -> str | None:
+    """Return the first of these that is a code which says something; None where none does."""
+    return next((code for code in codes if isinstance(code, str) and code in _STATUS_OF_CODE), None)
 
 
 def effective_status(status: int | None, code: str | int | None) -> int:

@@ -23,7 +23,14 @@ from assay_nb.messages import (
 )
 from assay_nb.providers.base import Credential, ListedModel
 from assay_nb.providers.catalog import find_model
-from assay_nb.providers.failures import Errors, Failed, Kind, effective_status, for_status
+from assay_nb.providers.failures import (
+    Errors,
+    Failed,
+    Kind,
+    effective_status,
+    first_known,
+    for_status,
+)
 from assay_nb.providers.origins import OFFICIAL_ORIGINS
 from assay_nb.providers.retry import Retry
 from assay_nb.providers.shapes import (
@@ -77,6 +84,11 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 """Where servers put a model's thoughts, beside `content`."""
 
 
+def _code_of(exc: Exception) -> str | None:
+    """Return the error's code, or its type: of llama.cpp's server the code is a number, and the type says it."""
+    return first_known(getattr(exc, "code", None), getattr(exc, "type", None))
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """How much of the API is used.
@@ -96,7 +108,7 @@ class OpenAI(Adapter[Shape]):
     """GPT models, and whatever else is served in OpenAI's way."""
 
     id = "openai"
-    errors = Errors("openai", (openai.OpenAIError,), KINDS, lambda exc: getattr(exc, "code", None))
+    errors = Errors("openai", (openai.OpenAIError,), KINDS, _code_of)
 
     def __init__(
         self,
