@@ -42,6 +42,7 @@ def looks(home: Path) -> Any:
 # --- what is a look ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_fresh_repeat_is_a_look_and_replaces_none(
     session: Session, home: Path, looks: Any
 ) -> None:
@@ -65,6 +66,7 @@ def test_running_a_cell_again_shows_the_same_verdict_and_is_no_look(
     assert len(looks()) == 1
 
 
+@pytest.mark.slow
 def test_a_cell_run_again_after_other_looks_still_shows_its_own_verdict(
     session: Session, looks: Any
 ) -> None:
@@ -210,6 +212,7 @@ def test_nine_rows_of_nine_are_enough_at_the_second_look(session: Session, engin
     assert measure(OLD, OTHER, ROWS, is_good, fresh=True).verdict == "improved"
 
 
+@pytest.mark.slow
 def test_after_six_looks_the_test_set_is_used_up(session: Session, engine: Engine) -> None:
     for number in range(6):
         measure(OLD, f"{OLD} {number}", ROWS, is_good)
