@@ -25,6 +25,7 @@ from tests.canaries import find_canary
 from tests.fakes.hub import FakeHub
 from tests.fakes.providers import FakeProviders
 from tests.gateway.process import GATEWAY_UID, Place, Process, place, threaded_hub
+from tests.hub.peeking import peek_at
 from tests.hub.stage import as_user, find_python
 from tests.kernel.replies import PROMPT, critique
 from tests.tools import wait_until
@@ -277,32 +278,7 @@ def wait_until_it_is(process: subprocess.Popen[bytes], program: str) -> None:
 
 
 def _peek(uid: int, pid: int) -> dict[str, str]:
-    script = """
-import ctypes, errno, json, os, sys
-pid = int(sys.argv[1])
-def attempt(do):
-    try:
-        do()
-        return "read"
-    except OSError as error:
-        return errno.errorcode.get(error.errno, "?")
-libc = ctypes.CDLL(None, use_errno=True)
-def syscall(result):
-    if result < 0:
-        raise OSError(ctypes.get_errno(), "")
-class IOVec(ctypes.Structure):
-    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
-def read_memory():
-    here = ctypes.create_string_buffer(8)
-    local, remote = IOVec(ctypes.addressof(here), 8), IOVec(0x400000, 8)
-    syscall(libc.process_vm_readv(pid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0))
-found = {name: attempt(lambda: open(f"/proc/{pid}/{name}", "rb").read(1)) for name in ("environ", "maps", "mem")}
-found["fd"] = attempt(lambda: os.listdir(f"/proc/{pid}/fd"))
-found["process_vm_readv"] = attempt(read_memory)
-found["ptrace"] = attempt(lambda: syscall(libc.ptrace(16, pid, None, None)))
-print(json.dumps(found))
-"""
-    command = [*as_user(uid), find_python(), "-c", script, str(pid)]
+    command = [*as_user(uid), find_python(), "-c", peek_at(pid)]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
     return json.loads(ran.stdout)
 

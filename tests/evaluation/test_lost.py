@@ -28,7 +28,7 @@ def test_lost_replies_are_counted_by_side_and_reason() -> None:
     result = paired_verdict(old, new, lost=(why, cut))
 
     assert result.lost == {"old": {"refusal": 1}, "new": {"length": 3, "filtered": 1}}
-    assert "New: 3 replies cut at the token limit, 1 filtered; old: 1 reply refused." in repr(
+    assert "New: 3 replies cut at the token limit, 1 filtered; old: 1 reply declined." in repr(
         result
     ).replace("\n", " ")
 

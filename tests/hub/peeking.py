@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 _SCRIPT = """
 import ctypes, errno, json, os
 pid, home = {pid}, {home!r}
@@ -25,11 +27,12 @@ found = {{name: attempt(lambda: open(f"/proc/{{pid}}/{{name}}", "rb").read(1)) f
 found["fd"] = attempt(lambda: os.listdir(f"/proc/{{pid}}/fd"))
 found["process_vm_readv"] = attempt(read_memory)
 found["ptrace"] = attempt(lambda: syscall(libc.ptrace(16, pid, None, None)))
-found["files"] = attempt(lambda: os.listdir(home))
+if home:
+    found["files"] = attempt(lambda: os.listdir(home))
 print(json.dumps(found))
 """
 
 
-def peek_at(pid: int, home: str) -> str:
-    """Return a script that tries to look into a process and its home, and prints what came of each way."""
-    return _SCRIPT.format(pid=pid, home=home)
+def peek_at(pid: int, home: Path | None = None) -> str:
+    """Return a script that tries to look into a process and a folder, and prints what came of each way."""
+    return _SCRIPT.format(pid=pid, home=str(home or ""))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.canaries import core_of, find_canary, find_in_tree, make_canary
+from tests.hub.peeking import peek_at
 from tests.hub.stage import UIDS, Browser, Hub, Kernel
 from tests.kernel.replies import PROMPT
 
@@ -20,33 +21,6 @@ CALLS = (
     "%assay keys list -w physics-lab",
     "%assay",
 )
-
-LOOK = """
-import ctypes, errno, json, os
-pid = {pid}
-def attempt(do):
-    try:
-        do()
-        return "read"
-    except OSError as error:
-        return errno.errorcode.get(error.errno, "?")
-libc = ctypes.CDLL(None, use_errno=True)
-def syscall(result):
-    if result < 0:
-        raise OSError(ctypes.get_errno(), "")
-class IOVec(ctypes.Structure):
-    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
-def read_memory():
-    here = ctypes.create_string_buffer(8)
-    local, remote = IOVec(ctypes.addressof(here), 8), IOVec(0x400000, 8)
-    syscall(libc.process_vm_readv(pid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0))
-found = {{name: attempt(lambda: open(f"/proc/{{pid}}/{{name}}", "rb").read(1)) for name in ("environ", "maps", "mem")}}
-found["fd"] = attempt(lambda: os.listdir(f"/proc/{{pid}}/fd"))
-found["process_vm_readv"] = attempt(read_memory)
-found["ptrace"] = attempt(lambda: syscall(libc.ptrace(16, pid, None, None)))
-found["files"] = attempt(lambda: os.listdir({home!r}))
-print(json.dumps(found))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -184,8 +158,8 @@ def test_a039_what_the_gateway_keeps_on_disk_is_sealed(hub: Hub, used: Kernel, k
 def test_a040_a_kernel_cannot_look_into_the_gateway(hub: Hub, used: Kernel) -> None:
     """The kernel's user opens the gateway's memory, environment, files → refused; its own → read."""
     gateway = hub.gateway_pid
-    look = LOOK.format(pid=gateway, home=str(hub.gateway_home))
-    own = LOOK.format(pid=used.pid, home=str(hub.directory / "homes" / "alice"))
+    look = peek_at(gateway, hub.gateway_home)
+    own = peek_at(used.pid, hub.directory / "homes" / "alice")
 
     found = json.loads(used.run(look).text)
 
@@ -198,9 +172,7 @@ def test_a015_a_kernel_cannot_read_another_persons_token(
     hub: Hub, alice: Kernel, carol: Kernel
 ) -> None:
     """One person's kernel opens another's environment → refused: what says who one is stays one's own."""
-    found = json.loads(
-        alice.run(LOOK.format(pid=carol.pid, home=str(hub.directory / "homes" / "carol"))).text
-    )
+    found = json.loads(alice.run(peek_at(carol.pid, hub.directory / "homes" / "carol")).text)
 
     assert found["environ"] in {"EACCES", "EPERM"}
     assert found["files"] in {"EACCES", "EPERM"}

@@ -9,7 +9,7 @@ import pytest
 from assay_nb import BadReply, ProviderError, to_gepa
 from assay_nb.engine.call import Call
 from assay_nb.evaluation import row_key, split_rows
-from assay_nb.measurement.ends import WORDS
+from assay_nb.evaluation.lost import WORDS
 from assay_nb.messages import Reply
 from tests.measurement.simulated import GAIN, OLD, Engine, Session, TaskModel, is_good, make_rows
 

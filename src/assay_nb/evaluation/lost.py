@@ -18,20 +18,25 @@ Reasons: TypeAlias = "Sequence[str | None]"
 
 FAILED = "failed"
 
-_WORDS: Mapping[str, str] = {
+WORDS: Mapping[str, str] = {
     "length": "cut at the token limit",
     "filtered": "filtered",
-    "refusal": "refused",
-    "incomplete": "incomplete",
+    "refusal": "declined",
+    "incomplete": "broken off",
     "empty": "empty",
+    "stopped": "stopped",
     FAILED: "failed",
+    "not sent": "not sent",
+    "not reached": "not reached",
 }
+"""What became of a row that has no whole reply, by the reason."""
+
 _STEPS: Mapping[str, str] = {
     "length": "Raise max_output_tokens, and run it again.",
     FAILED: "Run it again: only what failed is asked again.",
     "incomplete": "Run it again: only what failed is asked again.",
     "filtered": "Look at the rows that were filtered, and leave them out for both prompts.",
-    "refusal": "Look at the rows that were refused: the prompt may have to say why it may answer.",
+    "refusal": "Look at the rows that were declined: the prompt may have to say why it may answer.",
 }
 _ANY_STEP = "Look at these rows, and run it again."
 
@@ -72,4 +77,4 @@ def _describe_side(counts: Mapping[str, int]) -> str:
 
 
 def _word(reason: str) -> str:
-    return _WORDS.get(reason, reason)
+    return WORDS.get(reason, reason)

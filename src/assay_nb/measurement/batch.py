@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+from assay_nb.evaluation.lost import WORDS
 from assay_nb.instruments.base import Provenance, Shown
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
 from assay_nb.instruments.provenance import decode_provenance, encode_provenance
 from assay_nb.measurement.answers import Answer
-from assay_nb.measurement.ends import WORDS, count_ends, describe_ends
+from assay_nb.measurement.ends import count_ends, describe_ends
 from assay_nb.measurement.rows import Row, Rows, find_names, values_for
 from assay_nb.messages import Usage
 from assay_nb.render.document import Block, Callout, Document, Heading, Paragraph, Table

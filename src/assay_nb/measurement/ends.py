@@ -5,20 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from assay_nb.evaluation.lost import WORDS
 from assay_nb.measurement.answers import Answer
-
-WORDS: Mapping[str, str] = {
-    "length": "cut at the token limit",
-    "filtered": "filtered",
-    "refusal": "declined",
-    "incomplete": "broken off",
-    "empty": "empty",
-    "stopped": "stopped",
-    "failed": "failed",
-    "not sent": "not sent",
-    "not reached": "not reached",
-}
-"""What happened to a row that has no whole reply, by the word of `Answer.lost`."""
 
 
 def count_ends(answers: Iterable[Answer | None]) -> dict[str, int]:

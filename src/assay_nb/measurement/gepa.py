@@ -17,9 +17,9 @@ from typing import Any
 from assay_nb.engine.session import Session
 from assay_nb.errors import BadReply, LimitReached, ProviderError, WrongUsage
 from assay_nb.evaluation import row_key, split_rows
+from assay_nb.evaluation.lost import WORDS
 from assay_nb.measurement.answers import Answer, Job, refuses_text
 from assay_nb.measurement.bench import Bench, Task, make_call, number_repeats
-from assay_nb.measurement.ends import WORDS
 from assay_nb.measurement.measuring import Measuring, Settings
 from assay_nb.measurement.metrics import Scorer
 from assay_nb.measurement.progress import watch_steps

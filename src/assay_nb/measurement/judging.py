@@ -7,13 +7,13 @@ from typing import Any, cast
 
 from assay_nb.engine.session import Session
 from assay_nb.errors import BadReply
+from assay_nb.evaluation.lost import WORDS
 from assay_nb.instruments.judge import Judgement, RubricLike, parse_rubric
 from assay_nb.instruments.judge.criteria import DEFAULT_RUBRIC
 from assay_nb.instruments.playground import Run
 from assay_nb.measurement.answers import Ask, Job
 from assay_nb.measurement.bench import identity, make_call
 from assay_nb.measurement.cache import digest
-from assay_nb.measurement.ends import WORDS
 from assay_nb.measurement.rows import as_text
 from assay_nb.measurement.target import Target, find_judge, find_target
 from assay_nb.text.templates import fill
