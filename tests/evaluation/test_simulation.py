@@ -59,6 +59,7 @@ def _false_improved(
     return share_improved(judging(rng, judge, old, new))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BIASED_JUDGES)
 @pytest.mark.parametrize("rows", [12, 30])
 def test_no_bias_of_a_judge_makes_a_prompt_better_than_itself(name: str, rows: int) -> None:

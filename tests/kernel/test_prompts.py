@@ -149,8 +149,6 @@ def test_a_question_that_deletes_is_asked_and_no_is_the_default(
     kept = kernel.run("%assay workspace delete doomed", answer="")
     gone = kernel.run("%assay workspace delete doomed", answer="y")
 
-    assert kept.asked == [
-        ("Delete workspace 'doomed' and its keys, for all members? [y/N] ", False)
-    ]
+    assert kept.asked == [("Delete workspace 'doomed' and its keys? [y/N] ", False)]
     assert kept.error == "WrongUsage"
     assert gone.error is None

@@ -146,6 +146,7 @@ class Lab:
     def settle(self) -> None:
         """Wait until Lab has put the focus where it wants it, so that no key is lost."""
         self.page.evaluate("() => window.jupyterapp.restored")
+        self.page.wait_for_function(_KERNEL_IS_READY, timeout=60_000)
         self.page.evaluate(_FOCUS_RESTS)
 
     def run_all(self) -> None:
@@ -213,12 +214,13 @@ class Lab:
         """Find a command in the palette by its words, and carry it out, by keyboard."""
         palette = self.page.locator(".jp-ModalCommandPalette")
         found = palette.locator(".lm-CommandPalette-item.lm-mod-active", has_text=words)
-        for _ in range(3):
-            self.press_until("Control+Shift+C", palette.locator("input:focus"))
-            self.page.keyboard.press("Control+a")
-            self.page.keyboard.type(words)
-            with suppress(TooLate):
-                found.wait_for()
+        field = palette.locator("input:focus")
+        for _ in range(10):
+            self.press_until("Control+Shift+C", field)
+            with suppress(TooLate):  # the notebook takes the focus back, and the palette is gone
+                field.press("Control+a", timeout=3_000)
+                field.press_sequentially(words, timeout=3_000)
+                found.wait_for(timeout=3_000)
                 break
             self.page.keyboard.press("Escape")
         self.page.keyboard.press("Enter")
@@ -226,10 +228,10 @@ class Lab:
 
     def press_until(self, key: str, there: Locator) -> None:
         """Press a key until what it brings is there: one that comes while Lab moves the focus is lost."""
-        for _ in range(15):
+        for _ in range(10):
             self.page.keyboard.press(key)
             with suppress(TooLate):
-                return there.wait_for(timeout=1_000)
+                return there.wait_for(timeout=3_000)
         return there.wait_for()
 
     def result(self) -> Locator:

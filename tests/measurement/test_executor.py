@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import re
-from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,19 +21,9 @@ from tests.attacks.test_memory import pieces_of
 from tests.canaries import core_of, find_canary
 from tests.fakes.providers import FakeProviders
 from tests.gateway.process import place, threaded_hub
-from tests.kernel.stage import Stage, open_stage
+from tests.kernel.stage import Stage
 
 PROMPT = "Repeat: {{ticket}}"
-
-
-@pytest.fixture
-def stage(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    monkeypatch.setenv("ASSAY_HOME", str(home / "vault"))
-    monkeypatch.chdir(home)
-    with open_stage(home / "vault") as stage:
-        set_session(stage.session())
-        yield stage
-        set_session(None)
 
 
 @pytest.mark.slow
