@@ -28,6 +28,14 @@ from tests.watching import end_with_us
 PREFIX = "/services/assay/"
 TOKEN = "service-secret-of-the-hub"
 _OURS = "api/openapi.json"
+_BESIDE_KERNELS = """
+import runpy
+from assay_nb.gateway import startup
+startup._find_single_user = lambda uid: None
+runpy.run_module("assay_nb.cli", run_name="__main__", alter_sys=True)
+"""
+"""The gateway where the tests are not root: it shares their user with the kernels of other tests, and with
+whatever notebook that person has open. That it refuses to is tested as root."""
 
 
 @contextmanager
@@ -96,9 +104,12 @@ api_token_file = "{self.home}/hub.token"
         """Start a gateway; it may refuse."""
         port = unused_port()
         log = self.home.with_name(f"{self.home.name}-{port}.log")
-        prefix = as_user(GATEWAY_UID) if os.geteuid() == 0 else []
         config = str(self.write_config(port))
-        command = [*prefix, find_python(), "-m", "assay_nb.cli", "gateway", "--config", config]
+        if os.geteuid() == 0:
+            python = [*as_user(GATEWAY_UID), find_python(), "-m", "assay_nb.cli"]
+        else:
+            python = [find_python(), "-c", _BESIDE_KERNELS]
+        command = [*python, "gateway", "--config", config]
         plain = {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
