@@ -43,6 +43,7 @@ _MOST_PATIENCE = 600.0
 _LATE = 3600.0
 """Seconds after a run token's end when its last call has surely ended too."""
 
+_TOO_LONG = 413
 _HOPELESS = 8
 """So many failures before any success end the whole run: the next thousand would fail alike."""
 
@@ -314,11 +315,21 @@ class _Crew:
             await asyncio.sleep(max(wait, 0.2))
 
     def _failed(self, error: AssayError) -> Answer:
-        self.failed += 1
         self.first_error = self.first_error or error
+        self.failed += not _is_this_rows(error)
         if self.failed >= _HOPELESS and not self.succeeded:
             raise error
         return Answer(error=str(error), stop=error.stop if isinstance(error, BadReply) else None)
+
+
+def _is_this_rows(error: AssayError) -> bool:
+    """Return whether a failure says nothing of other rows: a text that is too long, or that nobody answers.
+
+    Data is often sorted, so the first rows may well be the longest.
+    """
+    if isinstance(error, BadReply):
+        return error.stop in {"length", "filtered", "refusal"}
+    return isinstance(error, KeyPasted) or getattr(error, "status", None) == _TOO_LONG
 
 
 def concerns_one_row(error: ProviderError) -> bool:
