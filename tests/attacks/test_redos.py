@@ -22,6 +22,7 @@ from assay_nb.text.segments import split_segments
 from assay_nb.text.templates import fill, find_fences, find_variables
 from assay_nb.vault.sealed_keys import accept_key
 from assay_nb.vault.secret import SecretBytes
+from tests.conftest import NIGHTLY
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +51,11 @@ SENTENCES = [
     "Answer in English. Answer in German. ", "be brief and detailed ", "think about it step ", "Use at most 5 bullets per topic here. ",
     "Réponds brièvement. ", "Antworte kurz und ausführlich. ", "Responde en 5 palabras. ", "{{article}} ", "{{artikel}}\n", "Name: {{text}}\n",
 ]  # fmt: skip
+
+
+def sampled(pieces: list[str]) -> list[str]:
+    """Return every third piece, for what takes longest. The nightly run tries them all, and the mixture has all."""
+    return pieces if NIGHTLY else pieces[::3]
 
 
 class EnglishSource(Source):
@@ -120,7 +126,7 @@ def test_a083_filling_in_takes_linear_time() -> None:
     assert_linear(lambda text: fill(text, {"a": "{{a}}"}), "{{a}}", 500_000)
 
 
-@pytest.mark.parametrize("piece", SENTENCES)
+@pytest.mark.parametrize("piece", sampled(SENTENCES))
 def test_a083_rules_about_wording_take_linear_time(piece: str) -> None:
     """100 kB in one sentence, or in ten thousand → no rule looks at each part from each other."""
 
@@ -133,7 +139,7 @@ def test_a083_rules_about_wording_take_linear_time(piece: str) -> None:
     assert_linear(check, piece.replace(".", "").replace("\n", " ") or " ", 100_000)
 
 
-@pytest.mark.parametrize("piece", BEGINNINGS + STRUCTURES + SENTENCES)
+@pytest.mark.parametrize("piece", sampled(BEGINNINGS + STRUCTURES + SENTENCES))
 def test_a083_lint_takes_linear_time(piece: str) -> None:
     """100 kB made to trip a rule at every word → all sixteen rules stay linear."""
     assert_linear(
