@@ -136,7 +136,7 @@ def test_option_that_cannot_be_carried_out_is_refused_before_anything_is_sent(op
         ("", "empty"),
         (" \n\t", "empty"),
         ("\x89PNG\r\n\x1a\n\x00\x00", "control characters"),
-        ("x\ud800", "control characters"),
+        ("x\ud800", "1 control character, as binary"),
         ("\x1b[0m" * 50, "control characters"),
         ("é" * (LARGEST_PROMPT // 2 + 1), "limit is 200 kB"),
         ("a" * 1_048_576, "1,049 kB"),

@@ -10,7 +10,7 @@ from typing import Any, Literal, NoReturn
 
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import Message, Request
-from assay_nb.text.english import kind_of
+from assay_nb.text.english import count, kind_of
 from assay_nb.text.templates import find_variables
 
 Kind = Literal["system", "user", "template"]
@@ -62,22 +62,26 @@ def _find_text(value: object) -> str:
     return 'Give the prompt itself, such as "Summarise {{ticket}} in two sentences."'
 
 
-def check_prompt(prompt: str) -> None:
-    """Raise `WrongUsage` if `prompt` is not text, is empty, is a binary file, or is too long."""
+def check_prompt(prompt: str, so: str = "nothing was sent") -> None:
+    """Raise `WrongUsage` if `prompt` is not text, is empty, is a binary file, or is too long.
+
+    Args:
+        prompt: The prompt.
+        so: What comes of it; of one row of many the others are sent.
+    """
     check_text(prompt)
     if not prompt.strip():
         raise WrongUsage(
-            "The prompt is empty, so nothing was sent.",
+            f"The prompt is empty, so {so}.",
             hint="The lines below the magic are the prompt.",
         )
     controls = len(_CONTROLS.findall(prompt))
     if _UNWRITABLE.search(prompt) or controls > max(3, _MOST_CONTROLS * len(prompt)):
         raise WrongUsage(
-            f"The prompt holds {controls} control characters, so it looks like a file and no text. "
-            "Nothing was sent.",
+            f"The prompt holds {count(controls, 'control character')}, as binary files do, so {so}.",
             hint="It is unchanged where you wrote it; paste the text of the file instead.",
         )
-    check_size(prompt)
+    check_size(prompt, so)
 
 
 def check_size(prompt: str, so: str = "nothing was sent") -> None:

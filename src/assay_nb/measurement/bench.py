@@ -178,7 +178,7 @@ def find_unfit(prompt: str, values: Mapping[str, str]) -> str | None:
         if shape := secret_in(value):
             return f"Column '{name}' holds something shaped like {describe_secret(shape)}. It was not sent."
     try:
-        check_prompt(fill(prompt, values))
+        check_prompt(fill(prompt, values), "the row was not sent")
     except WrongUsage as error:
         return error.message
     return None
