@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from assay_nb.store.database import Database
 from assay_nb.store.failures import our_errors
@@ -34,6 +35,7 @@ class Changes:
         self._file = None if database.path is None else str(database.path)
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._end: weakref.finalize[Any, Any] | None = None
         self._connections = 0
         self._last: int | None = None
         self._looked = 0.0
@@ -72,21 +74,25 @@ class Changes:
     def close(self) -> None:
         """Close the connection. Call it before the database is closed, which removes its log file."""
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = self._last = None
+            if self._end is not None:
+                self._end()
+            self._connection = self._end = self._last = None
 
     def leave_to_parent(self) -> None:
         """Begin anew in a forked child, with a connection of its own."""
         self._lock = threading.Lock()
         keep_open(self._connection)
-        self._connection = self._last = None
+        if self._end is not None:
+            self._end.detach()
+        self._connection = self._end = self._last = None
 
     def _connect(self) -> sqlite3.Connection:
         assert self._file is not None
         connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA query_only = ON")
         self._connection = connection
+        # A thread may look once more after the close, and nobody closes again.
+        self._end = weakref.finalize(self, connection.close)
         self._connections += 1
         return connection
 
