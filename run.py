@@ -53,6 +53,8 @@ LARGE_TOOLS = {  # on a bare Debian another 440 packages, 250 MB to download
 
 PYTEST = ("python", "-m", "pytest", "--quiet", "-rs", "--durations=10")
 PARALLEL = (*PYTEST, "-n", "2", "--dist", "loadgroup")
+HEAVY = ("hub", "kernel", "labserver")
+"""Rooms that start hubs, kernels and servers, which the first Python does; the nightly run has them on each."""
 IN_LAB = ("tests/lab", "tests/attacks/test_lab.py")
 
 CHECKS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -65,7 +67,9 @@ CHECKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "lab": ((*PYTEST, "-n", "2", "--dist", "loadfile", "-m", "lab", *IN_LAB),),
     "notebooks": ((*PYTEST, "-o", "addopts=", "-o", "filterwarnings=", "--nbval", "notebooks"),),
     "wheel": (),
-    "quick": ((*PARALLEL, "-m", "not slow and not lab", "--ignore=tests/hub"),),
+    "quick": (
+        (*PARALLEL, "-m", "not slow and not lab", *(f"--ignore=tests/{one}" for one in HEAVY)),
+    ),
 }
 """What `run.py test` can do: programs of the environment with their arguments."""
 

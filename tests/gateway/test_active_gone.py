@@ -25,7 +25,8 @@ from tests.gateway.stage import Stage, open_stage
 from tests.gateway.test_matrix import BODIES, FORMS, fill, name_of, path_of
 from tests.kernel.replies import PROMPT, critique
 
-pytestmark = pytest.mark.anyio
+# A walk over every route in every way that a workspace can go: once, on the first Python.
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 REFUSED = {"GET metrics": 403, "GET oauth_callback": 403}
 """What a member does not get, whatever is active."""
