@@ -11,7 +11,7 @@ the vault or the gateway, as the magics do; there is no argument for a key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from assay_nb.measurement.judgements import Judgements
     from assay_nb.measurement.metrics import Metric
     from assay_nb.measurement.plan import Plan
+    from assay_nb.measurement.playing import Playing
     from assay_nb.measurement.progress import OnProgress
     from assay_nb.measurement.result import Measurement
     from assay_nb.measurement.sidebyside import SideBySide
@@ -208,31 +209,18 @@ def playground(
         on_progress: Called with a `Progress` after each row.
         knobs: `system`, `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
     """
-    check_text(prompt)
-    many = not (data is None and beside is None and beside_model is None)
-    settings: dict[str, Any] = {
-        "budget": budget, "max_calls": max_calls, "concurrency": concurrency, "limit": limit,
-        "sample": sample, "price_in": price_in, "price_out": price_out, "executor": executor,
-        "fresh": fresh, "dry_run": dry_run, "keep_empty": keep_empty,
-    }  # fmt: skip
-    _check_mode(
-        "playground" if beside is None and beside_model is None else "beside",
-        settings,
-        many=data is not None,
-        values=values or None,
-        on_progress=on_progress,
-    )
-    if not many:
-        return cast("Run", _run(_play(prompt, values, workspace, model, knobs)))
-    from assay_nb.measurement.playing import prepare
-    from assay_nb.measurement.progress import watch_steps
-
-    playing = prepare(
-        current_session(), prompt, values, data=data, beside=beside, beside_model=beside_model,
-        workspace=workspace, model=model, options=knobs, **_without(settings, "dry_run"),
+    playing = _prepare_playing(
+        prompt, values, data=data, beside=beside, beside_model=beside_model, workspace=workspace,
+        model=model, knobs=knobs, budget=budget, max_calls=max_calls, concurrency=concurrency,
+        limit=limit, sample=sample, price_in=price_in, price_out=price_out, executor=executor,
+        fresh=fresh, dry_run=dry_run, keep_empty=keep_empty, on_progress=on_progress,
     )  # fmt: skip
+    if playing is None:
+        return cast("Run", _run(_play(prompt, values, workspace, model, knobs)))
     if dry_run:
         return current_session().portal.call(playing.plan)
+    from assay_nb.measurement.progress import watch_steps
+
     with _keeping(playing.result):
         watch_steps(playing.steps(), on_progress)
     return playing.result()
@@ -261,32 +249,19 @@ async def aplayground(
     **knobs: Any,
 ) -> Run | Batch | SideBySide | Plan:
     """Like `playground`, to await."""
-    check_text(prompt)
-    many = not (data is None and beside is None and beside_model is None)
-    settings: dict[str, Any] = {
-        "budget": budget, "max_calls": max_calls, "concurrency": concurrency, "limit": limit,
-        "sample": sample, "price_in": price_in, "price_out": price_out, "executor": executor,
-        "fresh": fresh, "dry_run": dry_run, "keep_empty": keep_empty,
-    }  # fmt: skip
-    _check_mode(
-        "playground" if beside is None and beside_model is None else "beside",
-        settings,
-        many=data is not None,
-        values=values or None,
-    )
-    if not many:
-        return cast("Run", await _arun(_play(prompt, values, workspace, model, knobs)))
-    from assay_nb.measurement.playing import prepare
-
-    session = current_session()
-    playing = prepare(
-        session, prompt, values, data=data, beside=beside, beside_model=beside_model,
-        workspace=workspace, model=model, options=knobs, **_without(settings, "dry_run"),
+    playing = _prepare_playing(
+        prompt, values, data=data, beside=beside, beside_model=beside_model, workspace=workspace,
+        model=model, knobs=knobs, budget=budget, max_calls=max_calls, concurrency=concurrency,
+        limit=limit, sample=sample, price_in=price_in, price_out=price_out, executor=executor,
+        fresh=fresh, dry_run=dry_run, keep_empty=keep_empty,
     )  # fmt: skip
+    if playing is None:
+        return cast("Run", await _arun(_play(prompt, values, workspace, model, knobs)))
+    portal = current_session().portal
     if dry_run:
-        return await session.portal.wait(playing.plan)
+        return await portal.wait(playing.plan)
     with _keeping(playing.result):
-        return await session.portal.wait(playing.run)
+        return await portal.wait(playing.run)
 
 
 def judge(
@@ -327,23 +302,13 @@ def judge(
         count_cut: Judge replies too that are not whole; they are left out otherwise.
         knobs: `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
     """
-    check_text(prompt)
-    many = hasattr(output, "answers")
-    settings: dict[str, Any] = {
-        "budget": budget, "max_calls": max_calls, "concurrency": concurrency, "limit": limit,
-        "sample": sample, "price_in": price_in, "price_out": price_out, "executor": executor,
-        "fresh": fresh, "dry_run": dry_run, "count_cut": count_cut,
-    }  # fmt: skip
-    _check_mode("judge", settings, many=many, values=values or None)
-    session = current_session()
-    from assay_nb.measurement.judgements import judge_any
-
-    return session.portal.call(
-        lambda: judge_any(
-            session, prompt, output, against=against, rubric=rubric, values=values,
-            workspace=workspace, model=model, options=knobs, **settings,
-        )
+    judging = _prepare_judging(
+        prompt, output, against=against, rubric=rubric, values=values, workspace=workspace,
+        model=model, knobs=knobs, budget=budget, max_calls=max_calls, concurrency=concurrency,
+        limit=limit, sample=sample, price_in=price_in, price_out=price_out, executor=executor,
+        fresh=fresh, dry_run=dry_run, count_cut=count_cut,
     )  # fmt: skip
+    return current_session().portal.call(judging)
 
 
 async def ajudge(
@@ -369,23 +334,13 @@ async def ajudge(
     **knobs: Any,
 ) -> Judgement | Judgements | Plan:
     """Like `judge`, to await."""
-    check_text(prompt)
-    many = hasattr(output, "answers")
-    settings: dict[str, Any] = {
-        "budget": budget, "max_calls": max_calls, "concurrency": concurrency, "limit": limit,
-        "sample": sample, "price_in": price_in, "price_out": price_out, "executor": executor,
-        "fresh": fresh, "dry_run": dry_run, "count_cut": count_cut,
-    }  # fmt: skip
-    _check_mode("judge", settings, many=many, values=values or None)
-    session = current_session()
-    from assay_nb.measurement.judgements import judge_any
-
-    return await session.portal.wait(
-        lambda: judge_any(
-            session, prompt, output, against=against, rubric=rubric, values=values,
-            workspace=workspace, model=model, options=knobs, **settings,
-        )
+    judging = _prepare_judging(
+        prompt, output, against=against, rubric=rubric, values=values, workspace=workspace,
+        model=model, knobs=knobs, budget=budget, max_calls=max_calls, concurrency=concurrency,
+        limit=limit, sample=sample, price_in=price_in, price_out=price_out, executor=executor,
+        fresh=fresh, dry_run=dry_run, count_cut=count_cut,
     )  # fmt: skip
+    return await current_session().portal.wait(judging)
 
 
 def measure(
@@ -616,6 +571,62 @@ def _play(
 
     given = {name: as_text(value) for name, value in (values or {}).items()}
     return _call("playground", prompt, workspace, model, values=given, **knobs)
+
+
+def _prepare_playing(
+    prompt: str,
+    values: Mapping[str, object] | None,
+    *,
+    data: Any,
+    beside: str | None,
+    beside_model: str | None,
+    workspace: str | None,
+    model: str | None,
+    knobs: Mapping[str, Any],
+    on_progress: OnProgress | None = None,
+    **settings: Any,
+) -> Playing | None:
+    """Return a run over data, or beside something, that is ready to go; None for a single run."""
+    check_text(prompt)
+    compared = beside is not None or beside_model is not None
+    _check_mode(
+        "beside" if compared else "playground",
+        settings,
+        many=data is not None,
+        values=values or None,
+        on_progress=on_progress,
+    )
+    if data is None and not compared:
+        return None
+    from assay_nb.measurement.playing import prepare
+
+    return prepare(
+        current_session(), prompt, values, data=data, beside=beside, beside_model=beside_model,
+        workspace=workspace, model=model, options=knobs, **_without(settings, "dry_run"),
+    )  # fmt: skip
+
+
+def _prepare_judging(
+    prompt: str,
+    output: str | Run | Batch | None,
+    *,
+    against: str | Run | Batch | None,
+    rubric: RubricLike | None,
+    values: Mapping[str, object] | None,
+    workspace: str | None,
+    model: str | None,
+    knobs: Mapping[str, Any],
+    **settings: Any,
+) -> Callable[[], Awaitable[Judgement | Judgements | Plan]]:
+    """Return what judges, to be run on the background loop."""
+    check_text(prompt)
+    _check_mode("judge", settings, many=hasattr(output, "answers"), values=values or None)
+    from assay_nb.measurement.judgements import judge_any
+
+    return lambda: judge_any(
+        current_session(), prompt, output, against=against, rubric=rubric, values=values,
+        workspace=workspace, model=model, options=knobs, **settings,
+    )  # fmt: skip
 
 
 def _check_mode(name: str, settings: Mapping[str, Any], *, many: bool, **others: Any) -> None:

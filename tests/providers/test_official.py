@@ -25,11 +25,6 @@ HOSTS = ("api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.c
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
 

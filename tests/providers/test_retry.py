@@ -14,11 +14,6 @@ from assay_nb.providers.retry import Retry
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Attempts:
     """Fails as told, then yields two events."""
 
