@@ -401,7 +401,7 @@ def install_locked(directory: Path, wheel: Path, store: Path) -> bool:
     if added:
         print(f"Dependencies bring code that runs at every start of Python: {sorted(added)}")
         return False
-    gateway = ("python", "-c", "import assay_nb.gateway.main")
+    gateway = ("python", "-c", "import assay_nb.gateway.process.main")
     return run(directory, gateway) == 0 and run(directory, ("python", "-m", "pip", "check")) == 0
 
 

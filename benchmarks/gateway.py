@@ -255,8 +255,8 @@ async def slow_client(proxy: Process, seconds: float) -> tuple[float, float]:
 def look_up(rows: int) -> float:
     """Return the microseconds that opening one of so many stored keys takes, the median of many."""
     from assay_nb.config import Config
-    from assay_nb.engine.backing import Backing
-    from assay_nb.providers.origins import parse_endpoint
+    from assay_nb.egress.origins import parse_endpoint
+    from assay_nb.engine.local.resources import Backing
     from assay_nb.vault.secret import SecretBytes
 
     with tempfile.TemporaryDirectory() as folder:

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from assay_nb import Measurement, measure
 from assay_nb.engine.session import set_session
-from tests.measurement.simulated import (
+from tests.experiments.simulated import (
     GAIN,
     NULL,
     OLD,

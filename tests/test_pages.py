@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 from assay_nb import cli
 from assay_nb.commands import tree
 from assay_nb.commands.outcome import Outcome
-from assay_nb.magics.lines import assay_parser
+from assay_nb.magics.line_magic import assay_parser
 from assay_nb.render.document import Document
 
 ROOT = Path(__file__).resolve().parent.parent

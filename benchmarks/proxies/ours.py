@@ -15,9 +15,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from assay_nb.gateway.backing import GatewayBacking
-from assay_nb.gateway.collector import calm_collector
-from assay_nb.gateway.server import open_hub_session, start
+from assay_nb.gateway.process.collector import calm_collector
+from assay_nb.gateway.process.server import open_hub_session, start
+from assay_nb.gateway.resources import GatewayBacking
 from assay_nb.gateway.services import make_services
 from assay_nb.gateway.settings import HubSettings, LimitSettings, Settings
 from assay_nb.messages import Destination

@@ -54,15 +54,15 @@ if TYPE_CHECKING:
         WorkspaceNotFound,
         WrongUsage,
     )
+    from assay_nb.experiments.batch import Batch
+    from assay_nb.experiments.comparison import SideBySide
+    from assay_nb.experiments.measure.result import Measurement
     from assay_nb.instruments.critique import Critique
     from assay_nb.instruments.improve import Improvement
     from assay_nb.instruments.judge import Judgement
     from assay_nb.instruments.lint import LintReport
     from assay_nb.instruments.playground import Run
     from assay_nb.instruments.rewrite import Rewrite
-    from assay_nb.measurement.batch import Batch
-    from assay_nb.measurement.result import Measurement
-    from assay_nb.measurement.sidebyside import SideBySide
 
     __version__: str
 
@@ -108,9 +108,9 @@ _HOMES = {
     "assay_nb.instruments.lint": ("LintReport",),
     "assay_nb.instruments.playground": ("Run",),
     "assay_nb.instruments.rewrite": ("Rewrite",),
-    "assay_nb.measurement.batch": ("Batch",),
-    "assay_nb.measurement.result": ("Measurement",),
-    "assay_nb.measurement.sidebyside": ("SideBySide",),
+    "assay_nb.experiments.batch": ("Batch",),
+    "assay_nb.experiments.measure.result": ("Measurement",),
+    "assay_nb.experiments.comparison": ("SideBySide",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -20,27 +20,27 @@ from assay_nb.engine.call import Call
 from assay_nb.engine.session import current_session
 from assay_nb.errors import AssayError
 from assay_nb.instruments.base import Result
-from assay_nb.instruments.intake import check_names, check_size, check_text
+from assay_nb.instruments.exchange.validation import check_names, check_size, check_text
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
     from pathlib import Path
 
+    from assay_nb.experiments.batch import Batch
+    from assay_nb.experiments.comparison import SideBySide
+    from assay_nb.experiments.grading.judged_rows import Judgements
+    from assay_nb.experiments.grading.metrics import Metric
+    from assay_nb.experiments.measure.gepa import GepaTask
+    from assay_nb.experiments.measure.result import Measurement
+    from assay_nb.experiments.playground import Playing
+    from assay_nb.experiments.run.plan import Plan
+    from assay_nb.experiments.run.progress import OnProgress
     from assay_nb.instruments.critique import Critique
     from assay_nb.instruments.improve import Improvement
     from assay_nb.instruments.judge import Judgement, RubricLike
     from assay_nb.instruments.lint import LintReport
     from assay_nb.instruments.playground import Run
     from assay_nb.instruments.rewrite import Rewrite
-    from assay_nb.measurement.batch import Batch
-    from assay_nb.measurement.gepa import GepaTask
-    from assay_nb.measurement.judgements import Judgements
-    from assay_nb.measurement.metrics import Metric
-    from assay_nb.measurement.plan import Plan
-    from assay_nb.measurement.playing import Playing
-    from assay_nb.measurement.progress import OnProgress
-    from assay_nb.measurement.result import Measurement
-    from assay_nb.measurement.sidebyside import SideBySide
 
 
 def critique(
@@ -219,7 +219,7 @@ def playground(
         return cast("Run", _run(_play(prompt, values, workspace, model, knobs)))
     if dry_run:
         return current_session().portal.call(playing.plan)
-    from assay_nb.measurement.progress import watch_steps
+    from assay_nb.experiments.run.progress import watch_steps
 
     with _keeping(playing.result):
         watch_steps(playing.steps(), on_progress)
@@ -418,9 +418,9 @@ def measure(
         on_progress: Called with a `Progress` as it goes.
         knobs: `system`, `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
     """
-    from assay_nb.measurement.limits import Limits
-    from assay_nb.measurement.measuring import Measuring, Settings
-    from assay_nb.measurement.progress import watch_steps
+    from assay_nb.experiments.measure.measure import Measuring, Settings
+    from assay_nb.experiments.run.limits import Limits
+    from assay_nb.experiments.run.progress import watch_steps
 
     limits = Limits.of(
         budget=budget, max_calls=max_calls, concurrency=concurrency, limit=limit, sample=sample,
@@ -470,9 +470,9 @@ def to_gepa(
     GEPA sees dev rows only, and calls go through the workspace's key: it needs none of its own. The limits
     are those of `measure`, for search and test together: the test has what the search leaves.
     """
-    from assay_nb.measurement.gepa import make_gepa_task
-    from assay_nb.measurement.limits import Limits
-    from assay_nb.measurement.measuring import Settings
+    from assay_nb.experiments.measure.gepa import make_gepa_task
+    from assay_nb.experiments.measure.measure import Settings
+    from assay_nb.experiments.run.limits import Limits
 
     limits = Limits.of(
         budget=budget, max_calls=max_calls, concurrency=concurrency, limit=limit, sample=sample,
@@ -567,7 +567,7 @@ def _play(
     model: str | None,
     knobs: Mapping[str, Any],
 ) -> Call:
-    from assay_nb.measurement.rows import as_text
+    from assay_nb.experiments.data.rows import as_text
 
     given = {name: as_text(value) for name, value in (values or {}).items()}
     return _call("playground", prompt, workspace, model, values=given, **knobs)
@@ -598,7 +598,7 @@ def _prepare_playing(
     )
     if data is None and not compared:
         return None
-    from assay_nb.measurement.playing import prepare
+    from assay_nb.experiments.playground import prepare
 
     return prepare(
         current_session(), prompt, values, data=data, beside=beside, beside_model=beside_model,
@@ -621,7 +621,7 @@ def _prepare_judging(
     """Return what judges, to be run on the background loop."""
     check_text(prompt)
     _check_mode("judge", settings, many=hasattr(output, "answers"), values=values or None)
-    from assay_nb.measurement.judgements import judge_any
+    from assay_nb.experiments.grading.judged_rows import judge_any
 
     return lambda: judge_any(
         current_session(), prompt, output, against=against, rubric=rubric, values=values,
@@ -631,8 +631,8 @@ def _prepare_judging(
 
 def _check_mode(name: str, settings: Mapping[str, Any], *, many: bool, **others: Any) -> None:
     """Refuse, before anything is sent, a setting that this kind of run would pass over."""
-    from assay_nb.measurement.limits import Limits
-    from assay_nb.measurement.modes import LIMITS, check_mode
+    from assay_nb.experiments.run.limits import Limits
+    from assay_nb.experiments.run.modes import LIMITS, check_mode
 
     Limits.of(**{name: settings[name] for name in LIMITS})
     given = {**settings, **others}

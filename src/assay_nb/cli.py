@@ -19,18 +19,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from assay_nb.commands import tree
-from assay_nb.commands.asking import ask_hidden, ask_yes, rewrite_line
 from assay_nb.commands.outcome import Desk, Outcome
 from assay_nb.commands.output import ReaderGone, write_err, write_out
 from assay_nb.commands.parser import HelpWanted, Parser
 from assay_nb.commands.registry import Adder, add_json
+from assay_nb.commands.terminal import ask_hidden, ask_yes, rewrite_line
 from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import AssayError, WrongUsage
-from assay_nb.gateway.main import add_arguments, run_gateway
+from assay_nb.gateway.process.main import add_arguments, run_gateway
 from assay_nb.render.bundle import plain
 
 if TYPE_CHECKING:
-    from assay_nb.measurement.progress import Progress
+    from assay_nb.experiments.run.progress import Progress
 
 _KEY_LIMIT = 65_536
 _DESCRIPTION = "Prompts, keys and workspaces of assay_nb. Alone, it shows where you stand."

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from assay_nb.errors import AssayError, EndpointRefused, ProviderError, ProviderUnavailable
-from assay_nb.messages import PROVIDERS, Destination, ProviderId
-from assay_nb.providers.base import Credential
-from assay_nb.providers.origins import (
+from assay_nb.egress.origins import (
     OperatorPolicy,
     SoloPolicy,
     parse_endpoint,
     vet_addresses,
 )
+from assay_nb.errors import AssayError, EndpointRefused, ProviderError, ProviderUnavailable
+from assay_nb.messages import PROVIDERS, Destination, ProviderId
+from assay_nb.providers.base import Credential
 from assay_nb.providers.transport import Egress, Limits
 from tests.canaries import find_canary, make_canary
 from tests.fakes.providers import Call, FakeProviders, only
@@ -152,7 +152,7 @@ async def test_a033_control_without_the_scan_it_would_be_relayed(
     egress: Egress, fake: FakeProviders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Positive control: with the scanner asleep, the same server does get the key through."""
-    monkeypatch.setattr("assay_nb.providers.echo.EchoScanner.arm", lambda self, key: None)
+    monkeypatch.setattr("assay_nb.egress.echo.EchoScanner.arm", lambda self, key: None)
     fake.answers("first ", fault="echo_body")
     key = make_canary("anthropic")
 
@@ -558,7 +558,7 @@ async def test_a068_refused_address_is_not_connected_to(fake: FakeProviders) -> 
 
 async def test_a069_stored_destination_is_checked_again_when_the_list_shrank() -> None:
     """An origin was listed when the key was saved, and is no more → refused."""
-    from assay_nb.providers.origins import check_destination
+    from assay_nb.egress.origins import check_destination
 
     wide = OperatorPolicy.from_urls(["https://llm.example.org"])
     stored = parse_endpoint("openai", "https://llm.example.org/v1", policy=wide)

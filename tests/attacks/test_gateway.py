@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from anyio.to_thread import run_sync
 
+from assay_nb.accounting.allowances import Allowance
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Delta
 from assay_nb.errors import AssayError, LimitReached, PermissionDenied
-from assay_nb.gateway.identity import Identity
-from assay_nb.workspaces.allowances import Allowance
+from assay_nb.gateway.auth.identity import Identity
 from tests.canaries import find_canary
 from tests.fakes.hub import SCOPE
 from tests.fakes.providers import Answer
@@ -373,7 +373,7 @@ async def test_a085_a_silent_hub_lets_in_whom_it_has_just_named_and_nobody_else(
     now, down, asked = [0.0], [False], [0]
 
     async def ask(token: str) -> dict[str, Any]:
-        from assay_nb.gateway.answers import HubUnavailable
+        from assay_nb.gateway.http.responses import HubUnavailable
 
         asked[0] += 1
         if down[0]:
@@ -571,7 +571,7 @@ async def test_a092_a_failing_own_key_never_falls_back_to_the_demo(stage: Stage)
 
 async def test_a094_a_clock_that_jumps_gives_no_extra_calls(stage: Stage) -> None:
     """The clock jumps a day forward, back, and forward again → each day's allowance once."""
-    from assay_nb.workspaces.allowances import Allowances
+    from assay_nb.accounting.allowances import Allowances
 
     team = bytes.fromhex(await make_team(stage, "olga", "mia"))
     clock = [20_000 * 86_400.0]

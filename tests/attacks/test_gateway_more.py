@@ -19,14 +19,14 @@ import pytest
 from anyio.to_thread import run_sync
 from packaging.requirements import Requirement
 
+from assay_nb.egress.origins import OperatorPolicy
+from assay_nb.egress.resolver import make_vet
 from assay_nb.errors import ProviderUnavailable, StoreUnavailable
-from assay_nb.gateway.app import WATCH_SECONDS
-from assay_nb.gateway.egress import make_vet
-from assay_nb.gateway.routes import ROUTES
+from assay_nb.gateway.handlers.table import ROUTES
+from assay_nb.gateway.http.app import WATCH_SECONDS
+from assay_nb.gateway.proxy.upstream import Errand, Upstream
 from assay_nb.gateway.settings import load_settings
-from assay_nb.gateway.upstream import Errand, Upstream
 from assay_nb.messages import Destination
-from assay_nb.providers.origins import OperatorPolicy
 from assay_nb.providers.transport import Egress, Limits
 from assay_nb.store import call_rows
 from assay_nb.store.database import Database
@@ -746,8 +746,8 @@ async def test_a097_rotation_fails_no_call_that_runs_through_the_gateway(
 LOADED = """
 import asyncio, sys
 before = set(sys.modules)
-import assay_nb.gateway.main, assay_nb.gateway.server, assay_nb.gateway.app
-import assay_nb.gateway.passthrough, assay_nb.gateway.upstream, assay_nb.gateway.routes
+import assay_nb.gateway.process.main, assay_nb.gateway.process.server, assay_nb.gateway.http.app
+import assay_nb.gateway.proxy.handler, assay_nb.gateway.proxy.upstream, assay_nb.gateway.handlers.table
 print([name for name in sys.modules if name.split(".")[0] in
     {"anthropic", "openai", "google", "litellm", "langchain", "IPython", "ipywidgets", "jupyterhub"}])
 """

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from assay_nb.workspaces.calls import make_record
+from assay_nb.accounting.call_log import make_record
 from tests.canaries import find_canary, make_canary
 from tests.corpus.hostile import PAYLOADS
 from tests.fakes.hub import FakeHub

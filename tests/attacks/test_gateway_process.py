@@ -24,7 +24,7 @@ import pytest
 from tests.canaries import find_canary
 from tests.fakes.hub import FakeHub
 from tests.fakes.providers import FakeProviders
-from tests.gateway.process import GATEWAY_UID, Place, Process, place, threaded_hub
+from tests.gateway.processes import GATEWAY_UID, Place, Process, place, threaded_hub
 from tests.hub.peeking import peek_at
 from tests.hub.stage import as_user, find_python
 from tests.kernel.replies import PROMPT, critique

@@ -9,7 +9,7 @@ import pytest
 
 from assay_nb.errors import BadReply
 from assay_nb.instruments.catalog import INSTRUMENTS
-from assay_nb.instruments.fencing import parse_fence
+from assay_nb.instruments.exchange.fencing import parse_fence
 from assay_nb.instruments.findings import SEVERITIES
 from tests.instruments.driving import (
     Driven,

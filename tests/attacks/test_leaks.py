@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from assay_nb import errors
+from assay_nb.egress.echo import EchoScanner
 from assay_nb.engine.call import Call
 from assay_nb.engine.session import Session
-from assay_nb.providers import logs, retry, transport
-from assay_nb.providers.echo import EchoScanner
+from assay_nb.providers import log_muting, retry, transport
 from tests.attacks.looking import FORMS, reach, views_of, without_test_frames
 from tests.canaries import find_canary
 from tests.kernel.replies import PROMPT, chunks, critique
@@ -51,7 +51,7 @@ def every_logger(*, filtered: bool = False) -> Iterator[Recorder]:
     recorder = Recorder()
     with pytest.MonkeyPatch.context() as patch:
         if not filtered:
-            patch.setattr(logs._Mute, "filter", lambda self, record: True)
+            patch.setattr(log_muting._Mute, "filter", lambda self, record: True)
         patch.setattr(logging.root, "level", logging.DEBUG)
         patch.setattr(logging.root.manager, "disable", 0)
         for logger in list(logging.root.manager.loggerDict.values()):
@@ -233,7 +233,7 @@ def test_a030_control_a_key_in_a_local_variable_is_found(
     )
     scope: dict[str, object] = {"bring": lambda: key}
     exec(compile(place.read_text(), str(place), "exec"), scope)
-    monkeypatch.setattr("assay_nb.engine.local_control.LocalControl._workspace", scope["broken"])
+    monkeypatch.setattr("assay_nb.engine.local.control.LocalControl._workspace", scope["broken"])
     with pytest.raises(RuntimeError) as caught:
         run_command(session, "keys list")
 

@@ -12,11 +12,11 @@ import anyio
 import pytest
 from anyio.to_thread import run_sync
 
+from assay_nb.egress.origins import OperatorPolicy
+from assay_nb.egress.resolver import make_vet
 from assay_nb.errors import EndpointRefused, ProviderUnavailable
-from assay_nb.gateway.egress import make_vet
-from assay_nb.gateway.upstream import Errand, Upstream
+from assay_nb.gateway.proxy.upstream import Errand, Upstream
 from assay_nb.messages import PROVIDERS, Destination
-from assay_nb.providers.origins import OperatorPolicy
 from assay_nb.providers.transport import Egress, Vet
 from assay_nb.vault.secret import SecretBytes
 from tests.canaries import find_canary, make_canary

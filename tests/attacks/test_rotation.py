@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from assay_nb.errors import StoreUnavailable, VaultSealed, WrongUsage
-from assay_nb.vault import checkpoint
+from assay_nb.vault import failpoints
 from assay_nb.vault.hierarchy import MasterKey
 from assay_nb.vault.keystores import os_keyring
 from assay_nb.vault.keystores.key_file import KeyFile
@@ -170,7 +170,7 @@ def test_a097_two_rotations_at_once_leave_one_active_master_key(
         if name == "new master key kept":
             both_have_a_key.wait()
 
-    monkeypatch.setattr(checkpoint, "reached", reached)
+    monkeypatch.setattr(failpoints, "reached", reached)
     outcomes: list[str] = []
 
     def rotate() -> None:
@@ -291,7 +291,7 @@ def test_a097_first_master_key_that_another_process_took_is_not_deleted(
             monkeypatch.undo()
             other.save(SUPPORT)
 
-    monkeypatch.setattr(checkpoint, "reached", reached)
+    monkeypatch.setattr(failpoints, "reached", reached)
     house.save(RESEARCH)
 
     house.open()
@@ -332,7 +332,7 @@ def test_a099_entry_lost_before_the_commit_stops_the_rotation(
             store = KeyFile(house.key_file)
             store.delete(b"", store.list_ids(b"")[-1])
 
-    monkeypatch.setattr(checkpoint, "reached", reached)
+    monkeypatch.setattr(failpoints, "reached", reached)
 
     with pytest.raises(VaultSealed):
         house.vault.rotate_master()
@@ -384,7 +384,7 @@ def backup(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
             source.close()
             target.close()
 
-    monkeypatch.setattr(checkpoint, "reached", reached)
+    monkeypatch.setattr(failpoints, "reached", reached)
     house.vault.rotate_master()
     monkeypatch.undo()
     path.chmod(0o600)
@@ -431,7 +431,7 @@ def test_a098_failing_commit_leaves_the_old_state(
         if name == "change signed":
             raise StoreUnavailable("The disk is full.")
 
-    monkeypatch.setattr(checkpoint, "reached", reached)
+    monkeypatch.setattr(failpoints, "reached", reached)
     with pytest.raises(StoreUnavailable):
         house.vault.rotate_master()
     monkeypatch.undo()

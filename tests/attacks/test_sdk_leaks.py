@@ -335,9 +335,9 @@ async def test_a029_key_stays_out_of_the_logs_even_where_they_are_not_muted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The mute is the second net: with it taken away, logs show requests, and still no key."""
-    from assay_nb.providers import logs
+    from assay_nb.providers import log_muting
 
-    monkeypatch.setattr(logs._Mute, "filter", lambda self, record: True)
+    monkeypatch.setattr(log_muting._Mute, "filter", lambda self, record: True)
     for name in list(logging.root.manager.loggerDict):
         caplog.set_level(logging.DEBUG, name)
     caplog.set_level(logging.DEBUG)

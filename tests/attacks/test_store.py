@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from assay_nb.accounting.demo_budget import DemoBudget
 from assay_nb.errors import DemoExhausted, StoreUnavailable
 from assay_nb.store.database import Database
 from assay_nb.store.tables import metadata
-from assay_nb.workspaces.budget import DemoBudget
 from tests.tools import require_tool
 
 
@@ -174,7 +174,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from assay_nb.errors import DemoExhausted
 from assay_nb.store.database import Database
-from assay_nb.workspaces.budget import DemoBudget
+from assay_nb.accounting.demo_budget import DemoBudget
 
 database = Database.open(sys.argv[1])
 budget = DemoBudget(database, granted=7)

@@ -523,7 +523,7 @@ def test_a016_keys_are_opened_in_one_place_outside_the_vault() -> None:
         if isinstance(node, ast.Attribute) and node.attr == "open_key"
     }
 
-    assert callers <= {"engine/opening.py"}
+    assert callers <= {"engine/local/credentials.py"}
 
 
 # --- what gets out ----------------------------------------------------------------------------------

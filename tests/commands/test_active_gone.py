@@ -18,7 +18,7 @@ from assay_nb import cli
 from assay_nb.config import LOCAL_USER, Config
 from assay_nb.engine.session import Session, current_session, set_session
 from assay_nb.errors import AssayError, WorkspaceNotFound, WrongUsage, workspace_gone
-from assay_nb.magics.lines import assay_parser
+from assay_nb.magics.line_magic import assay_parser
 from assay_nb.messages import PROVIDERS
 from assay_nb.practice.server import MODEL
 from tests.commands.walking import (

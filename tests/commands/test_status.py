@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from assay_nb.accounting.call_log import make_record
 from assay_nb.config import Config
 from assay_nb.engine.session import Session
-from assay_nb.workspaces.calls import make_record
 from tests.commands.walking import plain_words
 from tests.kernel.steps import run_command
 

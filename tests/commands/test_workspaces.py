@@ -13,14 +13,14 @@ from assay_nb.commands import tree
 from assay_nb.commands.keys import say_check
 from assay_nb.commands.workspaces import name_workspace
 from assay_nb.config import Config
-from assay_nb.engine.backing import Backing
+from assay_nb.egress.origins import OperatorPolicy
 from assay_nb.engine.control import KeyCheck, WorkspaceFacts
-from assay_nb.engine.local_control import LocalControl
+from assay_nb.engine.local.control import LocalControl
+from assay_nb.engine.local.resources import Backing
+from assay_nb.engine.local.solo import SoloEngine
 from assay_nb.engine.session import Session
-from assay_nb.engine.solo import SoloEngine
 from assay_nb.errors import ProviderKeyMissing, WrongUsage
-from assay_nb.magics.lines import assay_parser
-from assay_nb.providers.origins import OperatorPolicy
+from assay_nb.magics.line_magic import assay_parser
 from tests.commands.walking import LINES, leaves, plain_words
 from tests.kernel.steps import FixedDesk, run_command
 

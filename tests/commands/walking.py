@@ -15,8 +15,8 @@ from assay_nb.commands import tree
 from assay_nb.commands.outcome import Outcome
 from assay_nb.commands.parser import Parser
 from assay_nb.engine.session import Session
-from assay_nb.magics.lines import assay_parser
-from assay_nb.measurement.progress import Progress
+from assay_nb.experiments.run.progress import Progress
+from assay_nb.magics.line_magic import assay_parser
 from assay_nb.practice.server import MODEL
 
 KEY = "sk-proj-no-such-key-0123456789abcdef"

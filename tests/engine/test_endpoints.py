@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from assay_nb.egress.origins import OFFICIAL
 from assay_nb.engine.control import KeyFacts
 from assay_nb.engine.endpoints import is_own_server, would_lose_key
 from assay_nb.errors import EndpointRefused
-from assay_nb.providers.origins import OFFICIAL
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from assay_nb.engine.call import Call
 from assay_nb.engine.session import Session
 from assay_nb.errors import AssayError, BadReply, ProviderUnavailable, WrongUsage
-from assay_nb.measurement.batch import Batch
-from assay_nb.measurement.playing import prepare
+from assay_nb.experiments.batch import Batch
+from assay_nb.experiments.playground import prepare
 from assay_nb.providers import retry
 from tests.fakes.providers import Answer
 from tests.kernel.stage import Stage, open_stage

@@ -6,9 +6,9 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+from assay_nb.accounting.call_log import make_record
 from assay_nb.errors import StoreUnavailable
 from assay_nb.store.call_rows import CallRecord
-from assay_nb.workspaces.calls import make_record
 
 
 class Book:

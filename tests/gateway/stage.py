@@ -16,13 +16,13 @@ from anyio.to_thread import run_sync
 
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Event
-from assay_nb.engine.link import Link
-from assay_nb.engine.remote import RemoteEngine
-from assay_nb.engine.remote_control import RemoteControl
-from assay_nb.gateway.app import make_app
-from assay_nb.gateway.logs import Log
+from assay_nb.engine.remote.client import Link
+from assay_nb.engine.remote.control import RemoteControl
+from assay_nb.engine.remote.engine import RemoteEngine
+from assay_nb.gateway.auth.sessions import COOKIE, XSRF_HEADER, Sessions
+from assay_nb.gateway.http.app import make_app
+from assay_nb.gateway.process.logs import Log
 from assay_nb.gateway.services import Services, make_services
-from assay_nb.gateway.sessions import COOKIE, XSRF_HEADER, Sessions
 from assay_nb.gateway.settings import HubSettings, LimitSettings, Settings
 from assay_nb.messages import NO_KEY, ProviderId
 from assay_nb.vault.secret import SecretBytes

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from assay_nb.errors import workspace_gone
-from assay_nb.gateway import forms
-from assay_nb.gateway.route import Route
-from assay_nb.gateway.routes import ROUTES
+from assay_nb.gateway.handlers.table import ROUTES
+from assay_nb.gateway.http.route import Route
+from assay_nb.gateway.pages import forms
 from tests.fakes.hub import FakeHub
 from tests.fakes.providers import FakeProviders
 from tests.gateway.browsing import Browser

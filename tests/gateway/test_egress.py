@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from anyio.to_thread import run_sync
 
+from assay_nb.egress.origins import OperatorPolicy
+from assay_nb.egress.resolver import make_vet
 from assay_nb.errors import AssayError, EndpointRefused, ProviderUnavailable
-from assay_nb.gateway.egress import make_vet
-from assay_nb.providers.origins import OperatorPolicy
 from tests.gateway.stage import Stage
 from tests.kernel.replies import PROMPT, critique
 

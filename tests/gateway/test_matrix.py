@@ -16,8 +16,8 @@ from anyio.to_thread import run_sync
 from sqlalchemy import text
 
 from assay_nb.errors import AssayError
-from assay_nb.gateway.route import Route
-from assay_nb.gateway.routes import ROUTES
+from assay_nb.gateway.handlers.table import ROUTES
+from assay_nb.gateway.http.route import Route
 from tests.fakes.hub import FakeHub
 from tests.fakes.providers import FakeProviders
 from tests.gateway.stage import Stage, open_stage

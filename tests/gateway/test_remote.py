@@ -7,9 +7,9 @@ from anyio.to_thread import run_sync
 
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Delta, Finished, Started
-from assay_nb.engine.link import Link
-from assay_nb.engine.remote import RemoteEngine
-from assay_nb.engine.remote_control import RemoteControl
+from assay_nb.engine.remote.client import Link
+from assay_nb.engine.remote.control import RemoteControl
+from assay_nb.engine.remote.engine import RemoteEngine
 from assay_nb.errors import (
     AssayError,
     BadReply,

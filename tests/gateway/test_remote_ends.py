@@ -23,10 +23,10 @@ from assay_nb import (
 )
 from assay_nb.engine.call import Call
 from assay_nb.engine.session import current_session, set_session
-from assay_nb.measurement.judgements import Judgements
+from assay_nb.experiments.grading.judged_rows import Judgements
 from tests.fakes.providers import Answer, FakeProviders
 from tests.fakes.providers import Call as Request
-from tests.gateway.process import place, threaded_hub
+from tests.gateway.processes import place, threaded_hub
 from tests.kernel.replies import critique as critique_reply
 from tests.magics.shells import Shell, open_shell
 

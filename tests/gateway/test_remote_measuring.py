@@ -28,13 +28,13 @@ from assay_nb import (
     to_gepa,
 )
 from assay_nb.engine.session import current_session, set_session
+from assay_nb.experiments.probes import ProbedCritique, Probing
+from assay_nb.experiments.run.progress import Progress
+from assay_nb.experiments.run.runner import make_bench
 from assay_nb.instruments.catalog import INSTRUMENTS
-from assay_nb.measurement.bench import make_bench
-from assay_nb.measurement.probes import ProbedCritique, Probing
-from assay_nb.measurement.progress import Progress
 from assay_nb.practice.server import MODEL
 from tests.fakes.practice import Practice
-from tests.gateway.process import Process, place, threaded_hub
+from tests.gateway.processes import Process, place, threaded_hub
 from tests.instruments.driving import make_critique, make_finding
 from tests.instruments.driving import run as drive
 from tests.magics.shells import Shell, open_shell
@@ -364,7 +364,7 @@ measure(sys.argv[2], "Please. " + sys.argv[2], rows, lambda row, output: 1.0, ma
 print(json.dumps(sorted(sys.modules)))
 """
 NEVER = (
-    "alembic", "anthropic", "assay_nb.engine.local", "assay_nb.gateway", "assay_nb.store", "assay_nb.vault",
+    "alembic", "anthropic", "assay_nb.engine.local.engine", "assay_nb.gateway", "assay_nb.store", "assay_nb.vault",
     "cryptography", "google.genai", "keyring", "openai", "psycopg", "sqlalchemy",
 )  # fmt: skip
 
@@ -380,7 +380,7 @@ def test_measuring_loads_no_sdk_and_no_vault_in_the_kernel(hub: Hub) -> None:
     )
 
     loaded = json.loads(done.stdout.splitlines()[-1])
-    assert "assay_nb.engine.remote" in loaded
+    assert "assay_nb.engine.remote.engine" in loaded
     assert [m for m in loaded if any(m == n or m.startswith(f"{n}.") for n in NEVER)] == []
 
 

@@ -16,10 +16,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from assay_nb.gateway.openapi import describe
-from assay_nb.gateway.routes import ROUTES
+from assay_nb.gateway.handlers.table import ROUTES
+from assay_nb.gateway.http.openapi import describe
 from tests.fakes.providers import FakeProviders
-from tests.gateway.process import PREFIX, TOKEN, Process, place, threaded_hub
+from tests.gateway.processes import PREFIX, TOKEN, Process, place, threaded_hub
 from tests.gateway.stage import browser_headers
 from tests.kernel.replies import critique
 

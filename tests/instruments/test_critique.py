@@ -10,9 +10,9 @@ from assay_nb.errors import BadReply, CallStopped, WrongUsage
 from assay_nb.instruments.base import Provenance
 from assay_nb.instruments.catalog import INSTRUMENTS
 from assay_nb.instruments.critique import SCHEMA, SYSTEM, Critique
-from assay_nb.instruments.fencing import parse_fence
+from assay_nb.instruments.exchange.fencing import parse_fence
+from assay_nb.instruments.exchange.validation import LARGEST_PROMPT
 from assay_nb.instruments.findings import make_item
-from assay_nb.instruments.intake import LARGEST_PROMPT
 from assay_nb.instruments.rubric import DIMENSIONS
 from assay_nb.messages import Reply, Usage
 from assay_nb.render.document import Annotated, Callout, Details, FinePrint, Items

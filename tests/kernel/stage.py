@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assay_nb.config import LOCAL_USER, Config
-from assay_nb.engine.backing import Backing
-from assay_nb.engine.local_control import LocalControl
+from assay_nb.engine.local.control import LocalControl
+from assay_nb.engine.local.resources import Backing
+from assay_nb.engine.local.solo import SoloEngine
 from assay_nb.engine.session import Session
-from assay_nb.engine.solo import SoloEngine
 from assay_nb.messages import PROVIDERS, ProviderId
 from assay_nb.providers.transport import Egress, Limits
 from assay_nb.store.database import Database

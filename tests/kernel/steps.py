@@ -22,8 +22,8 @@ from assay_nb.commands.outcome import Outcome
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Finished
 from assay_nb.engine.session import Session
+from assay_nb.experiments.run.progress import Progress
 from assay_nb.instruments.base import Result
-from assay_nb.measurement.progress import Progress
 from assay_nb.messages import PROVIDERS, ProviderId
 from assay_nb.providers import transport
 from assay_nb.vault import vault as vault_module

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay_nb.instruments.base import Provenance
-from assay_nb.instruments.checks import Breach
 from assay_nb.instruments.critique import Critique
 from assay_nb.instruments.critique.result import DimensionScore
 from assay_nb.instruments.findings import Finding, Fix, Probe
 from assay_nb.instruments.improve import Improvement
 from assay_nb.instruments.improve.result import DroppedEdit, ProposedEdit
+from assay_nb.instruments.invariants.checks import Breach
 from assay_nb.instruments.lint import LintFinding, LintFix, LintReport
 from assay_nb.instruments.rewrite import Rewrite
 from assay_nb.instruments.rewrite.result import LedgerRow

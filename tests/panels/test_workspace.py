@@ -8,7 +8,7 @@ from assay_nb.engine.session import Session
 from assay_nb.errors import workspace_gone
 from assay_nb.panels.keys import KeysPanel
 from assay_nb.panels.model import ModelPanel
-from assay_nb.panels.opening import SettingsPanel
+from assay_nb.panels.settings import SettingsPanel
 from assay_nb.panels.workspace import WorkspacePanel
 
 

@@ -27,14 +27,14 @@ from assay_nb.errors import (
     ProviderUnavailable,
     RateLimited,
 )
+from assay_nb.experiments.run.budget import Hold, OverBudget, Purse
+from assay_nb.experiments.run.estimates import Estimate, estimate_call
+from assay_nb.experiments.run.jobs import Answer, Job, stream_answers
+from assay_nb.experiments.run.limits import Limits
+from assay_nb.experiments.run.runner import make_call
+from assay_nb.experiments.run.target import Target
 from assay_nb.instruments.base import Provenance
 from assay_nb.instruments.playground import Run
-from assay_nb.measurement.answers import Answer, Job, stream_answers
-from assay_nb.measurement.bench import make_call
-from assay_nb.measurement.estimates import Estimate, estimate_call
-from assay_nb.measurement.limits import Limits
-from assay_nb.measurement.purse import Hold, OverBudget, Purse
-from assay_nb.measurement.target import Target
 from assay_nb.messages import Usage
 
 TARGET = Target(

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from assay_nb.egress.echo import EchoScanner
+from assay_nb.egress.origins import OFFICIAL, SoloPolicy, check_destination, parse_endpoint
 from assay_nb.errors import EndpointRefused, WrongUsage
 from assay_nb.messages import PROVIDERS, Destination, ProviderId
-from assay_nb.providers.echo import EchoScanner
 from assay_nb.providers.keys import check_header_safe, header_for, place_key
-from assay_nb.providers.origins import OFFICIAL, SoloPolicy, check_destination, parse_endpoint
 from tests.canaries import make_canary
 
 OFFICIAL_WRITTEN = [

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from assay_nb.egress.origins import parse_endpoint
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import PROVIDERS, ProviderId
+from assay_nb.models.catalog import DEFAULT_MODEL, DEMO_MODEL
 from assay_nb.providers import get_provider
-from assay_nb.providers.catalog import DEFAULT_MODEL, DEMO_MODEL
-from assay_nb.providers.origins import parse_endpoint
 from assay_nb.providers.transport import Egress
 from tests.canaries import find_canary, make_canary
 from tests.fakes.providers import FakeProviders, only

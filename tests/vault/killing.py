@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from assay_nb.errors import ProviderKeyMissing
-from assay_nb.vault import checkpoint
+from assay_nb.vault import failpoints
 from assay_nb.vault.vault import Vault
 from tests.vault.builders import ANTHROPIC, GOOGLE, OPENAI, RESEARCH, SUPPORT, House, secret
 
@@ -76,7 +76,7 @@ def run(change: str, home: Path, *, kill_at: int | None) -> list[str]:
             os.kill(os.getpid(), signal.SIGKILL)
         points.append(name)
 
-    checkpoint.reached = reached
+    failpoints.reached = reached
     CHANGES[change](House(home).vault)
     return points
 

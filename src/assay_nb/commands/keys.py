@@ -7,13 +7,13 @@ from argparse import Namespace
 from typing import cast
 
 from assay_nb import config
-from assay_nb.commands.asking import NotAsked
 from assay_nb.commands.outcome import Desk, Outcome
 from assay_nb.commands.parser import Parser
 from assay_nb.commands.registry import Adder, add_json, add_workspace, program
+from assay_nb.commands.terminal import NotAsked
 from assay_nb.engine.control import KeyCheck, KeyFacts, Removal, Setup
 from assay_nb.engine.endpoints import is_own_server, would_lose_key
-from assay_nb.engine.key_page import find_key_page
+from assay_nb.engine.remote.key_page import find_key_page
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import PROVIDERS, ProviderId

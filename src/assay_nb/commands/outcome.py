@@ -11,7 +11,7 @@ from assay_nb.render.surroundings import find_width
 from assay_nb.text.english import join as join
 
 if TYPE_CHECKING:
-    from assay_nb.measurement.progress import Progress
+    from assay_nb.experiments.run.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from assay_nb.commands.outcome import Desk, Outcome, join
 from assay_nb.commands.registry import Adder, add_json, add_workspace, program
 from assay_nb.commands.workspaces import name_workspace
 from assay_nb.engine.control import CallFacts, Finding, ModelFacts, Standing, WorkspaceFacts
-from assay_nb.engine.practice import WORKSPACE, no_key
+from assay_nb.engine.local.practice import WORKSPACE, no_key
 from assay_nb.engine.session import Session
 from assay_nb.errors import workspace_gone
 from assay_nb.render.document import (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from assay_nb.commands.evaluate import add_measuring
 from assay_nb.commands.keys import add_keys, add_platform_key
 from assay_nb.commands.master import add_master
-from assay_nb.commands.measuring import add_measuring
 from assay_nb.commands.outcome import Desk, Outcome
 from assay_nb.commands.parser import Parser
 from assay_nb.commands.registry import Adder, adder

@@ -16,7 +16,7 @@ def is_own_server(provider: ProviderId, endpoint: str | None) -> bool:
     Raises:
         EndpointRefused: If no key may be bound to it.
     """
-    from assay_nb.providers.origins import is_official, parse_endpoint
+    from assay_nb.egress.origins import is_official, parse_endpoint
 
     return bool(endpoint) and not is_official(parse_endpoint(provider, endpoint))
 

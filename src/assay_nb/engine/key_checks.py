@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from assay_nb.egress.origins import is_official
 from assay_nb.engine.control import KeyCheck
 from assay_nb.errors import ProviderAuthError, ProviderError
 from assay_nb.messages import Destination
-from assay_nb.providers.origins import is_official
 from assay_nb.providers.setup import SETUP
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from assay_nb.engine.backing import Backing
 from assay_nb.engine.control import KeyFacts
+from assay_nb.engine.local.resources import Backing
 from assay_nb.messages import PROVIDERS, Destination, ProviderId
 
 if TYPE_CHECKING:

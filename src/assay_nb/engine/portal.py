@@ -102,7 +102,7 @@ class Portal:
         ended = threading.Event()
 
         async def run() -> T:
-            from assay_nb.engine.ending import end
+            from assay_nb.engine.tasks import end
 
             # In a task of its own: the portal's is cancelled at every step.
             task = asyncio.ensure_future(function(*args))

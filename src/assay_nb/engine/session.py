@@ -16,9 +16,9 @@ from assay_nb.config import Config, load_config
 from assay_nb.engine.call import Call, Engine
 from assay_nb.engine.control import Control, Mode
 from assay_nb.engine.events import Event
-from assay_nb.engine.once import once
+from assay_nb.engine.lazy import once
+from assay_nb.engine.local.practice import is_practice_error
 from assay_nb.engine.portal import Portal, Stream
-from assay_nb.engine.practice import is_practice_error
 from assay_nb.errors import WorkspaceNotFound, workspace_gone
 
 Say = Callable[[str], None]
@@ -50,10 +50,10 @@ class Session:
     @once
     def _seams(self) -> tuple[Engine, Control]:
         if self.config.gateway_url:
-            from assay_nb.engine.remote import connect
+            from assay_nb.engine.remote.engine import connect
 
             return connect(self.config.gateway_url)
-        from assay_nb.engine.solo import open_solo
+        from assay_nb.engine.local.solo import open_solo
 
         return open_solo(self.config, self._say)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from assay_nb.engine.journal import EVERY, Journal, Write
+from assay_nb.accounting.call_log import CallLog
+from assay_nb.engine.local.journal import EVERY, Journal, Write
 from assay_nb.errors import StoreUnavailable
 from assay_nb.store.call_rows import CallRecord
 from assay_nb.store.database import Database
-from assay_nb.workspaces.calls import CallLog
 
 MOST = 20_000
 

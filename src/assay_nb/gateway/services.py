@@ -13,20 +13,20 @@ import aiohttp
 from aiohttp import web
 from anyio.to_thread import run_sync
 
-from assay_nb.engine.local_control import LocalControl
-from assay_nb.engine.once import once
+from assay_nb.engine.lazy import once
+from assay_nb.engine.local.control import LocalControl
 from assay_nb.errors import AssayError, PermissionDenied, StoreUnavailable, WorkspaceNotFound
-from assay_nb.gateway.answers import Broken, HubUnavailable, NotSignedIn
-from assay_nb.gateway.backing import GatewayBacking, GatewayEngine
-from assay_nb.gateway.identity import Hub, Identity, Person
-from assay_nb.gateway.incoming import Caller
-from assay_nb.gateway.limits import Limiter
-from assay_nb.gateway.logs import CallsEnded, Log, WentWrong
-from assay_nb.gateway.metrics import Metrics
-from assay_nb.gateway.repeats import Repeats
-from assay_nb.gateway.run_tokens import RunTokens, revoked
-from assay_nb.gateway.running import Running, taken_out
-from assay_nb.gateway.sessions import Sessions
+from assay_nb.gateway.auth.identity import Hub, Identity, Person
+from assay_nb.gateway.auth.run_tokens import RunTokens, revoked
+from assay_nb.gateway.auth.sessions import Sessions
+from assay_nb.gateway.calls.idempotency import Repeats
+from assay_nb.gateway.calls.inflight import Running, taken_out
+from assay_nb.gateway.calls.limits import Limiter
+from assay_nb.gateway.http.context import Caller
+from assay_nb.gateway.http.responses import Broken, HubUnavailable, NotSignedIn
+from assay_nb.gateway.process.logs import CallsEnded, Log, WentWrong
+from assay_nb.gateway.process.metrics import Metrics
+from assay_nb.gateway.resources import GatewayBacking, GatewayEngine
 from assay_nb.gateway.settings import Settings
 from assay_nb.store.workspace_rows import Workspace
 from assay_nb.workspaces.roles import Action

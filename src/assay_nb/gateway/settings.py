@@ -320,6 +320,6 @@ def _check(settings: Settings) -> None:
 
 
 def _check_origins(settings: Settings) -> None:
-    from assay_nb.providers.origins import OperatorPolicy
+    from assay_nb.egress.origins import OperatorPolicy
 
     OperatorPolicy.from_urls(settings.allow_origins)

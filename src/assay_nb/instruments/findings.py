@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from assay_nb.instruments.base import Line
-from assay_nb.instruments.replies import clean, get_object, get_objects, get_text, get_word
+from assay_nb.instruments.exchange.parsing import clean, get_object, get_objects, get_text, get_word
+from assay_nb.instruments.exchange.schema import Data
 from assay_nb.instruments.rubric import LABELS
-from assay_nb.instruments.schema import Data
 from assay_nb.render.document import Badge, Code, Inline, Item, Mark, Tone, sentence
 from assay_nb.text.anchors import Anchor, Locator
 from assay_nb.text.english import quote

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, cast
 
 from assay_nb.errors import WrongUsage
-from assay_nb.instruments.asking import check_stop
 from assay_nb.instruments.base import Instrument, Provenance, Script, Shown
+from assay_nb.instruments.exchange.structured_output import check_stop
+from assay_nb.instruments.exchange.validation import check_options, check_prompt
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
-from assay_nb.instruments.intake import check_options, check_prompt
 from assay_nb.instruments.provenance import decode_provenance, encode_provenance
 from assay_nb.messages import Message, Request, StopReason
 from assay_nb.render.document import Block, Callout, Document, Heading, Paragraph, Verbatim

@@ -10,10 +10,10 @@ from contextlib import suppress
 from typing import Any, cast
 
 from assay_nb.engine.control import Control, WorkspaceFacts
-from assay_nb.engine.key_page import find_key_page
+from assay_nb.engine.remote.key_page import find_key_page
 from assay_nb.errors import PermissionDenied, WrongUsage
 from assay_nb.labserver.base import Handler, guarded
-from assay_nb.labserver.running import RunHandler
+from assay_nb.labserver.run import RunHandler
 from assay_nb.labserver.scanning import scan_texts
 from assay_nb.messages import PROVIDERS, ProviderId
 

@@ -17,10 +17,10 @@ from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, W
 from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import AssayError, BelowThreshold, WrongUsage
 from assay_nb.instruments.base import Provenance, Result
+from assay_nb.instruments.exchange.validation import refuse_no_text
 from assay_nb.instruments.improve.display import describe_absent
-from assay_nb.instruments.intake import refuse_no_text
 from assay_nb.instruments.rubric import HIGHEST_SCORE, LOWEST_SCORE
-from assay_nb.magics.live import PAUSE, Display, choose_display
+from assay_nb.magics.display import PAUSE, Display, choose_display
 from assay_nb.text.pasted import CELL, VARIABLE, refuse_secrets
 
 
@@ -118,12 +118,12 @@ def _lint(prompt: str, args: Namespace, shell: InteractiveShell) -> Result:
 
 
 def _run(shell: InteractiveShell, name: str, args: Namespace, prompt: str) -> Result:
-    from assay_nb.magics import data
+    from assay_nb.magics import rows
 
     options = options_of(name, args)
-    data.check_mode_of(shell, name, args)
+    rows.check_mode_of(shell, name, args)
     refuse_keys_in_options(options)
-    if not data.concerns(name, args):
+    if not rows.concerns(name, args):
         return _ask(shell, name, args, prompt, options)
     kept: list[str] = []
 
@@ -132,7 +132,7 @@ def _run(shell: InteractiveShell, name: str, args: Namespace, prompt: str) -> Re
         kept[:] = [args.out or "_assay"]
 
     try:
-        return data.run(shell, name, args, prompt, options, keep)
+        return rows.run(shell, name, args, prompt, options, keep)
     except KeyboardInterrupt:
         raise Interrupted(*kept) from None
 
@@ -143,7 +143,7 @@ def _ask(
     if name == "improve" and (critique := _find_critique(shell, args)):
         options["findings"] = critique
     if name == "playground":
-        from assay_nb.magics.data import find_system, find_values
+        from assay_nb.magics.rows import find_system, find_values
 
         options |= {"values": find_values(shell, prompt), **find_system(shell, args)}
     call = Call(

@@ -17,7 +17,7 @@ from assay_nb.commands.magic_lines import MAGICS, parser_for
 from assay_nb.commands.parser import Parser
 from assay_nb.engine.session import current_session
 from assay_nb.errors import AssayError
-from assay_nb.magics.lines import assay_parser
+from assay_nb.magics.line_magic import assay_parser
 
 
 def candidates(shell: InteractiveShell, context: CompletionContext) -> Iterator[str]:

@@ -126,7 +126,7 @@ class AssayMagics(Magics):
 
         `%assay -h` lists them; `assay-nb` in a terminal has the same.
         """
-        from assay_nb.magics.lines import run_line
+        from assay_nb.magics.line_magic import run_line
 
         return run_line(line)
 

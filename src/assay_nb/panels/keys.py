@@ -21,7 +21,7 @@ from traitlets.log import get_logger
 
 from assay_nb.commands.keys import tested_word, tone_of
 from assay_nb.engine.control import KeyCheck, KeyFacts
-from assay_nb.engine.key_page import find_key_page
+from assay_nb.engine.remote.key_page import find_key_page
 from assay_nb.engine.session import Session
 from assay_nb.errors import PermissionDenied, WrongUsage
 from assay_nb.messages import ProviderId

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay_nb.instruments import presence
-from assay_nb.instruments.fencing import parse_fence
+from assay_nb.instruments.exchange.fencing import parse_fence
+from assay_nb.instruments.invariants import presence
 from assay_nb.instruments.lint import RULES, LintFinding, lint
 from assay_nb.instruments.rubric import QUESTIONS
-from assay_nb.practice.task import judge, work
+from assay_nb.practice.rules import judge, work
 from assay_nb.practice.wire import Asked
 from assay_nb.text.segments import Segment, split_segments
 from assay_nb.text.templates import find_fences, find_variables

@@ -13,8 +13,8 @@ from assay_nb.config import Config
 from assay_nb.engine.call import Call
 from assay_nb.engine.control import Control, WorkspaceFacts
 from assay_nb.engine.events import Finished
-from assay_nb.engine.local_control import LocalControl
-from assay_nb.engine.practice import WORKSPACE, check_only_practice
+from assay_nb.engine.local.control import LocalControl
+from assay_nb.engine.local.practice import WORKSPACE, check_only_practice
 from assay_nb.engine.session import Session
 from assay_nb.errors import WorkspaceNotFound, WrongUsage
 from assay_nb.instruments.base import Result

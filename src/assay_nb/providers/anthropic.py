@@ -18,16 +18,16 @@ from assay_nb.messages import (
     Usage,
     UsageReport,
 )
-from assay_nb.providers.base import Credential, ListedModel
-from assay_nb.providers.catalog import find_model
-from assay_nb.providers.failures import Errors, Kind
-from assay_nb.providers.shapes import (
+from assay_nb.models.catalog import find_model
+from assay_nb.providers.adapter import (
     Adapter,
     as_float,
     effort_for,
     is_tunable,
     with_schema_in_prompt,
 )
+from assay_nb.providers.base import Credential, ListedModel
+from assay_nb.providers.failures import Errors, Kind
 from assay_nb.providers.transport import PLACEHOLDER, Exchange
 
 # A word that is not here (`pause_turn`, `tool_use`: no tool is ever offered) means that it is not whole.

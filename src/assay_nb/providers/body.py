@@ -13,7 +13,7 @@ import httpx2
 from assay_nb.errors import ProviderUnavailable
 
 if TYPE_CHECKING:
-    from assay_nb.providers.echo import EchoScanner
+    from assay_nb.egress.echo import EchoScanner
     from assay_nb.providers.exchange import Exchange
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import anyio
 import httpx2
 
+from assay_nb.egress.echo import EchoScanner
 from assay_nb.errors import AssayError, EndpointRefused, ProviderError, ProviderUnavailable
 from assay_nb.messages import Destination
 from assay_nb.providers.base import Credential, Opening
 from assay_nb.providers.body import GuardedBody, decoder_for
-from assay_nb.providers.echo import EchoScanner
 from assay_nb.providers.setup import label_of
 
 TICKET = "x-assay-ticket"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import httpx2
 
+from assay_nb.egress.origins import is_official, path_hint
 from assay_nb.errors import (
     AssayError,
     BadReply,
@@ -24,8 +25,7 @@ from assay_nb.errors import (
     RateLimited,
 )
 from assay_nb.messages import ProviderId, Request
-from assay_nb.providers.catalog import suggest_model
-from assay_nb.providers.origins import is_official, path_hint
+from assay_nb.models.catalog import suggest_model
 from assay_nb.providers.setup import SETUP
 from assay_nb.providers.transport import Exchange
 from assay_nb.text.english import count

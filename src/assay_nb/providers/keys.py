@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from assay_nb.egress.origins import is_official
 from assay_nb.errors import EndpointRefused, WrongUsage
 from assay_nb.messages import NO_KEY, Destination
-from assay_nb.providers.origins import is_official
 
 _OFFICIAL = range(20, 513)
 """How long the keys of the providers' own endpoints are: what is shorter or longer was cut, or is no key."""

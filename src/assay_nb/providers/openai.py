@@ -12,6 +12,7 @@ from typing import Any, cast
 import httpx2
 import openai
 
+from assay_nb.egress.origins import OFFICIAL_ORIGINS
 from assay_nb.messages import (
     ProviderEvent,
     Request,
@@ -21,8 +22,15 @@ from assay_nb.messages import (
     Usage,
     UsageReport,
 )
+from assay_nb.models.catalog import find_model
+from assay_nb.providers.adapter import (
+    Adapter,
+    as_float,
+    effort_for,
+    is_tunable,
+    with_schema_in_prompt,
+)
 from assay_nb.providers.base import Credential, ListedModel
-from assay_nb.providers.catalog import find_model
 from assay_nb.providers.failures import (
     Errors,
     Failed,
@@ -31,15 +39,7 @@ from assay_nb.providers.failures import (
     first_known,
     for_status,
 )
-from assay_nb.providers.origins import OFFICIAL_ORIGINS
 from assay_nb.providers.retry import Retry
-from assay_nb.providers.shapes import (
-    Adapter,
-    as_float,
-    effort_for,
-    is_tunable,
-    with_schema_in_prompt,
-)
 from assay_nb.providers.transport import PLACEHOLDER, Egress, Exchange
 
 KINDS: dict[str, Kind] = {

@@ -25,13 +25,13 @@ from typing import Any
 import anyio
 import httpx2
 
+from assay_nb.egress.origins import check_placement
 from assay_nb.errors import AssayError, EndpointRefused, WrongUsage
 from assay_nb.messages import Destination
-from assay_nb.providers import logs
+from assay_nb.providers import log_muting
 from assay_nb.providers.base import Credential
 from assay_nb.providers.exchange import TICKET, Exchange, Limits, parse_retry_after
 from assay_nb.providers.keys import header_for
-from assay_nb.providers.origins import check_placement
 
 __all__ = [
     "PLACEHOLDER",
@@ -318,7 +318,7 @@ class Egress:
         pool.client = httpx2.AsyncClient(
             transport=Transport(self, pool), trust_env=False, follow_redirects=False
         )
-        logs.install()  # httpcore's loggers exist by now
+        log_muting.install()  # httpcore's loggers exist by now
         return pool
 
     def _connections(

@@ -18,9 +18,8 @@ from assay_nb.errors import VaultSealed, WrongUsage
 from assay_nb.store import vault_rows
 from assay_nb.store.vault_rows import DataKeyRow, MasterKeyRow
 from assay_nb.vault.audit import Event
-from assay_nb.vault.books import Books, Change, active_of, now
-from assay_nb.vault.checkpoint import checkpoint
 from assay_nb.vault.envelope import CannotOpen
+from assay_nb.vault.failpoints import checkpoint
 from assay_nb.vault.hierarchy import MasterKey
 from assay_nb.vault.sealed_keys import (
     DOUBTED,
@@ -30,6 +29,7 @@ from assay_nb.vault.sealed_keys import (
     seal_row,
     wrap_data_key,
 )
+from assay_nb.vault.transactions import Books, Change, active_of, now
 
 
 @dataclass(frozen=True, slots=True)

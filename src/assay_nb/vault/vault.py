@@ -14,9 +14,8 @@ from assay_nb.store.database import Database
 from assay_nb.store.vault_rows import KeyRow, WorkspaceRows
 from assay_nb.vault import audit, rotation
 from assay_nb.vault.audit import Event
-from assay_nb.vault.books import Books, Change, now
-from assay_nb.vault.checkpoint import checkpoint
 from assay_nb.vault.envelope import CannotOpen
+from assay_nb.vault.failpoints import checkpoint
 from assay_nb.vault.hierarchy import DataKey, MasterKey
 from assay_nb.vault.keystores.base import KeyStore
 from assay_nb.vault.rotation import MasterKeyStatus, Rotation
@@ -35,6 +34,7 @@ from assay_nb.vault.sealed_keys import (
 )
 from assay_nb.vault.secret import SecretBytes
 from assay_nb.vault.stored import Mode, OpenedKey, Removal, StoredKey, VaultState
+from assay_nb.vault.transactions import Books, Change, now
 
 _LABELS = {"anthropic": "Anthropic", "openai": "OpenAI", "google": "Google"}
 _ITSELF = "vault"  # the actor of what nobody asked for

@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from assay_nb.instruments.lint import lint, models
+from assay_nb.instruments.lint import lint
+from assay_nb.models import parameters
 from tests.canaries import make_canary
 from tests.text.credentials import chars
 
@@ -411,11 +412,11 @@ def test_model_is_reported_from_the_day_it_is_gone(model: str, today: date, coun
 
 
 def test_model_table_is_fresh() -> None:
-    age = (date.today() - models.AS_OF).days  # noqa: DTZ011
+    age = (date.today() - parameters.AS_OF).days  # noqa: DTZ011
     if age > 90:
         pytest.skip(f"the model table is {age} days old: compare it with the providers' pages")
 
-    assert models.find_facts("claude-opus-5-5") is not None
+    assert parameters.find_facts("claude-opus-5-5") is not None
 
 
 @pytest.mark.parametrize(

@@ -13,22 +13,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from assay_nb.instruments.asking import ask_each
 from assay_nb.instruments.base import Instrument, Script
 from assay_nb.instruments.critique.reading import judge, preview
 from assay_nb.instruments.critique.request import SCHEMA, SYSTEM, make_text
 from assay_nb.instruments.critique.result import Critique
-from assay_nb.instruments.fencing import make_nonce
-from assay_nb.instruments.intake import (
+from assay_nb.instruments.exchange.fencing import make_nonce
+from assay_nb.instruments.exchange.parsing import get_objects, get_text
+from assay_nb.instruments.exchange.schema import Data, Malformed
+from assay_nb.instruments.exchange.structured_output import ask_each
+from assay_nb.instruments.exchange.validation import (
     check_count,
     check_options,
     check_prompt,
     find_kind,
     make_request,
 )
-from assay_nb.instruments.replies import get_objects, get_text
 from assay_nb.instruments.rubric import QUESTIONS
-from assay_nb.instruments.schema import Data, Malformed
 from assay_nb.messages import Request
 from assay_nb.text.segments import split_segments
 

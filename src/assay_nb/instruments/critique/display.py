@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from assay_nb.instruments.annotation import annotate
 from assay_nb.instruments.findings import (
     GRAVE,
     SEVERITIES,
@@ -16,7 +17,6 @@ from assay_nb.instruments.findings import (
 )
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
 from assay_nb.instruments.rubric import HIGHEST_SCORE, LABELS, QUESTIONS
-from assay_nb.instruments.target import annotate
 from assay_nb.render.document import (
     Badge,
     Block,

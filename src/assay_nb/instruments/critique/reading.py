@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from assay_nb.instruments import presence
 from assay_nb.instruments.critique.result import (
     ANSWERS,
     Consistency,
@@ -14,6 +13,16 @@ from assay_nb.instruments.critique.result import (
     ItemScore,
     Verdict,
 )
+from assay_nb.instruments.exchange.parsing import (
+    clean,
+    get_object,
+    get_objects,
+    get_text,
+    get_word,
+    parse_partial,
+)
+from assay_nb.instruments.exchange.schema import Data
+from assay_nb.instruments.exchange.validation import Kind, find_kind
 from assay_nb.instruments.findings import (
     GRAVE,
     SEVERITIES,
@@ -24,18 +33,9 @@ from assay_nb.instruments.findings import (
     read_finding,
     similarity,
 )
-from assay_nb.instruments.intake import Kind, find_kind
+from assay_nb.instruments.invariants import presence
 from assay_nb.instruments.lint import LintFinding, lint
-from assay_nb.instruments.replies import (
-    clean,
-    get_object,
-    get_objects,
-    get_text,
-    get_word,
-    parse_partial,
-)
 from assay_nb.instruments.rubric import DIMENSIONS, QUESTIONS, Dimension
-from assay_nb.instruments.schema import Data
 from assay_nb.text.anchors import Locator
 from assay_nb.text.segments import split_segments
 

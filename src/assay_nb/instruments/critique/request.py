@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay_nb.instruments import presence
 from assay_nb.instruments.critique.result import ANSWERS
-from assay_nb.instruments.fencing import DATA_RULE, fence
+from assay_nb.instruments.exchange.fencing import DATA_RULE, fence
+from assay_nb.instruments.exchange.schema import STRING, Data, array_of, nullable, object_of, one_of
+from assay_nb.instruments.exchange.validation import Kind
 from assay_nb.instruments.findings import FINDING_KINDS, OPERATIONS, SEVERITIES
-from assay_nb.instruments.intake import Kind
+from assay_nb.instruments.invariants import presence
 from assay_nb.instruments.rubric import LABELS, QUESTIONS, describe_rubric
-from assay_nb.instruments.schema import STRING, Data, array_of, nullable, object_of, one_of
 from assay_nb.text.segments import Segment
 
 _QUOTED = object_of(segment=STRING, quote=STRING)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
+from assay_nb.instruments.annotation import encode_target
 from assay_nb.instruments.base import Line, Provenance, Shown
 from assay_nb.instruments.critique.display import describe
+from assay_nb.instruments.exchange.validation import Kind
 from assay_nb.instruments.findings import Finding
-from assay_nb.instruments.intake import Kind
 from assay_nb.instruments.provenance import decode_provenance, encode_provenance
 from assay_nb.instruments.rubric import HIGHEST_SCORE, LABELS, WEAK
-from assay_nb.instruments.target import encode_target
 from assay_nb.render.document import Document
 from assay_nb.text.anchors import Anchor
 from assay_nb.text.segments import Segment, split_segments

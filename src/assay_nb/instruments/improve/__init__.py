@@ -12,9 +12,15 @@ from dataclasses import replace
 from typing import Any, cast
 
 from assay_nb.errors import WrongUsage
-from assay_nb.instruments.asking import ask
 from assay_nb.instruments.base import Instrument, Script
-from assay_nb.instruments.fencing import make_nonce
+from assay_nb.instruments.exchange.fencing import make_nonce
+from assay_nb.instruments.exchange.structured_output import ask
+from assay_nb.instruments.exchange.validation import (
+    check_options,
+    check_prompt,
+    find_kind,
+    make_request,
+)
 from assay_nb.instruments.findings import Finding
 from assay_nb.instruments.improve.reading import make_improvement, preview
 from assay_nb.instruments.improve.request import (
@@ -25,7 +31,6 @@ from assay_nb.instruments.improve.request import (
     make_text,
 )
 from assay_nb.instruments.improve.result import Improvement, parse_accept
-from assay_nb.instruments.intake import check_options, check_prompt, find_kind, make_request
 from assay_nb.text.anchors import Locator
 from assay_nb.text.english import kind_of
 from assay_nb.text.segments import split_segments

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from assay_nb.instruments.exchange.parsing import clean
 from assay_nb.instruments.findings import TONES, Finding
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
-from assay_nb.instruments.replies import clean
 from assay_nb.render.document import (
     Badge,
     Block,

@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from assay_nb.instruments.exchange.parsing import (
+    clean,
+    get_objects,
+    get_text,
+    get_word,
+    parse_partial,
+)
+from assay_nb.instruments.exchange.schema import Data
+from assay_nb.instruments.exchange.validation import Kind, find_kind
 from assay_nb.instruments.findings import OPERATIONS, Finding, read_finding
 from assay_nb.instruments.improve.request import MOST_EDITS
 from assay_nb.instruments.improve.result import (
@@ -17,9 +26,6 @@ from assay_nb.instruments.improve.result import (
     pick,
 )
 from assay_nb.instruments.improve.selection import Candidate, Selection, order
-from assay_nb.instruments.intake import Kind, find_kind
-from assay_nb.instruments.replies import clean, get_objects, get_text, get_word, parse_partial
-from assay_nb.instruments.schema import Data
 from assay_nb.text.anchors import Locator
 from assay_nb.text.edits import Edit, overlap
 from assay_nb.text.segments import split_segments

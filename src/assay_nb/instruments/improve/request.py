@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay_nb.instruments.fencing import DATA_RULE, fence
+from assay_nb.instruments.exchange.fencing import DATA_RULE, fence
+from assay_nb.instruments.exchange.parsing import clean
+from assay_nb.instruments.exchange.schema import STRING, Data, array_of, object_of, one_of
 from assay_nb.instruments.findings import FINDING_KINDS, OPERATIONS, SEVERITIES, Finding
 from assay_nb.instruments.improve.result import RISKS
-from assay_nb.instruments.replies import clean
 from assay_nb.instruments.rubric import LABELS
-from assay_nb.instruments.schema import STRING, Data, array_of, object_of, one_of
 from assay_nb.text.segments import Segment
 
 MOST_EDITS = 12

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, TypeAlias, cast
 
 from assay_nb.errors import WrongUsage
+from assay_nb.instruments.annotation import encode_target
 from assay_nb.instruments.base import Line, Provenance, Shown
-from assay_nb.instruments.checks import Breach
+from assay_nb.instruments.exchange.validation import Kind
 from assay_nb.instruments.findings import Finding, Operation, describe_change
 from assay_nb.instruments.improve.display import describe
-from assay_nb.instruments.intake import Kind
+from assay_nb.instruments.invariants.checks import Breach
 from assay_nb.instruments.provenance import decode_provenance, encode_provenance
-from assay_nb.instruments.target import encode_target
 from assay_nb.render.document import Document
 from assay_nb.text.anchors import Anchor
 from assay_nb.text.edits import Edit, apply_edits, diff_words

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from assay_nb.instruments.checks import Breach, Change, Invariants
+from assay_nb.instruments.exchange.parsing import clean
 from assay_nb.instruments.findings import Finding, Operation
 from assay_nb.instruments.improve.result import DroppedEdit, Risk
-from assay_nb.instruments.replies import clean
+from assay_nb.instruments.invariants.checks import Breach, Change, Invariants
 from assay_nb.text.anchors import Anchor
 from assay_nb.text.edits import Edit, apply_edits
 

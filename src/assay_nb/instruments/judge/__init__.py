@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from assay_nb.errors import BadReply, WrongUsage
-from assay_nb.instruments.asking import ask, ask_each
 from assay_nb.instruments.base import Instrument, Script
-from assay_nb.instruments.fencing import make_nonce
-from assay_nb.instruments.intake import check_options, make_request
+from assay_nb.instruments.exchange.fencing import make_nonce
+from assay_nb.instruments.exchange.parsing import clean, get_objects, get_text, get_word
+from assay_nb.instruments.exchange.schema import Data, Malformed
+from assay_nb.instruments.exchange.structured_output import ask, ask_each
+from assay_nb.instruments.exchange.validation import check_options, make_request
 from assay_nb.instruments.judge.criteria import (
     ANSWERS,
     DEFAULT_RUBRIC,
@@ -32,8 +34,6 @@ from assay_nb.instruments.judge.request import (
     make_text,
 )
 from assay_nb.instruments.judge.result import Comparison, Judgement, Mark, Place
-from assay_nb.instruments.replies import clean, get_objects, get_text, get_word
-from assay_nb.instruments.schema import Data, Malformed
 from assay_nb.messages import Request
 from assay_nb.text.normal import normalise
 

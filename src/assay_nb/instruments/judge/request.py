@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from assay_nb.instruments.exchange.schema import STRING, Data, array_of, nullable, object_of, one_of
 from assay_nb.instruments.judge.criteria import Criterion
-from assay_nb.instruments.schema import STRING, Data, array_of, nullable, object_of, one_of
 
 PLACES = ("first", "second", "tie")
 _ANSWERS = ("yes", "no", "1", "2", "3", "4", "5")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from assay_nb.instruments.lint.language import Words, word_set
 from assay_nb.instruments.lint.source import Sentence
+from assay_nb.instruments.lint.vocabulary import Words, word_set
 
 Unit = Literal["words", "sentences", "paragraphs", "points", "characters", "lines"]
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from assay_nb.instruments.annotation import annotate
 from assay_nb.instruments.base import Line, Provenance, Shown
 from assay_nb.instruments.lint.rule import LEVELS, Level, LintFix
-from assay_nb.instruments.target import annotate
 from assay_nb.render.document import (
     Badge,
     Block,

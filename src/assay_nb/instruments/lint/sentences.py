@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from assay_nb.instruments.lint.language import GERMAN, Words
 from assay_nb.instruments.lint.source import Sentence
+from assay_nb.instruments.lint.vocabulary import GERMAN, Words
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _DIGIT = re.compile(r"\d")

@@ -19,7 +19,7 @@ from typing import Any
 
 from assay_nb.instruments.lint import tags
 from assay_nb.instruments.lint.directives import Directives, find_directives
-from assay_nb.instruments.lint.language import Words, detect_language, word_set, words_of
+from assay_nb.instruments.lint.vocabulary import Words, detect_language, word_set, words_of
 from assay_nb.text.redaction import KeyShape, find_keys
 from assay_nb.text.templates import Variable, covers, find_fences, find_variables
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from assay_nb.instruments.lint.language import word_set
+from assay_nb.instruments.lint.vocabulary import word_set
 
 _TAG = re.compile(
     r"(?<![\w<])<(?P<close>/)?(?P<name>[A-Za-z][\w.-]{0,40})(?P<rest>[ \t][^<>\n]{0,200})?(?P<self>/)?>"

@@ -12,15 +12,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay_nb.errors import WrongUsage
-from assay_nb.instruments.asking import ask
 from assay_nb.instruments.base import Instrument, Script
-from assay_nb.instruments.fencing import make_nonce
-from assay_nb.instruments.intake import check_options, check_prompt, find_kind, make_request
-from assay_nb.instruments.replies import get_text
+from assay_nb.instruments.exchange.fencing import make_nonce
+from assay_nb.instruments.exchange.parsing import get_text
+from assay_nb.instruments.exchange.schema import Data, Malformed
+from assay_nb.instruments.exchange.structured_output import ask
+from assay_nb.instruments.exchange.validation import (
+    check_options,
+    check_prompt,
+    find_kind,
+    make_request,
+)
 from assay_nb.instruments.rewrite.reading import make_rewrite, preview
 from assay_nb.instruments.rewrite.request import DEFAULT_BUDGET, SCHEMA, SYSTEM, make_text
 from assay_nb.instruments.rewrite.result import Rewrite
-from assay_nb.instruments.schema import Data, Malformed
 from assay_nb.text.segments import split_segments
 
 __all__ = ["INSTRUMENT", "SCHEMA", "SYSTEM", "Rewrite", "preview", "start"]

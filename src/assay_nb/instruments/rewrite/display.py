@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from assay_nb.instruments.checks import Breach
+from assay_nb.instruments.exchange.parsing import clean
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
-from assay_nb.instruments.replies import clean
+from assay_nb.instruments.invariants.checks import Breach
 from assay_nb.render.document import (
     Badge,
     Block,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from assay_nb.instruments.checks import Breach, Change, Invariants
-from assay_nb.instruments.intake import Kind, find_kind
-from assay_nb.instruments.replies import clean, get_objects, get_text, parse_partial
+from assay_nb.instruments.exchange.parsing import clean, get_objects, get_text, parse_partial
+from assay_nb.instruments.exchange.schema import Data
+from assay_nb.instruments.exchange.validation import Kind, find_kind
+from assay_nb.instruments.invariants.checks import Breach, Change, Invariants
 from assay_nb.instruments.rewrite.request import DEFAULT_BUDGET, find_limit
 from assay_nb.instruments.rewrite.result import LedgerRow, Rewrite
-from assay_nb.instruments.schema import Data
 from assay_nb.text.anchors import Anchor, Locator
 from assay_nb.text.normal import normalise
 from assay_nb.text.segments import split_segments

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay_nb.instruments.fencing import DATA_RULE, fence
-from assay_nb.instruments.schema import STRING, Data, array_of, nullable, object_of
+from assay_nb.instruments.exchange.fencing import DATA_RULE, fence
+from assay_nb.instruments.exchange.schema import STRING, Data, array_of, nullable, object_of
 from assay_nb.text.segments import Segment
 
 DEFAULT_BUDGET = 1.5

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
+from assay_nb.instruments.annotation import encode_target
 from assay_nb.instruments.base import Line, Provenance, Shown
-from assay_nb.instruments.checks import Breach
-from assay_nb.instruments.intake import Kind
+from assay_nb.instruments.exchange.validation import Kind
+from assay_nb.instruments.invariants.checks import Breach
 from assay_nb.instruments.provenance import decode_provenance, encode_provenance
 from assay_nb.instruments.rewrite.display import describe
-from assay_nb.instruments.target import encode_target
 from assay_nb.render.document import Document
 from assay_nb.text.anchors import Anchor
 

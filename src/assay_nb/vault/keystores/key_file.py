@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from assay_nb.errors import VaultSealed
-from assay_nb.vault.checkpoint import checkpoint
+from assay_nb.vault.failpoints import checkpoint
 from assay_nb.vault.hierarchy import MasterKey, parse_master_key
 from assay_nb.vault.keystores.base import Protection
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from assay_nb import config
 from assay_nb.errors import VaultSealed
-from assay_nb.vault.checkpoint import checkpoint
+from assay_nb.vault.failpoints import checkpoint
 from assay_nb.vault.hierarchy import MasterKey, parse_master_key
 from assay_nb.vault.keystores.base import Protection
 

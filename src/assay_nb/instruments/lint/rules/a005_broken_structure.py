@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 
 from assay_nb.instruments.lint import examples
-from assay_nb.instruments.lint.language import word_set
 from assay_nb.instruments.lint.names import is_slip
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.source import Source
 from assay_nb.instruments.lint.tags import Tag
+from assay_nb.instruments.lint.vocabulary import word_set
 
 _COMMON = word_set(
     "rules instructions instruction context document documents example examples input output data text "

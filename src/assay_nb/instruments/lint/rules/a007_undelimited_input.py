@@ -6,10 +6,10 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from assay_nb.instruments.lint.language import word_set
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.source import LABEL, RULER, Source
 from assay_nb.instruments.lint.tags import Region, find_innermost
+from assay_nb.instruments.lint.vocabulary import word_set
 from assay_nb.text.templates import Variable, covers
 
 _LONG = word_set(

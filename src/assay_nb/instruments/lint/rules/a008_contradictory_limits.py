@@ -6,11 +6,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from assay_nb.instruments.lint.language import LANGUAGES, Words, word_set
 from assay_nb.instruments.lint.limits import Limit, find_limits
 from assay_nb.instruments.lint.rule import Hit, Rule
 from assay_nb.instruments.lint.sentences import is_instruction, is_prohibition, tokens
 from assay_nb.instruments.lint.source import Sentence, Source
+from assay_nb.instruments.lint.vocabulary import LANGUAGES, Words, word_set
 
 _MACHINE = (
     r"json|csv|xml|yaml|code|labels?|category|categories|number|letter|word|name|translation|"

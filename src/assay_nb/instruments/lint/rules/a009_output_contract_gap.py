@@ -9,10 +9,10 @@ from functools import cached_property
 from itertools import islice
 
 from assay_nb.instruments.lint import examples
-from assay_nb.instruments.lint.language import LANGUAGES, Words, word_set
 from assay_nb.instruments.lint.rule import Hit, Rule
 from assay_nb.instruments.lint.sentences import is_instruction
 from assay_nb.instruments.lint.source import Sentence, Source
+from assay_nb.instruments.lint.vocabulary import LANGUAGES, Words, word_set
 
 _MACHINE = re.compile(
     r"(?i)\b(?:as|in|into|return|output|produce|respond with|reply with|answer with|format|to|als|im|en|au format|"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from assay_nb.instruments.lint.language import LANGUAGES, Words
 from assay_nb.instruments.lint.rule import Hit, Rule
 from assay_nb.instruments.lint.sentences import has_number, is_instruction, tokens
 from assay_nb.instruments.lint.source import Sentence, Source
+from assay_nb.instruments.lint.vocabulary import LANGUAGES, Words
 
 _REACH = 2
 

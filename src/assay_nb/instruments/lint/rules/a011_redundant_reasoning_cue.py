@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from assay_nb.instruments.lint.models import find_facts
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.sentences import is_imperative
 from assay_nb.instruments.lint.source import Sentence, Source
+from assay_nb.models.parameters import find_facts
 
 _CUE = re.compile(
     r"\b(?:think(?: about (?:it|this))?|reason|work(?: through (?:it|this))?|let's think|let us think)"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from assay_nb.instruments.lint.models import find_facts, refused_knobs
 from assay_nb.instruments.lint.rule import Hit, Rule
 from assay_nb.instruments.lint.source import Source
-from assay_nb.retirements import find_retirement
+from assay_nb.models.parameters import find_facts, refused_knobs
+from assay_nb.models.retirements import find_retirement
 
 
 def _check(source: Source) -> Iterator[Hit]:

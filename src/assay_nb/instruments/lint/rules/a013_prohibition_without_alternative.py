@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from assay_nb.instruments.lint.language import LANGUAGES, Words
 from assay_nb.instruments.lint.rule import Hit, Rule
 from assay_nb.instruments.lint.sentences import is_imperative, is_prohibition
 from assay_nb.instruments.lint.source import Sentence, Source, sentences_near
+from assay_nb.instruments.lint.vocabulary import LANGUAGES, Words
 
 _TURN = re.compile(r"[;:—–→]\s*\w|\s-\s\w")
 _BROAD = re.compile(r"(?i)\b(?:infer|guess|assume|speculate)\b")

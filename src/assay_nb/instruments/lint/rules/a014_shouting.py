@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from assay_nb.instruments.lint.language import word_set
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.source import Source
+from assay_nb.instruments.lint.vocabulary import word_set
 
 _EMPHASIS = word_set(
     "MUST NEVER ALWAYS IMPORTANT CRITICAL CRUCIAL ONLY WARNING URGENT MANDATORY ESSENTIAL VITAL STRICTLY "

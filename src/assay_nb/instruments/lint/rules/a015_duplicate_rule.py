@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from assay_nb.instruments.lint.language import Words
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.sentences import is_instruction, is_prohibition
 from assay_nb.instruments.lint.source import Sentence, Source
+from assay_nb.instruments.lint.vocabulary import Words
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _ALIKE = 0.8

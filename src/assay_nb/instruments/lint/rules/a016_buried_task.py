@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from assay_nb.instruments.lint.language import LANGUAGES
 from assay_nb.instruments.lint.rule import Hit, Rule
 from assay_nb.instruments.lint.sentences import is_imperative
 from assay_nb.instruments.lint.source import Sentence, Source
+from assay_nb.instruments.lint.vocabulary import LANGUAGES
 
 _LONG = 7_200
 """About 2,000 tokens, at 3.6 characters each."""

@@ -1,0 +1,1 @@
+"""Who may still call and what was called: allowances, the demo budget, and the log of calls."""

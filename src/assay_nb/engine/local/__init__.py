@@ -1,0 +1,1 @@
+"""The engine that opens the key and calls the provider in this process."""

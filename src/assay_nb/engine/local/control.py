@@ -1,0 +1,495 @@
+"""Keys, members, workspaces, models and budget, on the vault in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from anyio.to_thread import run_sync
+
+from assay_nb.egress.origins import parse_endpoint
+from assay_nb.engine.control import (
+    BudgetFacts,
+    CallFacts,
+    Finding,
+    KeyCheck,
+    KeyFacts,
+    MasterFacts,
+    MemberFacts,
+    Mode,
+    ModelFacts,
+    Removal,
+    Setup,
+    Standing,
+    WorkspaceFacts,
+    about_gone_workspace,
+)
+from assay_nb.engine.key_checks import accepted, not_stored, untested
+from assay_nb.engine.key_facts import read_key_facts, say_time
+from assay_nb.engine.local.practice import (
+    explained,
+    find_credential,
+    find_workspace,
+    hold_key,
+    is_practice,
+    no_workspace,
+)
+from assay_nb.engine.local.resources import PLATFORM, Backing
+from assay_nb.errors import AssayError, ProviderAuthError, workspace_gone
+from assay_nb.messages import Destination, ProviderId, Usage
+from assay_nb.models import catalog
+from assay_nb.models.retirements import find_retirement
+from assay_nb.providers import get_provider
+from assay_nb.providers.base import Credential
+from assay_nb.providers.keys import place_key
+from assay_nb.providers.setup import SETUP
+
+if TYPE_CHECKING:
+    from assay_nb.providers.base import ListedModel
+    from assay_nb.vault.vault import MasterKeyStatus
+    from assay_nb.workspaces.membership import Workspace
+
+
+class LocalControl:
+    """What one person may do with the vault in this process.
+
+    Everything here is synchronous inside and runs in a worker thread, so that a slow disk or a locked
+    database never holds up the loop that streams replies.
+    """
+
+    mode: Mode = "solo"
+
+    def __init__(self, backing: Backing, user: str) -> None:
+        self._backing = backing
+        self._user = user
+        self.selected: str | None = None
+
+    # --- where one stands
+
+    async def standing(self) -> Standing:
+        return await run_sync(self._standing)
+
+    def _standing(self) -> Standing:
+        from assay_nb import __version__
+
+        workspace = self._find_active()
+        vault = self._backing.vault
+        keys = self._keys(workspace) if workspace else []
+        return Standing(
+            mode=self.mode,
+            version=__version__,
+            user=self._user,
+            vault=vault.state().name,
+            vault_place=self._backing.database.name,
+            master_key_place=self._backing.keystore.describe(),
+            workspace=self._facts(workspace, workspace) if workspace else None,
+            keys=keys,
+            model=self._model_in_use(workspace, keys) if workspace else None,
+            budget=self._budget(),
+        )
+
+    # --- workspaces and members
+
+    async def workspaces(self) -> list[WorkspaceFacts]:
+        def run() -> list[WorkspaceFacts]:
+            active = self._find_active()
+            return [self._facts(one, active) for one in self._backing.workspaces.list(self._user)]
+
+        return await run_sync(run)
+
+    async def use_workspace(self, name: str) -> WorkspaceFacts:
+        def run() -> Workspace:
+            found = find_workspace(self._backing, self._user, name)
+            return self._backing.workspaces.use(self._user, found.id)
+
+        workspace = await run_sync(run)
+        self.selected = workspace.id.hex()
+        return self._facts(workspace, workspace)
+
+    async def create_workspace(self, name: str) -> WorkspaceFacts:
+        return self._facts(await run_sync(self._backing.workspaces.create, name, self._user), None)
+
+    async def show_workspace(self, name: str | None) -> WorkspaceFacts:
+        def run() -> WorkspaceFacts:
+            workspace = self._workspace(name)
+            return self._facts(workspace, self._find_active())
+
+        return await run_sync(run)
+
+    async def rename_workspace(self, name: str, new_name: str) -> WorkspaceFacts:
+        renamed = await run_sync(self._backing.workspaces.rename, self._user, name, new_name)
+        return await self.show_workspace(renamed.id.hex())
+
+    async def delete_workspace(self, name: str) -> None:
+        def run() -> None:
+            deleted = self._backing.workspaces.delete(self._user, name)
+            self._backing.vault.remove_workspace(deleted.id, actor=self._user)
+            self._part_from(deleted)
+
+        await run_sync(run)
+
+    async def leave_workspace(self, name: str) -> None:
+        self._part_from(await run_sync(self._backing.workspaces.leave, self._user, name))
+
+    async def members(self, workspace: str | None) -> list[MemberFacts]:
+        def run() -> list[MemberFacts]:
+            where = self._workspace(workspace)
+            members = self._backing.workspaces.members(self._user, where.id)
+            return [MemberFacts(user=m.user, role=m.role, source=m.source) for m in members]
+
+        return await run_sync(run)
+
+    async def add_member(self, workspace: str | None, user: str, role: str) -> None:
+        await self._on_members(self._backing.workspaces.add_member, workspace, user, role)
+
+    async def remove_member(self, workspace: str | None, user: str) -> None:
+        await self._on_members(self._backing.workspaces.remove_member, workspace, user)
+
+    async def set_role(self, workspace: str | None, user: str, role: str) -> None:
+        await self._on_members(self._backing.workspaces.set_role, workspace, user, role)
+
+    async def _on_members(self, act: Callable[..., Any], workspace: str | None, *args: str) -> None:
+        await run_sync(lambda: act(self._user, self._workspace(workspace).id, *args))
+
+    # --- keys
+
+    async def keys(self, workspace: str | None) -> list[KeyFacts]:
+        return await run_sync(lambda: self._keys(self._workspace(workspace)))
+
+    async def set_key(
+        self,
+        workspace: str | None,
+        provider: ProviderId,
+        key: bytearray,
+        *,
+        endpoint: str | None,
+        check: bool,
+    ) -> KeyCheck:
+        from assay_nb.vault.sealed_keys import accept_key
+        from assay_nb.vault.secret import SecretBytes
+
+        where = await run_sync(self._authorized, workspace)
+        asked = self._destination(provider, endpoint)
+        with SecretBytes(key) as typed, accept_key(typed) as secret:
+            destination = place_key(asked, secret.reveal())
+            outcome = untested(destination)
+            if check:
+                with not_stored(destination):
+                    outcome = await self._check(
+                        Credential(destination, lambda: nullcontext(secret.reveal()))
+                    )
+            await run_sync(
+                lambda: self._backing.vault.save_key(
+                    where.id,
+                    destination,
+                    secret,
+                    added_by=self._user,
+                    verified=outcome.outcome == "accepted",
+                )
+            )
+        self._backing.own_practice.forget(where.id, provider)
+        return outcome
+
+    def use_own_practice(
+        self, workspace: str, key: bytes, endpoints: Mapping[ProviderId, str]
+    ) -> None:
+        """Have this process's calls in the practice workspace go to its own server, and work there.
+
+        Args:
+            workspace: The practice workspace's id.
+            key: What the server accepts.
+            endpoints: Its base URL for each provider.
+        """
+        credentials: dict[ProviderId, Credential] = {
+            provider: hold_key(self._destination(provider, url), key)
+            for provider, url in endpoints.items()
+        }
+        self._backing.own_practice.begin(bytes.fromhex(workspace), credentials)
+        self.selected = workspace
+
+    async def test_key(self, workspace: str | None, provider: ProviderId) -> KeyCheck:
+        from assay_nb.engine.local.engine import find_destinations, missing_key
+
+        where = await run_sync(self._workspace, workspace)
+        there = (await run_sync(find_destinations, self._backing, where.id)).get(provider)
+        if there is None:
+            raise await run_sync(missing_key, self._backing, where, provider)
+        stored = await run_sync(self._backing.vault.find_key, where.id, provider)
+        outcome = await self._check(find_credential(self._backing, where.id, there))
+        if outcome.outcome == "accepted" and stored is not None and not stored.verified:
+            await run_sync(
+                lambda: self._backing.vault.mark_verified(
+                    where.id, provider, actor=self._user, row_version=stored.row_version
+                )
+            )
+        return outcome
+
+    async def remove_key(self, workspace: str | None, provider: ProviderId) -> Removal:
+        from assay_nb.engine.local.engine import missing_key
+
+        where = await run_sync(self._authorized, workspace)
+        self._backing.own_practice.forget(where.id, provider)
+        stored = await run_sync(self._backing.vault.find_key, where.id, provider)
+        if stored is None:
+            raise await run_sync(missing_key, self._backing, where, provider)
+        # From really opening it: a row that was edited to hold none talks nobody out of revoking its key.
+        known = {fact.provider: fact for fact in await run_sync(self._keys, where)}
+        removal = await run_sync(
+            lambda: self._backing.vault.remove_key(where.id, provider, actor=self._user)
+        )
+        opens_nothing = known[provider].keyless or is_practice(stored.destination)
+        revoke_url = "" if opens_nothing else SETUP[provider].keys_url
+        return Removal(provider=provider, scrubbed=removal.scrubbed, revoke_url=revoke_url)
+
+    async def _check(self, credential: Credential) -> KeyCheck:
+        """Ask for the list of models: it is free, and proves that the provider knows the key.
+
+        Without a key it proves that the server is there, and no more: some list their models to anybody.
+
+        Raises:
+            ProviderAuthError: If the provider refuses the key itself, or asks for one. Nothing is stored then.
+        """
+        there = credential.destination
+        try:
+            listed = await self._list(credential)
+        except ProviderAuthError as error:
+            if error.status != 403 or there.keyless:
+                raise
+            return KeyCheck(provider=there.provider, outcome="limited", detail=error.message)
+        return accepted(there, len(listed))
+
+    async def _list(self, credential: Credential) -> list[ListedModel]:
+        from assay_nb.providers.retry import Retry
+
+        there = credential.destination
+        retry = Retry(attempts=1) if is_practice(there) else None
+        provider = await get_provider(there.provider, self._backing.egress, retry=retry)
+        with explained(there, has_practice=self._backing.has_practice):
+            return await provider.list_models(credential)
+
+    # --- models, budget, log
+
+    async def model(self, workspace: str | None) -> str | None:
+        return await run_sync(lambda: self._workspace(workspace).model)
+
+    async def set_model(self, workspace: str | None, model: str | None) -> str | None:
+        def run() -> str | None:
+            where = self._workspace(workspace)
+            full = None if model is None else "/".join(catalog.parse_model(model))
+            return self._backing.workspaces.set_model(self._user, where.id, full).model
+
+        return await run_sync(run)
+
+    async def models(self, workspace: str | None, *, ask: bool) -> list[ModelFacts]:
+        if not ask:
+            return [_known(model) for model in catalog.MODELS.values()]
+        from assay_nb.engine.local.engine import find_destinations
+
+        where = await run_sync(self._workspace, workspace)
+        facts: list[ModelFacts] = []
+        for provider, there in (await run_sync(find_destinations, self._backing, where.id)).items():
+            credential = find_credential(self._backing, where.id, there)
+            facts += [
+                ModelFacts(
+                    name=one.id,
+                    provider=provider,
+                    context=one.context,
+                    max_output=one.max_output,
+                )
+                for one in await self._list(credential)
+            ]
+        return facts
+
+    async def budget(self) -> BudgetFacts:
+        return await run_sync(self._budget)
+
+    async def calls(self, workspace: str | None, limit: int) -> list[CallFacts]:
+        def run() -> list[CallFacts]:
+            where = self._workspace(workspace)
+            return [
+                CallFacts(
+                    at=say_time(record.at),
+                    user=record.user,
+                    instrument=record.instrument,
+                    provider=record.provider,
+                    model=record.model,
+                    funding=record.funding,
+                    status=record.status,
+                    input_tokens=record.input_tokens,
+                    output_tokens=record.output_tokens,
+                    cost=None if record.cost_micros is None else record.cost_micros / 1_000_000,
+                    milliseconds=record.milliseconds,
+                )
+                for record in self._backing.calls.recent(where.id, limit)
+            ]
+
+        return await run_sync(run)
+
+    # --- the operator's side
+
+    async def master_status(self) -> list[MasterFacts]:
+        def run() -> list[MasterFacts]:
+            return [_master(one) for one in self._backing.vault.master_status()]
+
+        return await run_sync(run)
+
+    async def rotate_master(self) -> MasterFacts:
+        def run() -> MasterFacts:
+            self._backing.vault.rotate_master(actor=self._user)
+            return next(
+                _master(one) for one in self._backing.vault.master_status() if one.state == "active"
+            )
+
+        return await run_sync(run)
+
+    async def purge_master(self, older_than_days: int) -> list[MasterFacts]:
+        def run() -> list[MasterFacts]:
+            gone = self._backing.vault.purge_master(
+                timedelta(days=older_than_days), actor=self._user
+            )
+            return [_master(one) for one in gone]
+
+        return await run_sync(run)
+
+    async def accept_restore(self) -> None:
+        await run_sync(lambda: self._backing.vault.accept_restore(actor=self._user))
+
+    async def set_platform_key(self, provider: ProviderId, key: bytearray) -> None:
+        from assay_nb.vault.sealed_keys import accept_key
+        from assay_nb.vault.secret import SecretBytes
+
+        def run() -> None:
+            with SecretBytes(key) as typed, accept_key(typed) as secret:
+                destination = place_key(self._destination(provider, None), secret.reveal())
+                self._backing.vault.save_key(
+                    PLATFORM, destination, secret, added_by=self._user, verified=False, mode="demo"
+                )
+
+        await run_sync(run)
+
+    async def remove_platform_key(self, provider: ProviderId) -> None:
+        await run_sync(
+            lambda: self._backing.vault.remove_key(
+                PLATFORM, provider, actor=self._user, mode="demo"
+            )
+        )
+
+    async def doctor(self) -> list[Finding]:
+        from assay_nb.engine.local.doctor import examine
+
+        def run() -> list[Finding]:
+            findings = examine(self._backing)
+            # A database that cannot be read is among the findings already.
+            with suppress(AssayError):
+                if self._find_active() is None:
+                    findings.append(about_gone_workspace())
+            return findings
+
+        return await run_sync(run)
+
+    def setup(self, provider: ProviderId) -> Setup:
+        about = SETUP[provider]
+        return Setup(
+            provider=provider,
+            name=about.label,
+            key_url=about.keys_url,
+            revoke_url=about.keys_url,
+            looks_like=about.looks_like,
+            cost=about.to_begin,
+            note=about.caution,
+        )
+
+    def known_models(self) -> list[str]:
+        return [f"{model.provider}/{model.id}" for model in catalog.MODELS.values()]
+
+    # --- within
+
+    def _workspace(self, name: str | None) -> Workspace:
+        if name and name != self.selected:
+            return find_workspace(self._backing, self._user, name)
+        active = self._find_active()
+        if active is None:
+            own = self._backing.own_practice.workspace_id
+            practised = own is not None and self.selected == own.hex()
+            raise no_workspace() if practised else workspace_gone()
+        return active
+
+    def _find_active(self) -> Workspace | None:
+        """Return where calls go that name no workspace, for showing it; None if that one is gone."""
+        workspaces = self._backing.workspaces
+        if self.selected is None:
+            return workspaces.find_active(self._user)
+        mine = workspaces.list(self._user)
+        return next((one for one in mine if one.id.hex() == self.selected), None)
+
+    def _part_from(self, workspace: Workspace) -> None:
+        """Forget that this process works in a workspace that its person has left or deleted."""
+        if self.selected == workspace.id.hex():
+            self.selected = None
+
+    def _authorized(self, name: str | None) -> Workspace:
+        return self._backing.workspaces.authorize(
+            self._user, self._workspace(name).id, "manage_keys"
+        )
+
+    def _destination(self, provider: ProviderId, endpoint: str | None) -> Destination:
+        return parse_endpoint(provider, endpoint, policy=self._backing.policy)
+
+    def _facts(self, workspace: Workspace, active: Workspace | None) -> WorkspaceFacts:
+        return WorkspaceFacts(
+            id=workspace.id.hex(),
+            name=workspace.name,
+            kind=workspace.kind,
+            role=workspace.role,
+            model=workspace.model,
+            active=active is not None and workspace.id == active.id,
+        )
+
+    def _keys(self, workspace: Workspace) -> list[KeyFacts]:
+        return read_key_facts(self._backing, workspace.id, self._user)
+
+    def _model_in_use(self, workspace: Workspace, keys: list[KeyFacts]) -> str | None:
+        if workspace.model:
+            return workspace.model
+        for key in keys:
+            if key.state != "missing":
+                return f"{key.provider}/{catalog.DEFAULT_MODEL[key.provider]}"
+        return None
+
+    def _budget(self) -> BudgetFacts:
+        provider, _ = catalog.parse_model(catalog.DEMO_MODEL)
+        if self._backing.vault.find_key(PLATFORM, provider, mode="demo") is None:
+            return BudgetFacts(granted=0, left=0)
+        budget = self._backing.budget
+        return BudgetFacts(granted=budget.granted, left=budget.left(self._user))
+
+
+def _known(model: catalog.Model) -> ModelFacts:
+    retires = find_retirement(model.id)
+    return ModelFacts(
+        name=model.id,
+        provider=model.provider,
+        context=model.context,
+        max_output=model.max_output,
+        input_price=_price(model, Usage(1000, 0)),
+        output_price=_price(model, Usage(0, 1000)),
+        retires=retires.isoformat() if retires else None,
+        note="demo" if model.id == catalog.DEMO_MODEL else "",
+    )
+
+
+def _price(model: catalog.Model, thousand: Usage) -> float | None:
+    """Return dollars per million tokens at the size of an ordinary call; prices can rise with length."""
+    cost = catalog.estimate_cost(model.provider, model.id, thousand)
+    return None if cost is None else round(cost * 1000, 4)
+
+
+def _master(status: MasterKeyStatus) -> MasterFacts:
+    return MasterFacts(
+        id=status.mk_id.hex()[:12],
+        state=status.state,
+        created_at=say_time(status.created_at) if status.created_at else "",
+        data_keys=status.data_keys,
+    )

@@ -1,0 +1,251 @@
+"""`doctor`: look for the usual troubles, and say what to do about each.
+
+It reads and never repairs. What it says of protection is the same promise that the documentation makes.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from assay_nb import config
+from assay_nb.engine.control import Finding
+from assay_nb.engine.local.resources import Backing
+from assay_nb.errors import AssayError
+from assay_nb.models import catalog
+
+PROMISE = (
+    "Keys are encrypted on disk, and the master key is kept apart from them. They are not written to notebooks, "
+    "logs, history or the browser. Code that runs as you, notebook cells and installed packages included, can "
+    "get at them, because it can do whatever you can. Hub mode keeps keys out of reach of notebook code."
+)
+"""What solo mode protects from, and what it does not."""
+
+_FLOORS = {
+    "anthropic": "2",
+    "google-genai": "2.33",
+    "ipython": "8.20",
+    "jupyter-server": "2.21",
+    "jupyterlab": "4.6.2",
+    "openai": "3",
+}
+"""Versions below these either do not work here or have known security faults."""
+
+_FOREIGN = (
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_BASE_URL",
+    "ANTHROPIC_CUSTOM_HEADERS",
+    "GEMINI_API_KEY",
+    "GOOGLE_API_KEY",
+    "GOOGLE_GEMINI_BASE_URL",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "OPENAI_CUSTOM_HEADERS",
+)
+
+
+def examine(backing: Backing) -> list[Finding]:
+    """Return what was found, worst first within each subject's place.
+
+    One trouble can stop several looks. It is told once, where it was met first.
+    """
+    found: list[Finding] = []
+    for look in (
+        _promise,
+        _python,
+        _versions,
+        _database,
+        _master_key,
+        _vault,
+        _environment,
+        _egress,
+        _connections,
+        _models,
+    ):
+        said = {finding.text for finding in found}
+        found += [finding for finding in _guarded(look, backing) if finding.text not in said]
+    return found
+
+
+def _guarded(look: Callable[[Backing], Iterator[Finding]], backing: Backing) -> list[Finding]:
+    """Run one look; an error of ours is a finding too, and the next look goes on."""
+    try:
+        return list(look(backing))
+    except AssayError as error:
+        return [
+            Finding(
+                level="problem",
+                subject=look.__name__.strip("_").replace("_", " "),
+                text=error.message,
+                hint=error.hint or "",
+            )
+        ]
+
+
+def _promise(backing: Backing) -> Iterator[Finding]:
+    yield Finding(level="info", subject="what is protected", text=PROMISE)
+
+
+def _python(backing: Backing) -> Iterator[Finding]:
+    yield Finding(
+        level="ok", subject="python", text=f"{platform.python_version()} on {sys.platform}"
+    )
+
+
+def _versions(backing: Backing) -> Iterator[Finding]:
+    for name, floor in _FLOORS.items():
+        try:
+            installed = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            if name != "jupyter-server":
+                yield Finding(
+                    level="problem",
+                    subject=name,
+                    text="is not installed.",
+                    hint="Reinstall assay-nb.",
+                )
+            continue
+        if _parts(installed) < _parts(floor):
+            yield Finding(
+                level="warning",
+                subject=name,
+                text=f"is {installed}; {floor} or newer is better.",
+                hint=f"pip install --upgrade {name}",
+            )
+
+
+def _database(backing: Backing) -> Iterator[Finding]:
+    database = backing.database
+    yield Finding(
+        level="ok", subject="database", text=f"{database.name} is private and up to date."
+    )
+    if others := _holders(database.path):
+        yield Finding(
+            level="info", subject="database", text=f"It is open in {', '.join(others)} as well."
+        )
+
+
+def _holders(path: Path | None) -> list[str]:
+    """Return the other processes that have a file open, by name and number, as far as one may look."""
+    proc = Path("/proc")
+    if path is None or not proc.is_dir():
+        return []
+    others = [p for p in proc.iterdir() if p.name.isdigit() and p.name != str(os.getpid())]
+    return sorted(_process_name(other) for other in others if _has_open(other, path))
+
+
+def _has_open(process: Path, path: Path) -> bool:
+    try:
+        return any(_target(link) == path for link in (process / "fd").iterdir())
+    except OSError:  # it ended, or belongs to somebody else
+        return False
+
+
+def _target(link: Path) -> Path | None:
+    try:
+        return link.readlink()
+    except OSError:
+        return None
+
+
+def _process_name(process: Path) -> str:
+    with suppress(OSError):
+        return f"{(process / 'comm').read_text().strip()} ({process.name})"
+    return f"process {process.name}"
+
+
+def _master_key(backing: Backing) -> Iterator[Finding]:
+    from assay_nb.vault.keystores.choose import explain_key_file
+
+    keystore = backing.keystore
+    protection = keystore.protection()
+    why = "" if protection.strong else f" {explain_key_file(backing.config)}"
+    yield Finding(
+        level="ok" if protection.strong else "info",
+        subject="master key",
+        text=f"Its place is {keystore.describe()}.{why} {protection.text}",
+    )
+
+
+def _vault(backing: Backing) -> Iterator[Finding]:
+    state = backing.vault.state()
+    if state.name == "sealed":
+        yield Finding(
+            level="problem", subject="vault", text=f"Sealed: {state.reason}", hint=state.hint
+        )
+        return
+    yield Finding(
+        level="ok",
+        subject="vault",
+        text="Open." if state.name == "open" else "Empty: no key is stored yet.",
+    )
+    for warning in backing.vault.examine():
+        yield Finding(level="warning", subject="vault", text=warning)
+
+
+def _environment(backing: Backing) -> Iterator[Finding]:
+    present = [name for name in _FOREIGN if config.is_set(name)]
+    if present:
+        yield Finding(
+            level="info",
+            subject="environment",
+            text=f"{', '.join(present)} set here: without effect on assay_nb, and readable by everything you run.",
+            hint=f"`assay-nb keys set PROVIDER --from-env {present[0]}` takes a key over, once.",
+        )
+
+
+def _egress(backing: Backing) -> Iterator[Finding]:
+    settings = backing.config
+    if settings.https_proxy:
+        yield Finding(
+            level="info",
+            subject="proxy",
+            text="HTTPS_PROXY is used, for https destinations only: the tunnel hides the key from it.",
+        )
+    if settings.ca_file:
+        yield Finding(
+            level="info",
+            subject="certificates",
+            text=f"{settings.ca_file} is trusted in place of the system's authorities.",
+        )
+
+
+def _connections(backing: Backing) -> Iterator[Finding]:
+    """Try each endpoint that a key of ours opens for; one that was edited is proven wrong, and left alone."""
+    from assay_nb.engine.local.connectivity import find_obstacle
+    from assay_nb.engine.local.practice import is_practice
+
+    destinations = {
+        key.destination.origin: key.destination
+        for workspace in backing.workspaces.list(config.LOCAL_USER)
+        for key in backing.vault.list_keys(workspace.id)
+        if key.state == "ready" and not is_practice(key.destination)
+    }
+    for origin, destination in sorted(destinations.items()):
+        obstacle = find_obstacle(destination, backing.egress, backing.config)
+        yield Finding(
+            level="warning" if obstacle else "ok",
+            subject="connection",
+            text=f"{origin} {obstacle or 'can be reached. No key was sent.'}",
+        )
+
+
+def _models(backing: Backing) -> Iterator[Finding]:
+    age = catalog.table_age_days(datetime.now(UTC).date())
+    if age > 90:
+        yield Finding(
+            level="warning",
+            subject="model table",
+            text=f"is {age} days old.",
+            hint="pip install --upgrade assay-nb",
+        )
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:3] if part.isdigit())

@@ -1,0 +1,111 @@
+"""What stands behind a local engine: the vault, the workspaces, the logs and the way out.
+
+Opened lazily and once per process. Looking at workspaces needs no master key; only a stored key does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from assay_nb.config import Config
+from assay_nb.egress.origins import Policy, SoloPolicy
+from assay_nb.engine.lazy import once
+from assay_nb.engine.local.practice import OwnServer
+
+if TYPE_CHECKING:
+    from assay_nb.accounting.call_log import CallLog
+    from assay_nb.accounting.demo_budget import DemoBudget
+    from assay_nb.providers.transport import Egress
+    from assay_nb.store.changes import Changes
+    from assay_nb.store.database import Database
+    from assay_nb.vault.keystores.base import KeyStore
+    from assay_nb.vault.vault import Vault
+    from assay_nb.workspaces.membership import Workspaces
+
+PLATFORM = bytes(16)
+"""The id that the operator's platform keys are sealed under. No workspace can have it: ids are random."""
+
+_DATABASE = "vault.sqlite"
+
+
+@dataclass
+class Backing:
+    """The parts that `LocalEngine` and `LocalControl` share.
+
+    Attributes:
+        config: Where things are.
+        say: Shows one line, where a person must know of something before it is done.
+        policy: Which destinations a key may be bound to.
+        own_practice: The practice server of this process.
+    """
+
+    config: Config
+    say: Callable[[str], None]
+    policy: Policy = field(default_factory=SoloPolicy)
+    own_practice: OwnServer = field(default_factory=OwnServer)
+
+    @property
+    def has_practice(self) -> bool:
+        """Whether one may practise here. On a hub a workspace that is named so is a team's."""
+        return isinstance(self.policy, SoloPolicy)
+
+    @once
+    def database(self) -> Database:
+        from assay_nb.store.database import Database
+
+        return Database.open(self.config.database_url or self.config.home / _DATABASE)
+
+    @once
+    def changes(self) -> Changes:
+        """Tells whether the database was changed: what was read stays good as long as it was not."""
+        from assay_nb.store.changes import Changes
+
+        return Changes(self.database)
+
+    @once
+    def keystore(self) -> KeyStore:
+        from assay_nb.vault.keystores.choose import choose_keystore
+
+        return choose_keystore(self.config, say=self.say)
+
+    @once
+    def vault(self) -> Vault:
+        from assay_nb.vault.cached import WarmVault
+
+        return WarmVault(self.database, self.keystore, self.changes)
+
+    @once
+    def workspaces(self) -> Workspaces:
+        from assay_nb.workspaces.membership import Workspaces
+
+        return Workspaces(self.database)
+
+    @once
+    def budget(self) -> DemoBudget:
+        from assay_nb.accounting.demo_budget import DemoBudget
+
+        return DemoBudget(self.database)
+
+    @once
+    def calls(self) -> CallLog:
+        from assay_nb.accounting.call_log import CallLog
+
+        return CallLog(self.database)
+
+    @once
+    def egress(self) -> Egress:
+        from assay_nb.providers.transport import Egress
+
+        config = self.config
+        return Egress(proxy=config.https_proxy, no_proxy=config.no_proxy, ca_file=config.ca_file)
+
+    async def aclose(self) -> None:
+        """Close what is open: this event loop's connections to providers, and the database's."""
+        if "egress" in vars(self):
+            await self.egress.aclose()
+        if "changes" in vars(self):
+            self.changes.close()
+        if "database" in vars(self):
+            self.database.close()

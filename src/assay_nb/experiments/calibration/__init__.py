@@ -1,0 +1,1 @@
+"""Calibration: how far a judge, and the measurement itself, can be trusted."""

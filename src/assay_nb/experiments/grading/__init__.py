@@ -1,0 +1,1 @@
+"""Scores for outputs: metrics in Python, and judges that are models."""

@@ -1,0 +1,1 @@
+"""Measurement: is the new prompt better on these rows? From two prompts to a verdict."""

@@ -1,0 +1,1 @@
+"""Runs of many calls: planned, bounded, cached and resumable."""

@@ -1,0 +1,103 @@
+"""Who answers, and what that costs: resolved once, before a thousand calls depend on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from assay_nb.engine.local.practice import is_practice_url
+from assay_nb.messages import ProviderId, Usage
+
+if TYPE_CHECKING:
+    from assay_nb.engine.control import Control, KeyFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One model in one workspace.
+
+    Attributes:
+        workspace: The workspace's id.
+        workspace_name: Its name.
+        provider: Whose model; None where the workspace has no key yet, and a call will say so.
+        model: Its name.
+        endpoint: Where its key leads.
+    """
+
+    workspace: str
+    workspace_name: str
+    provider: ProviderId | None
+    model: str
+    endpoint: str = ""
+
+    @property
+    def name(self) -> str | None:
+        """`provider/model`, as a call takes it."""
+        return f"{self.provider}/{self.model}" if self.provider else None
+
+    @property
+    def official(self) -> bool:
+        """Whether the key leads to the provider itself, whose prices are known."""
+        from assay_nb.egress.origins import OFFICIAL
+
+        known = OFFICIAL.get(self.provider) if self.provider else None
+        return known is not None and self.endpoint.rstrip("/") == known.rstrip("/")
+
+    @property
+    def practice(self) -> bool:
+        """Whether it is the practice provider, which is no model and costs nothing."""
+        return is_practice_url(self.endpoint)
+
+    def price(self, input_tokens: float, output_tokens: float) -> float | None:
+        """Return about how many dollars so many tokens cost; None where prices are not known."""
+        if self.practice:
+            return 0.0
+        if self.provider is None:
+            return None
+        from assay_nb.models.catalog import estimate_cost
+
+        usage = Usage(round(input_tokens), round(output_tokens))
+        return estimate_cost(self.provider, self.model, usage, official=self.official)
+
+
+async def find_target(control: Control, workspace: str | None, model: str | None) -> Target:
+    """Return who would answer a call with this workspace and model."""
+    where = await control.show_workspace(workspace)
+    keys = [key for key in await control.keys(workspace) if key.state != "missing"]
+    wanted = model or where.model or _first_choice(keys, control.known_models())
+    if wanted is None:
+        return Target(workspace=where.id, workspace_name=where.name, provider=None, model="")
+    from assay_nb.models.catalog import parse_model
+
+    provider, name = parse_model(wanted)
+    endpoint = next((key.endpoint for key in keys if key.provider == provider), "")
+    return Target(
+        workspace=where.id,
+        workspace_name=where.name,
+        provider=provider,
+        model=name,
+        endpoint=endpoint,
+    )
+
+
+async def find_judge(control: Control, target: Target, model: str | None) -> Target:
+    """Return who judges: another provider than the one that is judged, where there is a key for one.
+
+    A model prefers what reads like its own writing, so the default is a judge of another family.
+    """
+    if model is not None:
+        return await find_target(control, target.workspace, model)
+    keys = [key for key in await control.keys(target.workspace) if key.state == "ready"]
+    others = [key for key in keys if key.provider != target.provider]
+    chosen = _first_choice(others, control.known_models())
+    return await find_target(control, target.workspace, chosen or target.name)
+
+
+def _first_choice(keys: Sequence[KeyFacts], models: Sequence[str]) -> str | None:
+    """Return the model that a workspace with these keys begins with: each provider's first in the table."""
+    for key in keys:
+        for model in models:
+            if model.startswith(f"{key.provider}/"):
+                return model
+    return None

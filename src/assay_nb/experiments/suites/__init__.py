@@ -1,0 +1,1 @@
+"""Suites: expectations in a file, run against a prompt."""

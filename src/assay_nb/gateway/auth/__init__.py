@@ -1,0 +1,1 @@
+"""Authentication at the gateway: who is asking, by token, cookie or run token."""

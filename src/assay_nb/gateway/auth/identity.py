@@ -1,0 +1,277 @@
+"""Who is asking: the hub's answer, remembered for less than a minute.
+
+A kernel shows the token that the hub gave its server; a browser shows a cookie of ours, which holds a
+token that the hub gave for our page. Both are taken to the hub, which alone knows whether they still
+hold. Nobody is anonymous, least of all while the hub does not answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, cast
+
+import aiohttp
+
+from assay_nb.errors import PermissionDenied
+from assay_nb.gateway.http.responses import HubUnavailable, NotSignedIn
+
+_REMEMBERED = 20_000
+_LONGEST_TOKEN = 512
+_STRANGERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody whom the hub knows, or a service of it.
+
+    Attributes:
+        name: The hub's canonical name, byte for byte.
+        groups: The hub's groups.
+        admin: Whether the hub says they are one of its admins.
+        scopes: What the token may do.
+    """
+
+    name: str
+    kind: Literal["user", "service"]
+    groups: frozenset[str]
+    admin: bool
+    scopes: frozenset[str]
+
+
+class Asks(Protocol):
+    """Asks the hub whose a token is."""
+
+    async def __call__(self, token: str) -> Mapping[str, Any] | None:
+        """Return the hub's model of the token's owner; None when it knows no such token.
+
+        Raises:
+            HubUnavailable: If the hub gives no answer.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class _Remembered:
+    person: Person | None
+    asked_at: float
+
+
+class Identity:
+    """Turns tokens into people.
+
+    Args:
+        ask: Asks the hub.
+        service: The name that the hub has for this gateway.
+        joined: Told of everybody whom the hub has just vouched for, before they are let in: their groups
+            may have changed.
+        fresh: Seconds that an answer is good for.
+        longest: Seconds after which an answer no longer counts, also while the hub is silent.
+        refused: Seconds that a refusal is good for.
+    """
+
+    def __init__(
+        self,
+        ask: Asks,
+        *,
+        service: str = "assay",
+        joined: Callable[[Person], Awaitable[None]] | None = None,
+        fresh: float = 30.0,
+        longest: float = 60.0,
+        refused: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ask = ask
+        self._scope = f"access:services!service={service}"
+        self._joined = joined
+        self._fresh, self._longest, self._refused = fresh, longest, refused
+        self._clock = clock
+        self._salt = os.urandom(32)
+        self._known: OrderedDict[bytes, _Remembered] = OrderedDict()
+        # Somebody who makes tokens up is not to stand in the way of those who have one.
+        self._strangers = asyncio.Semaphore(_STRANGERS)
+        self._asking: dict[bytes, asyncio.Task[Person | None]] = {}
+
+    async def identify(self, token: str) -> Person:
+        """Return whose token this is.
+
+        Raises:
+            NotSignedIn: If the hub does not know it, or no longer.
+            PermissionDenied: If it may not use this service.
+            HubUnavailable: If the hub gives no answer and none is remembered that still counts.
+        """
+        if not (token.isascii() and token.isprintable() and 0 < len(token) <= _LONGEST_TOKEN):
+            raise _unknown()
+        person = await self._find(token)
+        if person is None:
+            raise _unknown()
+        self._check_scope(person)
+        return person
+
+    def forget(self, token: str) -> None:
+        """Ask the hub again at the token's next use."""
+        self._known.pop(self._digest(token), None)
+
+    async def _find(self, token: str) -> Person | None:
+        digest = self._digest(token)
+        known = self._known.get(digest)
+        age = self._clock() - known.asked_at if known else 0.0
+        if known and age < (self._fresh if known.person else self._refused):
+            return known.person
+        try:
+            # One question at a time for each token; a caller who hangs up does not take it from the others.
+            return await asyncio.shield(self._asked(digest, token))
+        except HubUnavailable:
+            if known and known.person and age < self._longest:
+                return known.person
+            raise
+
+    def _asked(self, digest: bytes, token: str) -> asyncio.Task[Person | None]:
+        task = self._asking.get(digest)
+        if task is None:
+            task = asyncio.create_task(self._learn(digest, token))
+            self._asking[digest] = task
+            task.add_done_callback(lambda done: self._forget_question(digest, done))
+        return task
+
+    def _forget_question(self, digest: bytes, done: asyncio.Task[Person | None]) -> None:
+        del self._asking[digest]
+        if not done.cancelled():
+            done.exception()  # whoever waited for it has it; nobody may have
+
+    async def _learn(self, digest: bytes, token: str) -> Person | None:
+        asked_at = self._clock()
+        known = self._known.get(digest)
+        async with nullcontext() if known and known.person else self._strangers:
+            model = await self._ask(token)
+        person = None if model is None else _read_person(model)
+        if person is not None and self._joined is not None and self._scope_held(person):
+            await self._joined(person)
+        self._known[digest] = _Remembered(person, asked_at)
+        self._known.move_to_end(digest)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return person
+
+    def _digest(self, token: str) -> bytes:
+        return hashlib.blake2b(token.encode(), key=self._salt, digest_size=32).digest()
+
+    def _scope_held(self, person: Person) -> bool:
+        return self._scope in person.scopes or "access:services" in person.scopes
+
+    def _check_scope(self, person: Person) -> None:
+        if not self._scope_held(person):
+            raise PermissionDenied(
+                "This token may not use assay_nb.",
+                hint="The hub's operator grants it: `configure_hub` in jupyterhub_config.py, then a new "
+                "server for you.",
+            )
+
+
+class Hub:
+    """The hub's REST API, as far as identity needs it."""
+
+    def __init__(self, session: aiohttp.ClientSession, api_url: str, api_token: str) -> None:
+        self._session = session
+        self._api = api_url.rstrip("/")
+        self._token = api_token
+
+    async def ask(self, token: str) -> Mapping[str, Any] | None:
+        """Return the hub's model of a token's owner; None when it knows no such token."""
+        headers = {"Authorization": f"token {token}", "Accept": "application/json"}
+        try:
+            async with self._session.get(
+                f"{self._api}/user", headers=headers, allow_redirects=False
+            ) as response:
+                if response.status in {401, 403, 404}:
+                    return None
+                if response.status != 200:
+                    raise _silent()
+                return cast("Mapping[str, Any]", await response.json())
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            raise _silent() from None
+
+    async def exchange(self, code: str, redirect_uri: str, client_id: str) -> str | None:
+        """Return the token for a code that a browser brought back from the hub; None if it is refused."""
+        fields = {
+            "client_id": client_id,
+            "client_secret": self._token,
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+        }
+        try:
+            async with self._session.post(
+                f"{self._api}/oauth2/token", data=fields, allow_redirects=False
+            ) as response:
+                if 400 <= response.status < 500:
+                    return None
+                if response.status != 200:
+                    raise _silent()
+                answer = cast("Mapping[str, Any]", await response.json())
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            raise _silent() from None
+        token = answer.get("access_token")
+        return token if isinstance(token, str) else None
+
+
+def _read_person(model: Mapping[str, Any]) -> Person | None:
+    """Return the person in the hub's answer; None if it does not name one as expected."""
+    name, kind = model.get("name"), model.get("kind")
+    if not isinstance(name, str) or not name or kind not in ("user", "service"):
+        return None
+    return Person(
+        name,
+        kind,
+        frozenset(map(str, model.get("groups") or ())),
+        model.get("admin") is True,
+        frozenset(map(str, model.get("scopes") or ())),
+    )
+
+
+def check_person(person: Person) -> Person:
+    """Return a person who can be a member of workspaces, or refuse a service.
+
+    Raises:
+        PermissionDenied: If the token belongs to a service of the hub.
+    """
+    if person.kind != "user":
+        raise PermissionDenied(
+            "This token belongs to a service, and only people are members of workspaces.",
+            hint="Use a person's token.",
+        )
+    return person
+
+
+def parse_authorization(header: str) -> str:
+    """Return the token of an `Authorization` header, by the hub's word for it or by everybody else's.
+
+    Raises:
+        NotSignedIn: If it is of another kind.
+    """
+    kind, _, token = header.strip().partition(" ")
+    if kind.lower() not in {"token", "bearer"} or not token.strip():
+        raise NotSignedIn(
+            "The Authorization header is of a kind that is not taken here.",
+            hint="Send `Authorization: Bearer TOKEN`.",
+        )
+    return token.strip()
+
+
+def _unknown() -> NotSignedIn:
+    return NotSignedIn(
+        "The hub does not know this token.",
+        hint="It may have expired: restart your server from the hub's control panel.",
+    )
+
+
+def _silent() -> HubUnavailable:
+    return HubUnavailable(
+        "The hub does not answer, so nobody's name can be checked.", hint="Try again in a minute."
+    )

@@ -1,0 +1,106 @@
+"""Signing in with a browser: to the hub, and back with a code that the hub turns into a token.
+
+This is the hub's own OAuth, as its documentation has it for services. What comes back is kept in a
+cookie that scripts cannot read and other paths of the hub do not get.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from assay_nb.errors import PermissionDenied
+from assay_nb.gateway.auth.identity import check_person
+from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.http.responses import json_answer
+from assay_nb.gateway.http.route import Route
+from assay_nb.gateway.http.schemas import DONE
+from assay_nb.gateway.services import Services
+
+CALLBACK = "oauth_callback"
+
+
+def send_to_hub(services: Services, back_to: str) -> web.Response:
+    """Return the response that sends a browser to the hub to sign in."""
+    response = web.Response(status=302)
+    state = services.sessions.begin_login(response, _within(services, back_to))
+    query = urlencode(
+        {
+            "client_id": f"service-{services.settings.hub.service}",
+            "redirect_uri": _redirect_uri(services),
+            "response_type": "code",
+            "state": state,
+        }
+    )
+    response.headers["Location"] = f"{_hub_path(services)}api/oauth2/authorize?{query}"
+    return response
+
+
+async def finish_login(incoming: Incoming) -> web.Response:
+    """Take the code that the browser brings back, and sign it in."""
+    services, query = incoming.services, incoming.request.query
+    state, code = query.get("state", ""), query.get("code", "")
+    back_to = services.sessions.finish_login(incoming.request, state)
+    if back_to is None or not code:
+        raise _not_begun()
+    hub = services.settings.hub
+    token = await services.hub.exchange(code, _redirect_uri(services), f"service-{hub.service}")
+    if token is None:
+        raise _not_begun()
+    check_person(await services.identity.identify(token))
+    response = web.Response(status=302, headers={"Location": back_to})
+    services.sessions.forget_login(response, state)
+    services.sessions.begin(response, token)
+    return response
+
+
+async def sign_out(incoming: Incoming) -> web.Response:
+    """Forget the browser's session here. The hub has a session of its own."""
+    response = json_answer({"done": True})
+    incoming.services.sessions.end(response)
+    incoming.services.identity.forget(incoming.caller.token)
+    return response
+
+
+def _redirect_uri(services: Services) -> str:
+    # A path alone is what the hub registers for services, and what keeps the host out of anybody's hands.
+    return f"{services.settings.prefix}{CALLBACK}"
+
+
+def _hub_path(services: Services) -> str:
+    base = services.settings.hub.base_url.strip("/")
+    return f"/{base}/hub/" if base else "/hub/"
+
+
+def _within(services: Services, path: str) -> str:
+    """Return a path of ours to come back to, and the front page for any other."""
+    prefix = services.settings.prefix
+    return path if path.startswith(prefix) and "\\" not in path else prefix
+
+
+def _not_begun() -> PermissionDenied:
+    return PermissionDenied(
+        "This sign-in was not begun in this browser, or too long ago.",
+        hint="Open the page again, and sign in from there.",
+    )
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path=CALLBACK,
+        who="open",
+        handler=finish_login,
+        summary="Where the hub sends a browser back to",
+        listed=False,
+    ),
+    Route(
+        method="POST",
+        path="api/v1/sign-out",
+        who="session",
+        handler=sign_out,
+        summary="End the browser's session here",
+        reply=DONE,
+    ),
+)

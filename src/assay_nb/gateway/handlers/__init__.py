@@ -1,0 +1,1 @@
+"""Handlers of the JSON API, and the table that names every route."""

@@ -1,0 +1,202 @@
+"""Running an instrument: one call in, the engine's events out as they come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import aclosing, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from aiohttp import web
+from anyio import CancelScope
+
+from assay_nb.engine.call import Call
+from assay_nb.engine.events import Event, Started
+from assay_nb.engine.sse import HEARTBEAT, encode_error, encode_event
+from assay_nb.errors import AssayError, ProviderUnavailable
+from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.http.responses import add_safe_headers
+from assay_nb.gateway.http.route import Route
+from assay_nb.gateway.http.schemas import OPTIONAL_TEXT, TEXT, exactly
+
+if TYPE_CHECKING:
+    from assay_nb.gateway.calls.inflight import Held
+    from assay_nb.gateway.services import Services
+
+T = TypeVar("T")
+
+PAUSE = 15.0
+"""Seconds of silence after which a heartbeat is sent; nginx takes a minute of it for the end."""
+
+
+async def run_instrument(incoming: Incoming) -> web.StreamResponse:
+    """Run an instrument and stream its events.
+
+    Until the first event an error is an ordinary error response. After it, an error is the stream's
+    last event.
+    """
+    services, caller = incoming.services, incoming.caller
+    stream = _EventStream(incoming.request)
+    with services.limiter.slot(caller.user), services.metrics.running.track_inprogress():
+        call = await _read_call(incoming)
+        workspace_id = await services.find_workspace_id(caller.user, call.workspace)
+        call = replace(call, workspace=workspace_id.hex())
+        with (
+            services.running.hold(caller, workspace_id) as held,
+            _no_longer_than(services.settings.limits.call_seconds, held),
+        ):
+            await _relay(incoming, call, stream)
+        if held.ended_by is not None:
+            await stream.fail(held.ended_by)
+    return stream.response
+
+
+@contextmanager
+def _no_longer_than(seconds: float, held: Held) -> Generator[None]:
+    """End a call that takes longer, also one whose provider says nothing at all."""
+    error = ProviderUnavailable("The call took longer than a call may, so it was ended.")
+    timer = asyncio.get_running_loop().call_later(seconds, held.end, error)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+async def _read_call(incoming: Incoming) -> Call:
+    fields = await incoming.json(
+        prompt=str,
+        model=(str, None),
+        options=(dict, None),
+        idempotency_key=(str, None),
+        max_requests=(int, None),
+    )
+    return Call.from_dict(
+        {**fields, "instrument": incoming.part("instrument"), "workspace": incoming.workspace}
+    )
+
+
+async def _relay(incoming: Incoming, call: Call, stream: _EventStream) -> None:
+    services, user = incoming.services, incoming.user
+    frames = partial(_frames, services, user, call)
+    if call.idempotency_key is None:
+        answer = frames()
+    else:
+        answer = services.repeats.follow(user, call, frames)
+    try:
+        async with aclosing(with_pauses(answer, PAUSE)) as paused:
+            async for frame in paused:
+                await stream.send(HEARTBEAT if frame is None else frame)
+    except AssayError as error:
+        await stream.fail(error)
+
+
+async def _frames(services: Services, user: str, call: Call) -> AsyncGenerator[bytes]:
+    """Make a call, and yield its events as they go over the wire.
+
+    Raises:
+        AssayError: Where it fails, whatever the reason.
+    """
+    events = cast("AsyncGenerator[Event]", services.engine(user).run(call))
+    started, status = None, "stopped"
+    try:
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, Started):
+                    started = event
+                yield encode_event(event)
+        status = "ok"
+    except AssayError as error:
+        status = error.code
+        raise
+    except Exception as error:
+        broken = services.went_wrong(error)
+        status = broken.code
+        raise broken from None
+    finally:
+        if started is not None:
+            funding = "workspace" if started.funding == "workspace" else "demo"
+            services.metrics.calls.labels(call.instrument, started.provider, funding, status).inc()
+
+
+class _EventStream:
+    """A response that begins with its first event."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self.response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+        )
+
+    async def send(self, data: bytes) -> None:
+        if not self.response.prepared:
+            add_safe_headers(self.response)
+            await self.response.prepare(self._request)
+        await self.response.write(data)
+
+    async def fail(self, error: AssayError) -> None:
+        """Send an error as the last event; raise it where there was none yet."""
+        if not self.response.prepared:
+            raise error
+        with suppress(ConnectionError):
+            await self.response.write(encode_error(error))
+
+
+async def with_pauses(source: AsyncGenerator[T], seconds: float) -> AsyncGenerator[T | None]:
+    """Iterate a generator, and yield None whenever nothing came for so long.
+
+    However the iteration ends, the source is closed before this returns.
+    """
+    pending: asyncio.Task[T] | None = None
+    try:
+        while True:
+            pending = pending or asyncio.ensure_future(_next(source))
+            done, _ = await asyncio.wait({pending}, timeout=seconds)
+            if not done:
+                yield None
+                continue
+            finished, pending = pending, None
+            try:
+                yield finished.result()
+            except StopAsyncIteration:
+                return
+    finally:
+        with CancelScope(shield=True):
+            if pending is not None:
+                pending.cancel()
+                await asyncio.wait({pending})
+            await source.aclose()
+
+
+async def _next(source: AsyncIterator[T]) -> T:
+    return await anext(source)
+
+
+_EVENT = exactly(
+    event={"enum": ["started", "delta", "next_round", "waiting", "finished", "error"]},
+    data={"type": "string", "contentMediaType": "application/json"},
+)
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="api/v1/workspaces/{workspace}/instruments/{instrument}",
+        who="member",
+        action="call",
+        handler=run_instrument,
+        summary="Run an instrument; its events as a stream",
+        body=exactly(
+            prompt=TEXT,
+            model=OPTIONAL_TEXT,
+            options={"type": ["object", "null"]},
+            idempotency_key=OPTIONAL_TEXT,
+            max_requests={"type": ["integer", "null"], "minimum": 1},
+            optional=("model", "options", "idempotency_key", "max_requests"),
+        ),
+        reply=_EVENT,
+        media="text/event-stream",
+        run_tokens=True,
+        errors=(402, 409, 429, 502, 503),
+    ),
+)

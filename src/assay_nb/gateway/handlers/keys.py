@@ -1,0 +1,142 @@
+"""Provider keys: what is known of them, and in a browser session setting, testing and removing them."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from assay_nb.engine.control import KeyCheck, KeyFacts, Removal, Setup
+from assay_nb.engine.endpoints import would_lose_key
+from assay_nb.errors import WrongUsage
+from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.http.responses import json_answer
+from assay_nb.gateway.http.route import Route
+from assay_nb.gateway.http.schemas import OPTIONAL_TEXT, TEXT, exactly, listed, schema_of
+from assay_nb.gateway.process.logs import Changed
+from assay_nb.gateway.resources import check_provider
+from assay_nb.messages import PROVIDERS
+
+
+async def list_keys(incoming: Incoming) -> web.Response:
+    """List what is known of a workspace's keys. The keys are not."""
+    return json_answer([one.to_dict() for one in await incoming.control.keys(incoming.workspace)])
+
+
+async def set_key(incoming: Incoming) -> web.Response:
+    """Test a key with the provider's free listing call, and store it.
+
+    An empty one means that the server at the endpoint needs none.
+    """
+    provider = incoming.provider
+    check_provider(incoming.services.settings, provider)
+    fields = await incoming.json(key=str, endpoint=(str, None), check=(bool, None))
+    if not fields["key"].strip():
+        await _check_nothing_lost(incoming)
+    key = bytearray(fields.pop("key").encode("utf-8", "surrogatepass"))
+    try:
+        with incoming.services.limiter.slot(incoming.user):
+            outcome = await incoming.control.set_key(
+                incoming.workspace,
+                provider,
+                key,
+                endpoint=fields.get("endpoint") or None,
+                check=fields.get("check") is not False,
+            )
+    finally:
+        key[:] = bytes(len(key))
+    _log(incoming, "key stored")
+    return json_answer(outcome.to_dict())
+
+
+async def test_key(incoming: Incoming) -> web.Response:
+    """Open a stored key and ask the provider for its list of models."""
+    services = incoming.services
+    await services.authorize(incoming.user, incoming.workspace, "manage_keys")
+    with services.limiter.slot(incoming.user):
+        outcome = await incoming.control.test_key(incoming.workspace, incoming.provider)
+    return json_answer(outcome.to_dict())
+
+
+async def remove_key(incoming: Incoming) -> web.Response:
+    """Delete a key; only revoking it at the provider ends it."""
+    removal = await incoming.control.remove_key(incoming.workspace, incoming.provider)
+    _log(incoming, "key removed")
+    return json_answer(removal.to_dict())
+
+
+async def list_providers(incoming: Incoming) -> web.Response:
+    """List the providers, with how to get started with each."""
+    allowed = incoming.services.settings.allow_providers
+    return json_answer([incoming.control.setup(p).to_dict() for p in PROVIDERS if p in allowed])
+
+
+async def _check_nothing_lost(incoming: Incoming) -> None:
+    if would_lose_key(await incoming.control.keys(incoming.workspace), incoming.provider):
+        raise WrongUsage(
+            "The key is empty, so the stored one was kept.",
+            hint="Remove the stored key first, if the server needs none.",
+        )
+
+
+def _log(incoming: Incoming, what: str) -> None:
+    incoming.services.log(
+        Changed(what, incoming.user, incoming.part("workspace"), incoming.provider)
+    )
+
+
+_KEYS = "api/v1/workspaces/{workspace}/keys"
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="api/v1/providers",
+        who="member",
+        handler=list_providers,
+        summary="The providers, and how to get a key of each",
+        reply=listed(schema_of(Setup)),
+    ),
+    Route(
+        method="GET",
+        path=_KEYS,
+        who="member",
+        action="view",
+        handler=list_keys,
+        summary="The state of each provider's key: never the key",
+        reply=listed(schema_of(KeyFacts)),
+    ),
+    Route(
+        method="PUT",
+        path=f"{_KEYS}/{{provider}}",
+        who="session",
+        action="manage_keys",
+        handler=set_key,
+        summary="Test a key and store it; an empty one for a server that needs none",
+        body=exactly(
+            key=TEXT,
+            endpoint=OPTIONAL_TEXT,
+            check={"type": ["boolean", "null"]},
+            optional=("endpoint", "check"),
+        ),
+        reply=schema_of(KeyCheck),
+        errors=(409, 429, 502, 503),
+    ),
+    Route(
+        method="DELETE",
+        path=f"{_KEYS}/{{provider}}",
+        who="session",
+        action="manage_keys",
+        handler=remove_key,
+        summary="Remove a key",
+        reply=schema_of(Removal),
+        errors=(409,),
+    ),
+    Route(
+        method="POST",
+        path=f"{_KEYS}/{{provider}}/test",
+        who="session",
+        action="manage_keys",
+        handler=test_key,
+        summary="Ask the provider whether a stored key works",
+        reply=schema_of(KeyCheck),
+        errors=(409, 429, 502, 503),
+    ),
+)

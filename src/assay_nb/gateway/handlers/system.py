@@ -1,0 +1,73 @@
+"""What a service manager asks: is it alive, how does it do, and what can it be asked."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from anyio.to_thread import run_sync
+
+from assay_nb.errors import AssayError
+from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.http.openapi import describe
+from assay_nb.gateway.http.responses import json_answer
+from assay_nb.gateway.http.route import Route
+from assay_nb.gateway.http.schemas import exactly
+from assay_nb.gateway.process.metrics import CONTENT_TYPE
+
+
+async def show_health(incoming: Incoming) -> web.Response:
+    """Say whether the gateway can serve: the database answers and the vault is not sealed."""
+    try:
+        vault = (await run_sync(incoming.services.backing.vault.state)).name
+    except AssayError:
+        return json_answer({"status": "failing", "vault": "unknown"}, status=503)
+    if vault == "sealed":
+        return json_answer({"status": "failing", "vault": vault}, status=503)
+    return json_answer({"status": "ok", "vault": vault})
+
+
+async def show_metrics(incoming: Incoming) -> web.Response:
+    """Return the counters for Prometheus."""
+    return web.Response(
+        body=incoming.services.metrics.text(), headers={"Content-Type": CONTENT_TYPE}
+    )
+
+
+async def show_openapi(incoming: Incoming) -> web.Response:
+    """Return the OpenAPI document of the routes."""
+    from assay_nb.gateway.handlers.table import ROUTES
+
+    return json_answer(describe(ROUTES, incoming.services.settings.prefix))
+
+
+_HEALTH = exactly(
+    status={"enum": ["ok", "failing"]}, vault={"enum": ["empty", "open", "sealed", "unknown"]}
+)
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="health",
+        who="open",
+        handler=show_health,
+        summary="Whether the gateway can serve",
+        reply=_HEALTH,
+        errors=(503,),
+    ),
+    Route(
+        method="GET",
+        path="metrics",
+        who="operator",
+        handler=show_metrics,
+        summary="Counters for Prometheus",
+        reply={"type": "string"},
+        media="text/plain",
+    ),
+    Route(
+        method="GET",
+        path="api/openapi.json",
+        who="open",
+        handler=show_openapi,
+        summary="This document",
+        reply={"type": "object"},
+    ),
+)

@@ -1,0 +1,20 @@
+"""All routes, in one table. What is not in it is not served."""
+
+from __future__ import annotations
+
+from assay_nb.gateway.auth import oauth
+from assay_nb.gateway.handlers import instruments, keys, run_tokens, system, workspaces
+from assay_nb.gateway.http.route import Route
+from assay_nb.gateway.pages import views
+from assay_nb.gateway.proxy import handler
+
+ROUTES: tuple[Route, ...] = (
+    *system.ROUTES,
+    *workspaces.ROUTES,
+    *keys.ROUTES,
+    *instruments.ROUTES,
+    *run_tokens.ROUTES,
+    *handler.ROUTES,
+    *oauth.ROUTES,
+    *views.ROUTES,
+)

@@ -1,0 +1,418 @@
+"""Workspaces, their members, models and calls, and who one is."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from typing import Any
+
+from aiohttp import web
+from anyio.to_thread import run_sync
+
+from assay_nb.accounting.allowances import EVERYBODY, Allowance
+from assay_nb.engine.control import (
+    BudgetFacts,
+    CallFacts,
+    MemberFacts,
+    ModelFacts,
+    Standing,
+    WorkspaceFacts,
+)
+from assay_nb.errors import WorkspaceNotFound
+from assay_nb.gateway.calls.inflight import taken_out
+from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.http.responses import json_answer
+from assay_nb.gateway.http.route import Route
+from assay_nb.gateway.http.schemas import DONE, OPTIONAL_TEXT, TEXT, exactly, listed, schema_of
+from assay_nb.gateway.process.logs import Changed
+from assay_nb.workspaces.roles import is_allowed
+
+_DONE = {"done": True}
+
+
+async def show_me(incoming: Incoming) -> web.Response:
+    """Tell the caller who they are here, and what they have."""
+    from assay_nb import __version__
+
+    control, caller = incoming.control, incoming.caller
+    workspaces = await control.workspaces()
+    vault = await run_sync(incoming.services.backing.vault.state)
+    return json_answer(
+        {
+            "user": caller.user,
+            "admin": caller.person.admin,
+            "version": __version__,
+            "vault": vault.name,
+            "page": incoming.services.settings.public_page,
+            "workspaces": [one.to_dict() for one in workspaces],
+            "budget": (await control.budget()).to_dict(),
+        }
+    )
+
+
+async def show_standing(incoming: Incoming) -> web.Response:
+    """Tell what `%assay` alone shows. Where the gateway keeps its files is not for its members."""
+    control = incoming.control
+    if incoming.workspace is not None:
+        control.selected = (await control.show_workspace(incoming.workspace)).id
+    standing = await control.standing()
+    return json_answer(replace(standing, mode="hub", vault_place="", master_key_place="").to_dict())
+
+
+async def list_workspaces(incoming: Incoming) -> web.Response:
+    """List the caller's workspaces."""
+    return json_answer([one.to_dict() for one in await incoming.control.workspaces()])
+
+
+async def create_workspace(incoming: Incoming) -> web.Response:
+    """Make a team workspace that the caller owns."""
+    fields = await incoming.json(name=str)
+    created = await incoming.control.create_workspace(fields["name"])
+    _log(incoming, "workspace created", created.id)
+    return json_answer(created.to_dict(), status=201)
+
+
+async def show_workspace(incoming: Incoming) -> web.Response:
+    """Show one workspace, with the model that calls in it use when none is named."""
+    facts = await incoming.control.show_workspace(incoming.workspace)
+    return json_answer(facts.to_dict())
+
+
+async def change_workspace(incoming: Incoming) -> web.Response:
+    """Rename a workspace, choose its model, or make it the one that the caller works in."""
+    control, workspace = incoming.control, incoming.workspace
+    fields = await incoming.json(name=(str, None), model=(str, None), active=(bool, None))
+    where = (await control.show_workspace(workspace)).id
+    if fields.get("name") is not None:
+        await control.rename_workspace(where, fields["name"])
+        _log(incoming, "workspace renamed", where)
+    if "model" in fields:
+        await control.set_model(where, fields["model"])
+        _log(incoming, "model chosen", where)
+    if fields.get("active"):
+        await control.use_workspace(where)
+    return json_answer((await control.show_workspace(where)).to_dict())
+
+
+async def delete_workspace(incoming: Incoming) -> web.Response:
+    """Delete a workspace and its keys, and end the calls that run in it."""
+    where = (await incoming.control.show_workspace(incoming.workspace)).id
+    await incoming.control.delete_workspace(where)
+    gone = WorkspaceNotFound("The call was ended: its workspace was deleted.")
+    incoming.services.running.end(None, bytes.fromhex(where), gone)
+    _log(incoming, "workspace deleted", where)
+    return json_answer(_DONE)
+
+
+async def restore_workspace(incoming: Incoming) -> web.Response:
+    """Bring back a deleted workspace that the caller owned, without its keys."""
+    fields = await incoming.json(name=str)
+    workspaces = incoming.services.backing.workspaces
+    restored = await run_sync(workspaces.restore, incoming.user, fields["name"])
+    _log(incoming, "workspace restored", restored.id.hex())
+    return json_answer((await incoming.control.show_workspace(restored.id.hex())).to_dict())
+
+
+async def transfer_workspace(incoming: Incoming) -> web.Response:
+    """Hand a workspace to another member; whoever gives it stays as an admin."""
+    fields = await incoming.json(user=str)
+    where = (await incoming.control.show_workspace(incoming.workspace)).id
+    workspaces = incoming.services.backing.workspaces
+    await run_sync(workspaces.transfer, incoming.user, where, fields["user"])
+    _log(incoming, "workspace handed over", where, fields["user"])
+    return json_answer((await incoming.control.show_workspace(where)).to_dict())
+
+
+async def list_members(incoming: Incoming) -> web.Response:
+    """List the members of a workspace."""
+    return json_answer(
+        [one.to_dict() for one in await incoming.control.members(incoming.workspace)]
+    )
+
+
+async def add_member(incoming: Incoming) -> web.Response:
+    """Add a person to a workspace."""
+    fields = await incoming.json(user=str, role=(str, None))
+    where = (await incoming.control.show_workspace(incoming.workspace)).id
+    role = fields.get("role") or "member"
+    await incoming.control.add_member(where, fields["user"], role)
+    _log(incoming, "member added", where, fields["user"])
+    return json_answer(_DONE, status=201)
+
+
+async def change_member(incoming: Incoming) -> web.Response:
+    """Change what a member may do."""
+    fields = await incoming.json(role=str)
+    where = (await incoming.control.show_workspace(incoming.workspace)).id
+    await incoming.control.set_role(where, incoming.part("user"), fields["role"])
+    _log(incoming, "role changed", where, incoming.part("user"))
+    return json_answer(_DONE)
+
+
+async def remove_member(incoming: Incoming) -> web.Response:
+    """Take a person out of a workspace, or oneself, and end the calls that they have running in it."""
+    where = (await incoming.control.show_workspace(incoming.workspace)).id
+    user = incoming.part("user")
+    if user == incoming.user:
+        await incoming.control.leave_workspace(where)
+    else:
+        await incoming.control.remove_member(where, user)
+    incoming.services.running.end(user, bytes.fromhex(where), taken_out())
+    _log(incoming, "member removed", where, user)
+    return json_answer(_DONE)
+
+
+async def list_models(incoming: Incoming) -> web.Response:
+    """List the models that are known, or with `ask=true` those that the providers list for its keys.
+
+    What is known is the same everywhere, so it needs no active workspace.
+    """
+    services, ask, where = incoming.services, incoming.flag("ask"), incoming.workspace
+    if ask or where is not None:
+        where = (await services.authorize(incoming.user, where, "view")).id.hex()
+    with services.limiter.slot(incoming.user) if ask else nullcontext():
+        facts = await incoming.control.models(where, ask=ask)
+    allowed = services.settings.is_model_allowed
+    return json_answer([one.to_dict() for one in facts if allowed(one.provider, one.name)])
+
+
+async def list_calls(incoming: Incoming) -> web.Response:
+    """List a workspace's latest calls: who, when, what, how many tokens. Never content."""
+    limit = incoming.number("limit", default=20, most=1000)
+    return json_answer(
+        [one.to_dict() for one in await incoming.control.calls(incoming.workspace, limit)]
+    )
+
+
+async def list_allowances(incoming: Incoming) -> web.Response:
+    """List what members may use in a day. A member sees their own and everybody's."""
+    services, user = incoming.services, incoming.user
+    where = await services.authorize(user, incoming.workspace, "view")
+    sees_all = is_allowed(where.role, "manage_members")
+    listed = await run_sync(services.backing.allowances.list, where.id)
+    shown = [one for one in listed if sees_all or one.user in (EVERYBODY, user)]
+    used = await run_sync(services.backing.allowances.used, where.id, user)
+    return json_answer(
+        {"allowances": [_show_allowance(one) for one in shown], "used_today": asdict(used)}
+    )
+
+
+async def set_allowance(incoming: Incoming) -> web.Response:
+    """Set what a member, or everybody, may use in a day; without figures, as much as they like."""
+    fields = await incoming.json(
+        user=(str, None), calls_per_day=(int, None), dollars_per_day=(int, float, None)
+    )
+    services = incoming.services
+    where = await services.authorize(incoming.user, incoming.workspace, "manage_members")
+    dollars = fields.get("dollars_per_day")
+    allowance = Allowance(
+        fields.get("user") or EVERYBODY,
+        fields.get("calls_per_day"),
+        None if dollars is None else round(dollars * 1_000_000),
+    )
+    await run_sync(services.backing.allowances.set, where.id, allowance)
+    _log(incoming, "allowance set", where.id.hex(), allowance.user)
+    return json_answer(_show_allowance(allowance))
+
+
+def _show_allowance(allowance: Allowance) -> dict[str, Any]:
+    micros = allowance.micros_per_day
+    return {
+        "user": allowance.user or None,
+        "calls_per_day": allowance.calls_per_day,
+        "dollars_per_day": None if micros is None else micros / 1_000_000,
+    }
+
+
+def _log(incoming: Incoming, what: str, workspace: str, subject: str = "") -> None:
+    incoming.services.log(Changed(what, incoming.user, workspace, subject))
+
+
+_ALLOWANCE = exactly(
+    user=OPTIONAL_TEXT,
+    calls_per_day={"type": ["integer", "null"], "minimum": 0, "maximum": 10**12},
+    dollars_per_day={"type": ["number", "null"], "minimum": 0, "maximum": 10**6},
+    optional=("user", "calls_per_day", "dollars_per_day"),
+)
+_ONE = "api/v1/workspaces/{workspace}"
+_WORKSPACE = schema_of(WorkspaceFacts)
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="api/v1/me",
+        who="member",
+        handler=show_me,
+        summary="Who the caller is here: workspaces, roles, demo calls left",
+        reply=exactly(
+            user=TEXT,
+            admin={"type": "boolean"},
+            version=TEXT,
+            vault={"enum": ["empty", "open", "sealed"]},
+            page=TEXT,
+            workspaces=listed(_WORKSPACE),
+            budget=schema_of(BudgetFacts),
+        ),
+    ),
+    Route(
+        method="GET",
+        path="api/v1/workspaces",
+        who="member",
+        handler=list_workspaces,
+        summary="The caller's workspaces",
+        reply=listed(_WORKSPACE),
+    ),
+    Route(
+        method="POST",
+        path="api/v1/workspaces",
+        who="member",
+        handler=create_workspace,
+        summary="Make a team workspace",
+        body=exactly(name=TEXT),
+        reply=_WORKSPACE,
+        status=201,
+    ),
+    Route(
+        method="GET",
+        path=_ONE,
+        who="member",
+        action="view",
+        handler=show_workspace,
+        summary="One workspace",
+        reply=_WORKSPACE,
+    ),
+    Route(
+        method="GET",
+        path=f"{_ONE}/standing",
+        who="member",
+        action="view",
+        handler=show_standing,
+        summary="Where the caller stands in a workspace: keys, model, budget",
+        reply=schema_of(Standing),
+    ),
+    Route(
+        method="PATCH",
+        path=_ONE,
+        who="member",
+        action="set_model",
+        handler=change_workspace,
+        summary="Rename a workspace, choose its model, or make it the caller's active one",
+        body=exactly(
+            name=OPTIONAL_TEXT,
+            model=OPTIONAL_TEXT,
+            active={"type": ["boolean", "null"]},
+            optional=("name", "model", "active"),
+        ),
+        reply=_WORKSPACE,
+    ),
+    Route(
+        method="DELETE",
+        path=_ONE,
+        who="session",
+        action="delete",
+        handler=delete_workspace,
+        summary="Delete a workspace and its keys",
+        reply=DONE,
+    ),
+    Route(
+        method="POST",
+        path="api/v1/restored",
+        who="session",
+        handler=restore_workspace,
+        summary="Bring back a deleted workspace that the caller owned, without its keys",
+        body=exactly(name=TEXT),
+        reply=_WORKSPACE,
+    ),
+    Route(
+        method="POST",
+        path=f"{_ONE}/owner",
+        who="session",
+        action="transfer",
+        handler=transfer_workspace,
+        summary="Hand a workspace to another member",
+        body=exactly(user=TEXT),
+        reply=_WORKSPACE,
+    ),
+    Route(
+        method="GET",
+        path=f"{_ONE}/members",
+        who="member",
+        action="view",
+        handler=list_members,
+        summary="The members of a workspace",
+        reply=listed(schema_of(MemberFacts)),
+    ),
+    Route(
+        method="POST",
+        path=f"{_ONE}/members",
+        who="session",
+        action="manage_members",
+        handler=add_member,
+        summary="Add a member",
+        body=exactly(user=TEXT, role=OPTIONAL_TEXT, optional=("role",)),
+        reply=DONE,
+        status=201,
+    ),
+    Route(
+        method="PATCH",
+        path=f"{_ONE}/members/{{user}}",
+        who="session",
+        action="manage_members",
+        handler=change_member,
+        summary="Change a member's role",
+        body=exactly(role=TEXT),
+        reply=DONE,
+    ),
+    Route(
+        method="DELETE",
+        path=f"{_ONE}/members/{{user}}",
+        who="session",
+        action="manage_members",
+        handler=remove_member,
+        summary="Remove a member, or leave",
+        reply=DONE,
+    ),
+    Route(
+        method="GET",
+        path=f"{_ONE}/models",
+        who="member",
+        action="view",
+        handler=list_models,
+        summary="The models that may be used",
+        query={"ask": {"enum": ["true", "false"]}},
+        reply=listed(schema_of(ModelFacts)),
+        errors=(409, 429, 502, 503),
+    ),
+    Route(
+        method="GET",
+        path=f"{_ONE}/calls",
+        who="member",
+        action="view",
+        handler=list_calls,
+        summary="The latest calls: who, when, what, how many tokens. Never content",
+        query={"limit": {"type": "integer", "minimum": 1, "maximum": 1000}},
+        reply=listed(schema_of(CallFacts)),
+    ),
+    Route(
+        method="GET",
+        path=f"{_ONE}/allowances",
+        who="member",
+        action="view",
+        handler=list_allowances,
+        summary="What members may use in a day, and what the caller has used",
+        reply=exactly(
+            allowances=listed(_ALLOWANCE),
+            used_today=exactly(calls={"type": "integer"}, micros={"type": "integer"}),
+        ),
+    ),
+    Route(
+        method="PUT",
+        path=f"{_ONE}/allowances",
+        who="session",
+        action="manage_members",
+        handler=set_allowance,
+        summary="Set what a member, or everybody, may use in a day",
+        body=_ALLOWANCE,
+        reply=_ALLOWANCE,
+    ),
+)

@@ -1,0 +1,66 @@
+"""What a route is. `routes` lists them all; a module of handlers lists its own as `ROUTES`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from assay_nb.gateway.http.context import Incoming
+    from assay_nb.workspaces.roles import Action
+
+Who = Literal["open", "operator", "member", "session", "page"]
+"""Who may come in by a route.
+
+`open`: everybody. `operator`: a hub admin, or a token that may read the hub's own metrics. `member`: a
+person of the hub, by a token or in a browser. `session`: a person in a browser alone, with the XSRF
+token when something changes; a token is refused, for any code in a kernel has one. `page`: like `session`,
+but whoever has not signed in is sent to do so.
+"""
+
+Handler: TypeAlias = "Callable[[Incoming], Awaitable[web.StreamResponse]]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One entry of the table from which dispatch, authorisation and the OpenAPI document are made.
+
+    Attributes:
+        method: The HTTP method; `*` for any.
+        path: Below the service's prefix, without a leading slash, as aiohttp writes patterns.
+        who: Who may come in.
+        handler: What answers.
+        summary: One line for the OpenAPI document.
+        action: What the caller's role in the workspace of the path must allow. The rooms below check it;
+            here it is for the document and the authorisation matrix.
+        body: The JSON Schema of the request's body.
+        reply: The schema of a successful answer; None where the document says nothing of it.
+        media: The media type of a successful answer.
+        status: Its status.
+        query: The query parameters, each with its JSON Schema.
+        errors: Statuses that it may answer with beside those of every route of its kind.
+        token_headers: Headers other than `Authorization` in which a token is taken, since some SDKs
+            can send it nowhere else.
+        run_tokens: Whether a run token will do. Such a route has a workspace in its path, and it must be
+            the token's.
+        listed: Whether it stands in the OpenAPI document.
+    """
+
+    method: str
+    path: str
+    who: Who
+    handler: Handler
+    summary: str
+    action: Action | None = None
+    body: Mapping[str, Any] | None = None
+    reply: Mapping[str, Any] | None = None
+    media: str = "application/json"
+    status: int = 200
+    query: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    errors: Sequence[int] = ()
+    token_headers: Sequence[str] = ()
+    run_tokens: bool = False
+    listed: bool = True

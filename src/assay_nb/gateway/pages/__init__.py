@@ -1,0 +1,1 @@
+"""Pages of the gateway for a browser: views, forms, templates."""

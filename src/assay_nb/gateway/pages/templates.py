@@ -1,0 +1,145 @@
+"""Drawing a page: templates that escape everything, and headers that let a browser do nothing else.
+
+No page has a script, and no page shows a word of a model's. A page is drawn only for a browser that goes
+to it: a script of another page on this host, such as a notebook's, is told so by `Sec-Fetch-Dest` and
+cannot read the XSRF token off it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from aiohttp import web
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from assay_nb.errors import AssayError, PermissionDenied, WorkspaceNotFound
+from assay_nb.gateway.auth.sessions import XSRF_FIELD
+from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.http.responses import NotFound, status_of
+from assay_nb.gateway.pages.flash import take_notice
+from assay_nb.render.characters import show_hidden
+
+POLICY = "; ".join((
+    "default-src 'none'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+))  # fmt: skip
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": POLICY,
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "X-Frame-Options": "DENY",
+}
+_CHOOSE = "Open another one from your workspaces."
+_STATIC = {"page.css": "text/css", "mark.svg": "image/svg+xml"}
+
+
+def draw(
+    incoming: Incoming, template: str, *, status: int = 200, title: str, **about: Any
+) -> web.Response:
+    """Return a page.
+
+    Args:
+        incoming: The request that asks for it.
+        template: The template's name, without its ending.
+        status: The HTTP status.
+        title: What the page is called, in its tab and its first heading.
+        about: What the template shows.
+    """
+    session = incoming.caller.session
+    assert session is not None, "pages are for browsers"
+    services = incoming.services
+    response = web.Response(status=status, content_type="text/html", headers=_HEADERS)
+    response.text = (
+        _environment()
+        .get_template(f"{template}.html")
+        .render(
+            title=title,
+            user=incoming.user,
+            home=services.settings.prefix,
+            hub=f"/{services.settings.hub.base_url.strip('/')}/hub/home".replace("//", "/"),
+            style=_style_name(),
+            xsrf=session.xsrf,
+            xsrf_field=XSRF_FIELD,
+            notice=take_notice(incoming, response),
+            **about,
+        )
+    )
+    return response
+
+
+def draw_error(incoming: Incoming, error: AssayError) -> web.Response:
+    """Return the page for what could not be shown."""
+    hint = hint_for_page(error)
+    return draw(
+        incoming,
+        "error",
+        status=status_of(error),
+        title="That did not work",
+        error=error,
+        hint=hint,
+    )
+
+
+def hint_for_page(error: AssayError) -> str:
+    """Return an error's hint. A command to type is none here; a workspace is chosen on the first page."""
+    if error.hint is None or "`" not in error.hint:
+        return error.hint or ""
+    return _CHOOSE if isinstance(error, WorkspaceNotFound) else ""
+
+
+def check_navigation(request: web.Request) -> None:
+    """Refuse a page to whoever does not go to it: scripts and frames.
+
+    Browsers say by themselves what a request is for, and no script can say otherwise.
+
+    Raises:
+        PermissionDenied: If it is not for a browser's own window.
+    """
+    if request.headers.get("Sec-Fetch-Dest", "document") != "document":
+        raise PermissionDenied("This page is for a browser's window, not for a script or a frame.")
+
+
+async def show_static(incoming: Incoming) -> web.Response:
+    """Return the style sheet or the mark."""
+    name = incoming.part("name")
+    if name not in _STATIC:
+        raise NotFound("Nothing is at this address.")
+    return web.Response(
+        body=_static(name),
+        content_type=_STATIC[name],
+        charset="utf-8",
+        headers={"Cache-Control": "public, max-age=31536000, immutable"},
+    )
+
+
+@cache
+def _environment() -> Environment:
+    folder = files("assay_nb.gateway") / "templates"
+    environment = Environment(
+        loader=FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["shown"] = show_hidden  # pyright: ignore[reportUnknownMemberType] - jinja2 leaves its type open
+    return environment
+
+
+@cache
+def _static(name: str) -> bytes:
+    return (files("assay_nb.gateway") / "static" / name).read_bytes()
+
+
+@cache
+def _style_name() -> str:
+    return f"page.css?v={hashlib.sha256(_static('page.css')).hexdigest()[:12]}"

@@ -1,0 +1,236 @@
+"""The pages that people see in a browser: workspaces, members and keys.
+
+They work without a script, and have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+from anyio.to_thread import run_sync
+
+from assay_nb.egress.origins import OFFICIAL
+from assay_nb.engine.control import KeyFacts, Setup, WorkspaceFacts
+from assay_nb.errors import AssayError, workspace_gone
+from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.http.route import Handler, Route
+from assay_nb.gateway.pages import forms
+from assay_nb.gateway.pages.forms import answer_form
+from assay_nb.gateway.pages.templates import check_navigation, draw, draw_error, show_static
+from assay_nb.gateway.resources import check_provider
+from assay_nb.store.workspace_rows import Role
+from assay_nb.workspaces.roles import ROLES, Action, is_allowed
+
+_CALLS = 20
+_ROLE: dict[str, Role] = {role: role for role in ROLES}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a page shows of one provider's key."""
+
+    key: KeyFacts
+    setup: Setup
+
+    @property
+    def state(self) -> str:
+        """The state in a word, for the eye and for the style sheet."""
+        if self.key.state == "ready":
+            return "ready" if self.key.verified or self.key.keyless else "untested"
+        return self.key.state
+
+    @property
+    def words(self) -> str:
+        """The state in words."""
+        if self.key.keyless:
+            return "No key needed"
+        return {
+            "ready": "Ready",
+            "untested": "Ready, not tested yet",
+            "unreadable": "Cannot be opened: enter it again",
+            "sealed": "The vault is sealed: the operator has to open it",
+            "missing": "No key",
+        }[self.state]
+
+    @property
+    def endpoint(self) -> str:
+        """Where it is sent, unless that is the provider's own address."""
+        return "" if self.key.endpoint == OFFICIAL[self.key.provider] else self.key.endpoint
+
+
+class May:
+    """What the caller's role allows, as templates ask for it: `may.manage_keys`."""
+
+    def __init__(self, where: WorkspaceFacts) -> None:
+        self._role: Role = _ROLE[where.role]
+
+    def __getattr__(self, action: Action) -> bool:
+        return is_allowed(self._role, action)
+
+
+def _page(show: Callable[[Incoming], Awaitable[web.Response]]) -> Handler:
+    """Return a handler that answers errors with a page too."""
+
+    async def handler(incoming: Incoming) -> web.Response:
+        check_navigation(incoming.request)  # outside: an error's page has the XSRF token too
+        try:
+            return await show(incoming)
+        except AssayError as error:
+            return draw_error(incoming, error)
+
+    return handler
+
+
+@_page
+async def show_overview(incoming: Incoming) -> web.Response:
+    """Show the caller's workspaces."""
+    control = incoming.control
+    workspaces = await control.workspaces()
+    return draw(
+        incoming,
+        "overview",
+        title="Workspaces",
+        workspaces=[(one, await _cards(incoming, one)) for one in workspaces],
+        gone="" if any(one.active for one in workspaces) else workspace_gone().message,
+        budget=await control.budget(),
+    )
+
+
+@_page
+async def show_workspace(incoming: Incoming) -> web.Response:
+    """Show one workspace: keys, members, limits, calls."""
+    control, services = incoming.control, incoming.services
+    where = await control.show_workspace(incoming.workspace)
+    may = May(where)
+    listed = await run_sync(services.backing.allowances.list, bytes.fromhex(where.id))
+    shown = [one for one in listed if may.manage_members or one.user in ("", incoming.user)]
+    return draw(
+        incoming,
+        "workspace",
+        title=where.name,
+        where=where,
+        may=may,
+        cards=await _cards(incoming, where),
+        members=await control.members(where.id),
+        roles=ROLES if may.manage_owners else ROLES[1:],
+        models=_models(incoming),
+        allowances=shown,
+        budget=await control.budget(),
+        calls=await control.calls(where.id, _CALLS),
+    )
+
+
+@_page
+async def show_key(incoming: Incoming) -> web.Response:
+    """Show one provider's key, how to get one, and the form to enter it."""
+    settings = incoming.services.settings
+    check_provider(settings, incoming.provider)
+    where = await incoming.control.show_workspace(incoming.workspace)
+    cards = await _cards(incoming, where)
+    card = next(card for card in cards if card.key.provider == incoming.provider)
+    return draw(
+        incoming,
+        "key",
+        title=f"{card.setup.name} key",
+        where=where,
+        may=May(where),
+        card=card,
+        official=OFFICIAL[incoming.provider],
+        origins=settings.allow_origins,
+    )
+
+
+async def sign_out(incoming: Incoming) -> web.Response:
+    """Forget the browser's session here, and go to the hub, which has one of its own."""
+    check_navigation(incoming.request)
+    base = incoming.services.settings.hub.base_url.strip("/")
+    location = f"/{base}/hub/home" if base else "/hub/home"
+    response = web.Response(status=303, headers={"Location": location})
+    incoming.services.sessions.end(response)
+    incoming.services.identity.forget(incoming.caller.token)
+    return response
+
+
+async def change_overview(incoming: Incoming) -> web.Response:
+    """Do what a form on the overview asks for."""
+    return await answer_form(incoming, forms.OVERVIEW)
+
+
+async def change_workspace(incoming: Incoming) -> web.Response:
+    """Do what a form on a workspace's page asks for."""
+    return await answer_form(incoming, forms.WORKSPACE)
+
+
+async def change_key(incoming: Incoming) -> web.Response:
+    """Do what a form on a key's page asks for."""
+    return await answer_form(incoming, forms.KEY)
+
+
+async def _cards(incoming: Incoming, where: WorkspaceFacts) -> list[Card]:
+    allowed = incoming.services.settings.allow_providers
+    keys = await incoming.control.keys(where.id)
+    return [
+        Card(key, incoming.control.setup(key.provider)) for key in keys if key.provider in allowed
+    ]
+
+
+def _models(incoming: Incoming) -> list[str]:
+    allowed = incoming.services.settings.is_model_allowed
+    known = incoming.control.known_models()
+    return [name for name in known if allowed(*name.split("/", 1))]
+
+
+_WORKSPACE = "workspaces/{workspace}"
+_KEY = f"{_WORKSPACE}/keys/{{provider}}"
+
+
+def _both(
+    path: str, show: Handler, change: Handler, summary: str, action: Action | None = None
+) -> tuple[Route, Route]:
+    return (
+        Route(
+            method="GET",
+            path=path,
+            who="page",
+            handler=show,
+            summary=summary,
+            action="view" if action else None,
+            listed=False,
+        ),
+        Route(
+            method="POST",
+            path=path,
+            who="page",
+            handler=change,
+            summary=f"{summary}: its forms",
+            action=action,
+            status=303,
+            listed=False,
+        ),
+    )
+
+
+ROUTES: tuple[Route, ...] = (
+    *_both("", show_overview, change_overview, "The caller's workspaces"),
+    *_both(_WORKSPACE, show_workspace, change_workspace, "One workspace", "view"),
+    *_both(_KEY, show_key, change_key, "One key", "manage_keys"),
+    Route(
+        method="POST",
+        path="sign-out",
+        who="page",
+        handler=sign_out,
+        summary="End the browser's session here",
+        status=303,
+        listed=False,
+    ),
+    Route(
+        method="GET",
+        path="static/{name}",
+        who="open",
+        handler=show_static,
+        summary="The pages' style",
+        listed=False,
+    ),
+)

@@ -1,0 +1,1 @@
+"""The gateway's process: how it starts, what it refuses, what it does between requests."""

@@ -1,0 +1,269 @@
+"""The way to providers for requests that are passed through: one session, and the key put on last.
+
+aiohttp's own client, since what an SDK's HTTP library costs per request would be most of what the gateway
+does. A request leaves without a key; when its connection stands, its head is written with the key in it,
+and the header is taken off again before anything else happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from anyio.to_thread import run_sync
+from multidict import CIMultiDict
+from yarl import URL
+
+from assay_nb.egress.echo import EchoScanner
+from assay_nb.egress.origins import Policy, check_destination
+from assay_nb.errors import AssayError, ProviderUnavailable
+from assay_nb.messages import Destination
+from assay_nb.providers.base import Credential
+from assay_nb.providers.keys import header_for
+from assay_nb.providers.setup import label_of
+from assay_nb.providers.transport import Egress, Vet, make_tls_context
+
+_KEEP = 30.0
+_CONNECT = 10.0
+_DESTINATIONS = 10_000
+
+
+@dataclass(slots=True)
+class Errand:
+    """One request to a provider, and what it may carry.
+
+    Attributes:
+        credential: The key's destination, and how to open it.
+        off_loop: Whether opening it may take long, as a database elsewhere does: then a thread opens it.
+        echo: What recognises the key in the response. It is armed when the key is sent.
+        sent: Whether the request's head was about to be written, with the key if there is one.
+        failure: What went wrong on our side while the request was written. aiohttp wraps it in errors
+            of its own.
+    """
+
+    credential: Credential
+    off_loop: bool = False
+    echo: EchoScanner = field(default_factory=EchoScanner)
+    sent: bool = False
+    failure: AssayError | None = None
+
+    @property
+    def destination(self) -> Destination:
+        return self.credential.destination
+
+    async def put_key(self, headers: CIMultiDict[str]) -> str | None:
+        """Put the key on a request's headers; return the name of the header to take off again.
+
+        None where the destination is called without a key. Its row is opened all the same, which proves
+        that nobody edited it to say so.
+        """
+        opening = self.credential.open()
+        key = await run_sync(opening.__enter__) if self.off_loop else opening.__enter__()
+        try:
+            header = header_for(self.destination, key)
+            self.echo.arm(key)
+            self.sent = True
+            if header is None:
+                return None
+            name = header[0].decode("ascii")
+            headers[name] = header[1].decode("ascii")
+            return name
+        finally:
+            opening.__exit__(None, None, None)
+
+
+_errand: ContextVar[Errand] = ContextVar("errand")
+
+
+class KeyedRequest(aiohttp.ClientRequest):
+    """A request that has its key for as long as its head takes to write.
+
+    `send` is called when the connection stands, TLS and all. A proxy's CONNECT request is of another class.
+    """
+
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        name = await _errand.get().put_key(self.headers)
+        try:
+            return await super().send(conn)
+        finally:
+            if name is not None:
+                del self.headers[name]
+
+
+class VettedResolver(AbstractResolver):
+    """Resolves a host once, and gives back all of its addresses only if each may be connected to."""
+
+    def __init__(self, vet: Vet) -> None:
+        self._vet = vet
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in await self._vet(host, port)
+        ]
+
+    async def close(self) -> None:
+        """Do nothing: it holds nothing."""
+
+
+class Upstream:
+    """The gateway's connections to providers, shared by everything that is passed through.
+
+    Args:
+        policy: Where keys may be sent. It is asked of every stored destination.
+        vet: Resolves and judges hosts.
+        egress: Knows which destinations are reached by the operator's proxy.
+        connections: Connections that may be open at a time.
+        proxy: The operator's proxy.
+        ca_file: Certificate authorities to trust in place of the system's.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        vet: Vet,
+        egress: Egress,
+        connections: int,
+        proxy: str | None = None,
+        ca_file: str | None = None,
+    ) -> None:
+        self._policy = policy
+        self._vet = vet
+        self._egress = egress
+        self._connections = connections
+        self._proxy = proxy
+        self._ca_file = ca_file
+        self._direct: aiohttp.ClientSession | None = None
+        self._proxied: aiohttp.ClientSession | None = None
+        self._allowed: set[Destination] = set()
+
+    async def open(self) -> None:
+        """Make the one TLS context and the session. Done at start: it takes 20 to 40 ms."""
+        tls = await run_sync(make_tls_context, self._ca_file)
+        self._direct = self._session(
+            aiohttp.TCPConnector(
+                ssl=tls,
+                limit=self._connections,
+                use_dns_cache=False,
+                resolver=VettedResolver(self._vet),
+                keepalive_timeout=_KEEP,
+            )
+        )
+        if self._proxy is not None:
+            self._proxied = self._session(
+                aiohttp.TCPConnector(ssl=tls, limit=self._connections, keepalive_timeout=_KEEP)
+            )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for session in (self._direct, self._proxied):
+            if session is not None:
+                await session.close()
+
+    async def send(
+        self, errand: Errand, method: str, url: str, *, headers: Mapping[str, str], body: Any
+    ) -> aiohttp.ClientResponse:
+        """Send a request and return its response. Give it to `end`, however far it was read.
+
+        Raises:
+            EndpointRefused: If the key may not be sent there.
+            ProviderUnavailable: If there is no response.
+        """
+        if errand.destination not in self._allowed:
+            await self._check(errand.destination)
+        return await self._request(errand, method, url, headers, body)
+
+    def end(self, errand: Errand, response: aiohttp.ClientResponse) -> None:
+        """Close the connection at once, unless the response was read to its end; forget the key's traces."""
+        if not response.content.at_eof():
+            response.close()
+        response.release()
+        errand.echo.disarm()
+
+    async def _request(
+        self, errand: Errand, method: str, url: str, headers: Mapping[str, str], body: Any
+    ) -> aiohttp.ClientResponse:
+        by_proxy = self._proxied is not None and self._egress.goes_by_proxy(errand.destination)
+        session = self._proxied if by_proxy else self._direct
+        assert session is not None, "not open"
+        token = _errand.set(errand)
+        try:
+            return await session.request(
+                method,
+                URL(url, encoded=True),
+                headers=headers,
+                data=body,
+                allow_redirects=False,
+                proxy=self._proxy if by_proxy else None,
+            )
+        except AssayError as error:
+            raise _bare(error) from None
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise _bare(errand.failure or explain(errand.destination, error)) from None
+        finally:
+            _errand.reset(token)
+
+    async def _check(self, destination: Destination) -> None:
+        """Refuse what the operator's list no longer has, and addresses, which nobody resolves.
+
+        The list stands as long as this process does, so one look at each destination is enough.
+        """
+        check_destination(destination, self._policy)
+        host = URL(destination.origin).raw_host or ""
+        if ":" in host or host.rpartition(".")[2].isdigit():
+            await self._vet(host, URL(destination.origin).port or 0)
+        if len(self._allowed) < _DESTINATIONS:
+            self._allowed.add(destination)
+
+    def _session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+        # Time is kept by whoever waits: it counts silence in both directions.
+        return aiohttp.ClientSession(
+            connector=connector,
+            request_class=KeyedRequest,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT),
+            auto_decompress=False,
+            trust_env=False,
+            skip_auto_headers=("User-Agent", "Content-Type"),
+        )
+
+
+def explain(destination: Destination, error: BaseException) -> ProviderUnavailable:
+    """Return our own words for a failure of the connection. The library's own may quote a header."""
+    label, origin = label_of(destination.provider), destination.origin
+    hint: str | None = None
+    if isinstance(error, aiohttp.ClientSSLError):
+        text = f"{origin} has no certificate that this gateway trusts."
+        hint = "If a certificate authority of your own signed it, the operator sets `ca_file`."
+    elif isinstance(error, asyncio.TimeoutError):
+        text = f"{label} did not answer in time."
+    elif isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ClientProxyConnectionError)):
+        text = f"{origin} cannot be reached."
+        hint = "The gateway's operator can see whether its network is up."
+    elif isinstance(error, aiohttp.ClientHttpProxyError):
+        text = f"The proxy refused the way to {origin}."
+    else:
+        text = f"The connection to {label} was cut."
+    return ProviderUnavailable(text, hint=hint, provider=destination.provider)
+
+
+def _bare(error: AssayError) -> AssayError:
+    """Return an error without the frames that it came through: they hold what was being written."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)

@@ -1,0 +1,1 @@
+"""The exchange with a model: fenced input, a schema to answer in, and the reading of the reply."""

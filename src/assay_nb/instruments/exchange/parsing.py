@@ -1,0 +1,93 @@
+"""Read a reply's text: the JSON in it, whole or as far as it has come, and its fields one by one.
+
+The readers are lenient, since a reply that is still being written goes through them too. Whether a whole
+one fits is for `schema.check_schema` to say.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from assay_nb.instruments.exchange.schema import Data, Malformed
+
+WordT = TypeVar("WordT", bound=str)
+_MOST_STARTS = 20
+
+
+def parse_object(text: str) -> Data:
+    """Return the JSON object in `text`, which may have a code fence or a sentence around it.
+
+    Raises:
+        Malformed: If there is none.
+    """
+    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+    start = text.find("{")
+    for _ in range(_MOST_STARTS):
+        if start < 0:
+            break
+        try:
+            value, _ = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            start = text.find("{", start + 1)
+            continue
+        return cast("Data", value)
+    raise Malformed("the reply has to be one whole JSON object, with nothing before or after it")
+
+
+def _refuse_constant(word: str) -> object:
+    raise ValueError(word)
+
+
+def parse_partial(text: str) -> Data:
+    """Return what can be read of an object that is still being written; `{}` if nothing can."""
+    from pydantic_core import from_json  # compiled, and of no use before a reply streams
+
+    start = text.find("{")
+    if start < 0:
+        return {}
+    try:
+        value = from_json(text[start:], allow_partial="trailing-strings")
+    except (ValueError, RecursionError):
+        try:
+            return parse_object(text)  # whole, with something behind it
+        except Malformed:
+            return {}
+    return cast("Data", value) if isinstance(value, dict) else {}
+
+
+def get_objects(data: Mapping[str, Any], name: str) -> list[Data]:
+    """Return the objects in the array `data[name]`, leaving out whatever is not one."""
+    value = data.get(name)
+    items = cast("list[Any]", value) if isinstance(value, list) else []
+    return [cast("Data", item) for item in items if isinstance(item, dict)]
+
+
+def get_object(data: Mapping[str, Any], name: str) -> Data | None:
+    """Return the object `data[name]`, or None if it is none."""
+    value = data.get(name)
+    return cast("Data", value) if isinstance(value, dict) else None
+
+
+def get_word(data: Mapping[str, Any], name: str, words: Sequence[WordT]) -> WordT | None:
+    """Return the string `data[name]` if it is one of `words`."""
+    return next((word for word in words if word == data.get(name)), None)
+
+
+def get_text(data: Mapping[str, Any], name: str) -> str:
+    """Return the string `data[name]`, or an empty one."""
+    value = data.get(name)
+    return value if isinstance(value, str) else ""
+
+
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
+)
+
+
+def clean(text: str, longest: int = 400) -> str:
+    """Return a model's sentence fit to be shown: one line, nothing invisible, of bounded length."""
+    line = " ".join(_UNSEEN.sub("", text).split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"

@@ -1,0 +1,110 @@
+"""A vault that reads a workspace's rows again only when the database was changed.
+
+For processes that open one key a thousand times. What is remembered are rows as they are stored, sealed, and the data
+keys that open them, as the master key is remembered anyway. Each provider key is opened anew for each
+request, and its plaintext is kept no longer than ever.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from assay_nb.messages import Destination, ProviderId
+from assay_nb.store.changes import Changes, Remembered
+from assay_nb.store.database import Database
+from assay_nb.store.vault_rows import KeyRow, WorkspaceRows
+from assay_nb.vault.envelope import CannotOpen
+from assay_nb.vault.hierarchy import DataKey
+from assay_nb.vault.keystores.base import KeyStore
+from assay_nb.vault.sealed_keys import destination_of, find_opener
+from assay_nb.vault.stored import Mode, OpenedKey
+from assay_nb.vault.transactions import Books
+from assay_nb.vault.vault import Vault
+
+_MOST = 10_000
+
+_Key = tuple[bytes, ProviderId, Mode]
+
+
+class WarmVault(Vault):
+    """A vault for an engine.
+
+    Args:
+        database: The database.
+        keystore: Where the master key is.
+        changes: Tells whether the database was changed.
+    """
+
+    def __init__(self, database: Database, keystore: KeyStore, changes: Changes) -> None:
+        super().__init__(database, keystore)
+        self._books = self._warm = WarmBooks(database, keystore, changes)
+        self._ready: dict[_Key, _Ready] = {}
+
+    def open_key(
+        self, workspace_id: bytes, provider: ProviderId, *, mode: Mode = "byok"
+    ) -> OpenedKey:
+        rows = self._warm.load_unchecked(workspace_id)
+        ready = self._ready.get((workspace_id, provider, mode))
+        if ready is None or ready.rows is not rows:
+            opened = super().open_key(workspace_id, provider, mode=mode)
+            self._keep(workspace_id, provider, mode, opened)
+            return opened
+        try:
+            secret = ready.data_key.open(ready.row.envelope, ready.context)
+        except CannotOpen:
+            return super().open_key(workspace_id, provider, mode=mode)
+        return OpenedKey(ready.row.row_id, ready.row.row_version, ready.destination, secret)
+
+    def _keep(
+        self, workspace_id: bytes, provider: ProviderId, mode: Mode, opened: OpenedKey
+    ) -> None:
+        """Have what opens a key ready, if its workspace's rows are those that were just found right."""
+        rows = self._warm.find_agreed(workspace_id)
+        if rows is None or rows.vault is None:
+            return
+        for row in rows.keys:
+            if (row.row_id, row.row_version) == (opened.row_id, opened.row_version):
+                opener = find_opener(
+                    self._warm.masters, rows.vault.vault_id, workspace_id, rows, row
+                )
+                if len(self._ready) >= _MOST:
+                    self._ready.clear()
+                ready = _Ready(rows, row, destination_of(row), *opener)
+                self._ready[workspace_id, provider, mode] = ready
+
+
+class _Ready(NamedTuple):
+    rows: WorkspaceRows
+    row: KeyRow
+    destination: Destination
+    data_key: DataKey
+    context: bytes
+
+
+class WarmBooks(Books):
+    """Books that remember rows, and which of the remembered rows agree with their manifest."""
+
+    def __init__(self, database: Database, keystore: KeyStore, changes: Changes) -> None:
+        super().__init__(database, keystore)
+        self._rows: Remembered[bytes, WorkspaceRows] = Remembered(changes, _MOST)
+        self._agreed: dict[bytes, WorkspaceRows] = {}
+
+    def load(self, workspace_id: bytes) -> tuple[WorkspaceRows, bool]:
+        rows = self.load_unchecked(workspace_id)
+        if self._agreed.get(workspace_id) is rows:
+            return rows, True
+        rows, agreed = super().load(workspace_id)
+        if agreed:
+            if len(self._agreed) >= _MOST:
+                self._agreed.clear()
+            self._agreed[workspace_id] = rows
+        return rows, agreed
+
+    def load_unchecked(self, workspace_id: bytes) -> WorkspaceRows:
+        return self._rows.get(
+            workspace_id, lambda: super(WarmBooks, self).load_unchecked(workspace_id)
+        )
+
+    def find_agreed(self, workspace_id: bytes) -> WorkspaceRows | None:
+        """Return the rows that were last found to agree with their manifest."""
+        return self._agreed.get(workspace_id)

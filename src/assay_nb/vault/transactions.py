@@ -1,0 +1,341 @@
+"""The vault's books: every change is checked before, and numbered, audited and signed after."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+
+from assay_nb.errors import VaultSealed
+from assay_nb.store import vault_rows
+from assay_nb.store.database import Database
+from assay_nb.store.vault_rows import (
+    AuditRow,
+    BookRows,
+    Connection,
+    ManifestRow,
+    MasterKeyRow,
+    VaultRow,
+    WorkspaceRows,
+)
+from assay_nb.vault import audit, manifest
+from assay_nb.vault.audit import Event
+from assay_nb.vault.failpoints import checkpoint
+from assay_nb.vault.hierarchy import MasterKey
+from assay_nb.vault.keystores.base import KeyStore
+from assay_nb.vault.masters import MasterKeys
+
+_LAST_EPOCH = 2**31
+"""Every change seals a few messages, so this keeps each key far below any bound on its use."""
+
+
+class Books:
+    """What this process knows of the vault as a whole.
+
+    The first use checks all of it, and so does every change. In between, a read costs one statement and
+    takes what was seen so far as a floor: under a running process, a database only moves forward.
+    """
+
+    def __init__(self, database: Database, keystore: KeyStore) -> None:
+        self.database = database
+        self.masters = MasterKeys(keystore)
+        self._keystore = keystore
+        self._checked = False
+        self._mark = 0
+        self._seen: dict[bytes, int] = {}
+
+    def load(self, workspace_id: bytes) -> tuple[WorkspaceRows, bool]:
+        """Return a workspace's rows, and whether they are the ones that its manifest was made over.
+
+        Raises:
+            VaultSealed: If the vault is not as it was left, or its master key is not here.
+        """
+        if not self._checked:
+            self.check()
+        mark, seen = self._mark, self._seen.get(workspace_id, 0)
+        rows = self.load_unchecked(workspace_id)
+        if rows.vault is None:
+            return rows, True
+        if rows.vault.epoch < mark:
+            raise _rolled_back()
+        if rows.manifest is None:
+            return rows, not rows.keys and not seen
+        master = self.masters.get(rows.vault.vault_id, rows.manifest.mk_id)
+        if rows.manifest.epoch < seen or not manifest.agrees(
+            master, rows.vault.vault_id, workspace_id, rows
+        ):
+            return rows, False
+        self._saw(workspace_id, rows.manifest.epoch)
+        return rows, True
+
+    def load_unchecked(self, workspace_id: bytes) -> WorkspaceRows:
+        """Return a workspace's rows as they are. Needs no master key."""
+        with self.database.read(workspace=workspace_id) as connection:
+            return vault_rows.load_workspace(connection, workspace_id)
+
+    def load_books(self) -> BookRows | None:
+        """Return the vault's books; None before the first key is saved.
+
+        Raises:
+            VaultSealed: If the vault's own row is gone although keys are stored.
+        """
+        with self.database.read() as connection:
+            rows = vault_rows.load_books(connection)
+            if rows is None and vault_rows.has_rows(connection):
+                raise _changed_outside()
+            return rows
+
+    def check(self) -> None:
+        """Check the vault as a whole: its signature, its master key, and that it was not rolled back.
+
+        Raises:
+            VaultSealed: If something is wrong with it.
+        """
+        rows = self.load_books()
+        if rows is None:
+            if self._checked:
+                raise _changed_outside()
+            return
+        # The mark first, then the database: another process may raise both in between.
+        self._mark = max(self._mark, self._noted(rows.vault.vault_id))
+        rows = _present(self.load_books())
+        check_books(self.masters, rows, self._mark)
+        self._mark = max(self._mark, rows.vault.epoch)
+        self._checked = True
+
+    @contextmanager
+    def change(self, actor: str, *, accept: bool = False) -> Generator[Change]:
+        """Give a transaction in which the vault may be changed. It is signed when the block ends.
+
+        Args:
+            actor: Who asked for it, for the audit.
+            accept: Take the vault as it is found, although its signatures may say otherwise.
+
+        Raises:
+            VaultSealed: If the vault is not as it was left.
+        """
+        least = self._prepare(accept)
+        with self.database.write() as connection:
+            change = _begin(connection, self.masters, actor)
+            if not accept:
+                check_books(self.masters, change.books, self._mark)
+            yield change
+            change.sign(at_least=least)
+            checkpoint("change signed")
+        checkpoint("change committed")
+        self._note(change)
+
+    def found(self, actor: str) -> None:
+        """Make the vault and its first master key, unless another process was first."""
+        vault_id = os.urandom(16)
+        kept = self._keystore.list_ids(vault_id)
+        master = self.masters.get(vault_id, kept[-1]) if kept else MasterKey.generate()
+        self._keystore.put(vault_id, master)
+        checkpoint("first master key kept")
+        with self.database.write() as connection:
+            change = None
+            if vault_rows.find_vault(connection) is not None:
+                self._drop_unused(connection, vault_id, master, was_kept=bool(kept))
+            else:
+                change = self._insert(connection, vault_id, master, actor)
+        checkpoint("vault committed")
+        if change is not None:
+            self._note(change)
+
+    def _insert(
+        self, connection: Connection, vault_id: bytes, master: MasterKey, actor: str
+    ) -> Change:
+        if vault_rows.has_rows(connection):
+            raise _changed_outside()
+        self.masters.check_kept(vault_id, master)
+        at = now()
+        vault_rows.insert_vault(connection, VaultRow(vault_id, 0, at))
+        vault_rows.insert_master_key(
+            connection, MasterKeyRow(master.mk_id, master.check_value, "active", at, None)
+        )
+        change = _begin(connection, self.masters, actor)
+        change.record(Event.VAULT_MADE)
+        change.sign()
+        checkpoint("vault signed")
+        return change
+
+    def _drop_unused(
+        self, connection: Connection, vault_id: bytes, master: MasterKey, *, was_kept: bool
+    ) -> None:
+        # The process that was first may have found this very master key in a key file, and taken it.
+        used = {row.mk_id for row in vault_rows.list_master_keys(connection)}
+        if not was_kept and master.mk_id not in used:
+            self._keystore.delete(vault_id, master.mk_id)
+
+    def _prepare(self, accept: bool) -> int:
+        """Have the active master key at hand before the database is locked: a keyring may be slow."""
+        if not accept:
+            if not self._checked:
+                self.check()
+            return 0
+        rows = _present(self.load_books())
+        self.masters.get(rows.vault.vault_id, active_of(rows.masters))
+        return max(self._mark, self._noted(rows.vault.vault_id))
+
+    def _saw(self, workspace_id: bytes, epoch: int) -> None:
+        self._seen[workspace_id] = max(self._seen.get(workspace_id, 0), epoch)
+
+    def _noted(self, vault_id: bytes) -> int:
+        return self._keystore.find_mark(vault_id) or 0
+
+    def _note(self, change: Change) -> None:
+        epoch = change.books.vault.epoch
+        self._checked, self._mark = True, max(self._mark, epoch)
+        for workspace_id in change.touched:
+            self._saw(workspace_id, epoch)
+        # The change is made. A mark that lags behind only notices a roll-back less exactly.
+        with suppress(VaultSealed):
+            self._keystore.raise_mark(change.books.vault.vault_id, epoch)
+        checkpoint("epoch noted")
+
+
+class Change:
+    """One transaction on the vault.
+
+    Attributes:
+        connection: For the functions of `vault_rows`.
+        master: The active master key; `use_master` puts another in its place.
+        touched: The workspaces whose rows are signed again at the end.
+    """
+
+    def __init__(
+        self, connection: Connection, masters: MasterKeys, actor: str, books: BookRows
+    ) -> None:
+        self.connection = connection
+        self.masters = masters
+        self.actor = actor
+        self.books = books
+        self.master = masters.get(books.vault.vault_id, active_of(books.masters))
+        self.touched: set[bytes] = set()
+        self._last_audit = books.last_audit
+
+    @property
+    def vault_id(self) -> bytes:
+        """The vault's id."""
+        return self.books.vault.vault_id
+
+    def load(self, workspace_id: bytes) -> tuple[WorkspaceRows, bool]:
+        """Return a workspace's rows, and whether its manifest agrees with them."""
+        rows = vault_rows.load_workspace(self.connection, workspace_id)
+        if rows.manifest is None:
+            return rows, not rows.keys
+        master = self.find_master(rows.manifest.mk_id)
+        agreed = master is not None and manifest.agrees(master, self.vault_id, workspace_id, rows)
+        return rows, agreed
+
+    def find_master(self, mk_id: bytes) -> MasterKey | None:
+        """Return a master key, or None if the key store does not have it."""
+        return self.masters.find(self.vault_id, mk_id)
+
+    def touch(self, workspace_id: bytes) -> None:
+        """Have a workspace's rows signed as they are when the change ends."""
+        self.touched.add(workspace_id)
+
+    def record(
+        self, event: Event, workspace_id: bytes | None = None, subject: str | None = None
+    ) -> None:
+        """Add a line to the audit."""
+        blank = AuditRow(0, now(), self.actor, event.value, workspace_id, subject, None, b"")
+        self._last_audit = audit.chain(self.master, self._last_audit, blank)
+        vault_rows.append_audit(self.connection, self._last_audit)
+
+    def use_master(self, master: MasterKey) -> None:
+        """Retire the active master key and make another one active."""
+        at = now()
+        vault_rows.retire_master_keys(self.connection, at)
+        vault_rows.insert_master_key(
+            self.connection, MasterKeyRow(master.mk_id, master.check_value, "active", at, None)
+        )
+        self.master = master
+
+    def sign(self, *, at_least: int = 0) -> None:
+        """Raise the epoch and renew the signatures under all that was touched."""
+        epoch = max(self.books.vault.epoch, at_least) + 1
+        if epoch >= _LAST_EPOCH:
+            raise VaultSealed("This vault was changed more often than its keys allow.")
+        vault_rows.set_epoch(self.connection, epoch)
+        for workspace_id in sorted(self.touched):
+            self._sign_workspace(workspace_id, epoch)
+        self.books = _present(vault_rows.load_books(self.connection))
+        vault_rows.put_manifest(self.connection, _sign_books(self.master, self.books))
+
+    def _sign_workspace(self, workspace_id: bytes, epoch: int) -> None:
+        rows = vault_rows.load_workspace(self.connection, workspace_id)
+        signed = manifest.sign_workspace(
+            self.master, self.vault_id, workspace_id, epoch, rows.keys, rows.largest_grant
+        )
+        vault_rows.put_manifest(self.connection, signed)
+
+
+def check_books(masters: MasterKeys, rows: BookRows, mark: int) -> None:
+    """Check the vault's own manifest.
+
+    Raises:
+        VaultSealed: If the vault is older than `mark`, or not what was signed.
+    """
+    if rows.vault.epoch < mark:
+        raise _rolled_back()
+    active = active_of(rows.masters)
+    master = masters.get(rows.vault.vault_id, active)
+    known = {row.mk_id: row.check_value for row in rows.masters}
+    if not hmac.compare_digest(known[active], master.check_value):
+        raise VaultSealed(
+            f"The master key in {masters.keystore.describe()} is not the one of this vault.",
+            hint="Put the right one back. Nothing was changed.",
+        )
+    stored = {row.workspace_id: row for row in rows.manifests}.get(rows.vault.vault_id)
+    if stored is None or not hmac.compare_digest(stored.mac, _sign_books(master, rows).mac):
+        raise _changed_outside()
+
+
+def active_of(masters: list[MasterKeyRow]) -> bytes:
+    """Return the id of the one active master key."""
+    active = [row.mk_id for row in masters if row.state == "active"]
+    if len(active) != 1:
+        raise _changed_outside()
+    return active[0]
+
+
+def now() -> int:
+    """Return the time in whole seconds since 1970, UTC."""
+    return int(time.time())
+
+
+def _begin(connection: Connection, masters: MasterKeys, actor: str) -> Change:
+    return Change(connection, masters, actor, _present(vault_rows.load_books(connection)))
+
+
+def _present(rows: BookRows | None) -> BookRows:
+    if rows is None:
+        raise _changed_outside()
+    return rows
+
+
+def _sign_books(master: MasterKey, rows: BookRows) -> ManifestRow:
+    vault_id = rows.vault.vault_id
+    others = [row for row in rows.manifests if row.workspace_id != vault_id]
+    return manifest.sign_vault(
+        master, vault_id, rows.vault.epoch, rows.masters, others, rows.last_audit
+    )
+
+
+def _rolled_back() -> VaultSealed:
+    return VaultSealed(
+        "The database is older than this vault was: an earlier state was put back.",
+        hint="If you restored a backup, say so: `assay-nb master accept-restore`. Keys that were removed "
+        "or replaced since are then in use again; revoke those at the provider.",
+    )
+
+
+def _changed_outside() -> VaultSealed:
+    return VaultSealed(
+        "The vault's books do not agree with its signature: the database was changed from outside.",
+        hint="Put back a backup. If the change was yours, say so: `assay-nb master accept-restore`.",
+    )

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from assay_nb.accounting.allowances import EVERYBODY, Allowance, Allowances
+from assay_nb.errors import LimitReached, WrongUsage
+from assay_nb.store.database import Database
+
+TEAM, OTHER = b"t" * 16, b"o" * 16
+
+
+@pytest.fixture
+def allowances(any_database: Database) -> Allowances:
+    return Allowances(any_database)
+
+
+def test_nothing_is_counted_where_nothing_is_set(allowances: Allowances) -> None:
+    taken = allowances.take(TEAM, "ada")
+
+    assert not taken.counted
+    assert allowances.used(TEAM, "ada").calls == 0
+
+
+def test_a_member_gets_as_many_calls_as_are_set_and_no_more(allowances: Allowances) -> None:
+    allowances.set(TEAM, Allowance("ada", calls_per_day=2))
+
+    for _ in range(2):
+        allowances.take(TEAM, "ada")
+
+    with pytest.raises(LimitReached, match="2 calls for today") as caught:
+        allowances.take(TEAM, "ada")
+    assert 0 < (caught.value.retry_after or 0) <= 86_400
+
+
+def test_everybodys_allowance_is_each_ones_own(allowances: Allowances) -> None:
+    allowances.set(TEAM, Allowance(EVERYBODY, calls_per_day=1))
+
+    allowances.take(TEAM, "ada")
+    allowances.take(TEAM, "bob")
+
+    with pytest.raises(LimitReached):
+        allowances.take(TEAM, "bob")
+
+
+def test_a_members_own_allowance_stands_above_everybodys(allowances: Allowances) -> None:
+    allowances.set(TEAM, Allowance(EVERYBODY, calls_per_day=0))
+    allowances.set(TEAM, Allowance("ada", calls_per_day=1))
+
+    allowances.take(TEAM, "ada")
+
+
+def test_another_workspace_has_allowances_of_its_own(allowances: Allowances) -> None:
+    allowances.set(TEAM, Allowance("ada", calls_per_day=0))
+
+    assert not allowances.take(OTHER, "ada").counted
+
+
+def test_money_ends_the_day_too(allowances: Allowances) -> None:
+    allowances.set(TEAM, Allowance("ada", micros_per_day=500_000))
+
+    allowances.settle(allowances.take(TEAM, "ada"), 0.5, unknown=1.0)
+
+    with pytest.raises(LimitReached, match=r"\$0\.50 for today"):
+        allowances.take(TEAM, "ada")
+
+
+def test_an_allowance_without_figures_is_none(allowances: Allowances) -> None:
+    allowances.set(TEAM, Allowance("ada", calls_per_day=0))
+    allowances.set(TEAM, Allowance("ada"))
+
+    assert allowances.list(TEAM) == ()
+
+
+@pytest.mark.parametrize("figure", [-1, 10**13])
+def test_a_figure_that_nobody_can_mean_is_refused(allowances: Allowances, figure: int) -> None:
+    with pytest.raises(WrongUsage):
+        allowances.set(TEAM, Allowance("ada", calls_per_day=figure))
+
+
+def test_many_at_once_take_exactly_what_there_is(allowances: Allowances) -> None:
+    allowances.set(TEAM, Allowance("ada", calls_per_day=7))
+
+    def take(_: int) -> bool:
+        try:
+            allowances.take(TEAM, "ada")
+        except LimitReached:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(take, range(40))) == 7
+
+
+def test_a_new_day_begins_at_midnight_utc(any_database: Database) -> None:
+    clock = [86_400.0 * 20_000 - 1]
+    allowances = Allowances(any_database, now=lambda: clock[0])
+    allowances.set(TEAM, Allowance("ada", calls_per_day=1))
+    allowances.take(TEAM, "ada")
+
+    clock[0] += 1
+
+    assert allowances.take(TEAM, "ada").counted
+
+
+def test_old_days_are_forgotten_and_today_is_not(any_database: Database) -> None:
+    clock = [86_400.0 * 20_000]
+    allowances = Allowances(any_database, now=lambda: clock[0])
+    allowances.set(TEAM, Allowance("ada", calls_per_day=9))
+    old = allowances.take(TEAM, "ada")
+    clock[0] += 41 * 86_400
+    allowances.take(TEAM, "ada")
+
+    allowances.forget_old()
+
+    assert allowances.used(TEAM, "ada").calls == 1
+    clock[0] = old.day * 86_400
+    assert allowances.used(TEAM, "ada").calls == 0

@@ -1,0 +1,123 @@
+"""Noticing a key in a stream of bytes, however the stream is cut."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay_nb.egress.echo import EchoScanner
+from tests.canaries import make_canary
+from tests.tools import at_most
+
+KEY = make_canary("anthropic").encode()
+
+
+def scan(data: bytes, cuts: list[int], key: bytes = KEY) -> bytes | None:
+    """Feed `data` in pieces; return what was passed on, or None when the key was noticed."""
+    scanner = EchoScanner()
+    scanner.arm(key)
+    passed = b""
+    edges = [0, *sorted({cut % (len(data) + 1) for cut in cuts}), len(data)]
+    for start, end in itertools.pairwise(edges):
+        piece = scanner.feed(data[start:end])
+        if piece is None:
+            return None
+        passed += piece
+    return passed + scanner.flush()
+
+
+FORMS = {
+    "raw": KEY,
+    "base64": base64.b64encode(KEY),
+    "base64, shifted by one": base64.b64encode(b"x" + KEY),
+    "base64, shifted by two": base64.b64encode(b"xy" + KEY),
+    "base64 for URLs": base64.urlsafe_b64encode(KEY),
+    "hex": KEY.hex().encode(),
+    "percent": "".join(f"%{byte:02X}" for byte in KEY).encode(),
+    "URL-quoted": quote(KEY).encode(),
+    "JSON": "".join(f"\\u{byte:04x}" for byte in KEY).encode(),
+    "reversed halves": KEY[40:] + KEY[:40],
+    "first two thirds": KEY[:72],
+    "last third": KEY[-36:],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(
+    before=st.binary(max_size=60),
+    after=st.binary(max_size=60),
+    cuts=st.lists(st.integers(0, 900), max_size=12),
+)
+def test_key_is_noticed_in_every_form_and_however_it_is_cut(
+    form: str, before: bytes, after: bytes, cuts: list[int]
+) -> None:
+    assert scan(before + FORMS[form] + after, cuts) is None
+
+
+@given(data=st.binary(max_size=400), cuts=st.lists(st.integers(0, 400), max_size=12))
+def test_anything_else_passes_unchanged(data: bytes, cuts: list[int]) -> None:
+    assert scan(data, cuts) == data
+
+
+@given(cut=st.integers(1, len(KEY) - 1))
+def test_three_secret_characters_at_most_have_passed_when_the_key_is_noticed(cut: int) -> None:
+    scanner = EchoScanner()
+    scanner.arm(KEY)
+    passed = scanner.feed(b"key: " + KEY[:cut])
+    if passed is None:
+        return
+    rest = scanner.feed(KEY[cut:] + b".")
+
+    assert rest is None
+    assert len(passed) <= len(b"key: sk-ant-api03-") + 3
+
+
+@given(text=st.text(alphabet=KEY.decode() + " .", max_size=30))
+def test_text_lags_behind_by_no_more_than_a_likely_beginning(text: str) -> None:
+    scanner = EchoScanner()
+    scanner.arm(KEY)
+    passed = scanner.feed(text.encode())
+
+    if passed is not None:
+        held = text.encode()[len(passed) :]
+        assert held == b"" or 4 <= len(held) < 12
+
+
+def test_text_that_ends_like_no_key_is_not_held_back() -> None:
+    scanner = EchoScanner()
+    scanner.arm(KEY)
+
+    assert scanner.feed(b'data: {"text": "hello"}\n\n') == b'data: {"text": "hello"}\n\n'
+
+
+def test_key_that_is_made_of_words_may_stand_in_a_reply() -> None:
+    assert scan(b"This is the practice provider.", [], b"practice-key-not-a-secret") is not None
+
+
+def test_dummy_key_of_a_local_server_may_stand_in_a_reply() -> None:
+    assert scan(b"I am ollama, at your service.", [], b"ollama") is not None
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "openai", "google"])
+def test_scanner_keeps_no_key(provider: str) -> None:
+    key = make_canary(provider).encode()
+    scanner = EchoScanner()
+    scanner.arm(key)
+
+    longest = max(len(needle) for needle in scanner._needles if needle in key)
+    assert longest <= 12
+
+
+def test_scan_takes_linear_time_on_a_text_made_to_slow_it_down() -> None:
+    scanner = EchoScanner()
+    scanner.arm(KEY)
+    nearly = (KEY[13:24] + b"?") * 90_000
+
+    with at_most(2):
+        for at in range(0, len(nearly), 4096):
+            assert scanner.feed(nearly[at : at + 4096]) is not None

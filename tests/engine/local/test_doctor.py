@@ -1,0 +1,241 @@
+"""`doctor`: each usual trouble is found, and what is well is said to be well."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from assay_nb.config import Config
+from assay_nb.engine.control import Finding
+from assay_nb.engine.local.connectivity import find_obstacle
+from assay_nb.engine.session import Session
+from assay_nb.vault.keystores import os_keyring
+from tests.fakes.providers import FakeProviders
+from tests.fakes.providers_tls import Authority
+from tests.kernel.stage import Stage, open_stage
+from tests.kernel.steps import run_command
+from tests.tools import unused_port
+
+
+@pytest.fixture
+def stage(home: Path) -> Iterator[Stage]:
+    with open_stage(home / "vault") as stage:
+        yield stage
+
+
+def examine(stage: Stage, subject: str) -> list[Finding]:
+    session = stage.session(hasty=True)
+    findings = session.portal.call(session.control.doctor)
+    session.close()
+    return [finding for finding in findings if finding.subject == subject]
+
+
+def levels(stage: Stage, subject: str) -> list[str]:
+    return [finding.level for finding in examine(stage, subject)]
+
+
+# --- connections ------------------------------------------------------------------------------------
+
+
+def test_reachable_provider_is_said_to_be(stage: Stage) -> None:
+    (found,) = examine(stage, "connection")
+
+    assert (found.level, found.text) == (
+        "ok",
+        f"{stage.fake.origin} can be reached. No key was sent.",
+    )
+    assert stage.fake.calls == []
+
+
+def test_provider_that_does_not_listen_is_named(stage: Stage) -> None:
+    session = stage.session()
+    endpoint = f"http://127.0.0.1:{unused_port()}/v1"
+    run_command(
+        session, f"keys set openai --unverified --endpoint {endpoint}", stage.keys["openai"]
+    )
+    session.close()
+
+    found = {finding.text: finding.level for finding in examine(stage, "connection")}
+
+    assert sorted(found.values()) == ["ok", "warning"]
+    assert any("nothing listens there" in text for text in found)
+
+
+def test_certificate_that_is_not_trusted_is_named(stage: Stage, tmp_path: Path) -> None:
+    context = Authority(tmp_path).context("localhost")
+    with FakeProviders(tls=context) as other:
+        session = stage.session()
+        line = f"keys set openai --unverified --endpoint https://localhost:{other.port}/v1"
+        run_command(session, line, stage.keys["openai"])
+        session.close()
+
+        found = [finding.text for finding in examine(stage, "connection")]
+
+    assert any("certificate that is not trusted" in text for text in found)
+
+
+def test_endpoint_that_somebody_edited_is_not_contacted(stage: Stage) -> None:
+    with FakeProviders() as evil:
+        with closing(sqlite3.connect(stage.home / "vault.sqlite")) as other:
+            other.execute(
+                "UPDATE provider_keys SET origin = ?, endpoint = ?", (evil.origin, evil.origin)
+            )
+            other.commit()
+
+        found = examine(stage, "connection")
+
+        assert found == []
+        assert evil.connections == set()
+
+
+def test_way_through_a_proxy_is_looked_at_as_far_as_the_proxy(stage: Stage) -> None:
+    from assay_nb.messages import Destination
+    from assay_nb.providers.transport import Egress
+
+    proxy = f"http://127.0.0.1:{unused_port()}"
+    away = Destination("openai", "https://llm.example/v1", "https://llm.example:443", "bearer")
+    config = Config(home=stage.home, https_proxy=proxy)
+
+    obstacle = find_obstacle(away, Egress(proxy=proxy), config)
+
+    assert obstacle == "is behind a proxy, which refuses the connection: nothing listens there."
+
+
+# --- the vault --------------------------------------------------------------------------------------
+
+
+def test_other_processes_that_have_the_database_open_are_named(stage: Stage) -> None:
+    import subprocess
+    import sys
+
+    script = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute('SELECT 1 FROM calls'); print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", script, str(stage.home / "vault.sqlite")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        texts = [finding.text for finding in examine(stage, "database")]
+        other.communicate()
+
+    assert any(f"({other.pid})" in text for text in texts)
+
+
+def test_sealed_vault_is_a_problem_with_what_to_do(stage: Stage) -> None:
+    (stage.home / "master.key").rename(stage.home / "away")
+
+    (found,) = examine(stage, "vault")
+
+    assert found.level == "problem"
+    assert found.hint
+
+
+def test_database_that_others_can_read_is_a_problem(stage: Stage) -> None:
+    (stage.home / "vault.sqlite").chmod(0o644)
+    session = stage.session()
+
+    found = [f for f in session.portal.call(session.control.doctor) if f.level == "problem"]
+    session.close()
+
+    assert any("chmod" in finding.hint for finding in found)
+
+
+def test_one_trouble_with_the_home_is_told_once(stage: Stage) -> None:
+    stage.home.chmod(0o755)
+    session = stage.session()
+
+    found = [f for f in session.portal.call(session.control.doctor) if f.level == "problem"]
+    session.close()
+
+    (problem,) = found
+    assert problem.subject == "database"
+    assert "mode 0755" in problem.text
+    assert problem.hint == f"Close it first: `chmod 700 {stage.home}`."
+
+
+# --- why the master key is in a file
+
+
+def reason(stage: Stage) -> str:
+    (found,) = examine(stage, "master key")
+    return found.text
+
+
+def test_key_file_without_a_session_bus_says_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(os_keyring, "_find_backend", lambda: None)
+
+    assert "No OS keyring can be used here: there is no D-Bus session" in reason(stage)
+
+
+def test_key_file_without_a_keyring_daemon_says_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere")
+    monkeypatch.setattr(os_keyring, "_find_backend", lambda: None)
+
+    assert "no Secret Service, such as GNOME Keyring or KWallet, runs" in reason(stage)
+
+
+def test_key_file_without_the_package_says_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(os_keyring, "find_spec", lambda name: None)
+    monkeypatch.setattr(os_keyring, "_find_backend", lambda: None)
+
+    assert "the package `secretstorage` is not installed" in reason(stage)
+
+
+def test_key_file_beside_a_refused_keyring_says_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+
+    assert "PYTHON_KEYRING_BACKEND is set, so the OS keyring is not used." in reason(stage)
+
+
+def test_key_file_that_is_there_goes_before_a_keyring(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os_keyring, "_find_backend", object)
+
+    assert "One can be used now, but a key file that is there goes first." in reason(stage)
+
+
+def test_key_file_that_was_chosen_is_named_with_its_setting(home: Path) -> None:
+    config = Config(home=home / "vault", master_key_file=home / "my.key")
+    session = Session(config, say=lambda _: None)
+
+    found = [f for f in session.portal.call(session.control.doctor) if f.subject == "master key"]
+    session.close()
+
+    assert [f.text.partition(" A copy")[0] for f in found] == [
+        f"Its place is the key file {home / 'my.key'}. It was chosen with ASSAY_MASTER_KEY_FILE."
+    ]
+
+
+def test_key_in_the_environment_is_pointed_out_without_being_read(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", stage.keys["anthropic"])
+
+    (found,) = examine(stage, "environment")
+
+    assert "ANTHROPIC_API_KEY" in found.text
+    assert "--from-env ANTHROPIC_API_KEY" in found.hint
+    assert stage.traces_in(repr(found)) == {}
+
+
+def test_healthy_vault_has_no_problem_at_all(stage: Stage) -> None:
+    session = stage.session()
+    findings = session.portal.call(session.control.doctor)
+    session.close()
+
+    assert [finding for finding in findings if finding.level == "problem"] == []

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from assay_nb.engine.call import Call
+from assay_nb.errors import ProviderUnavailable
+from assay_nb.gateway.calls.idempotency import Repeats
+from tests.tools import until
+
+pytestmark = pytest.mark.anyio
+
+CALL = Call(instrument="critique", prompt="x", idempotency_key="k")
+
+
+class Source:
+    """Makes calls that yield so many bytes, and counts them."""
+
+    def __init__(self, *frames: bytes, error: Exception | None = None) -> None:
+        self.frames, self.error, self.made = frames, error, 0
+
+    async def __call__(self) -> AsyncGenerator[bytes]:
+        self.made += 1
+        for frame in self.frames:
+            await asyncio.sleep(0)
+            yield frame
+        if self.error is not None:
+            raise self.error
+
+
+async def hear(repeats: Repeats, source: Source, call: Call = CALL) -> list[bytes]:
+    return [frame async for frame in repeats.follow("ada", call, source)]
+
+
+async def test_answer_is_given_again_for_as_long_as_it_is_kept() -> None:
+    repeats, source = Repeats(keep=0.1), Source(b"a", b"b")
+
+    first = await hear(repeats, source)
+    again = await hear(repeats, source)
+    await until(lambda: len(repeats) == 0)
+    later = await hear(repeats, source)
+
+    assert first == again == later == [b"a", b"b"]
+    assert source.made == 2
+
+
+async def test_call_that_failed_is_made_again() -> None:
+    repeats, source = Repeats(), Source(b"a", error=ProviderUnavailable("down"))
+    for _ in range(2):
+        with pytest.raises(ProviderUnavailable):
+            await hear(repeats, source)
+
+    assert source.made == 2
+    assert len(repeats) == 0
+
+
+async def test_everybody_who_waits_hears_of_the_failure() -> None:
+    repeats, source = Repeats(), Source(b"a", error=ProviderUnavailable("down"))
+
+    heard = await asyncio.gather(*(hear(repeats, source) for _ in range(3)), return_exceptions=True)
+
+    assert [type(one) for one in heard] == [ProviderUnavailable] * 3
+    assert source.made == 1
+
+
+async def test_oldest_answers_go_when_there_are_too_many_bytes() -> None:
+    repeats, source = Repeats(most=250), Source(b"x" * 100)
+
+    for number in range(10):
+        await hear(repeats, source, Call(instrument="c", prompt="", idempotency_key=str(number)))
+
+    assert len(repeats) == 2

@@ -1,0 +1,117 @@
+"""Facts about models, and reading a model's name."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay_nb.errors import WrongUsage
+from assay_nb.messages import PROVIDERS, ProviderId, Usage
+from assay_nb.models import catalog
+from assay_nb.models.catalog import (
+    DEFAULT_MODEL,
+    DEMO_MODEL,
+    MODELS,
+    estimate_cost,
+    find_model,
+    parse_model,
+    suggest_model,
+    table_age_days,
+)
+from assay_nb.models.retirements import find_retirement
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("anthropic/claude-sonnet-4-6", ("anthropic", "claude-sonnet-4-6")),
+        ("openai/meta-llama/Llama-4", ("openai", "meta-llama/Llama-4")),
+        ("OpenAI/gpt-9-future", ("openai", "gpt-9-future")),
+        ("claude-sonnet-4-6", ("anthropic", "claude-sonnet-4-6")),
+        ("claude-brand-new-9", ("anthropic", "claude-brand-new-9")),
+        ("gpt-6-luna", ("openai", "gpt-6-luna")),
+        (" gemini-3.8-flash ", ("google", "gemini-3.8-flash")),
+    ],
+)
+def test_provider_is_read_from_the_name(text: str, expected: tuple[ProviderId, str]) -> None:
+    assert parse_model(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "sonnet", "mistral/large", "openai/", "llama-4"])
+def test_name_that_could_be_anybodys_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(WrongUsage) as caught:
+        parse_model(text)
+
+    assert "PROVIDER/MODEL" in (caught.value.hint or "")
+
+
+@given(
+    provider=st.sampled_from(PROVIDERS), model=st.text(min_size=1).filter(lambda s: s.strip() == s)
+)
+def test_any_model_name_is_accepted_after_a_provider(provider: ProviderId, model: str) -> None:
+    assert parse_model(f"{provider}/{model}") == (provider, model)
+
+
+def test_misspelt_name_finds_its_neighbour() -> None:
+    assert suggest_model("claude-sonet-4.6") == "anthropic/claude-sonnet-4-6"
+    assert suggest_model("gpt6-luna", "openai") == "openai/gpt-6-luna"
+    assert suggest_model("something else entirely") is None
+
+
+def test_dated_name_counts_as_the_model_it_pins() -> None:
+    assert find_model("claude-sonnet-4-6-20260217") == MODELS["claude-sonnet-4-6"]
+    assert find_model("claude-sonnet-4-6-preview") is None
+
+
+def test_each_provider_has_a_default_that_is_known_and_not_retiring() -> None:
+    for provider in PROVIDERS:
+        model = MODELS[DEFAULT_MODEL[provider]]
+        assert model.provider == provider
+        assert find_retirement(model.id) is None
+
+
+def test_demo_runs_on_sonnet() -> None:
+    assert DEMO_MODEL == "claude-sonnet-4-6"
+
+
+def test_retirement_is_known_for_models_people_still_ask_for() -> None:
+    assert find_retirement("gpt-4o-mini") == date(2027, 1, 14)
+
+
+def test_table_says_how_old_it_is() -> None:
+    assert table_age_days(catalog.TABLE_DATE) == 0
+    assert table_age_days(date(2027, 2, 23)) == 92
+
+
+def test_table_is_not_years_old() -> None:
+    assert table_age_days(date.today()) < 730  # noqa: DTZ011 - a day more or less is nothing here
+
+
+def test_cost_of_a_known_model_is_tokens_times_price() -> None:
+    cost = estimate_cost("anthropic", "claude-sonnet-4-6", Usage(1_500, 700))
+
+    assert cost == pytest.approx(0.015)
+
+
+def test_cached_tokens_cost_less() -> None:
+    whole = estimate_cost("anthropic", "claude-sonnet-4-6", Usage(10_000, 0))
+    cached = estimate_cost("anthropic", "claude-sonnet-4-6", Usage(10_000, 0, 9_000))
+
+    assert whole is not None
+    assert cached is not None
+    assert cached < whole / 2
+
+
+@pytest.mark.parametrize(
+    ("model", "usage", "official"),
+    [
+        ("nobody-knows-this-one", Usage(1, 1), True),
+        ("claude-sonnet-4-6", Usage(None, 1), True),
+        ("claude-sonnet-4-6", Usage(1, 1), False),
+    ],
+)
+def test_cost_is_unknown_rather_than_guessed(model: str, usage: Usage, official: bool) -> None:
+    assert estimate_cost("anthropic", model, usage, official=official) is None
