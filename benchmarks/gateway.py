@@ -256,13 +256,13 @@ def look_up(rows: int) -> float:
     """Return the microseconds that opening one of so many stored keys takes, the median of many."""
     from assay_nb.config import Config
     from assay_nb.egress.origins import parse_endpoint
-    from assay_nb.engine.local.resources import Backing
+    from assay_nb.engine.local.resources import Resources
     from assay_nb.vault.secret import SecretBytes
 
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         config = Config(home=home / "home", master_key_file=home / "master.key")
-        backing = Backing(config, say=lambda line: None)
+        backing = Resources(config, say=lambda line: None)
         where = backing.workspaces.create("bench", "ada").id
         with SecretBytes(b"sk-bench-0123456789abcdefghijklmnopqrstuvwxyz") as secret:
             backing.vault.save_key(

@@ -48,7 +48,7 @@ def report(began: float, cpu: float, rows: int, base_memory: int) -> None:
 
 def run_provider(latency: float) -> None:
     """Serve until standard input closes."""
-    from tests.fakes.providers import Answer, FakeProviders
+    from tests.fakes.providers import FakeProviders, JobResult
 
     class Quiet(list):
         def append(self, item: object) -> None:
@@ -56,7 +56,7 @@ def run_provider(latency: float) -> None:
 
     with FakeProviders() as fake:
         fake.calls = Quiet()
-        fake.answer_by(lambda call: Answer(chunks=("billing",), delay=latency))
+        fake.answer_by(lambda call: JobResult(chunks=("billing",), delay=latency))
         print(fake.endpoint("anthropic"), flush=True)
         sys.stdin.read()
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from assay_nb.gateway.process.collector import calm_collector
 from assay_nb.gateway.process.server import open_hub_session, start
-from assay_nb.gateway.resources import GatewayBacking
+from assay_nb.gateway.resources import GatewayResources
 from assay_nb.gateway.services import make_services
 from assay_nb.gateway.settings import HubSettings, LimitSettings, Settings
 from assay_nb.messages import Destination
@@ -49,7 +49,7 @@ def make_settings(port: int, upstream: int, home: Path) -> Settings:
 
 def store_key(settings: Settings) -> None:
     (origin,) = settings.allow_origins
-    backing = GatewayBacking(settings)
+    backing = GatewayResources(settings)
     workspace = backing.workspaces.create("bench", "ada")
     destination = Destination("openai", f"{origin}/v1", origin, "bearer")
     with SecretBytes(KEY) as secret:

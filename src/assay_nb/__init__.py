@@ -163,9 +163,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from assay_nb._version import read_version
 
-        return version("assay-nb")
+        return read_version()
     if name in _HOME_OF:
         return getattr(import_module(_HOME_OF[name]), name)
     raise AttributeError(f"module 'assay_nb' has no attribute {name!r}")

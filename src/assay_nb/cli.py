@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from assay_nb.commands import tree
-from assay_nb.commands.outcome import Desk, Outcome
+from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.output import ReaderGone, write_err, write_out
 from assay_nb.commands.parser import HelpWanted, Parser
 from assay_nb.commands.registry import Adder, add_json
@@ -173,13 +173,15 @@ def _complain(error: AssayError, as_json: bool) -> None:
 
 
 def _version() -> Outcome:
-    from assay_nb import __version__
+    from assay_nb._version import read_version
     from assay_nb.render.document import Document, Paragraph
 
-    return Outcome(Document([Paragraph([f"assay-nb {__version__}"])]), {"version": __version__})
+    return Outcome(
+        Document([Paragraph([f"assay-nb {read_version()}"])]), {"version": read_version()}
+    )
 
 
-def _lint(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def _lint(session: Session, args: Namespace, desk: Console) -> Outcome:
     from assay_nb.api import lint
     from assay_nb.commands.linting import Linted, show_linted
 
@@ -217,7 +219,7 @@ def _read_input() -> str:
     return stdin.read()
 
 
-def _try(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def _try(session: Session, args: Namespace, desk: Console) -> Outcome:
     from assay_nb.practice.tour import run_tour
     from assay_nb.render.document import Document
 
@@ -228,7 +230,7 @@ def _try(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return Outcome(Document(), {})
 
 
-def _gateway(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def _gateway(session: Session, args: Namespace, desk: Console) -> Outcome:
     from assay_nb.render.document import Document, Paragraph
 
     run_gateway(args)

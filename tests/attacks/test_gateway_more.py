@@ -24,7 +24,7 @@ from assay_nb.egress.resolver import make_vet
 from assay_nb.errors import ProviderUnavailable, StoreUnavailable
 from assay_nb.gateway.handlers.table import ROUTES
 from assay_nb.gateway.http.app import WATCH_SECONDS
-from assay_nb.gateway.proxy.upstream import Errand, Upstream
+from assay_nb.gateway.proxy.upstream import Upstream, UpstreamRequest
 from assay_nb.gateway.settings import load_settings
 from assay_nb.messages import Destination
 from assay_nb.providers.transport import Egress, Limits
@@ -526,7 +526,9 @@ async def test_a071_old_tls_fails_before_the_key_is_opened(tmp_path: Path) -> No
             ca_file=str(authority.file),
         )
         await upstream.open()
-        errand = Errand(make_credential(Destination("openai", f"{origin}/v1", origin, "bearer")))
+        errand = UpstreamRequest(
+            make_credential(Destination("openai", f"{origin}/v1", origin, "bearer"))
+        )
         try:
             with pytest.raises(ProviderUnavailable):
                 await upstream.send(errand, "GET", f"{origin}/v1/models", headers={}, body=None)

@@ -15,7 +15,7 @@ from anyio.to_thread import run_sync
 from assay_nb.egress.origins import OperatorPolicy
 from assay_nb.egress.resolver import make_vet
 from assay_nb.errors import EndpointRefused, ProviderUnavailable
-from assay_nb.gateway.proxy.upstream import Errand, Upstream
+from assay_nb.gateway.proxy.upstream import Upstream, UpstreamRequest
 from assay_nb.messages import PROVIDERS, Destination
 from assay_nb.providers.transport import Egress, Vet
 from assay_nb.vault.secret import SecretBytes
@@ -236,7 +236,7 @@ async def send(vet: Vet, origin: str, key: str, policy: OperatorPolicy, ca_file:
     destination = Destination("openai", f"{origin}/v1", origin, "bearer")
     upstream = Upstream(policy=policy, vet=vet, egress=Egress(), connections=4, ca_file=ca_file)
     await upstream.open()
-    errand = Errand(make_credential(destination, key))
+    errand = UpstreamRequest(make_credential(destination, key))
     try:
         url = f"{origin}/v1/models"
         response = await upstream.send(errand, "GET", url, headers={}, body=None)

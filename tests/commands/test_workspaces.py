@@ -16,7 +16,7 @@ from assay_nb.config import Config
 from assay_nb.egress.origins import OperatorPolicy
 from assay_nb.engine.control import KeyCheck, WorkspaceFacts
 from assay_nb.engine.local.control import LocalControl
-from assay_nb.engine.local.resources import Backing
+from assay_nb.engine.local.resources import Resources
 from assay_nb.engine.local.solo import SoloEngine
 from assay_nb.engine.session import Session
 from assay_nb.errors import ProviderKeyMissing, WrongUsage
@@ -98,7 +98,7 @@ def test_team_on_a_hub_is_named_with_the_persons_role(role: str, words: str) -> 
 def hub(home: Path) -> Iterator[Session]:
     """A session that takes itself for a hub's. Its gateway does not answer, so its page is the gateway itself."""
     config = Config(home=home / "vault")
-    backing = Backing(config, lambda _: None, OperatorPolicy(frozenset()))
+    backing = Resources(config, lambda _: None, OperatorPolicy(frozenset()))
     session = Session(replace(config, gateway_url="http://127.0.0.1:1/services/assay"))
     session.__dict__["_seams"] = (SoloEngine(backing), LocalControl(backing, "ada"))
     yield session

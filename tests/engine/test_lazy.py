@@ -8,7 +8,7 @@ import pytest
 
 from assay_nb.config import Config
 from assay_nb.engine.lazy import once
-from assay_nb.engine.local.resources import Backing
+from assay_nb.engine.local.resources import Resources
 
 
 class Slow:
@@ -98,7 +98,7 @@ def test_a_part_that_takes_long_holds_up_no_other_part() -> None:
 
 
 def test_threads_share_one_database(home: Path) -> None:
-    backing = Backing(Config(home=home / "vault"), say=lambda line: None)
+    backing = Resources(Config(home=home / "vault"), say=lambda line: None)
     barrier = threading.Barrier(8)
 
     def ask(_: int) -> int:

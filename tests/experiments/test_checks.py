@@ -20,7 +20,7 @@ from assay_nb.experiments.calibration.judge_check import (
 from assay_nb.experiments.calibration.self_check import check_self, load_corpus
 from assay_nb.experiments.probes import Probing
 from assay_nb.experiments.run.limits import Limits
-from assay_nb.experiments.run.runner import Bench
+from assay_nb.experiments.run.runner import Runner
 from assay_nb.experiments.suites.run import Case, find_failed, read_suite, run_suite
 from assay_nb.messages import Reply
 from tests.experiments.simulated import Engine, Session
@@ -128,7 +128,7 @@ def test_a_case_whose_reply_is_cut_is_scored_where_that_was_asked_for(
 ) -> None:
     engine.task = _cut
 
-    result = run_suite(session, read_suite(suite_file), bench=Bench(session, count_cut=True))
+    result = run_suite(session, read_suite(suite_file), bench=Runner(session, count_cut=True))
 
     assert [case.score for case in result.cases] == [1.0, 1.0]
     assert "cut at the token limit" not in repr(result)
@@ -173,7 +173,7 @@ def test_cases_that_a_sample_chose_are_held_against_their_own_expectations(
     path = tmp_path / "suite.json"
     path.write_text(json.dumps({"prompt": "Say {{n}}", "cases": cases}))
     engine.task = lambda call: call.options["values"]["n"]
-    bench = Bench(session, Limits(sample=5))
+    bench = Runner(session, Limits(sample=5))
 
     result = run_suite(session, read_suite(path), bench=bench)
 
@@ -413,7 +413,7 @@ def _review(probe: Any) -> Any:
 def _probe(session: Session, engine: Engine, answer: str, probe: Any) -> str:
     one = {"criterion": "c1", "evidence": None, "reason": "", "answer": answer}
     engine.judge = lambda call, request: {"criteria": [one]}
-    probing = Probing(Bench(session), _review(probe))  # type: ignore[arg-type]
+    probing = Probing(Runner(session), _review(probe))  # type: ignore[arg-type]
     return session.portal.call(probing.run).findings[0].status
 
 
@@ -432,7 +432,7 @@ def test_what_came_of_a_probe_is_shown_and_stands_in_the_json(
 ) -> None:
     one = {"criterion": "c1", "evidence": None, "reason": "", "answer": "yes"}
     engine.judge = lambda call, request: {"criteria": [one]}
-    probing = Probing(Bench(session), _review(PROBE))  # type: ignore[arg-type]
+    probing = Probing(Runner(session), _review(PROBE))  # type: ignore[arg-type]
 
     critique = session.portal.call(probing.run)
 

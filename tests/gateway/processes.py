@@ -131,12 +131,12 @@ api_token_file = "{self.home}/hub.token"
         key: str | None = None,
     ) -> str:
         """Put a key that leads to the fake provider into the vault, as its operator could."""
-        from assay_nb.gateway.resources import GatewayBacking
+        from assay_nb.gateway.resources import GatewayResources
         from assay_nb.gateway.settings import Settings
         from assay_nb.vault.secret import SecretBytes
 
         key = key or make_canary(provider)
-        backing = GatewayBacking(
+        backing = GatewayResources(
             Settings(
                 home=self.vault,
                 master_key_file=self.vault / "master.key",

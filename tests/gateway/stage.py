@@ -16,7 +16,7 @@ from anyio.to_thread import run_sync
 
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Event
-from assay_nb.engine.remote.client import Link
+from assay_nb.engine.remote.client import GatewayClient
 from assay_nb.engine.remote.control import RemoteControl
 from assay_nb.engine.remote.engine import RemoteEngine
 from assay_nb.gateway.auth.sessions import COOKIE, XSRF_HEADER, Sessions
@@ -60,7 +60,7 @@ class Stage:
     http: aiohttp.ClientSession
     asking: aiohttp.ClientSession
     lines: list[str]
-    links: list[Link] = field(default_factory=list)
+    links: list[GatewayClient] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -125,7 +125,7 @@ class Stage:
 
     async def kernel(self, user: str, *, key: ProviderId | None = None, **about: Any) -> Kernel:
         """Return what a kernel of this person's has; with a key in their personal workspace."""
-        link = Link(self.url, self.hub.add(user, **about))
+        link = GatewayClient(self.url, self.hub.add(user, **about))
         kernel = Kernel(RemoteEngine(link), RemoteControl(link))
         if key is not None:
             workspace = await kernel.control.show_workspace(None)

@@ -7,7 +7,7 @@ from anyio.to_thread import run_sync
 
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Delta, Finished, Started
-from assay_nb.engine.remote.client import Link
+from assay_nb.engine.remote.client import GatewayClient
 from assay_nb.engine.remote.control import RemoteControl
 from assay_nb.engine.remote.engine import RemoteEngine
 from assay_nb.errors import (
@@ -188,11 +188,11 @@ async def test_standing_tells_nothing_of_where_the_gateway_keeps_its_files(stage
 
 async def test_a_process_without_a_hub_token_says_so(stage: Stage) -> None:
     with pytest.raises(WrongUsage, match="hub token"):
-        await RemoteControl(Link(stage.url, None)).standing()
+        await RemoteControl(GatewayClient(stage.url, None)).standing()
 
 
 async def test_a_gateway_that_is_not_there_is_one_sentence() -> None:
-    engine = RemoteEngine(Link("http://127.0.0.1:9/services/assay/", "token"))
+    engine = RemoteEngine(GatewayClient("http://127.0.0.1:9/services/assay/", "token"))
 
     with pytest.raises(ProviderUnavailable, match="does not answer"):
         async for _ in engine.run(Call(instrument="critique", prompt=PROMPT)):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from assay_nb.config import LOCAL_USER, Config
 from assay_nb.engine.local.control import LocalControl
-from assay_nb.engine.local.resources import Backing
+from assay_nb.engine.local.resources import Resources
 from assay_nb.engine.local.solo import SoloEngine
 from assay_nb.engine.session import Session
 from assay_nb.messages import PROVIDERS, ProviderId
@@ -66,7 +66,7 @@ class Stage:
         config = Config(home=self.home)
         session = Session(config, say)
         if hasty:
-            backing = Backing(config, say)
+            backing = Resources(config, say)
             backing.egress = Egress(limits=Limits(idle=0.5, connect=5))
             backing.database = Database.open(self.home / "vault.sqlite", busy_timeout=0.2)
             # Neither is a setting of a session's, so its seams are put in from outside.

@@ -27,9 +27,9 @@ from assay_nb.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from assay_nb.experiments.run.budget import Hold, OverBudget, Purse
+from assay_nb.experiments.run.budget import Budget, Hold, OverBudget
 from assay_nb.experiments.run.estimates import Estimate, estimate_call
-from assay_nb.experiments.run.jobs import Answer, Job, stream_answers
+from assay_nb.experiments.run.jobs import Job, JobResult, stream_answers
 from assay_nb.experiments.run.limits import Limits
 from assay_nb.experiments.run.runner import make_call
 from assay_nb.experiments.run.target import Target
@@ -183,17 +183,17 @@ class Provider:
 
 @dataclass
 class Outcome:
-    answers: dict[int, Answer] = field(default_factory=dict[int, Answer])
+    answers: dict[int, JobResult] = field(default_factory=dict[int, JobResult])
     over: bool = False
     failed: bool = False
 
 
-async def run(case: Case, purse: Purse) -> tuple[Provider, Outcome]:
+async def run(case: Case, purse: Budget) -> tuple[Provider, Outcome]:
     provider, outcome = Provider(case), Outcome()
     jobs, at_once = provider.jobs, case.limits.concurrency
 
     async def read() -> None:
-        stream: AsyncIterator[tuple[Job, Answer]]
+        stream: AsyncIterator[tuple[Job, JobResult]]
         stream = stream_answers(jobs, provider.ask, purse=purse, concurrency=at_once)
         async for job, answer in stream:
             outcome.answers[job.tag] = answer
@@ -207,7 +207,7 @@ async def run(case: Case, purse: Purse) -> tuple[Provider, Outcome]:
     return provider, outcome
 
 
-def check_spending(case: Case, purse: Purse) -> None:
+def check_spending(case: Case, purse: Budget) -> None:
     provider, _ = asyncio.run(run(case, purse))
     limits = case.limits
     assert limits.max_calls is None or provider.arrived <= limits.max_calls
@@ -221,13 +221,13 @@ def check_spending(case: Case, purse: Purse) -> None:
 @pytest.mark.slow
 @given(cases(bound="budget"))
 def test_what_is_spent_exceeds_the_budget_by_no_more_than_one_surprise(case: Case) -> None:
-    check_spending(case, Purse(case.limits))
+    check_spending(case, Budget(case.limits))
 
 
 @pytest.mark.slow
 @given(cases(bound="max_calls"), st.booleans())
 def test_no_more_requests_arrive_than_the_limit_on_calls(case: Case, planned: bool) -> None:
-    purse = Purse(case.limits)
+    purse = Budget(case.limits)
     purse.expected = sum(job.requests for job in make_jobs(case.kinds)) if planned else 0
 
     check_spending(case, purse)
@@ -236,7 +236,7 @@ def test_no_more_requests_arrive_than_the_limit_on_calls(case: Case, planned: bo
 @pytest.mark.slow
 @given(cases())
 def test_every_call_is_answered_or_the_run_says_why_not(case: Case) -> None:
-    purse = Purse(case.limits)
+    purse = Budget(case.limits)
 
     _, outcome = asyncio.run(run(case, purse))
 
@@ -245,7 +245,7 @@ def test_every_call_is_answered_or_the_run_says_why_not(case: Case) -> None:
     assert purse._under_way == 0
 
 
-class Unreserved(Purse):
+class Unreserved(Budget):
     """A purse that reserves what was seen: nothing, until the first calls are back."""
 
     __slots__ = ()
@@ -264,6 +264,6 @@ def test_a_purse_that_reserves_nothing_for_the_first_calls_breaks_it() -> None:
     limits = Limits(budget=1.5, concurrency=32, price_in=0, price_out=5_000)
     case = Case(limits, ("playground",) * 32, (fate,) * 32)
 
-    check_spending(case, Purse(limits))
+    check_spending(case, Budget(limits))
     with pytest.raises(AssertionError):
         check_spending(case, Unreserved(limits))

@@ -11,10 +11,10 @@ import pytest
 from assay_nb.errors import ProviderKeyMissing, VaultIntegrityError, VaultSealed
 from assay_nb.store.changes import Changes, Remembered
 from assay_nb.store.database import Database
-from assay_nb.vault.cached import WarmVault
+from assay_nb.vault.cached import CachedVault
 from assay_nb.vault.keystores.key_file import KeyFile
 from assay_nb.vault.secret import SecretBytes
-from assay_nb.vault.transactions import Books
+from assay_nb.vault.transactions import Transactions
 from assay_nb.vault.vault import Vault
 from tests.canaries import make_canary
 from tests.vault.builders import ANTHROPIC, OPENAI, RESEARCH, SUPPORT, House
@@ -33,7 +33,7 @@ def warm(house: House) -> Iterator[Vault]:
     """A warm vault on the same files, which has opened the key once."""
     database = Database.open(house.file)
     changes = Changes(database)
-    vault = WarmVault(database, KeyFile(house.key_file), changes)
+    vault = CachedVault(database, KeyFile(house.key_file), changes)
     read(vault)
     yield vault
     changes.close()
@@ -49,13 +49,13 @@ def test_key_is_opened_again_without_reading_a_row(
     house: House, warm: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: list[bytes] = []
-    load = Books.load_unchecked
+    load = Transactions.load_unchecked
 
-    def counted(self: Books, workspace_id: bytes) -> object:
+    def counted(self: Transactions, workspace_id: bytes) -> object:
         reads.append(workspace_id)
         return load(self, workspace_id)
 
-    monkeypatch.setattr(Books, "load_unchecked", counted)
+    monkeypatch.setattr(Transactions, "load_unchecked", counted)
 
     assert [read(warm), read(warm)] == [house.keys[RESEARCH, "anthropic"]] * 2
     assert reads == []

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay_nb.commands.magic_lines import add_count_cut, add_limits
-from assay_nb.commands.outcome import Desk, Outcome
+from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import Parser
 from assay_nb.commands.registry import Adder, add_json, add_workspace
 from assay_nb.engine.session import Session
 
 if TYPE_CHECKING:
-    from assay_nb.experiments.run.runner import Bench
+    from assay_nb.experiments.run.runner import Runner
 
 
 def add_measuring(add: Adder) -> None:
@@ -81,7 +81,7 @@ def _share(word: str) -> float:
     return value
 
 
-def _bench(session: Session, args: Namespace) -> Bench:
+def _bench(session: Session, args: Namespace) -> Runner:
     from assay_nb.experiments.run.modes import LIMITS
     from assay_nb.experiments.run.runner import make_bench
 
@@ -90,7 +90,7 @@ def _bench(session: Session, args: Namespace) -> Bench:
     return make_bench(session, fresh=args.fresh, count_cut=count_cut, **limits)
 
 
-def run_eval(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def run_eval(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Run a suite; a score under its bar fails."""
     from assay_nb.experiments.suites.run import plan_suite, read_suite, read_text, run_suite
 
@@ -116,7 +116,7 @@ def run_eval(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return Outcome(result.to_document(), result.to_dict(), 0 if result.passed else 1)
 
 
-def run_judge_check(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def run_judge_check(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Ask a judge about labelled pairs."""
     from assay_nb.experiments.calibration.judge_check import (
         check_judge,
@@ -144,7 +144,7 @@ def run_judge_check(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return Outcome(result.to_document(), result.to_dict())
 
 
-def run_selfcheck(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def run_selfcheck(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Check the model as a critic."""
     from assay_nb.experiments.calibration.self_check import check_self, plan_self_check
 

@@ -7,7 +7,7 @@ from argparse import Namespace
 from typing import cast
 
 from assay_nb import config
-from assay_nb.commands.outcome import Desk, Outcome
+from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import Parser
 from assay_nb.commands.registry import Adder, add_json, add_workspace, program
 from assay_nb.commands.terminal import NotAsked
@@ -68,7 +68,7 @@ def add_platform_key(add: Adder) -> None:
         _add_provider(platform(name, text, run))
 
 
-def list_keys(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def list_keys(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Show every provider, with the state of its key from a real decrypt check."""
     facts = session.portal.call(session.control.keys, args.workspace)
     blocks: list[Block] = [keys_table(facts)]
@@ -77,7 +77,7 @@ def list_keys(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return Outcome(Document(blocks), [fact.to_dict() for fact in facts])
 
 
-def set_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def set_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Take a key from standard input, a hidden prompt, or once from an environment variable; or none."""
     provider = cast("ProviderId", args.provider)
     setup = session.control.setup(provider)
@@ -120,7 +120,7 @@ def set_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return Outcome(Document(blocks), {**check.to_dict(), "replaced": held})
 
 
-def test_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def test_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Open a stored key and ask the provider for its list of models."""
     check = session.portal.call(
         session.control.test_key, args.workspace, cast("ProviderId", args.provider)
@@ -130,7 +130,7 @@ def test_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return Outcome(Document([callout]), check.to_dict(), exit_status=done)
 
 
-def remove_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def remove_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Delete the row and scrub the file, and say what that does not do."""
     removal = session.portal.call(
         session.control.remove_key, args.workspace, cast("ProviderId", args.provider)
@@ -142,7 +142,7 @@ def remove_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return Outcome(Document(blocks), removal.to_dict())
 
 
-def set_platform_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def set_platform_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Store the operator's key for demo calls."""
     provider = cast("ProviderId", args.provider)
     pipe = f'printf %s "$KEY" | assay-nb platform-key set {provider}'
@@ -156,7 +156,7 @@ def set_platform_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
     )
 
 
-def remove_platform_key(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def remove_platform_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Forget the operator's key."""
     session.portal.call(session.control.remove_platform_key, cast("ProviderId", args.provider))
     return Outcome(
@@ -268,7 +268,7 @@ def _check_flags(args: Namespace, setup: Setup, own: bool) -> None:
         )
 
 
-def _take_key(args: Namespace, desk: Desk, setup: Setup, *, own: bool, held: bool) -> bytearray:
+def _take_key(args: Namespace, desk: Console, setup: Setup, *, own: bool, held: bool) -> bytearray:
     if args.from_env:
         value = config.take_variable(args.from_env)
         if value is None or not value.strip():
@@ -287,7 +287,7 @@ def _take_key(args: Namespace, desk: Desk, setup: Setup, *, own: bool, held: boo
     return _ask_key(desk, f"{setup.name} key ({how}): ", elsewhere)
 
 
-def _ask_key(desk: Desk, prompt: str, elsewhere: str) -> bytearray:
+def _ask_key(desk: Console, prompt: str, elsewhere: str) -> bytearray:
     """Return a key from the desk; where nobody can be asked there, say how else to give it."""
     try:
         return desk.read_key(prompt)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from assay_nb.commands.outcome import Desk, Outcome
+from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.registry import Adder, add_json
 from assay_nb.engine.control import MasterFacts
 from assay_nb.engine.session import Session
@@ -38,13 +38,13 @@ def add_master(add: Adder) -> None:
     )
 
 
-def status(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def status(session: Session, args: Namespace, desk: Console) -> Outcome:
     """List the master keys by id."""
     facts = session.portal.call(session.control.master_status)
     return Outcome(Document([_table(facts)]), [fact.to_dict() for fact in facts])
 
 
-def rotate(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def rotate(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Rotate. A crash at any point leaves every key readable, and running it again finishes."""
     fact = session.portal.call(session.control.rotate_master)
     line: list[Inline] = [
@@ -57,7 +57,7 @@ def rotate(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return Outcome(Document([Callout("good", line)]), fact.to_dict())
 
 
-def purge(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def purge(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Forget retired master keys."""
     age = count(args.older_than, "day")
     question = f"Forget master keys retired more than {age} ago? Backups from before cannot be opened then."
@@ -78,7 +78,7 @@ def _gone(number: int) -> str:
     return f"{count(number, 'retired master key')} {'is' if number == 1 else 'are'} gone."
 
 
-def accept_restore(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def accept_restore(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Take the database as it is, although it is older than the one that was here last."""
     session.portal.call(session.control.accept_restore)
     text = "The restored database is accepted. Keys that were removed or replaced since that backup are back: check them."

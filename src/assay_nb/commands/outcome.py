@@ -35,7 +35,7 @@ class Outcome:
         return plain(self.document)
 
 
-class Desk(Protocol):
+class Console(Protocol):
     """The person at the other side, as far as a command may turn to them."""
 
     @property

@@ -6,11 +6,11 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from assay_nb.commands.outcome import Desk, Outcome
+from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import Parser
 from assay_nb.engine.session import Session
 
-Handler = Callable[[Session, Namespace, Desk], Outcome]
+Handler = Callable[[Session, Namespace, Console], Outcome]
 
 
 class Adder(Protocol):
@@ -56,7 +56,7 @@ def program(args: Namespace) -> str:
 
 
 def _needs_more(child: Parser) -> Handler:
-    def run(session: Session, args: Namespace, desk: Desk) -> Outcome:
+    def run(session: Session, args: Namespace, desk: Console) -> Outcome:
         from assay_nb.commands.parser import HelpWanted
 
         raise HelpWanted(child.format_help())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from assay_nb.commands.keys import how_to_add, keys_table
-from assay_nb.commands.outcome import Desk, Outcome, join
+from assay_nb.commands.outcome import Console, Outcome, join
 from assay_nb.commands.registry import Adder, add_json, add_workspace, program
 from assay_nb.commands.workspaces import name_workspace
 from assay_nb.engine.control import CallFacts, Finding, ModelFacts, Standing, WorkspaceFacts
@@ -69,7 +69,7 @@ def add_status(add: Adder) -> None:
     add_json(add("doctor", "look for the usual troubles and say what to do", doctor))
 
 
-def status(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def status(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Show workspace, model, keys and vault."""
     standing = session.portal.call(session.control.standing)
     if standing.workspace is None:
@@ -129,7 +129,7 @@ def _gone(args: Namespace, names: list[str]) -> Block:
     )
 
 
-def model(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def model(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Show the workspace's model, or set it."""
     control = session.control
     if args.model or args.reset:
@@ -144,7 +144,7 @@ def model(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return Outcome(Document([Paragraph(shown)]), {"model": now})
 
 
-def models(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def models(session: Session, args: Namespace, desk: Console) -> Outcome:
     """List models; any other name that the provider accepts works too."""
 
     async def ask() -> list[ModelFacts]:
@@ -176,7 +176,7 @@ def models(session: Session, args: Namespace, desk: Desk) -> Outcome:
     )
 
 
-def budget(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def budget(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Show the demo calls that are left."""
     facts = session.portal.call(session.control.budget)
     text = (
@@ -187,7 +187,7 @@ def budget(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return Outcome(Document([Paragraph([text])]), facts.to_dict())
 
 
-def calls(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def calls(session: Session, args: Namespace, desk: Console) -> Outcome:
     """List the latest calls of the workspace."""
     facts = session.portal.call(session.control.calls, args.workspace, args.limit)
     rows: list[list[Inline]] = [
@@ -236,7 +236,7 @@ def _dollars(cost: float) -> str:
     return f"≈ ${cost:.4f}" if cost else "$0"
 
 
-def doctor(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def doctor(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Look for the usual troubles."""
     findings = session.portal.call(session.control.doctor)
     failed = any(finding.level == "problem" for finding in findings)

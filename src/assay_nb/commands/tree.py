@@ -7,7 +7,7 @@ from argparse import Namespace
 from assay_nb.commands.evaluate import add_measuring
 from assay_nb.commands.keys import add_keys, add_platform_key
 from assay_nb.commands.master import add_master
-from assay_nb.commands.outcome import Desk, Outcome
+from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import Parser
 from assay_nb.commands.registry import Adder, adder
 from assay_nb.commands.status import add_status, status
@@ -30,6 +30,6 @@ def build_parser(prog: str, description: str) -> tuple[Parser, Adder]:
     return parser, add
 
 
-def run(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def run(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Carry out parsed arguments."""
     return args.run(session, args, desk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from assay_nb.commands.keys import how_to_add
-from assay_nb.commands.outcome import Desk, Outcome
+from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.registry import Adder, add_json, add_workspace
 from assay_nb.engine.control import MemberFacts, Mode, WorkspaceFacts
 from assay_nb.engine.session import Session
@@ -62,7 +62,7 @@ def add_members(add: Adder) -> None:
     role.add_argument("role", metavar="ROLE", choices=_ROLES)
 
 
-def list_workspaces(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def list_workspaces(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Show the workspaces, the active one marked."""
     facts = session.portal.call(session.control.workspaces)
     shared = session.mode == "hub"
@@ -79,13 +79,13 @@ def list_workspaces(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return Outcome(Document([Table(heads, rows)]), [fact.to_dict() for fact in facts])
 
 
-def use(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def use(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Select a workspace for this process, and store it as the default."""
     fact = session.portal.call(session.control.use_workspace, args.name)
     return _shown(["You now work in ", *name_workspace(fact, session.mode)], fact)
 
 
-def create(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def create(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Make a workspace."""
     fact = session.portal.call(session.control.create_workspace, args.name)
     line: list[Inline] = ["Workspace ", Strong(f"'{fact.name}'"), " is made", _for_whom(session)]
@@ -93,7 +93,7 @@ def create(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return Outcome(Document([Callout("good", line)]), fact.to_dict())
 
 
-def show(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def show(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Show one workspace with its members."""
     fact = session.portal.call(session.control.show_workspace, args.name)
     members = session.portal.call(session.control.members, fact.id)
@@ -102,13 +102,13 @@ def show(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return Outcome(Document(blocks), {**fact.to_dict(), "members": [m.to_dict() for m in members]})
 
 
-def rename(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def rename(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Rename a workspace."""
     fact = session.portal.call(session.control.rename_workspace, args.name, args.new_name)
     return _shown(["It is now ", *name_workspace(fact, session.mode)], fact)
 
 
-def delete(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def delete(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Delete a workspace, after asking."""
     everyone = ", for all members" if session.mode == "hub" else ""
     question = f"Delete workspace '{args.name}' and its keys{everyone}?"
@@ -122,7 +122,7 @@ def delete(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return Outcome(Document([Callout("info", [text])]), {"deleted": args.name})
 
 
-def leave(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def leave(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Leave a workspace."""
     session.portal.call(session.control.leave_workspace, args.name)
     return Outcome(
@@ -131,13 +131,13 @@ def leave(session: Session, args: Namespace, desk: Desk) -> Outcome:
     )
 
 
-def list_members(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def list_members(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Show who is in the workspace."""
     members = session.portal.call(session.control.members, args.workspace)
     return Outcome(Document([_members_table(members)]), [member.to_dict() for member in members])
 
 
-def add_member(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def add_member(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Add somebody, where there is anybody else."""
     if session.mode == "solo":
         raise WrongUsage(
@@ -148,13 +148,13 @@ def add_member(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return _done(_now(args), {"user": args.user, "role": args.role})
 
 
-def remove_member(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def remove_member(session: Session, args: Namespace, desk: Console) -> Outcome:
     """End a membership."""
     session.portal.call(session.control.remove_member, args.workspace, args.user)
     return _done(f"'{args.user}' is no longer a member.", {"removed": args.user})
 
 
-def set_role(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def set_role(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Change a role."""
     session.portal.call(session.control.set_role, args.workspace, args.user, args.role)
     return _done(_now(args), {"user": args.user, "role": args.role})

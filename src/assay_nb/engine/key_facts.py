@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from assay_nb.engine.control import KeyFacts
-from assay_nb.engine.local.resources import Backing
+from assay_nb.engine.local.resources import Resources
 from assay_nb.messages import PROVIDERS, Destination, ProviderId
 
 if TYPE_CHECKING:
     from assay_nb.vault.stored import StoredKey
 
 
-def read_key_facts(backing: Backing, workspace_id: bytes, user: str) -> list[KeyFacts]:
+def read_key_facts(backing: Resources, workspace_id: bytes, user: str) -> list[KeyFacts]:
     """Return one fact for each provider. Every stored key is opened for it, and closed again."""
     stored: dict[ProviderId, StoredKey] = {
         key.destination.provider: key for key in backing.vault.list_keys(workspace_id)

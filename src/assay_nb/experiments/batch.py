@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from assay_nb.evaluation.lost import WORDS
 from assay_nb.experiments.data.rows import Row, Rows, find_names, values_for
 from assay_nb.experiments.run.ends import count_ends, describe_ends
-from assay_nb.experiments.run.jobs import Answer
+from assay_nb.experiments.run.jobs import JobResult
 from assay_nb.instruments.base import Provenance, Shown
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
 from assay_nb.instruments.provenance import decode_provenance, encode_provenance
@@ -41,7 +41,7 @@ class Batch(Shown):
 
     prompt: str
     rows: Rows
-    answers: tuple[Answer | None, ...]
+    answers: tuple[JobResult | None, ...]
     stopped: str | None = None
     provenance: Provenance = field(default_factory=Provenance)
 
@@ -78,7 +78,7 @@ class Batch(Shown):
 
         `stop` says why the reply ended: only `"end"` is a whole one.
         """
-        answers = [answer or Answer() for answer in self.answers]
+        answers = [answer or JobResult() for answer in self.answers]
         return self.rows.with_columns(
             {
                 "output": [answer.output for answer in answers],
@@ -131,17 +131,17 @@ class Batch(Shown):
 _WRITTEN = ("output", "stop", "thought", "cost", "seconds", "error", "sent")
 
 
-def _write_answer(answer: Answer) -> dict[str, Any]:
+def _write_answer(answer: JobResult) -> dict[str, Any]:
     return {name: getattr(answer, name) for name in _WRITTEN}
 
 
-def _read_answer(row: Mapping[str, Any]) -> Answer:
+def _read_answer(row: Mapping[str, Any]) -> JobResult:
     payload = {} if row["output"] is None else {"output": row["output"]}
     facts = {name: row[name] for name in _WRITTEN[1:] if name in row}
-    return Answer(payload, **facts)
+    return JobResult(payload, **facts)
 
 
-def summarise(answers: Sequence[Answer | None], workspace: str, model: str | None) -> Provenance:
+def summarise(answers: Sequence[JobResult | None], workspace: str, model: str | None) -> Provenance:
     """Return where a run's answers came from, and what those cost that were asked now."""
     known = [answer for answer in answers if answer is not None]
     paid = [answer for answer in known if not answer.cached and answer.error is None]
@@ -193,8 +193,8 @@ def _describe(batch: Batch) -> Iterator[Block]:
     yield from make_fine_print(batch.provenance)
 
 
-def _answer(batch: Batch, index: int) -> Answer:
-    return batch.answers[index] or Answer()
+def _answer(batch: Batch, index: int) -> JobResult:
+    return batch.answers[index] or JobResult()
 
 
 def _inputs(batch: Batch, index: int, columns: Sequence[str]) -> list[str]:
@@ -239,7 +239,7 @@ def describe_stopped(why: str | None) -> Iterator[Block]:
         yield Callout("warning", [_STOPPED.get(why, _STOPPED["interrupted"])])
 
 
-def describe_failures(answers: Sequence[Answer | None], rows: Rows) -> Iterator[str]:
+def describe_failures(answers: Sequence[JobResult | None], rows: Rows) -> Iterator[str]:
     """Yield a sentence for each thing that went wrong, the most frequent first, with its rows."""
     where: dict[tuple[bool, str], list[int]] = {}
     for index, answer in enumerate(answers):

@@ -20,10 +20,10 @@ from assay_nb.experiments.data.rows import (
     values_for,
 )
 from assay_nb.experiments.run.budget import OverBudget
-from assay_nb.experiments.run.jobs import Answer, Job
+from assay_nb.experiments.run.jobs import Job, JobResult
 from assay_nb.experiments.run.plan import Plan
 from assay_nb.experiments.run.progress import Progress
-from assay_nb.experiments.run.runner import Bench, Task, check_fit, make_bench, number_repeats
+from assay_nb.experiments.run.runner import Runner, Task, check_fit, make_bench, number_repeats
 from assay_nb.experiments.run.target import Target, find_target
 from assay_nb.instruments.playground import Run
 from assay_nb.messages import StopReason
@@ -48,7 +48,7 @@ class Playing:
 
     def __init__(
         self,
-        bench: Bench,
+        bench: Runner,
         sides: Sequence[Side],
         data: Any,
         *,
@@ -72,7 +72,7 @@ class Playing:
         self._options = dict(options or {})
         self._labels = labels
         self._targets: list[Target] = []
-        self._answers: list[list[Answer | None]] = [[None] * len(self._rows) for _ in sides]
+        self._answers: list[list[JobResult | None]] = [[None] * len(self._rows) for _ in sides]
         self._stopped: str | None = "interrupted"
 
     async def stream(self) -> AsyncIterator[Progress]:
@@ -164,7 +164,7 @@ class Playing:
 
 def describe_unfit(jobs: Sequence[Job], rows: Rows) -> str:
     """Return what is left out, and why, for whoever watches the run begin."""
-    left = {job.tag[1]: Answer(error=job.unfit, sent=False) for job in jobs if job.unfit}
+    left = {job.tag[1]: JobResult(error=job.unfit, sent=False) for job in jobs if job.unfit}
     answers = [left.get(index) for index in range(len(rows))]
     return " ".join(describe_failures(answers, rows)) or "rows"
 

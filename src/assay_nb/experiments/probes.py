@@ -15,7 +15,7 @@ from assay_nb.experiments.data.rows import find_names
 from assay_nb.experiments.grading.judge import judge_job
 from assay_nb.experiments.run.jobs import Job
 from assay_nb.experiments.run.progress import Progress
-from assay_nb.experiments.run.runner import Bench, Task
+from assay_nb.experiments.run.runner import Runner, Task
 from assay_nb.experiments.run.target import Target, find_judge, find_target
 from assay_nb.instruments.critique import Critique
 from assay_nb.instruments.findings import PROBE_TONES, Finding, ProbeStatus
@@ -38,7 +38,7 @@ class Probing:
 
     def __init__(
         self,
-        bench: Bench,
+        bench: Runner,
         critique: Critique,
         *,
         workspace: str | None = None,

@@ -12,7 +12,7 @@ from assay_nb.egress.resolver import HubEgress
 from assay_nb.engine.call import Call
 from assay_nb.engine.lazy import once
 from assay_nb.engine.local.engine import Account, LocalEngine, Plan
-from assay_nb.engine.local.resources import Backing
+from assay_nb.engine.local.resources import Resources
 from assay_nb.errors import PermissionDenied
 from assay_nb.gateway.journal import SureCallLog
 from assay_nb.gateway.process.logs import CallsUnwritten, Log
@@ -35,7 +35,7 @@ class _GivenKeyFile(KeyFile):
             super().put(vault_id, master)
 
 
-class GatewayBacking(Backing):
+class GatewayResources(Resources):
     """What stands behind the gateway. Proxy, authorities and allowed origins are the operator's alone."""
 
     def __init__(self, settings: Settings, log: Log | None = None) -> None:
@@ -83,7 +83,7 @@ class GatewayBacking(Backing):
 class GatewayEngine(LocalEngine):
     """A local engine that also keeps to what the operator allows, and a team's admin. It runs one call."""
 
-    def __init__(self, backing: GatewayBacking, user: str) -> None:
+    def __init__(self, backing: GatewayResources, user: str) -> None:
         super().__init__(backing, user)
         self._settings = backing.settings
         self._calls = backing.calls

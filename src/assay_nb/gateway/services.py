@@ -26,7 +26,7 @@ from assay_nb.gateway.http.context import Caller
 from assay_nb.gateway.http.responses import Broken, HubUnavailable, NotSignedIn
 from assay_nb.gateway.process.logs import CallsEnded, Log, WentWrong
 from assay_nb.gateway.process.metrics import Metrics
-from assay_nb.gateway.resources import GatewayBacking, GatewayEngine
+from assay_nb.gateway.resources import GatewayEngine, GatewayResources
 from assay_nb.gateway.settings import Settings
 from assay_nb.store.workspace_rows import Workspace
 from assay_nb.workspaces.roles import Action
@@ -50,7 +50,7 @@ class Services:
     """
 
     settings: Settings
-    backing: GatewayBacking
+    backing: GatewayResources
     hub: Hub
     identity: Identity
     sessions: Sessions
@@ -149,7 +149,7 @@ def make_services(
         log: Where the log goes; standard error by default.
     """
     log = log or Log()
-    backing = GatewayBacking(settings, log)
+    backing = GatewayResources(settings, log)
     hub = Hub(session, settings.hub.api_url, api_token)
 
     async def joined(person: Person) -> None:
@@ -173,7 +173,7 @@ def make_services(
     )
 
 
-def _sync_groups(backing: GatewayBacking, teams: Mapping[str, str], person: Person) -> None:
+def _sync_groups(backing: GatewayResources, teams: Mapping[str, str], person: Person) -> None:
     if person.kind == "user":
         backing.workspaces.sync_groups(person.name, person.groups, teams, hub_admin=person.admin)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from assay_nb import config
-from assay_nb.commands.outcome import Desk, Outcome, join
+from assay_nb.commands.outcome import Console, Outcome, join
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
 from assay_nb.render.document import (
@@ -82,7 +82,7 @@ _BATCHES = (
 )
 
 
-def show_environment(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def show_environment(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Show the variables that clients read, or set them for this kernel.
 
     Names under which a client is known to send the hub token elsewhere are left out, and said to be.

@@ -12,7 +12,7 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.core.getipython import get_ipython
 
 from assay_nb.commands import tree
-from assay_nb.commands.outcome import Desk, Outcome
+from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import HelpWanted, Parser
 from assay_nb.commands.registry import add_workspace
 from assay_nb.commands.terminal import NotAsked, ask_hidden, ask_yes
@@ -29,7 +29,7 @@ T = TypeVar("T")
 _DESCRIPTION = "Keys, workspaces, model and budget. Alone, it shows where you stand."
 
 
-class NotebookDesk:
+class NotebookConsole:
     """The person at the notebook, asked through the front end's own hidden prompt."""
 
     answers = True
@@ -67,7 +67,7 @@ class NotebookDesk:
 
 def run_line(line: str) -> Outcome | None:
     """Run one sub-command; its outcome shows itself, or prints as JSON with `--json`."""
-    desk = NotebookDesk()
+    desk = NotebookConsole()
     try:
         args = assay_parser().parse_line(line)
         outcome = tree.run(current_session(), args, desk)
@@ -96,7 +96,7 @@ def assay_parser() -> Parser:
     return parser
 
 
-def _panel(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def _panel(session: Session, args: Namespace, desk: Console) -> Outcome:
     from assay_nb.panels.review import ReviewPanel
     from assay_nb.panels.settings import SettingsPanel, opened
 
@@ -111,7 +111,7 @@ def _panel(session: Session, args: Namespace, desk: Desk) -> Outcome:
     return opened(ReviewPanel(value, shell.user_ns, insert=shell.set_next_input))
 
 
-def _try(session: Session, args: Namespace, desk: Desk) -> Outcome:
+def _try(session: Session, args: Namespace, desk: Console) -> Outcome:
     from assay_nb.practice.tour import WORKSPACE, start_practice
 
     return Outcome(start_practice(session), {"workspace": WORKSPACE})

@@ -18,7 +18,7 @@ from assay_nb.vault.hierarchy import DataKey
 from assay_nb.vault.keystores.base import KeyStore
 from assay_nb.vault.sealed_keys import destination_of, find_opener
 from assay_nb.vault.stored import Mode, OpenedKey
-from assay_nb.vault.transactions import Books
+from assay_nb.vault.transactions import Transactions
 from assay_nb.vault.vault import Vault
 
 _MOST = 10_000
@@ -26,7 +26,7 @@ _MOST = 10_000
 _Key = tuple[bytes, ProviderId, Mode]
 
 
-class WarmVault(Vault):
+class CachedVault(Vault):
     """A vault for an engine.
 
     Args:
@@ -37,7 +37,7 @@ class WarmVault(Vault):
 
     def __init__(self, database: Database, keystore: KeyStore, changes: Changes) -> None:
         super().__init__(database, keystore)
-        self._books = self._warm = WarmBooks(database, keystore, changes)
+        self._books = self._warm = CachedTransactions(database, keystore, changes)
         self._ready: dict[_Key, _Ready] = {}
 
     def open_key(
@@ -81,7 +81,7 @@ class _Ready(NamedTuple):
     context: bytes
 
 
-class WarmBooks(Books):
+class CachedTransactions(Transactions):
     """Books that remember rows, and which of the remembered rows agree with their manifest."""
 
     def __init__(self, database: Database, keystore: KeyStore, changes: Changes) -> None:
@@ -102,7 +102,7 @@ class WarmBooks(Books):
 
     def load_unchecked(self, workspace_id: bytes) -> WorkspaceRows:
         return self._rows.get(
-            workspace_id, lambda: super(WarmBooks, self).load_unchecked(workspace_id)
+            workspace_id, lambda: super(CachedTransactions, self).load_unchecked(workspace_id)
         )
 
     def find_agreed(self, workspace_id: bytes) -> WorkspaceRows | None:

@@ -29,7 +29,7 @@ from assay_nb.vault.sealed_keys import (
     seal_row,
     wrap_data_key,
 )
-from assay_nb.vault.transactions import Books, Change, active_of, now
+from assay_nb.vault.transactions import Change, Transactions, active_of, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class _TooLate(Exception):
     pass
 
 
-def rotate_master(books: Books, actor: str) -> Rotation:
+def rotate_master(books: Transactions, actor: str) -> Rotation:
     """Make a new master key and put every data key under it.
 
     Raises:
@@ -102,7 +102,7 @@ def rotate_master(books: Books, actor: str) -> Rotation:
     return Rotation(old, new.mk_id, rewrapped, left, scrubbed)
 
 
-def rekey_workspace(books: Books, workspace_id: bytes, actor: str) -> int:
+def rekey_workspace(books: Transactions, workspace_id: bytes, actor: str) -> int:
     """Seal a workspace's keys anew under a new data key, and destroy the old one.
 
     Returns:
@@ -144,7 +144,7 @@ def rekey_workspace(books: Books, workspace_id: bytes, actor: str) -> int:
     return len(rows.keys)
 
 
-def purge_masters(books: Books, older_than: timedelta, actor: str) -> list[MasterKeyStatus]:
+def purge_masters(books: Transactions, older_than: timedelta, actor: str) -> list[MasterKeyStatus]:
     """Destroy retired master keys that nothing needs, and return which.
 
     One stays while a data key or a manifest is under it, and until `older_than` has passed since it was
@@ -174,7 +174,7 @@ def purge_masters(books: Books, older_than: timedelta, actor: str) -> list[Maste
     return gone
 
 
-def list_masters(books: Books) -> list[MasterKeyStatus]:
+def list_masters(books: Transactions) -> list[MasterKeyStatus]:
     """Return every master key that the database or the key store knows of."""
     rows = books.load_books()
     if rows is None:
@@ -184,7 +184,7 @@ def list_masters(books: Books) -> list[MasterKeyStatus]:
     return _join(books, rows.vault.vault_id, rows.masters, data_keys)
 
 
-def accept_restore(books: Books, actor: str) -> None:
+def accept_restore(books: Transactions, actor: str) -> None:
     """Take the database as it is, after a backup was put back, and sign it again.
 
     Keys that open are in use again, doubted ones too; keys that do not are doubted from now on.
@@ -251,13 +251,13 @@ def _judge_anew(change: Change, workspace_id: bytes) -> None:
                 vault_rows.set_verified(change.connection, row.row_id, "no")
 
 
-def _list_masters(books: Books, change: Change) -> list[MasterKeyStatus]:
+def _list_masters(books: Transactions, change: Change) -> list[MasterKeyStatus]:
     data_keys = vault_rows.list_data_keys(change.connection)
     return _join(books, change.vault_id, change.books.masters, data_keys)
 
 
 def _join(
-    books: Books, vault_id: bytes, masters: list[MasterKeyRow], data_keys: list[DataKeyRow]
+    books: Transactions, vault_id: bytes, masters: list[MasterKeyRow], data_keys: list[DataKeyRow]
 ) -> list[MasterKeyStatus]:
     keystore = books.masters.keystore
     kept = keystore.list_ids(vault_id)

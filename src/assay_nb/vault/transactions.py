@@ -31,7 +31,7 @@ _LAST_EPOCH = 2**31
 """Every change seals a few messages, so this keeps each key far below any bound on its use."""
 
 
-class Books:
+class Transactions:
     """What this process knows of the vault as a whole.
 
     The first use checks all of it, and so does every change. In between, a read costs one statement and

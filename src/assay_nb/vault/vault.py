@@ -34,7 +34,7 @@ from assay_nb.vault.sealed_keys import (
 )
 from assay_nb.vault.secret import SecretBytes
 from assay_nb.vault.stored import Mode, OpenedKey, Removal, StoredKey, VaultState
-from assay_nb.vault.transactions import Books, Change, now
+from assay_nb.vault.transactions import Change, Transactions, now
 
 _LABELS = {"anthropic": "Anthropic", "openai": "OpenAI", "google": "Google"}
 _ITSELF = "vault"  # the actor of what nobody asked for
@@ -49,7 +49,7 @@ class Vault:
 
     def __init__(self, database: Database, keystore: KeyStore) -> None:
         self._database = database
-        self._books = Books(database, keystore)
+        self._books = Transactions(database, keystore)
         self._reported: set[tuple[bytes, str, str]] = set()
 
     @classmethod

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from assay_nb.experiments.run.budget import Hold, OverBudget, Purse
+from assay_nb.experiments.run.budget import Budget, Hold, OverBudget
 from assay_nb.experiments.run.estimates import Estimate
 from assay_nb.experiments.run.limits import Limits
 
@@ -17,11 +17,11 @@ PLAIN = Estimate(likely=0.3, most=0.5)
 DEAR = Estimate(likely=2.0, most=2.0)
 
 
-def make_purse(budget: float | None = None, max_calls: int | None = None) -> Purse:
-    return Purse(Limits(budget=budget, max_calls=max_calls))
+def make_purse(budget: float | None = None, max_calls: int | None = None) -> Budget:
+    return Budget(Limits(budget=budget, max_calls=max_calls))
 
 
-async def start(purse: Purse, estimate: Estimate = PLAIN, requests: int = 1) -> asyncio.Task[Hold]:
+async def start(purse: Budget, estimate: Estimate = PLAIN, requests: int = 1) -> asyncio.Task[Hold]:
     """Return a call that has asked the purse, and perhaps waits there."""
     task = asyncio.create_task(purse.set_aside("playground", estimate, requests))
     await asyncio.sleep(0)
@@ -35,7 +35,7 @@ async def have(tasks: Iterable[asyncio.Task[Hold]]) -> list[bool]:
     return [task.done() and not task.cancelled() and not task.exception() for task in tasks]
 
 
-async def learn(purse: Purse, cost: float = 0.3) -> None:
+async def learn(purse: Budget, cost: float = 0.3) -> None:
     """Let a first call show what one costs."""
     purse.settle(await purse.set_aside("playground", PLAIN), cost, 1)
 

@@ -21,7 +21,7 @@ from assay_nb.experiments.grading.judged_rows import Judgements
 from assay_nb.experiments.run.estimates import estimate_call
 from assay_nb.experiments.run.limits import Limits
 from assay_nb.experiments.run.plan import Plan
-from assay_nb.experiments.run.runner import Bench, make_bench, make_call
+from assay_nb.experiments.run.runner import Runner, make_bench, make_call
 from assay_nb.experiments.run.target import Target
 from assay_nb.experiments.suites.run import Case, Suite, run_suite
 from tests.experiments.simulated import GAIN, OLD, Engine, Session, is_good, make_rows
@@ -420,7 +420,7 @@ def test_at_most_a_reply_that_has_to_fit_a_schema_is_asked_for_twice() -> None:
 
 
 def test_a_bench_without_limits_has_none(session: Session) -> None:
-    assert Bench(session).limits == Limits()  # type: ignore[arg-type]
+    assert Runner(session).limits == Limits()  # type: ignore[arg-type]
 
 
 # --- dry runs ---------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Delta, Finished
-from assay_nb.engine.remote.client import Link
+from assay_nb.engine.remote.client import GatewayClient
 from assay_nb.engine.remote.engine import RemoteEngine, connect_worker
 from assay_nb.engine.remote.run_tokens import Passes, RunPass
 from assay_nb.errors import AssayError, PermissionDenied
@@ -508,7 +508,7 @@ async def keep(told: list[Any], function: Any, *args: Any) -> None:
 
 async def test_a_hub_token_that_is_not_there_gives_no_pass(stage: Stage) -> None:
     with pytest.raises(AssayError, match="hub token"):
-        await RemoteEngine(Link(stage.url, None)).lend(None, 60)
+        await RemoteEngine(GatewayClient(stage.url, None)).lend(None, 60)
 
 
 def test_every_route_that_takes_run_tokens_names_a_workspace() -> None:

@@ -36,7 +36,7 @@ from assay_nb.engine.local.practice import (
     is_practice,
     no_workspace,
 )
-from assay_nb.engine.local.resources import PLATFORM, Backing
+from assay_nb.engine.local.resources import PLATFORM, Resources
 from assay_nb.errors import AssayError, ProviderAuthError, workspace_gone
 from assay_nb.messages import Destination, ProviderId, Usage
 from assay_nb.models import catalog
@@ -61,7 +61,7 @@ class LocalControl:
 
     mode: Mode = "solo"
 
-    def __init__(self, backing: Backing, user: str) -> None:
+    def __init__(self, backing: Resources, user: str) -> None:
         self._backing = backing
         self._user = user
         self.selected: str | None = None
@@ -72,14 +72,14 @@ class LocalControl:
         return await run_sync(self._standing)
 
     def _standing(self) -> Standing:
-        from assay_nb import __version__
+        from assay_nb._version import read_version
 
         workspace = self._find_active()
         vault = self._backing.vault
         keys = self._keys(workspace) if workspace else []
         return Standing(
             mode=self.mode,
-            version=__version__,
+            version=read_version(),
             user=self._user,
             vault=vault.state().name,
             vault_place=self._backing.database.name,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from assay_nb import config
 from assay_nb.engine.control import Finding
-from assay_nb.engine.local.resources import Backing
+from assay_nb.engine.local.resources import Resources
 from assay_nb.errors import AssayError
 from assay_nb.models import catalog
 
@@ -50,7 +50,7 @@ _FOREIGN = (
 )
 
 
-def examine(backing: Backing) -> list[Finding]:
+def examine(backing: Resources) -> list[Finding]:
     """Return what was found, worst first within each subject's place.
 
     One trouble can stop several looks. It is told once, where it was met first.
@@ -73,7 +73,7 @@ def examine(backing: Backing) -> list[Finding]:
     return found
 
 
-def _guarded(look: Callable[[Backing], Iterator[Finding]], backing: Backing) -> list[Finding]:
+def _guarded(look: Callable[[Resources], Iterator[Finding]], backing: Resources) -> list[Finding]:
     """Run one look; an error of ours is a finding too, and the next look goes on."""
     try:
         return list(look(backing))
@@ -88,17 +88,17 @@ def _guarded(look: Callable[[Backing], Iterator[Finding]], backing: Backing) -> 
         ]
 
 
-def _promise(backing: Backing) -> Iterator[Finding]:
+def _promise(backing: Resources) -> Iterator[Finding]:
     yield Finding(level="info", subject="what is protected", text=PROMISE)
 
 
-def _python(backing: Backing) -> Iterator[Finding]:
+def _python(backing: Resources) -> Iterator[Finding]:
     yield Finding(
         level="ok", subject="python", text=f"{platform.python_version()} on {sys.platform}"
     )
 
 
-def _versions(backing: Backing) -> Iterator[Finding]:
+def _versions(backing: Resources) -> Iterator[Finding]:
     for name, floor in _FLOORS.items():
         try:
             installed = importlib.metadata.version(name)
@@ -120,7 +120,7 @@ def _versions(backing: Backing) -> Iterator[Finding]:
             )
 
 
-def _database(backing: Backing) -> Iterator[Finding]:
+def _database(backing: Resources) -> Iterator[Finding]:
     database = backing.database
     yield Finding(
         level="ok", subject="database", text=f"{database.name} is private and up to date."
@@ -160,7 +160,7 @@ def _process_name(process: Path) -> str:
     return f"process {process.name}"
 
 
-def _master_key(backing: Backing) -> Iterator[Finding]:
+def _master_key(backing: Resources) -> Iterator[Finding]:
     from assay_nb.vault.keystores.choose import explain_key_file
 
     keystore = backing.keystore
@@ -173,7 +173,7 @@ def _master_key(backing: Backing) -> Iterator[Finding]:
     )
 
 
-def _vault(backing: Backing) -> Iterator[Finding]:
+def _vault(backing: Resources) -> Iterator[Finding]:
     state = backing.vault.state()
     if state.name == "sealed":
         yield Finding(
@@ -189,7 +189,7 @@ def _vault(backing: Backing) -> Iterator[Finding]:
         yield Finding(level="warning", subject="vault", text=warning)
 
 
-def _environment(backing: Backing) -> Iterator[Finding]:
+def _environment(backing: Resources) -> Iterator[Finding]:
     present = [name for name in _FOREIGN if config.is_set(name)]
     if present:
         yield Finding(
@@ -200,7 +200,7 @@ def _environment(backing: Backing) -> Iterator[Finding]:
         )
 
 
-def _egress(backing: Backing) -> Iterator[Finding]:
+def _egress(backing: Resources) -> Iterator[Finding]:
     settings = backing.config
     if settings.https_proxy:
         yield Finding(
@@ -216,7 +216,7 @@ def _egress(backing: Backing) -> Iterator[Finding]:
         )
 
 
-def _connections(backing: Backing) -> Iterator[Finding]:
+def _connections(backing: Resources) -> Iterator[Finding]:
     """Try each endpoint that a key of ours opens for; one that was edited is proven wrong, and left alone."""
     from assay_nb.engine.local.connectivity import find_obstacle
     from assay_nb.engine.local.practice import is_practice
@@ -236,7 +236,7 @@ def _connections(backing: Backing) -> Iterator[Finding]:
         )
 
 
-def _models(backing: Backing) -> Iterator[Finding]:
+def _models(backing: Resources) -> Iterator[Finding]:
     age = catalog.table_age_days(datetime.now(UTC).date())
     if age > 90:
         yield Finding(

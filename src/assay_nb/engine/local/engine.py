@@ -38,7 +38,7 @@ from assay_nb.engine.local.practice import (
     is_practice,
     no_key,
 )
-from assay_nb.engine.local.resources import PLATFORM, Backing
+from assay_nb.engine.local.resources import PLATFORM, Resources
 from assay_nb.engine.tasks import end
 from assay_nb.errors import (
     AssayError,
@@ -114,7 +114,9 @@ class LocalEngine(Engine):
         threads: How many threads may plan and note calls at a time; as many as there are without it.
     """
 
-    def __init__(self, backing: Backing, user: str, threads: CapacityLimiter | None = None) -> None:
+    def __init__(
+        self, backing: Resources, user: str, threads: CapacityLimiter | None = None
+    ) -> None:
         self._backing = backing
         self._user = user
         self._threads = threads
@@ -466,7 +468,7 @@ async def _answer_all(asked: Sequence[Coroutine[Any, Any, Reply]]) -> list[Reply
             await end(task)
 
 
-def find_destinations(backing: Backing, workspace_id: bytes) -> dict[ProviderId, Destination]:
+def find_destinations(backing: Resources, workspace_id: bytes) -> dict[ProviderId, Destination]:
     """Return where a workspace's keys lead, by provider."""
     keys = backing.vault.find_keys(workspace_id)
     stored: dict[ProviderId, Destination] = {
@@ -476,7 +478,7 @@ def find_destinations(backing: Backing, workspace_id: bytes) -> dict[ProviderId,
 
 
 def missing_key(
-    backing: Backing, workspace: Workspace, provider: ProviderId | None
+    backing: Resources, workspace: Workspace, provider: ProviderId | None
 ) -> ProviderKeyMissing:
     """Return the error for a workspace without the key that a call needs: a real one, or practice's."""
     if backing.has_practice and workspace.name == WORKSPACE:

@@ -25,7 +25,7 @@ from assay_nb.messages import Destination, ProviderId
 
 if TYPE_CHECKING:
     from assay_nb.engine.control import KeyFacts
-    from assay_nb.engine.local.resources import Backing
+    from assay_nb.engine.local.resources import Resources
     from assay_nb.providers.base import Credential
     from assay_nb.workspaces.membership import Workspace
 
@@ -96,7 +96,7 @@ def hold_key(destination: Destination, key: bytes) -> Credential:
 
 
 def find_credential(
-    backing: Backing,
+    backing: Resources,
     workspace_id: bytes,
     destination: Destination,
     *,
@@ -111,7 +111,7 @@ def find_credential(
     return make_credential(backing.vault, workspace_id, destination, mode=mode)
 
 
-def find_workspace(backing: Backing, user: str, name: str) -> Workspace:
+def find_workspace(backing: Resources, user: str, name: str) -> Workspace:
     """Return a workspace that the person is in.
 
     Raises:
@@ -125,7 +125,7 @@ def find_workspace(backing: Backing, user: str, name: str) -> Workspace:
         raise
 
 
-def _is_meant(backing: Backing, name: str) -> bool:
+def _is_meant(backing: Resources, name: str) -> bool:
     own = backing.own_practice.workspace_id
     return name == WORKSPACE or (own is not None and name == own.hex())
 

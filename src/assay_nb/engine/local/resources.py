@@ -31,7 +31,7 @@ _DATABASE = "vault.sqlite"
 
 
 @dataclass
-class Backing:
+class Resources:
     """The parts that `LocalEngine` and `LocalControl` share.
 
     Attributes:
@@ -72,9 +72,9 @@ class Backing:
 
     @once
     def vault(self) -> Vault:
-        from assay_nb.vault.cached import WarmVault
+        from assay_nb.vault.cached import CachedVault
 
-        return WarmVault(self.database, self.keystore, self.changes)
+        return CachedVault(self.database, self.keystore, self.changes)
 
     @once
     def workspaces(self) -> Workspaces:

@@ -21,7 +21,7 @@ from assay_nb.engine.lazy import once
 from assay_nb.engine.local.control import LocalControl
 from assay_nb.engine.local.engine import Account, LocalEngine, Plan
 from assay_nb.engine.local.journal import Journal
-from assay_nb.engine.local.resources import Backing
+from assay_nb.engine.local.resources import Resources
 from assay_nb.errors import StoreUnavailable
 from assay_nb.instruments.base import Instrument
 from assay_nb.store.changes import Remembered
@@ -38,7 +38,7 @@ _Asked: TypeAlias = "tuple[str | None, str | None]"
 
 def open_solo(config: Config, say: Callable[[str], None]) -> tuple[SoloEngine, LocalControl]:
     """Return the engine and the control of one person's vault. Nothing is opened yet."""
-    backing = Backing(config, say)
+    backing = Resources(config, say)
     return SoloEngine(backing), LocalControl(backing, LOCAL_USER)
 
 
@@ -55,7 +55,7 @@ class _Loop:
 class SoloEngine(LocalEngine):
     """Runs calls for the person whose process this is."""
 
-    def __init__(self, backing: Backing) -> None:
+    def __init__(self, backing: Resources) -> None:
         super().__init__(backing, LOCAL_USER, CapacityLimiter(_THREADS))
         self._loop: _Loop | None = None
 

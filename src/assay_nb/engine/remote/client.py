@@ -26,7 +26,7 @@ _IDLE = 60.0
 """Seconds without a byte. The gateway sends a heartbeat every 15."""
 
 
-class Link:
+class GatewayClient:
     """Requests to one gateway, with the hub token of this kernel's server.
 
     Args:
@@ -43,7 +43,7 @@ class Link:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __repr__(self) -> str:
-        return f"Link({self.url!r})"
+        return f"GatewayClient({self.url!r})"
 
     async def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request and return the JSON of its answer.

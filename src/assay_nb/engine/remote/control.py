@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
+from assay_nb._version import read_version
 from assay_nb.engine.control import (
     BudgetFacts,
     CallFacts,
@@ -27,7 +28,7 @@ from assay_nb.engine.control import (
     WorkspaceFacts,
     about_gone_workspace,
 )
-from assay_nb.engine.remote.client import ACTIVE, Link, part
+from assay_nb.engine.remote.client import ACTIVE, GatewayClient, part
 from assay_nb.errors import AssayError, PermissionDenied, WorkspaceNotFound, workspace_gone
 from assay_nb.messages import ProviderId
 
@@ -39,7 +40,7 @@ class RemoteControl:
 
     mode: Mode = "hub"
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: GatewayClient) -> None:
         self._link = link
         self.selected: str | None = None
         self._setups: dict[str, Setup] = {}
@@ -178,7 +179,6 @@ class RemoteControl:
         raise _operators(f"platform-key remove {provider}")
 
     async def doctor(self) -> list[Finding]:
-        from importlib.metadata import version
 
         place = f"gateway at {self._link.url}"
         try:
@@ -190,7 +190,7 @@ class RemoteControl:
         findings = [
             Finding(level="ok", subject=place, text=f"It answers, and knows you as {me['user']}.")
         ]
-        findings.append(_about_versions(version("assay-nb"), me["version"]))
+        findings.append(_about_versions(read_version(), me["version"]))
         findings.append(_about_vault(me["vault"]))
         if not any(self._read_workspace(one).active for one in me["workspaces"]):
             findings.append(about_gone_workspace())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from assay_nb.config import hub_token, load_config
 from assay_nb.engine.call import Call, Engine
 from assay_nb.engine.events import Event, Finished
-from assay_nb.engine.remote.client import ACTIVE, Link, part, read_to_end
+from assay_nb.engine.remote.client import ACTIVE, GatewayClient, part, read_to_end
 from assay_nb.engine.remote.run_tokens import RunPass
 from assay_nb.engine.sse import decode_event, read_events
 from assay_nb.errors import ProviderUnavailable, WrongUsage
@@ -26,19 +26,19 @@ def connect(gateway_url: str) -> tuple[RemoteEngine, RemoteControl]:
     """Return the engine and the control of a hub kernel. Nothing is sent yet."""
     from assay_nb.engine.remote.control import RemoteControl
 
-    link = Link(gateway_url, hub_token(), load_config().ca_file)
+    link = GatewayClient(gateway_url, hub_token(), load_config().ca_file)
     return RemoteEngine(link), RemoteControl(link)
 
 
 def connect_worker(run_pass: RunPass) -> RemoteEngine:
     """Return the engine of a worker, which has a run token and no hub token."""
-    return RemoteEngine(Link(run_pass.gateway_url, run_pass.token, load_config().ca_file))
+    return RemoteEngine(GatewayClient(run_pass.gateway_url, run_pass.token, load_config().ca_file))
 
 
 class RemoteEngine(Engine):
     """Runs calls through a gateway; see `Engine`."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: GatewayClient) -> None:
         self._link = link
 
     async def run(self, call: Call) -> AsyncIterator[Event]:

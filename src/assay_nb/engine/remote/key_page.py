@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from assay_nb.config import Config, hub_token
-from assay_nb.engine.remote.client import Link
+from assay_nb.engine.remote.client import GatewayClient
 from assay_nb.errors import AssayError
 
 
@@ -26,4 +26,4 @@ def find_key_page(config: Config) -> str | None:
 
 @lru_cache(maxsize=8)
 def _ask(gateway_url: str, ca_file: Path | None) -> str:
-    return str(Link(gateway_url, hub_token(), ca_file).ask_now("api/v1/me")["page"])
+    return str(GatewayClient(gateway_url, hub_token(), ca_file).ask_now("api/v1/me")["page"])

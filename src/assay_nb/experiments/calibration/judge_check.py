@@ -25,10 +25,10 @@ from assay_nb.evaluation.showing import say_p
 from assay_nb.experiments.batch import summarise
 from assay_nb.experiments.grading.judge import judge_job
 from assay_nb.experiments.run.budget import OverBudget
-from assay_nb.experiments.run.jobs import Answer, Job
+from assay_nb.experiments.run.jobs import Job, JobResult
 from assay_nb.experiments.run.plan import Plan
 from assay_nb.experiments.run.progress import OnProgress, Progress, watch_answers
-from assay_nb.experiments.run.runner import Bench
+from assay_nb.experiments.run.runner import Runner
 from assay_nb.experiments.run.target import Target, find_judge, find_target
 from assay_nb.instruments.base import Provenance, Shown
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
@@ -178,13 +178,13 @@ def check_judge(
     rubric: RubricLike | None = None,
     workspace: str | None = None,
     model: str | None = None,
-    bench: Bench | None = None,
+    bench: Runner | None = None,
     on_progress: OnProgress | None = None,
 ) -> JudgeCheck:
     """Return how often the judge agrees with the labels. Each pair is two requests."""
-    bench = bench or Bench(session)
+    bench = bench or Runner(session)
     judge, jobs = _prepare(session, pairs, bench, rubric, workspace, model)
-    answers: dict[int, Answer] = {}
+    answers: dict[int, JobResult] = {}
     try:
         progress = Progress("Judge check", "pairs", total=len(jobs))
         for job, answer in watch_answers(bench.answers(jobs), progress, on_progress):
@@ -201,7 +201,7 @@ def check_judge(
 def plan_judge_check(
     session: Session,
     pairs: Sequence[LabelledPair],
-    bench: Bench,
+    bench: Runner,
     *,
     rubric: RubricLike | None = None,
     workspace: str | None = None,
@@ -215,7 +215,7 @@ def plan_judge_check(
 def _prepare(
     session: Session,
     pairs: Sequence[LabelledPair],
-    bench: Bench,
+    bench: Runner,
     rubric: RubricLike | None,
     workspace: str | None,
     model: str | None,
@@ -244,7 +244,7 @@ def _place(pair: LabelledPair, number: int) -> tuple[str, str]:
     return (pair.better, pair.worse) if number % 2 == 0 else (pair.worse, pair.better)
 
 
-def _count(judge: str, answers: Sequence[Answer | None]) -> JudgeCheck:
+def _count(judge: str, answers: Sequence[JobResult | None]) -> JudgeCheck:
     outcomes = [
         _outcome(answer.payload, number) if answer and answer.payload else None
         for number, answer in enumerate(answers)

@@ -17,10 +17,10 @@ from assay_nb.engine.session import Session
 from assay_nb.experiments.batch import summarise
 from assay_nb.experiments.calibration.judge_check import wilson
 from assay_nb.experiments.run.budget import OverBudget
-from assay_nb.experiments.run.jobs import Answer, Job
+from assay_nb.experiments.run.jobs import Job, JobResult
 from assay_nb.experiments.run.plan import Plan
 from assay_nb.experiments.run.progress import OnProgress, Progress, watch_answers
-from assay_nb.experiments.run.runner import Bench, make_call
+from assay_nb.experiments.run.runner import Runner, make_call
 from assay_nb.experiments.run.target import Target, find_target
 from assay_nb.instruments.base import Provenance, Shown
 from assay_nb.instruments.critique import Critique
@@ -129,16 +129,16 @@ def check_self(
     workspace: str | None = None,
     model: str | None = None,
     corpus: Sequence[Planted] | None = None,
-    bench: Bench | None = None,
+    bench: Runner | None = None,
     on_progress: OnProgress | None = None,
 ) -> SelfCheck:
     """Return the report card of a model: one critique per prompt, thirty calls."""
     corpus = corpus or load_corpus()
-    bench = bench or Bench(session)
+    bench = bench or Runner(session)
     target, jobs = _prepare(session, corpus, bench, workspace, model)
     progress = Progress("Self-check", "prompts", total=len(jobs))
     watched = watch_answers(bench.answers(jobs), progress, on_progress)
-    answers: list[tuple[Planted, Answer]] = []
+    answers: list[tuple[Planted, JobResult]] = []
     with suppress(OverBudget):  # what is missing is counted
         answers.extend((job.tag, answer) for job, answer in watched)
     read = {one.id: answer.result for one, answer in answers if answer.result is not None}
@@ -149,7 +149,7 @@ def check_self(
 
 def plan_self_check(
     session: Session,
-    bench: Bench,
+    bench: Runner,
     *,
     workspace: str | None = None,
     model: str | None = None,
@@ -162,7 +162,7 @@ def plan_self_check(
 def _prepare(
     session: Session,
     corpus: Sequence[Planted],
-    bench: Bench,
+    bench: Runner,
     workspace: str | None,
     model: str | None,
 ) -> tuple[Target, list[Job]]:

@@ -32,8 +32,8 @@ from assay_nb.experiments.grading.metrics import Scored, Scorer
 from assay_nb.experiments.measure.candidates import Failure
 from assay_nb.experiments.measure.cards import RowCard, choose_changes
 from assay_nb.experiments.measure.ledger import Pair
-from assay_nb.experiments.measure.outputs import Place, Trial
-from assay_nb.experiments.run.jobs import Answer
+from assay_nb.experiments.measure.outputs import Outputs, Place
+from assay_nb.experiments.run.jobs import JobResult
 from assay_nb.experiments.run.limits import Limits
 from assay_nb.experiments.run.plan import PROPOSAL_TOKENS, Step, plan_step
 from assay_nb.experiments.run.progress import Progress
@@ -67,15 +67,15 @@ class Terms:
     top: float | None = None
 
 
-class Referee(Protocol):
+class Grader(Protocol):
     """Scores outputs, and gives the verdict."""
 
     judge: Target | None
 
-    def see(self, place: Place, row: Row, answer: Answer) -> None: ...
+    def see(self, place: Place, row: Row, answer: JobResult) -> None: ...
     def plan(self, name: str, pairs: int, limits: Limits) -> Sequence[Step]: ...
     def compare(
-        self, trial: Trial, step: str, old: Place, new: Place, rows: Sequence[int]
+        self, trial: Outputs, step: str, old: Place, new: Place, rows: Sequence[int]
     ) -> Iterator[Progress]: ...
     def noise(self, rows: Sequence[int]) -> NoiseFloor: ...
     def headroom(
@@ -86,17 +86,17 @@ class Referee(Protocol):
         top: float | None,
         alpha: float = ALPHA,
     ) -> Headroom | None: ...
-    def failures(self, trial: Trial, rows: Sequence[int]) -> list[Failure]: ...
+    def failures(self, trial: Outputs, rows: Sequence[int]) -> list[Failure]: ...
     def screen(self, name: str, rows: Sequence[int]) -> tuple[Scores, Scores]: ...
-    def verdict(self, trial: Trial, terms: Terms) -> PairedVerdict: ...
+    def verdict(self, trial: Outputs, terms: Terms) -> PairedVerdict: ...
     def mean(self, name: str, rows: Sequence[int]) -> float | None: ...
     def record(self, rows: Sequence[int]) -> list[Any]: ...
     def scores(self, rows: Sequence[int]) -> list[Pair]: ...
-    def kept(self, trial: Trial, rows: Sequence[int]) -> list[tuple[bool, bool]]: ...
+    def kept(self, trial: Outputs, rows: Sequence[int]) -> list[tuple[bool, bool]]: ...
     def explain(self, row: int, *, fixed: bool) -> str: ...
 
 
-class MetricReferee:
+class MetricGrader:
     """Scores every output with the notebook's metric, as it comes."""
 
     judge: Target | None = None
@@ -106,7 +106,7 @@ class MetricReferee:
         self._count_cut = count_cut
         self._scored: dict[Place, Scored] = {}
 
-    def see(self, place: Place, row: Row, answer: Answer) -> None:
+    def see(self, place: Place, row: Row, answer: JobResult) -> None:
         output = answer.observed(count_cut=self._count_cut)
         if output is not None:
             self._scored[place] = self._scorer.score(row, output, place[1])
@@ -115,7 +115,7 @@ class MetricReferee:
         return ()
 
     def compare(
-        self, trial: Trial, step: str, old: Place, new: Place, rows: Sequence[int]
+        self, trial: Outputs, step: str, old: Place, new: Place, rows: Sequence[int]
     ) -> Iterator[Progress]:
         return iter(())
 
@@ -138,7 +138,7 @@ class MetricReferee:
             baseline, test_rows=test_rows, noise=noise, top=top or 1.0, alpha=alpha
         )
 
-    def failures(self, trial: Trial, rows: Sequence[int]) -> list[Failure]:
+    def failures(self, trial: Outputs, rows: Sequence[int]) -> list[Failure]:
         found = [
             Failure(trial.rows[row], trial.output("old", row) or "", scored.score, scored.feedback)
             for row in rows
@@ -150,7 +150,7 @@ class MetricReferee:
     def screen(self, name: str, rows: Sequence[int]) -> tuple[Scores, Scores]:
         return self._scores("old", rows), self._scores(name, rows)
 
-    def verdict(self, trial: Trial, terms: Terms) -> PairedVerdict:
+    def verdict(self, trial: Outputs, terms: Terms) -> PairedVerdict:
         return paired_verdict(
             self._scores("old", terms.rows),
             self._scores("new", terms.rows),
@@ -182,7 +182,7 @@ class MetricReferee:
         """Return the score of each row, old and new; None where there is no whole reply."""
         return list(zip(self._scores("old", rows), self._scores("new", rows), strict=True))
 
-    def kept(self, trial: Trial, rows: Sequence[int]) -> list[tuple[bool, bool]]:
+    def kept(self, trial: Outputs, rows: Sequence[int]) -> list[tuple[bool, bool]]:
         """Return whether each score, old and new, rests on a reply from the cache; none does on nothing."""
 
         def is_kept(name: str, row: int) -> bool:
@@ -200,7 +200,7 @@ class MetricReferee:
         return [scored.score if scored else None for scored in found]
 
 
-class JudgeReferee:
+class JudgeGrader:
     """Asks a judge which of two outputs is better, in both orders, without saying which is new."""
 
     def __init__(self, judge: Target, rubric: Sequence[Mapping[str, Any]]) -> None:
@@ -208,10 +208,10 @@ class JudgeReferee:
         self._judge = judge
         self._rubric = [dict(criterion) for criterion in rubric]
         self._said: dict[tuple[str, int], tuple[Any, Any]] = {}
-        self._answers: dict[tuple[str, int], Answer] = {}
+        self._answers: dict[tuple[str, int], JobResult] = {}
         self._failing: set[tuple[str, int]] = set()
 
-    def see(self, place: Place, row: Row, answer: Answer) -> None:
+    def see(self, place: Place, row: Row, answer: JobResult) -> None:
         pass
 
     def plan(self, name: str, pairs: int, limits: Limits) -> Sequence[Step]:
@@ -219,7 +219,7 @@ class JudgeReferee:
         return [plan_step(name, "judge", 2 * pairs, self._judge, tokens, limits)]
 
     def compare(
-        self, trial: Trial, step: str, old: Place, new: Place, rows: Sequence[int]
+        self, trial: Outputs, step: str, old: Place, new: Place, rows: Sequence[int]
     ) -> Iterator[Progress]:
         """Judge the outputs of two places on these rows; the first part of a place names the prompt."""
         name = f"{new[0]}/{new[2]}"
@@ -259,7 +259,7 @@ class JudgeReferee:
     ) -> Headroom | None:
         return None  # a comparison has no ceiling
 
-    def failures(self, trial: Trial, rows: Sequence[int]) -> list[Failure]:
+    def failures(self, trial: Outputs, rows: Sequence[int]) -> list[Failure]:
         return []
 
     def screen(self, name: str, rows: Sequence[int]) -> tuple[Scores, Scores]:
@@ -272,7 +272,7 @@ class JudgeReferee:
         ]
         return [0.0 if one else None for one in known], list(scores)
 
-    def verdict(self, trial: Trial, terms: Terms) -> PairedVerdict:
+    def verdict(self, trial: Outputs, terms: Terms) -> PairedVerdict:
         lengths = tuple(
             [len(trial.observed(name, row) or "") for row in terms.rows] for name in ("old", "new")
         )
@@ -299,11 +299,11 @@ class JudgeReferee:
         won = combine_judgements(*self._orders("new/0", rows)).scores
         return [(None, None) if score is None else (0.0, float(score)) for score in won]
 
-    def kept(self, trial: Trial, rows: Sequence[int]) -> list[tuple[bool, bool]]:
+    def kept(self, trial: Outputs, rows: Sequence[int]) -> list[tuple[bool, bool]]:
         """Return whether both outputs and the judgement of each row came from the cache."""
         return [(known, known) for known in (self._is_kept(trial, row) for row in rows)]
 
-    def _is_kept(self, trial: Trial, row: int) -> bool:
+    def _is_kept(self, trial: Outputs, row: int) -> bool:
         if ("new/0", row) not in self._said:
             return True
         answers = (trial.answer("old", row), trial.answer("new", row), self._answers["new/0", row])
@@ -321,14 +321,14 @@ class JudgeReferee:
         return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
 
-def _lost(trial: Trial, rows: Sequence[int]) -> tuple[list[str | None], list[str | None]]:
+def _lost(trial: Outputs, rows: Sequence[int]) -> tuple[list[str | None], list[str | None]]:
     """Return per row why the old and the new reply do not count."""
     old, new = ([trial.lost(name, row) for row in rows] for name in ("old", "new"))
     return old, new
 
 
 def make_cards(
-    changes: Sequence[Change], rows: Sequence[int], trial: Trial, referee: Referee
+    changes: Sequence[Change], rows: Sequence[int], trial: Outputs, referee: Grader
 ) -> tuple[RowCard, ...]:
     """Return the cards of the rows that changed most: the worst ten broken, then the best ten fixed."""
     listed = sorted(changes, key=lambda change: rows[change.row])

@@ -21,10 +21,10 @@ from assay_nb.experiments.data.rows import Row, Rows, values_for
 from assay_nb.experiments.grading.judge import judge_job, judge_output
 from assay_nb.experiments.run.budget import OverBudget
 from assay_nb.experiments.run.ends import describe_ends
-from assay_nb.experiments.run.jobs import Answer, Job
+from assay_nb.experiments.run.jobs import Job, JobResult
 from assay_nb.experiments.run.plan import Plan
 from assay_nb.experiments.run.progress import Progress
-from assay_nb.experiments.run.runner import Bench, make_bench
+from assay_nb.experiments.run.runner import Runner, make_bench
 from assay_nb.experiments.run.target import Target, find_judge, find_target
 from assay_nb.instruments.base import Provenance, Shown
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
@@ -68,7 +68,7 @@ class Judgements(Shown):
     rows: Rows
     outputs: tuple[str | None, ...]
     rubric: tuple[Criterion, ...]
-    answers: tuple[Answer | None, ...]
+    answers: tuple[JobResult | None, ...]
     verdict: PairedVerdict | None = None
     stopped: str | None = None
     inputs: tuple[str, ...] = ()
@@ -147,9 +147,9 @@ class Judgements(Shown):
         return Document(tuple(_describe(self)))
 
 
-def _read_answer(row: Mapping[str, Any]) -> Answer:
+def _read_answer(row: Mapping[str, Any]) -> JobResult:
     payload = {name: value for name, value in row.items() if name != "error"}
-    return Answer(payload, error=row["error"])
+    return JobResult(payload, error=row["error"])
 
 
 class Judging:
@@ -157,7 +157,7 @@ class Judging:
 
     def __init__(
         self,
-        bench: Bench,
+        bench: Runner,
         batch: Batch,
         *,
         against: Batch | None = None,
@@ -182,7 +182,7 @@ class Judging:
         self._rubric = parse_rubric(rubric or DEFAULT_RUBRIC)
         self._workspace, self._model = workspace, model
         self._options = dict(options or {})
-        self._answers: list[Answer | None] = [None] * len(self._batch.answers)
+        self._answers: list[JobResult | None] = [None] * len(self._batch.answers)
         self._judge: Target | None = None
         self._stopped: str | None = "interrupted"
 
@@ -423,7 +423,7 @@ def _tell_unmet(criterion: str, answer: object, reason: str | None) -> str:
     return f"{told}: {reason}" if reason else told
 
 
-def _make_meter(criterion: Criterion, answers: Sequence[Answer | None]) -> Meter:
+def _make_meter(criterion: Criterion, answers: Sequence[JobResult | None]) -> Meter:
     given = [a.payload.get("answers", {}).get(criterion.id) for a in answers if a]
     values = [criterion.value_of(answer) for answer in given if answer is not None]
     mean = sum(values) / len(values) if values else None

@@ -13,7 +13,7 @@ from assay_nb.errors import WrongUsage
 from assay_nb.evaluation.screening import MAX_CANDIDATES
 from assay_nb.experiments.data.rows import Row, Rows, check_columns, find_names
 from assay_nb.experiments.run.jobs import Job
-from assay_nb.experiments.run.runner import Bench, make_call
+from assay_nb.experiments.run.runner import Runner, make_call
 from assay_nb.experiments.run.target import Target
 from assay_nb.instruments.critique import Critique
 from assay_nb.instruments.improve import Improvement
@@ -53,7 +53,7 @@ class Candidate:
 
 
 def propose(
-    bench: Bench,
+    bench: Runner,
     target: Target,
     prompt: str,
     failures: Sequence[Failure],
@@ -94,7 +94,7 @@ def propose(
     return list(_check(prompt, named, rows))
 
 
-def _ask(bench: Bench, jobs: Sequence[Job]) -> list[Any]:
+def _ask(bench: Runner, jobs: Sequence[Job]) -> list[Any]:
     """Return the results in the order of the jobs; for a call that failed, why."""
     answers = bench.answers(jobs, all_may_fail=True)
     got = {id(job): answer.result or answer.error for job, answer in answers}

@@ -23,9 +23,9 @@ from assay_nb.experiments.grading.metrics import Scorer
 from assay_nb.experiments.measure.measure import Measuring, Settings
 from assay_nb.experiments.measure.result import Measurement
 from assay_nb.experiments.run.budget import OverBudget
-from assay_nb.experiments.run.jobs import Answer, Job, refuses_text
+from assay_nb.experiments.run.jobs import Job, JobResult, refuses_text
 from assay_nb.experiments.run.progress import watch_steps
-from assay_nb.experiments.run.runner import Bench, Task, make_call, number_repeats
+from assay_nb.experiments.run.runner import Runner, Task, make_call, number_repeats
 from assay_nb.experiments.run.target import Target, find_target
 from assay_nb.text.english import count
 
@@ -49,7 +49,7 @@ class Adapter:
     """GEPA's own way of proposing is used."""
 
     def __init__(
-        self, bench: Bench, target: Target, scorer: Scorer, options: Mapping[str, Any]
+        self, bench: Runner, target: Target, scorer: Scorer, options: Mapping[str, Any]
     ) -> None:
         self._bench = bench
         self._target = target
@@ -97,10 +97,10 @@ class Adapter:
         except ProviderError as error:  # of a few rows all may be refused, for what the prompt says
             if not refuses_text(error):
                 raise
-            outputs = {job.tag: Answer(error=str(error)) for job in jobs}
+            outputs = {job.tag: JobResult(error=str(error)) for job in jobs}
         return [self._trace(batch[i], values[i], outputs[i], i) for i in range(len(batch))]
 
-    def _trace(self, row: Row, values: Mapping[str, str], answer: Answer, number: int) -> Trace:
+    def _trace(self, row: Row, values: Mapping[str, str], answer: JobResult, number: int) -> Trace:
         output = answer.observed(count_cut=self._bench.count_cut)
         if output is None:  # GEPA knows no missing score, and the prompt has to answer for it
             why = answer.error or f"{WORDS[answer.lost or 'failed']}."
@@ -132,7 +132,7 @@ def make_gepa_task(
     check_columns(prompt, rows)
     split = split_rows([row_key(row) for row in rows])
     dev = [rows[index] for index in split.dev]
-    bench = Bench(session, settings.limits, settings.executor, count_cut=settings.count_cut)
+    bench = Runner(session, settings.limits, settings.executor, count_cut=settings.count_cut)
     target, reflector = session.portal.call(_find_targets, session, settings, reflection_model)
     settings.limits.check_prices([target, reflector])
     arguments = {
@@ -154,7 +154,7 @@ def make_gepa_task(
     return GepaTask(arguments, measure)
 
 
-def _answers(bench: Bench, jobs: Sequence[Job]) -> list[tuple[Job, Answer]]:
+def _answers(bench: Runner, jobs: Sequence[Job]) -> list[tuple[Job, JobResult]]:
     """Return the answers to all of the jobs.
 
     Raises:
@@ -179,7 +179,7 @@ async def _find_targets(
     return target, reflector
 
 
-def _make_reflector(bench: Bench, target: Target) -> Callable[[Any], str]:
+def _make_reflector(bench: Runner, target: Target) -> Callable[[Any], str]:
     """Return the function that GEPA asks for new texts: a call of the workspace's, like any other."""
 
     def reflect(prompt: Any) -> str:

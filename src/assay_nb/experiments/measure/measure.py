@@ -47,9 +47,9 @@ from assay_nb.experiments.data.rows import (
     values_for,
 )
 from assay_nb.experiments.grading.graders import (
-    JudgeReferee,
-    MetricReferee,
-    Referee,
+    Grader,
+    JudgeGrader,
+    MetricGrader,
     Terms,
     make_cards,
 )
@@ -66,15 +66,15 @@ from assay_nb.experiments.measure.looks import (
     forecast,
     prepare_look,
 )
-from assay_nb.experiments.measure.outputs import Place, Trial, Wanted
+from assay_nb.experiments.measure.outputs import Outputs, Place, Wanted
 from assay_nb.experiments.measure.result import Measurement, StoppedAt
 from assay_nb.experiments.run.budget import OverBudget
 from assay_nb.experiments.run.cache import digest
-from assay_nb.experiments.run.jobs import Answer
+from assay_nb.experiments.run.jobs import JobResult
 from assay_nb.experiments.run.limits import Limits
 from assay_nb.experiments.run.plan import PROPOSAL_TOKENS, Plan, Step, guess_tokens, plan_step
 from assay_nb.experiments.run.progress import Progress
-from assay_nb.experiments.run.runner import KNOBS, Bench, Task, identity
+from assay_nb.experiments.run.runner import KNOBS, Runner, Task, identity
 from assay_nb.experiments.run.target import Target, find_judge, find_target
 from assay_nb.instruments.judge import RubricLike, parse_rubric
 from assay_nb.instruments.judge.criteria import DEFAULT_RUBRIC, Criterion
@@ -128,7 +128,7 @@ class Measuring:
             self._rows, self._left_out = leave_out_blank(old, self._rows)
         self._session = session
         _check(settings)
-        self._bench = Bench(
+        self._bench = Runner(
             session, settings.limits, settings.executor, settings.fresh, settings.count_cut
         )
         self._purse = self._bench.purse
@@ -148,9 +148,9 @@ class Measuring:
         self._stopped: tuple[StoppedAt, str] | None = None
         self._result: Measurement | None = None
         self._target: Target
-        self._referee: Referee
+        self._referee: Grader
         self._split: Split
-        self._trial: Trial
+        self._trial: Outputs
         self._plan = Plan(())
 
     # --- what a caller uses
@@ -198,7 +198,7 @@ class Measuring:
         self._split = self._make_split()
         self._referee = self._find_referee(judge)
         title = "Measuring" if self._new is not None else "Improving, measured"
-        self._trial = Trial(self._bench, self._rows, self._see, title)
+        self._trial = Outputs(self._bench, self._rows, self._see, title)
         self._trial_began = True
         self._trial.add("old", Task(self._old, self._target, self._settings.options))
         if self._new is not None:
@@ -217,10 +217,10 @@ class Measuring:
             return target, target
         return target, await find_judge(control, target, wanted.judge_model)
 
-    def _find_referee(self, judge: Target) -> Referee:
+    def _find_referee(self, judge: Target) -> Grader:
         if self._settings.metric is not None:
-            return MetricReferee(Scorer(self._settings.metric), count_cut=self._settings.count_cut)
-        return JudgeReferee(judge, [criterion.to_dict() for criterion in self._criteria])
+            return MetricGrader(Scorer(self._settings.metric), count_cut=self._settings.count_cut)
+        return JudgeGrader(judge, [criterion.to_dict() for criterion in self._criteria])
 
     @property
     def _criteria(self) -> tuple[Criterion, ...]:
@@ -421,7 +421,7 @@ class Measuring:
             kept=tuple(self._referee.kept(self._trial, rows)),
         )
 
-    def _see(self, place: Place, row: Row, answer: Answer) -> None:
+    def _see(self, place: Place, row: Row, answer: JobResult) -> None:
         self._referee.see(place, row, answer)
 
     def _on_rows(self, paired: PairedVerdict, rows: tuple[int, ...]) -> PairedVerdict:

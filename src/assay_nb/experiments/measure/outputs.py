@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 
 from assay_nb.experiments.data.rows import Row, Rows, values_for
 from assay_nb.experiments.measure.result import SideFigures
-from assay_nb.experiments.run.jobs import Answer, Job
+from assay_nb.experiments.run.jobs import Job, JobResult
 from assay_nb.experiments.run.progress import Progress
-from assay_nb.experiments.run.runner import Bench, Task, number_repeats
+from assay_nb.experiments.run.runner import Runner, Task, number_repeats
 from assay_nb.text.templates import fill
 
 Place: TypeAlias = tuple[str, int, int]
@@ -27,11 +27,11 @@ class Wanted:
     repeat: int = 0
 
 
-class Trial:
+class Outputs:
     """The outputs of one run."""
 
     def __init__(
-        self, bench: Bench, rows: Rows, see: Callable[[Place, Row, Answer], None], title: str
+        self, bench: Runner, rows: Rows, see: Callable[[Place, Row, JobResult], None], title: str
     ) -> None:
         """Prepare a trial.
 
@@ -47,7 +47,7 @@ class Trial:
         self._see = see
         self._tasks: dict[str, Task] = {}
         self._repeats: dict[str, list[int]] = {}
-        self._answers: dict[Place, Answer] = {}
+        self._answers: dict[Place, JobResult] = {}
 
     def add(self, name: str, task: Task) -> None:
         """Add a prompt under a name."""
@@ -57,7 +57,7 @@ class Trial:
     def task(self, name: str) -> Task:
         return self._tasks[name]
 
-    def answer(self, name: str, row: int, repeat: int = 0) -> Answer:
+    def answer(self, name: str, row: int, repeat: int = 0) -> JobResult:
         """Return an answer that was gathered."""
         return self._answers[name, row, repeat]
 
@@ -113,7 +113,7 @@ class Trial:
         )
 
     @property
-    def answers(self) -> Mapping[Place, Answer]:
+    def answers(self) -> Mapping[Place, JobResult]:
         return self._answers
 
     def _place(self, one: Wanted) -> Place:

@@ -60,7 +60,7 @@ class _Waiting:
 
 
 @dataclass(slots=True)
-class Purse:
+class Budget:
     """What may be spent, and what has been.
 
     Attributes:

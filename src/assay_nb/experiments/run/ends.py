@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from assay_nb.evaluation.lost import WORDS
-from assay_nb.experiments.run.jobs import Answer
+from assay_nb.experiments.run.jobs import JobResult
 
 
-def count_ends(answers: Iterable[Answer | None]) -> dict[str, int]:
+def count_ends(answers: Iterable[JobResult | None]) -> dict[str, int]:
     """Return how many rows ended how: `"whole"` first, then the others by their words."""
     return order_ends(Counter(_end_of(answer) for answer in answers))
 
@@ -25,7 +25,7 @@ def describe_ends(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {WORDS.get(name, name)}" for name, count in counts.items())
 
 
-def _end_of(answer: Answer | None) -> str:
+def _end_of(answer: JobResult | None) -> str:
     if answer is None:
         return "not reached"
     if not answer.sent:

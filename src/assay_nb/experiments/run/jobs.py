@@ -22,7 +22,7 @@ from assay_nb.errors import (
     RateLimited,
     error_from_dict,
 )
-from assay_nb.experiments.run.budget import Hold, OverBudget, Purse
+from assay_nb.experiments.run.budget import Budget, Hold, OverBudget
 from assay_nb.experiments.run.cache import Cache
 from assay_nb.experiments.run.estimates import Estimate, estimate_call
 from assay_nb.experiments.run.limits import CONCURRENCY
@@ -78,7 +78,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class JobResult:
     """What came of a job.
 
     Attributes:
@@ -168,10 +168,10 @@ async def stream_answers(
     ask: Ask,
     *,
     cache: Cache | None = None,
-    purse: Purse | None = None,
+    purse: Budget | None = None,
     concurrency: int = CONCURRENCY,
     all_may_fail: bool = False,
-) -> AsyncIterator[tuple[Job, Answer]]:
+) -> AsyncIterator[tuple[Job, JobResult]]:
     """Yield each job with its answer, as they come. At most `concurrency` calls are under way at once.
 
     Jobs are taken from the iterable one by one, so it may be long; closing the iterator stops the
@@ -184,8 +184,8 @@ async def stream_answers(
             error where not a single row was answered.
     """
     pending = iter(jobs)
-    done: asyncio.Queue[tuple[Job, Answer] | BaseException | None] = asyncio.Queue()
-    crew = _Crew(pending, ask, cache, purse or Purse(), done)
+    done: asyncio.Queue[tuple[Job, JobResult] | BaseException | None] = asyncio.Queue()
+    crew = _Crew(pending, ask, cache, purse or Budget(), done)
     workers = [asyncio.create_task(crew.work()) for _ in range(concurrency)]
     try:
         left = len(workers)
@@ -216,8 +216,8 @@ class _Crew:
     jobs: Iterator[Job]
     ask: Ask
     cache: Cache | None
-    purse: Purse
-    done: asyncio.Queue[tuple[Job, Answer] | BaseException | None]
+    purse: Budget
+    done: asyncio.Queue[tuple[Job, JobResult] | BaseException | None]
     succeeded: int = 0
     kept: int = 0
     failed: int = 0
@@ -245,10 +245,10 @@ class _Crew:
             self.ended = True  # there are no more jobs, or something went wrong
             self.done.put_nowait(None)
 
-    async def _answer(self, job: Job) -> Answer | None:
+    async def _answer(self, job: Job) -> JobResult | None:
         """Return the answer; None where it is not covered."""
         if job.unfit is not None:
-            return Answer(error=job.unfit, sent=False)
+            return JobResult(error=job.unfit, sent=False)
         if self.cache and job.shelf and (kept := find_kept(self.cache, job)):
             self.kept += 1
             return kept
@@ -265,7 +265,7 @@ class _Crew:
             self.over = error
             return None
 
-    async def _send(self, job: Job, hold: Hold) -> Answer:
+    async def _send(self, job: Job, hold: Hold) -> JobResult:
         cost, made = None, None
         try:
             result = await self._ask(replace(job.call, max_requests=hold.cap))
@@ -294,7 +294,7 @@ class _Crew:
             return Estimate()
         return estimate_call(job.call, job.target, self.purse.limits, job.requests)
 
-    def _price(self, answer: Answer, target: Target | None) -> Answer:
+    def _price(self, answer: JobResult, target: Target | None) -> JobResult:
         """Return the answer with its cost, where the person's own price says it or practice costs nothing."""
         tokens = answer.input_tokens, answer.output_tokens
         if answer.cost is not None or target is None or None in tokens:
@@ -314,12 +314,12 @@ class _Crew:
                     raise  # a day's allowance, say: nobody waits for that
             await asyncio.sleep(max(wait, 0.2))
 
-    def _failed(self, error: AssayError) -> Answer:
+    def _failed(self, error: AssayError) -> JobResult:
         self.first_error = self.first_error or error
         self.failed += not _is_this_rows(error)
         if self.failed >= _HOPELESS and not self.succeeded:
             raise error
-        return Answer(error=str(error), stop=error.stop if isinstance(error, BadReply) else None)
+        return JobResult(error=str(error), stop=error.stop if isinstance(error, BadReply) else None)
 
 
 def _is_this_rows(error: AssayError) -> bool:
@@ -350,7 +350,7 @@ def _cost_of(error: ProviderError, requests: int) -> float | None:
     return None if error.status in {None, 200} or requests > 1 else 0.0
 
 
-def find_kept(cache: Cache, job: Job) -> Answer | None:
+def find_kept(cache: Cache, job: Job) -> JobResult | None:
     """Return what was answered earlier, and whole; None where it has to be asked."""
     kept = cache.find(job.shelf, job.name)
     if kept is None:
@@ -360,11 +360,11 @@ def find_kept(cache: Cache, job: Job) -> Answer | None:
     return answer if answer.whole and not blank else None
 
 
-def make_answer(instrument: str, result: Result) -> Answer:
+def make_answer(instrument: str, result: Result) -> JobResult:
     """Return a result as the answer that is kept of it."""
     source: Provenance = result.provenance
     payload = PAYLOADS[instrument](result) if instrument in PAYLOADS else {}
-    return Answer(
+    return JobResult(
         payload=payload,
         input_tokens=source.usage.input_tokens,
         output_tokens=source.usage.output_tokens,
@@ -379,15 +379,15 @@ def make_answer(instrument: str, result: Result) -> Answer:
     )
 
 
-def _write(answer: Answer) -> dict[str, Any]:
+def _write(answer: JobResult) -> dict[str, Any]:
     return {**{name: getattr(answer, name) for name in _KEPT}, "payload": dict(answer.payload)}
 
 
-def _read(kept: Mapping[str, Any]) -> Answer:
+def _read(kept: Mapping[str, Any]) -> JobResult:
     known = {name: kept[name] for name in (*_KEPT, "payload") if name in kept}
     # What was kept before `stop` stood beside the payload has it within.
     known.setdefault("stop", kept.get("payload", {}).get("stop", "end"))
-    return Answer(**known, cached=True)
+    return JobResult(**known, cached=True)
 
 
 # --- who answers ------------------------------------------------------------------------------------

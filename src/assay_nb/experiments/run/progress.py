@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeAlias
 
-from assay_nb.experiments.run.jobs import Answer, Job
+from assay_nb.experiments.run.jobs import Job, JobResult
 from assay_nb.instruments.base import Provenance, Shown
 from assay_nb.render.document import Document, Heading, Meter, Paragraph, Scorecard
 
@@ -40,7 +40,7 @@ class Progress(Shown):
     def with_provenance(self, provenance: Provenance) -> Progress:
         return replace(self, provenance=provenance)
 
-    def after(self, answer: Answer) -> Progress:
+    def after(self, answer: JobResult) -> Progress:
         """Return the progress with one more row done."""
         cost = 0.0 if answer.cached else answer.cost
         return replace(
@@ -97,8 +97,8 @@ def watch_steps(steps: Generator[Progress], on_progress: OnProgress | None) -> N
 
 
 def watch_answers(
-    answers: Generator[tuple[Job, Answer]], progress: Progress, on_progress: OnProgress | None
-) -> Iterator[tuple[Job, Answer]]:
+    answers: Generator[tuple[Job, JobResult]], progress: Progress, on_progress: OnProgress | None
+) -> Iterator[tuple[Job, JobResult]]:
     """Yield the answers as they come, telling of each; the calls end with it, as in `watch_steps`."""
     with closing(answers):
         for job, answer in answers:

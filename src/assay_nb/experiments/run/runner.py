@@ -12,10 +12,17 @@ from typing import TYPE_CHECKING, Any
 from assay_nb.engine.call import Call
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
-from assay_nb.experiments.run.budget import Purse
+from assay_nb.experiments.run.budget import Budget
 from assay_nb.experiments.run.cache import Cache, digest
 from assay_nb.experiments.run.estimates import estimate_call
-from assay_nb.experiments.run.jobs import Answer, Ask, Job, ask_executor, find_kept, stream_answers
+from assay_nb.experiments.run.jobs import (
+    Ask,
+    Job,
+    JobResult,
+    ask_executor,
+    find_kept,
+    stream_answers,
+)
 from assay_nb.experiments.run.limits import Limits
 from assay_nb.experiments.run.plan import Step
 from assay_nb.experiments.run.target import Target
@@ -30,7 +37,7 @@ KNOBS = ("temperature", "top_p", "effort", "max_output_tokens", "system")
 
 
 @dataclass
-class Bench:
+class Runner:
     """What the calls of one run share.
 
     Attributes:
@@ -48,9 +55,9 @@ class Bench:
     count_cut: bool = False
 
     @cached_property
-    def purse(self) -> Purse:
+    def purse(self) -> Budget:
         """What was spent so far, and what may still be."""
-        return Purse(self.limits)
+        return Budget(self.limits)
 
     @cached_property
     def cache(self) -> Cache | None:
@@ -75,7 +82,7 @@ class Bench:
 
     async def stream(
         self, jobs: Iterable[Job], *, all_may_fail: bool = False
-    ) -> AsyncIterator[tuple[Job, Answer]]:
+    ) -> AsyncIterator[tuple[Job, JobResult]]:
         """Yield each job with its answer, on the background loop; see `stream_answers`."""
         if self.limits.max_calls is not None:  # what they take is not spent on retries of others
             jobs = list(jobs)
@@ -99,7 +106,7 @@ class Bench:
 
     def answers(
         self, jobs: Iterable[Job], *, all_may_fail: bool = False
-    ) -> Generator[tuple[Job, Answer]]:
+    ) -> Generator[tuple[Job, JobResult]]:
         """Yield each job with its answer, to code that is not async, in the caller's own thread.
 
         A metric may hold a database connection or draw a picture: it runs where it was written. Close
@@ -233,6 +240,6 @@ def make_bench(
     fresh: bool = False,
     count_cut: bool = False,
     **limits: Any,
-) -> Bench:
+) -> Runner:
     """Return a bench with these settings, and limits by their names in `Limits`."""
-    return Bench(session, Limits.of(**limits), executor, fresh, count_cut)
+    return Runner(session, Limits.of(**limits), executor, fresh, count_cut)

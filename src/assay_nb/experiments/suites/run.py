@@ -34,10 +34,10 @@ from assay_nb.experiments.data.rows import Row, Rows
 from assay_nb.experiments.grading.judged_rows import Judgements, Judging
 from assay_nb.experiments.playground import Playing, Side
 from assay_nb.experiments.run.ends import describe_ends, order_ends
-from assay_nb.experiments.run.jobs import Answer
+from assay_nb.experiments.run.jobs import JobResult
 from assay_nb.experiments.run.plan import JUDGE_TOKENS, Plan, Step, plan_step
 from assay_nb.experiments.run.progress import OnProgress, watch_steps
-from assay_nb.experiments.run.runner import Bench
+from assay_nb.experiments.run.runner import Runner
 from assay_nb.experiments.run.target import Target, find_judge, find_target
 from assay_nb.instruments.base import Provenance, Shown
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
@@ -237,7 +237,7 @@ class CaseResult:
         reasons: Why it is not whole marks, in words: each expectation with what was expected, each
             criterion with the judge's reason, or what became of the reply.
         stop: Why the reply ended; only `"end"` is a whole one.
-        lost: Why it is no observation; see `Answer.lost`. None where it is one.
+        lost: Why it is no observation; see `JobResult.lost`. None where it is one.
         number: Its place in the suite.
     """
 
@@ -309,14 +309,14 @@ def run_suite(
     workspace: str | None = None,
     model: str | None = None,
     judge_model: str | None = None,
-    bench: Bench | None = None,
+    bench: Runner | None = None,
     on_progress: OnProgress | None = None,
 ) -> SuiteResult:
     """Run a suite; with `against`, an earlier version of the prompt, compare the two on the same cases."""
     running = _Running(
         session,
         suite,
-        bench or Bench(session),
+        bench or Runner(session),
         workspace,
         model or suite.model,
         judge_model,
@@ -342,7 +342,7 @@ def run_suite(
 def plan_suite(
     session: Session,
     suite: Suite,
-    bench: Bench,
+    bench: Runner,
     *,
     against: str | None = None,
     workspace: str | None = None,
@@ -358,7 +358,7 @@ def plan_suite(
 class _Running:
     session: Session
     suite: Suite
-    bench: Bench
+    bench: Runner
     workspace: str | None
     model: str | None
     judge_model: str | None
@@ -430,7 +430,7 @@ class _Running:
     def _score_case(self, batch: Batch, judged: Judgements | None, number: int) -> CaseResult:
         # Of some of the cases, where a limit or a sample chose them.
         place = batch.rows.number(number)
-        answer, case = batch.answers[number] or Answer(), self.suite.cases[place]
+        answer, case = batch.answers[number] or JobResult(), self.suite.cases[place]
         output = answer.observed(count_cut=self.bench.count_cut)
         if output is None:
             return _lose_case(answer, place)
@@ -466,7 +466,7 @@ class _Running:
         return result
 
 
-def _lose_case(answer: Answer, place: int) -> CaseResult:
+def _lose_case(answer: JobResult, place: int) -> CaseResult:
     """Return what came of a case without a whole reply: no score, and why."""
     why = answer.error or explain_stop(answer.stop, thought=answer.thought) or "No reply came."
     lost = answer.lost or "failed"

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from assay_nb.errors import PermissionDenied
 from assay_nb.gateway.auth.identity import check_person
-from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import json_answer
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.http.schemas import DONE
@@ -37,7 +37,7 @@ def send_to_hub(services: Services, back_to: str) -> web.Response:
     return response
 
 
-async def finish_login(incoming: Incoming) -> web.Response:
+async def finish_login(incoming: RequestContext) -> web.Response:
     """Take the code that the browser brings back, and sign it in."""
     services, query = incoming.services, incoming.request.query
     state, code = query.get("state", ""), query.get("code", "")
@@ -55,7 +55,7 @@ async def finish_login(incoming: Incoming) -> web.Response:
     return response
 
 
-async def sign_out(incoming: Incoming) -> web.Response:
+async def sign_out(incoming: RequestContext) -> web.Response:
     """Forget the browser's session here. The hub has a session of its own."""
     response = json_answer({"done": True})
     incoming.services.sessions.end(response)

@@ -17,7 +17,7 @@ Holds = Callable[[Caller, bytes], Awaitable[AssayError | None]]
 
 
 @dataclass(eq=False)
-class Held:
+class ActiveCall:
     """One running call.
 
     Attributes:
@@ -43,18 +43,18 @@ class Running:
     """All running calls of this replica."""
 
     def __init__(self) -> None:
-        self._held: set[Held] = set()
+        self._held: set[ActiveCall] = set()
         self._idle = asyncio.Event()
         self._idle.set()
 
     @contextmanager
-    def hold(self, caller: Caller, workspace_id: bytes) -> Generator[Held]:
+    def hold(self, caller: Caller, workspace_id: bytes) -> Generator[ActiveCall]:
         """Run a call so that it can be ended from outside.
 
         What stands in the block is cancelled then, and the block ends without an error: look at
         `ended_by` after it.
         """
-        held = Held(caller, workspace_id)
+        held = ActiveCall(caller, workspace_id)
         self._held.add(held)
         self._idle.clear()
         try:
@@ -91,7 +91,7 @@ class Running:
 
     async def look(self, holds: Holds) -> None:
         """End the calls whose person may no longer make them."""
-        groups: dict[tuple[str, bytes, bytes], list[Held]] = {}
+        groups: dict[tuple[str, bytes, bytes], list[ActiveCall]] = {}
         for held in self._held:
             run = held.caller.run.digest if held.caller.run else b""
             groups.setdefault((held.caller.token, run, held.workspace_id), []).append(held)

@@ -16,13 +16,13 @@ from assay_nb.engine.call import Call
 from assay_nb.engine.events import Event, Started
 from assay_nb.engine.sse import HEARTBEAT, encode_error, encode_event
 from assay_nb.errors import AssayError, ProviderUnavailable
-from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import add_safe_headers
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.http.schemas import OPTIONAL_TEXT, TEXT, exactly
 
 if TYPE_CHECKING:
-    from assay_nb.gateway.calls.inflight import Held
+    from assay_nb.gateway.calls.inflight import ActiveCall
     from assay_nb.gateway.services import Services
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ PAUSE = 15.0
 """Seconds of silence after which a heartbeat is sent; nginx takes a minute of it for the end."""
 
 
-async def run_instrument(incoming: Incoming) -> web.StreamResponse:
+async def run_instrument(incoming: RequestContext) -> web.StreamResponse:
     """Run an instrument and stream its events.
 
     Until the first event an error is an ordinary error response. After it, an error is the stream's
@@ -54,7 +54,7 @@ async def run_instrument(incoming: Incoming) -> web.StreamResponse:
 
 
 @contextmanager
-def _no_longer_than(seconds: float, held: Held) -> Generator[None]:
+def _no_longer_than(seconds: float, held: ActiveCall) -> Generator[None]:
     """End a call that takes longer, also one whose provider says nothing at all."""
     error = ProviderUnavailable("The call took longer than a call may, so it was ended.")
     timer = asyncio.get_running_loop().call_later(seconds, held.end, error)
@@ -64,7 +64,7 @@ def _no_longer_than(seconds: float, held: Held) -> Generator[None]:
         timer.cancel()
 
 
-async def _read_call(incoming: Incoming) -> Call:
+async def _read_call(incoming: RequestContext) -> Call:
     fields = await incoming.json(
         prompt=str,
         model=(str, None),
@@ -77,7 +77,7 @@ async def _read_call(incoming: Incoming) -> Call:
     )
 
 
-async def _relay(incoming: Incoming, call: Call, stream: _EventStream) -> None:
+async def _relay(incoming: RequestContext, call: Call, stream: _EventStream) -> None:
     services, user = incoming.services, incoming.user
     frames = partial(_frames, services, user, call)
     if call.idempotency_key is None:

@@ -7,7 +7,7 @@ from aiohttp import web
 from assay_nb.engine.control import KeyCheck, KeyFacts, Removal, Setup
 from assay_nb.engine.endpoints import would_lose_key
 from assay_nb.errors import WrongUsage
-from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import json_answer
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.http.schemas import OPTIONAL_TEXT, TEXT, exactly, listed, schema_of
@@ -16,12 +16,12 @@ from assay_nb.gateway.resources import check_provider
 from assay_nb.messages import PROVIDERS
 
 
-async def list_keys(incoming: Incoming) -> web.Response:
+async def list_keys(incoming: RequestContext) -> web.Response:
     """List what is known of a workspace's keys. The keys are not."""
     return json_answer([one.to_dict() for one in await incoming.control.keys(incoming.workspace)])
 
 
-async def set_key(incoming: Incoming) -> web.Response:
+async def set_key(incoming: RequestContext) -> web.Response:
     """Test a key with the provider's free listing call, and store it.
 
     An empty one means that the server at the endpoint needs none.
@@ -47,7 +47,7 @@ async def set_key(incoming: Incoming) -> web.Response:
     return json_answer(outcome.to_dict())
 
 
-async def test_key(incoming: Incoming) -> web.Response:
+async def test_key(incoming: RequestContext) -> web.Response:
     """Open a stored key and ask the provider for its list of models."""
     services = incoming.services
     await services.authorize(incoming.user, incoming.workspace, "manage_keys")
@@ -56,20 +56,20 @@ async def test_key(incoming: Incoming) -> web.Response:
     return json_answer(outcome.to_dict())
 
 
-async def remove_key(incoming: Incoming) -> web.Response:
+async def remove_key(incoming: RequestContext) -> web.Response:
     """Delete a key; only revoking it at the provider ends it."""
     removal = await incoming.control.remove_key(incoming.workspace, incoming.provider)
     _log(incoming, "key removed")
     return json_answer(removal.to_dict())
 
 
-async def list_providers(incoming: Incoming) -> web.Response:
+async def list_providers(incoming: RequestContext) -> web.Response:
     """List the providers, with how to get started with each."""
     allowed = incoming.services.settings.allow_providers
     return json_answer([incoming.control.setup(p).to_dict() for p in PROVIDERS if p in allowed])
 
 
-async def _check_nothing_lost(incoming: Incoming) -> None:
+async def _check_nothing_lost(incoming: RequestContext) -> None:
     if would_lose_key(await incoming.control.keys(incoming.workspace), incoming.provider):
         raise WrongUsage(
             "The key is empty, so the stored one was kept.",
@@ -77,7 +77,7 @@ async def _check_nothing_lost(incoming: Incoming) -> None:
         )
 
 
-def _log(incoming: Incoming, what: str) -> None:
+def _log(incoming: RequestContext, what: str) -> None:
     incoming.services.log(
         Changed(what, incoming.user, incoming.part("workspace"), incoming.provider)
     )

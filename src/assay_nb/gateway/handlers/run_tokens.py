@@ -9,7 +9,7 @@ from anyio.to_thread import run_sync
 
 from assay_nb.errors import WrongUsage
 from assay_nb.gateway.auth.run_tokens import LONGEST
-from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import json_answer
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.http.schemas import DONE, TEXT, exactly
@@ -18,7 +18,7 @@ from assay_nb.gateway.process.logs import Changed
 _USUAL = 900
 
 
-async def issue_run_token(incoming: Incoming) -> web.Response:
+async def issue_run_token(incoming: RequestContext) -> web.Response:
     """Make a run token: calls in one workspace, as the caller, for a while."""
     fields = await incoming.json(seconds=(int, None))
     services, caller = incoming.services, incoming.caller
@@ -32,7 +32,7 @@ async def issue_run_token(incoming: Incoming) -> web.Response:
     return json_answer(answer, status=201)
 
 
-async def revoke_run_token(incoming: Incoming) -> web.Response:
+async def revoke_run_token(incoming: RequestContext) -> web.Response:
     """End one of the caller's run tokens, and within seconds the calls that run with it."""
     services, caller = incoming.services, incoming.caller
     where = await services.authorize(caller.user, incoming.workspace, "call")

@@ -6,7 +6,7 @@ from aiohttp import web
 from anyio.to_thread import run_sync
 
 from assay_nb.errors import AssayError
-from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.openapi import describe
 from assay_nb.gateway.http.responses import json_answer
 from assay_nb.gateway.http.route import Route
@@ -14,7 +14,7 @@ from assay_nb.gateway.http.schemas import exactly
 from assay_nb.gateway.process.metrics import CONTENT_TYPE
 
 
-async def show_health(incoming: Incoming) -> web.Response:
+async def show_health(incoming: RequestContext) -> web.Response:
     """Say whether the gateway can serve: the database answers and the vault is not sealed."""
     try:
         vault = (await run_sync(incoming.services.backing.vault.state)).name
@@ -25,14 +25,14 @@ async def show_health(incoming: Incoming) -> web.Response:
     return json_answer({"status": "ok", "vault": vault})
 
 
-async def show_metrics(incoming: Incoming) -> web.Response:
+async def show_metrics(incoming: RequestContext) -> web.Response:
     """Return the counters for Prometheus."""
     return web.Response(
         body=incoming.services.metrics.text(), headers={"Content-Type": CONTENT_TYPE}
     )
 
 
-async def show_openapi(incoming: Incoming) -> web.Response:
+async def show_openapi(incoming: RequestContext) -> web.Response:
     """Return the OpenAPI document of the routes."""
     from assay_nb.gateway.handlers.table import ROUTES
 

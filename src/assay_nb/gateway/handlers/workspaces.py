@@ -20,7 +20,7 @@ from assay_nb.engine.control import (
 )
 from assay_nb.errors import WorkspaceNotFound
 from assay_nb.gateway.calls.inflight import taken_out
-from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import json_answer
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.http.schemas import DONE, OPTIONAL_TEXT, TEXT, exactly, listed, schema_of
@@ -30,9 +30,9 @@ from assay_nb.workspaces.roles import is_allowed
 _DONE = {"done": True}
 
 
-async def show_me(incoming: Incoming) -> web.Response:
+async def show_me(incoming: RequestContext) -> web.Response:
     """Tell the caller who they are here, and what they have."""
-    from assay_nb import __version__
+    from assay_nb._version import read_version
 
     control, caller = incoming.control, incoming.caller
     workspaces = await control.workspaces()
@@ -41,7 +41,7 @@ async def show_me(incoming: Incoming) -> web.Response:
         {
             "user": caller.user,
             "admin": caller.person.admin,
-            "version": __version__,
+            "version": read_version(),
             "vault": vault.name,
             "page": incoming.services.settings.public_page,
             "workspaces": [one.to_dict() for one in workspaces],
@@ -50,7 +50,7 @@ async def show_me(incoming: Incoming) -> web.Response:
     )
 
 
-async def show_standing(incoming: Incoming) -> web.Response:
+async def show_standing(incoming: RequestContext) -> web.Response:
     """Tell what `%assay` alone shows. Where the gateway keeps its files is not for its members."""
     control = incoming.control
     if incoming.workspace is not None:
@@ -59,12 +59,12 @@ async def show_standing(incoming: Incoming) -> web.Response:
     return json_answer(replace(standing, mode="hub", vault_place="", master_key_place="").to_dict())
 
 
-async def list_workspaces(incoming: Incoming) -> web.Response:
+async def list_workspaces(incoming: RequestContext) -> web.Response:
     """List the caller's workspaces."""
     return json_answer([one.to_dict() for one in await incoming.control.workspaces()])
 
 
-async def create_workspace(incoming: Incoming) -> web.Response:
+async def create_workspace(incoming: RequestContext) -> web.Response:
     """Make a team workspace that the caller owns."""
     fields = await incoming.json(name=str)
     created = await incoming.control.create_workspace(fields["name"])
@@ -72,13 +72,13 @@ async def create_workspace(incoming: Incoming) -> web.Response:
     return json_answer(created.to_dict(), status=201)
 
 
-async def show_workspace(incoming: Incoming) -> web.Response:
+async def show_workspace(incoming: RequestContext) -> web.Response:
     """Show one workspace, with the model that calls in it use when none is named."""
     facts = await incoming.control.show_workspace(incoming.workspace)
     return json_answer(facts.to_dict())
 
 
-async def change_workspace(incoming: Incoming) -> web.Response:
+async def change_workspace(incoming: RequestContext) -> web.Response:
     """Rename a workspace, choose its model, or make it the one that the caller works in."""
     control, workspace = incoming.control, incoming.workspace
     fields = await incoming.json(name=(str, None), model=(str, None), active=(bool, None))
@@ -94,7 +94,7 @@ async def change_workspace(incoming: Incoming) -> web.Response:
     return json_answer((await control.show_workspace(where)).to_dict())
 
 
-async def delete_workspace(incoming: Incoming) -> web.Response:
+async def delete_workspace(incoming: RequestContext) -> web.Response:
     """Delete a workspace and its keys, and end the calls that run in it."""
     where = (await incoming.control.show_workspace(incoming.workspace)).id
     await incoming.control.delete_workspace(where)
@@ -104,7 +104,7 @@ async def delete_workspace(incoming: Incoming) -> web.Response:
     return json_answer(_DONE)
 
 
-async def restore_workspace(incoming: Incoming) -> web.Response:
+async def restore_workspace(incoming: RequestContext) -> web.Response:
     """Bring back a deleted workspace that the caller owned, without its keys."""
     fields = await incoming.json(name=str)
     workspaces = incoming.services.backing.workspaces
@@ -113,7 +113,7 @@ async def restore_workspace(incoming: Incoming) -> web.Response:
     return json_answer((await incoming.control.show_workspace(restored.id.hex())).to_dict())
 
 
-async def transfer_workspace(incoming: Incoming) -> web.Response:
+async def transfer_workspace(incoming: RequestContext) -> web.Response:
     """Hand a workspace to another member; whoever gives it stays as an admin."""
     fields = await incoming.json(user=str)
     where = (await incoming.control.show_workspace(incoming.workspace)).id
@@ -123,14 +123,14 @@ async def transfer_workspace(incoming: Incoming) -> web.Response:
     return json_answer((await incoming.control.show_workspace(where)).to_dict())
 
 
-async def list_members(incoming: Incoming) -> web.Response:
+async def list_members(incoming: RequestContext) -> web.Response:
     """List the members of a workspace."""
     return json_answer(
         [one.to_dict() for one in await incoming.control.members(incoming.workspace)]
     )
 
 
-async def add_member(incoming: Incoming) -> web.Response:
+async def add_member(incoming: RequestContext) -> web.Response:
     """Add a person to a workspace."""
     fields = await incoming.json(user=str, role=(str, None))
     where = (await incoming.control.show_workspace(incoming.workspace)).id
@@ -140,7 +140,7 @@ async def add_member(incoming: Incoming) -> web.Response:
     return json_answer(_DONE, status=201)
 
 
-async def change_member(incoming: Incoming) -> web.Response:
+async def change_member(incoming: RequestContext) -> web.Response:
     """Change what a member may do."""
     fields = await incoming.json(role=str)
     where = (await incoming.control.show_workspace(incoming.workspace)).id
@@ -149,7 +149,7 @@ async def change_member(incoming: Incoming) -> web.Response:
     return json_answer(_DONE)
 
 
-async def remove_member(incoming: Incoming) -> web.Response:
+async def remove_member(incoming: RequestContext) -> web.Response:
     """Take a person out of a workspace, or oneself, and end the calls that they have running in it."""
     where = (await incoming.control.show_workspace(incoming.workspace)).id
     user = incoming.part("user")
@@ -162,7 +162,7 @@ async def remove_member(incoming: Incoming) -> web.Response:
     return json_answer(_DONE)
 
 
-async def list_models(incoming: Incoming) -> web.Response:
+async def list_models(incoming: RequestContext) -> web.Response:
     """List the models that are known, or with `ask=true` those that the providers list for its keys.
 
     What is known is the same everywhere, so it needs no active workspace.
@@ -176,7 +176,7 @@ async def list_models(incoming: Incoming) -> web.Response:
     return json_answer([one.to_dict() for one in facts if allowed(one.provider, one.name)])
 
 
-async def list_calls(incoming: Incoming) -> web.Response:
+async def list_calls(incoming: RequestContext) -> web.Response:
     """List a workspace's latest calls: who, when, what, how many tokens. Never content."""
     limit = incoming.number("limit", default=20, most=1000)
     return json_answer(
@@ -184,7 +184,7 @@ async def list_calls(incoming: Incoming) -> web.Response:
     )
 
 
-async def list_allowances(incoming: Incoming) -> web.Response:
+async def list_allowances(incoming: RequestContext) -> web.Response:
     """List what members may use in a day. A member sees their own and everybody's."""
     services, user = incoming.services, incoming.user
     where = await services.authorize(user, incoming.workspace, "view")
@@ -197,7 +197,7 @@ async def list_allowances(incoming: Incoming) -> web.Response:
     )
 
 
-async def set_allowance(incoming: Incoming) -> web.Response:
+async def set_allowance(incoming: RequestContext) -> web.Response:
     """Set what a member, or everybody, may use in a day; without figures, as much as they like."""
     fields = await incoming.json(
         user=(str, None), calls_per_day=(int, None), dollars_per_day=(int, float, None)
@@ -224,7 +224,7 @@ def _show_allowance(allowance: Allowance) -> dict[str, Any]:
     }
 
 
-def _log(incoming: Incoming, what: str, workspace: str, subject: str = "") -> None:
+def _log(incoming: RequestContext, what: str, workspace: str, subject: str = "") -> None:
     incoming.services.log(Changed(what, incoming.user, workspace, subject))
 
 

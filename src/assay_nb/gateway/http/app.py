@@ -15,7 +15,7 @@ from assay_nb.gateway.auth.oauth import send_to_hub
 from assay_nb.gateway.auth.run_tokens import RunToken, is_run_token
 from assay_nb.gateway.auth.sessions import XSRF_FIELD, XSRF_HEADER, check_origin, check_xsrf
 from assay_nb.gateway.handlers.table import ROUTES
-from assay_nb.gateway.http.context import ACTIVE, Caller, Incoming
+from assay_nb.gateway.http.context import ACTIVE, Caller, RequestContext
 from assay_nb.gateway.http.responses import (
     NotFound,
     NotSignedIn,
@@ -85,7 +85,7 @@ def _enter(route: Route, services: Services) -> _Dispatch:
             raise
         if caller is not None:
             request[_CALLER] = caller
-        return await route.handler(Incoming(request, services, route, caller))
+        return await route.handler(RequestContext(request, services, route, caller))
 
     return enter
 

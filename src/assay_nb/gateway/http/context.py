@@ -56,7 +56,7 @@ class Caller:
         return f"Caller({self.person.name!r}, via={self.via!r})"
 
 
-class Incoming:
+class RequestContext:
     """A request that has been let in.
 
     Attributes:

@@ -45,7 +45,7 @@ _IDENTIFIED = (401, 403, 503)
 
 def describe(routes: Iterable[Route], prefix: str) -> dict[str, Any]:
     """Return the OpenAPI document of the listed routes."""
-    from assay_nb import __version__
+    from assay_nb._version import read_version
 
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -55,7 +55,7 @@ def describe(routes: Iterable[Route], prefix: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "assay_nb gateway",
-            "version": __version__,
+            "version": read_version(),
             "description": "Workspaces, their keys and calls. Keys go in and never come out.",
         },
         "servers": [{"url": prefix.rstrip("/")}],

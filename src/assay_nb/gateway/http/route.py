@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from assay_nb.gateway.http.context import Incoming
+    from assay_nb.gateway.http.context import RequestContext
     from assay_nb.workspaces.roles import Action
 
 Who = Literal["open", "operator", "member", "session", "page"]
@@ -21,7 +21,7 @@ token when something changes; a token is refused, for any code in a kernel has o
 but whoever has not signed in is sent to do so.
 """
 
-Handler: TypeAlias = "Callable[[Incoming], Awaitable[web.StreamResponse]]"
+Handler: TypeAlias = "Callable[[RequestContext], Awaitable[web.StreamResponse]]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from typing import Literal
 from aiohttp import web
 
 from assay_nb.errors import AssayError
-from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.http.context import RequestContext
 
 COOKIE = "assay-notice"
 
@@ -26,7 +26,7 @@ _LONGEST = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Flash:
     """One sentence, and what to do next.
 
     Attributes:
@@ -38,14 +38,14 @@ class Notice:
     hint: str = ""
 
 
-def failed(error: AssayError, hint: str) -> Notice:
+def failed(error: AssayError, hint: str) -> Flash:
     """Return the notice for what could not be done."""
-    return Notice("failed", error.message, hint)
+    return Flash("failed", error.message, hint)
 
 
-def leave_notice(incoming: Incoming, response: web.StreamResponse, notice: Notice) -> None:
+def leave_notice(incoming: RequestContext, response: web.StreamResponse, notice: Flash) -> None:
     """Have the next page say it."""
-    cut = Notice(notice.kind, notice.text[:_LONGEST], notice.hint[:_LONGEST])
+    cut = Flash(notice.kind, notice.text[:_LONGEST], notice.hint[:_LONGEST])
     content = json.dumps(asdict(cut)).encode()
     packed = base64.urlsafe_b64encode(content).decode()
     settings = incoming.services.settings
@@ -60,7 +60,7 @@ def leave_notice(incoming: Incoming, response: web.StreamResponse, notice: Notic
     )
 
 
-def take_notice(incoming: Incoming, response: web.StreamResponse) -> Notice | None:
+def take_notice(incoming: RequestContext, response: web.StreamResponse) -> Flash | None:
     """Return what is to be said, if there is something, and forget it."""
     cookie = incoming.request.cookies.get(COOKIE)
     if cookie is None:
@@ -75,10 +75,10 @@ def take_notice(incoming: Incoming, response: web.StreamResponse) -> Notice | No
         _sign(incoming, content).encode(), signature.encode("utf-8", "replace")
     ):
         return None
-    return Notice(**json.loads(content))
+    return Flash(**json.loads(content))
 
 
-def _sign(incoming: Incoming, content: bytes) -> str:
+def _sign(incoming: RequestContext, content: bytes) -> str:
     session = incoming.caller.session
     assert session is not None, "notices are for browsers"
     key = hmac.digest(session.xsrf.encode(), b"assay_nb/v1/notice", hashlib.sha256)

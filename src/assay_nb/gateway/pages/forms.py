@@ -12,8 +12,8 @@ from anyio.to_thread import run_sync
 from assay_nb.engine.control import KeyCheck
 from assay_nb.errors import AssayError, ProviderError, WorkspaceNotFound, WrongUsage
 from assay_nb.gateway.calls.inflight import taken_out
-from assay_nb.gateway.http.context import Incoming
-from assay_nb.gateway.pages.flash import Notice, failed, leave_notice
+from assay_nb.gateway.http.context import RequestContext
+from assay_nb.gateway.pages.flash import Flash, failed, leave_notice
 from assay_nb.gateway.pages.templates import check_navigation, draw_error, hint_for_page
 from assay_nb.gateway.process.logs import Changed
 from assay_nb.gateway.resources import check_model, check_provider
@@ -56,10 +56,10 @@ class Next:
     """What a form is answered with: the page that follows, below the prefix, and what it says."""
 
     page: str
-    notice: Notice | None = None
+    notice: Flash | None = None
 
 
-Act: TypeAlias = Callable[[Incoming, Fields], Awaitable[Next]]
+Act: TypeAlias = Callable[[RequestContext, Fields], Awaitable[Next]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Form:
     needs: Action | None = None
 
 
-async def answer_form(incoming: Incoming, forms: Mapping[str, Form]) -> web.Response:
+async def answer_form(incoming: RequestContext, forms: Mapping[str, Form]) -> web.Response:
     """Do what a form asks for, and send the browser to the page that says what came of it."""
     check_navigation(incoming.request)
     fields = Fields(await incoming.request.post())
@@ -96,7 +96,7 @@ async def answer_form(incoming: Incoming, forms: Mapping[str, Form]) -> web.Resp
     return send_to(incoming, then)
 
 
-def send_to(incoming: Incoming, then: Next) -> web.Response:
+def send_to(incoming: RequestContext, then: Next) -> web.Response:
     """Return the redirect to a page of ours."""
     location = incoming.services.settings.prefix + then.page
     response = web.Response(status=303, headers={"Location": location})
@@ -108,29 +108,27 @@ def send_to(incoming: Incoming, then: Next) -> web.Response:
 # --- workspaces
 
 
-async def _create_workspace(incoming: Incoming, fields: Fields) -> Next:
+async def _create_workspace(incoming: RequestContext, fields: Fields) -> Next:
     created = await incoming.control.create_workspace(fields.text("name", "The name"))
     _log(incoming, "workspace created", created.id)
-    return Next(f"workspaces/{created.id}", Notice("done", f"'{created.name}' is made, and yours."))
+    return Next(f"workspaces/{created.id}", Flash("done", f"'{created.name}' is made, and yours."))
 
 
-async def _restore_workspace(incoming: Incoming, fields: Fields) -> Next:
+async def _restore_workspace(incoming: RequestContext, fields: Fields) -> Next:
     workspaces = incoming.services.backing.workspaces
     found = await run_sync(workspaces.restore, incoming.user, fields.text("name", "The name"))
     _log(incoming, "workspace restored", found.id.hex())
-    said = Notice(
-        "care", f"'{found.name}' is back.", "Its keys are not: they were removed with it."
-    )
+    said = Flash("care", f"'{found.name}' is back.", "Its keys are not: they were removed with it.")
     return Next(f"workspaces/{found.id.hex()}", said)
 
 
-async def _use_workspace(incoming: Incoming, fields: Fields) -> Next:
+async def _use_workspace(incoming: RequestContext, fields: Fields) -> Next:
     where = await incoming.control.use_workspace(await _id(incoming))
     text = f"Your notebooks work in '{where.name}' now, unless they name another workspace."
-    return Next(f"workspaces/{where.id}", Notice("done", text))
+    return Next(f"workspaces/{where.id}", Flash("done", text))
 
 
-async def _choose_model(incoming: Incoming, fields: Fields) -> Next:
+async def _choose_model(incoming: RequestContext, fields: Fields) -> Next:
     where, model = await _id(incoming), fields.optional("model")
     if model:
         provider, name = parse_model(model)
@@ -138,24 +136,24 @@ async def _choose_model(incoming: Incoming, fields: Fields) -> Next:
     chosen = await incoming.control.set_model(where, model or None)
     _log(incoming, "model chosen", where)
     text = f"Calls that name no model use {chosen}." if chosen else "No model is set any more."
-    return _back(where, Notice("done", text))
+    return _back(where, Flash("done", text))
 
 
-async def _rename_workspace(incoming: Incoming, fields: Fields) -> Next:
+async def _rename_workspace(incoming: RequestContext, fields: Fields) -> Next:
     where = await _id(incoming)
     renamed = await incoming.control.rename_workspace(where, fields.text("name", "The new name"))
     _log(incoming, "workspace renamed", where)
-    return _back(where, Notice("done", f"It is called '{renamed.name}' now."))
+    return _back(where, Flash("done", f"It is called '{renamed.name}' now."))
 
 
-async def _transfer_workspace(incoming: Incoming, fields: Fields) -> Next:
+async def _transfer_workspace(incoming: RequestContext, fields: Fields) -> Next:
     where, user = await _id(incoming), fields.text("user", "The new owner")
     await run_sync(incoming.services.backing.workspaces.transfer, incoming.user, where, user)
     _log(incoming, "workspace handed over", where, user)
-    return _back(where, Notice("done", f"It is {user}'s now, and you are an admin of it."))
+    return _back(where, Flash("done", f"It is {user}'s now, and you are an admin of it."))
 
 
-async def _delete_workspace(incoming: Incoming, fields: Fields) -> Next:
+async def _delete_workspace(incoming: RequestContext, fields: Fields) -> Next:
     where = await incoming.control.show_workspace(incoming.workspace)
     if fields.optional("name") != where.name:
         raise WrongUsage("The name is not the workspace's, so nothing was deleted.")
@@ -163,45 +161,45 @@ async def _delete_workspace(incoming: Incoming, fields: Fields) -> Next:
     gone = WorkspaceNotFound("The call was ended: its workspace was deleted.")
     incoming.services.running.end(None, bytes.fromhex(where.id), gone)
     _log(incoming, "workspace deleted", where.id)
-    return Next("", Notice("done", f"'{where.name}' is deleted, and its keys with it."))
+    return Next("", Flash("done", f"'{where.name}' is deleted, and its keys with it."))
 
 
 # --- members
 
 
-async def _add_member(incoming: Incoming, fields: Fields) -> Next:
+async def _add_member(incoming: RequestContext, fields: Fields) -> Next:
     where, user = await _id(incoming), fields.text("user", "The name on the hub")
     role = fields.optional("role") or "member"
     await incoming.control.add_member(where, user, role)
     _log(incoming, "member added", where, user)
-    return _back(where, Notice("done", f"{user} is in, as {role}."))
+    return _back(where, Flash("done", f"{user} is in, as {role}."))
 
 
-async def _change_role(incoming: Incoming, fields: Fields) -> Next:
+async def _change_role(incoming: RequestContext, fields: Fields) -> Next:
     where, user = await _id(incoming), fields.text("user", "The member")
     role = fields.text("role", "The role")
     await incoming.control.set_role(where, user, role)
     _log(incoming, "role changed", where, user)
-    return _back(where, Notice("done", f"{user} is {role} now."))
+    return _back(where, Flash("done", f"{user} is {role} now."))
 
 
-async def _remove_member(incoming: Incoming, fields: Fields) -> Next:
+async def _remove_member(incoming: RequestContext, fields: Fields) -> Next:
     where, user = await _id(incoming), fields.text("user", "The member")
     await incoming.control.remove_member(where, user)
     incoming.services.running.end(user, bytes.fromhex(where), taken_out())
     _log(incoming, "member removed", where, user)
-    return _back(where, Notice("done", f"{user} is out, and their running calls are ended."))
+    return _back(where, Flash("done", f"{user} is out, and their running calls are ended."))
 
 
-async def _leave_workspace(incoming: Incoming, fields: Fields) -> Next:
+async def _leave_workspace(incoming: RequestContext, fields: Fields) -> Next:
     where = await incoming.control.show_workspace(incoming.workspace)
     await incoming.control.leave_workspace(where.id)
     incoming.services.running.end(incoming.user, bytes.fromhex(where.id), taken_out())
     _log(incoming, "member removed", where.id, incoming.user)
-    return Next("", Notice("done", f"You have left '{where.name}'."))
+    return Next("", Flash("done", f"You have left '{where.name}'."))
 
 
-async def _set_allowance(incoming: Incoming, fields: Fields) -> Next:
+async def _set_allowance(incoming: RequestContext, fields: Fields) -> Next:
     where, user = await _id(incoming), fields.optional("user")
     calls, dollars = _number(fields, "calls"), _number(fields, "dollars")
     allowance = Allowance(
@@ -213,7 +211,7 @@ async def _set_allowance(incoming: Incoming, fields: Fields) -> Next:
     await run_sync(allowances.set, bytes.fromhex(where), allowance)
     _log(incoming, "allowance set", where, user)
     who = user or "every member without a limit of their own"
-    return _back(where, Notice("done", f"The limit for {who} is set."))
+    return _back(where, Flash("done", f"The limit for {who} is set."))
 
 
 def _number(fields: Fields, name: str) -> float | None:
@@ -232,7 +230,7 @@ def _number(fields: Fields, name: str) -> float | None:
 # --- keys
 
 
-async def _save_key(incoming: Incoming, fields: Fields) -> Next:
+async def _save_key(incoming: RequestContext, fields: Fields) -> Next:
     provider, where = incoming.provider, await _id(incoming)
     check_provider(incoming.services.settings, provider)
     key = bytearray(_read_key(fields).encode("utf-8", "surrogatepass"))
@@ -275,7 +273,7 @@ def _read_key(fields: Fields) -> str:
     return ""
 
 
-async def _test_key(incoming: Incoming, fields: Fields) -> Next:
+async def _test_key(incoming: RequestContext, fields: Fields) -> Next:
     provider = incoming.provider
     with incoming.services.limiter.slot(incoming.user):
         outcome = await incoming.control.test_key(incoming.workspace, provider)
@@ -283,7 +281,7 @@ async def _test_key(incoming: Incoming, fields: Fields) -> Next:
     return _back(await _id(incoming), _outcome(outcome, works))
 
 
-async def _remove_key(incoming: Incoming, fields: Fields) -> Next:
+async def _remove_key(incoming: RequestContext, fields: Fields) -> Next:
     provider, where = incoming.provider, await _id(incoming)
     removal = await incoming.control.remove_key(where, provider)
     _log(incoming, "key removed", where, provider)
@@ -294,29 +292,29 @@ async def _remove_key(incoming: Incoming, fields: Fields) -> Next:
         text, hint = f"The {label} endpoint is removed. No key was stored for it.", ""
     if not removal.scrubbed:
         hint += " Its sealed bytes are still in the database's files, and go with the next change."
-    return _back(where, Notice("care", text, hint.strip()))
+    return _back(where, Flash("care", text, hint.strip()))
 
 
-def _outcome(check: KeyCheck, text: str) -> Notice:
+def _outcome(check: KeyCheck, text: str) -> Flash:
     label = label_of(check.provider)
     if check.outcome == "accepted":
-        return Notice("done", f"{text} {label} lists {count(check.models, 'model')} for it.")
+        return Flash("done", f"{text} {label} lists {count(check.models, 'model')} for it.")
     if check.outcome == "limited":
-        return Notice("care", text, f"{label} knows it, but does not let it list models.")
+        return Flash("care", text, f"{label} knows it, but does not let it list models.")
     if check.outcome == "keyless":
-        return Notice("done", f"{text} {check.detail}".strip())
-    return Notice("care", text, "It was not tested: the first call will show whether it works.")
+        return Flash("done", f"{text} {check.detail}".strip())
+    return Flash("care", text, "It was not tested: the first call will show whether it works.")
 
 
-async def _id(incoming: Incoming) -> str:
+async def _id(incoming: RequestContext) -> str:
     return (await incoming.control.show_workspace(incoming.workspace)).id
 
 
-def _back(where: str, notice: Notice) -> Next:
+def _back(where: str, notice: Flash) -> Next:
     return Next(f"workspaces/{where}", notice)
 
 
-def _log(incoming: Incoming, what: str, workspace: str, subject: str = "") -> None:
+def _log(incoming: RequestContext, what: str, workspace: str, subject: str = "") -> None:
     incoming.services.log(Changed(what, incoming.user, workspace, subject))
 
 

@@ -17,7 +17,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from assay_nb.errors import AssayError, PermissionDenied, WorkspaceNotFound
 from assay_nb.gateway.auth.sessions import XSRF_FIELD
-from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import NotFound, status_of
 from assay_nb.gateway.pages.flash import take_notice
 from assay_nb.render.characters import show_hidden
@@ -43,7 +43,7 @@ _STATIC = {"page.css": "text/css", "mark.svg": "image/svg+xml"}
 
 
 def draw(
-    incoming: Incoming, template: str, *, status: int = 200, title: str, **about: Any
+    incoming: RequestContext, template: str, *, status: int = 200, title: str, **about: Any
 ) -> web.Response:
     """Return a page.
 
@@ -76,7 +76,7 @@ def draw(
     return response
 
 
-def draw_error(incoming: Incoming, error: AssayError) -> web.Response:
+def draw_error(incoming: RequestContext, error: AssayError) -> web.Response:
     """Return the page for what could not be shown."""
     hint = hint_for_page(error)
     return draw(
@@ -108,7 +108,7 @@ def check_navigation(request: web.Request) -> None:
         raise PermissionDenied("This page is for a browser's window, not for a script or a frame.")
 
 
-async def show_static(incoming: Incoming) -> web.Response:
+async def show_static(incoming: RequestContext) -> web.Response:
     """Return the style sheet or the mark."""
     name = incoming.part("name")
     if name not in _STATIC:

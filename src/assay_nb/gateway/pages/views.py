@@ -14,7 +14,7 @@ from anyio.to_thread import run_sync
 from assay_nb.egress.origins import OFFICIAL
 from assay_nb.engine.control import KeyFacts, Setup, WorkspaceFacts
 from assay_nb.errors import AssayError, workspace_gone
-from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.route import Handler, Route
 from assay_nb.gateway.pages import forms
 from assay_nb.gateway.pages.forms import answer_form
@@ -70,10 +70,10 @@ class May:
         return is_allowed(self._role, action)
 
 
-def _page(show: Callable[[Incoming], Awaitable[web.Response]]) -> Handler:
+def _page(show: Callable[[RequestContext], Awaitable[web.Response]]) -> Handler:
     """Return a handler that answers errors with a page too."""
 
-    async def handler(incoming: Incoming) -> web.Response:
+    async def handler(incoming: RequestContext) -> web.Response:
         check_navigation(incoming.request)  # outside: an error's page has the XSRF token too
         try:
             return await show(incoming)
@@ -84,7 +84,7 @@ def _page(show: Callable[[Incoming], Awaitable[web.Response]]) -> Handler:
 
 
 @_page
-async def show_overview(incoming: Incoming) -> web.Response:
+async def show_overview(incoming: RequestContext) -> web.Response:
     """Show the caller's workspaces."""
     control = incoming.control
     workspaces = await control.workspaces()
@@ -99,7 +99,7 @@ async def show_overview(incoming: Incoming) -> web.Response:
 
 
 @_page
-async def show_workspace(incoming: Incoming) -> web.Response:
+async def show_workspace(incoming: RequestContext) -> web.Response:
     """Show one workspace: keys, members, limits, calls."""
     control, services = incoming.control, incoming.services
     where = await control.show_workspace(incoming.workspace)
@@ -123,7 +123,7 @@ async def show_workspace(incoming: Incoming) -> web.Response:
 
 
 @_page
-async def show_key(incoming: Incoming) -> web.Response:
+async def show_key(incoming: RequestContext) -> web.Response:
     """Show one provider's key, how to get one, and the form to enter it."""
     settings = incoming.services.settings
     check_provider(settings, incoming.provider)
@@ -142,7 +142,7 @@ async def show_key(incoming: Incoming) -> web.Response:
     )
 
 
-async def sign_out(incoming: Incoming) -> web.Response:
+async def sign_out(incoming: RequestContext) -> web.Response:
     """Forget the browser's session here, and go to the hub, which has one of its own."""
     check_navigation(incoming.request)
     base = incoming.services.settings.hub.base_url.strip("/")
@@ -153,22 +153,22 @@ async def sign_out(incoming: Incoming) -> web.Response:
     return response
 
 
-async def change_overview(incoming: Incoming) -> web.Response:
+async def change_overview(incoming: RequestContext) -> web.Response:
     """Do what a form on the overview asks for."""
     return await answer_form(incoming, forms.OVERVIEW)
 
 
-async def change_workspace(incoming: Incoming) -> web.Response:
+async def change_workspace(incoming: RequestContext) -> web.Response:
     """Do what a form on a workspace's page asks for."""
     return await answer_form(incoming, forms.WORKSPACE)
 
 
-async def change_key(incoming: Incoming) -> web.Response:
+async def change_key(incoming: RequestContext) -> web.Response:
     """Do what a form on a key's page asks for."""
     return await answer_form(incoming, forms.KEY)
 
 
-async def _cards(incoming: Incoming, where: WorkspaceFacts) -> list[Card]:
+async def _cards(incoming: RequestContext, where: WorkspaceFacts) -> list[Card]:
     allowed = incoming.services.settings.allow_providers
     keys = await incoming.control.keys(where.id)
     return [
@@ -176,7 +176,7 @@ async def _cards(incoming: Incoming, where: WorkspaceFacts) -> list[Card]:
     ]
 
 
-def _models(incoming: Incoming) -> list[str]:
+def _models(incoming: RequestContext) -> list[str]:
     allowed = incoming.services.settings.is_model_allowed
     known = incoming.control.known_models()
     return [name for name in known if allowed(*name.split("/", 1))]

@@ -9,7 +9,7 @@ from anyio.to_thread import run_sync
 from assay_nb.errors import AssayError
 from assay_nb.gateway.auth.run_tokens import forget_old
 from assay_nb.gateway.process.logs import Changed
-from assay_nb.gateway.resources import GatewayBacking
+from assay_nb.gateway.resources import GatewayResources
 from assay_nb.gateway.services import Services
 
 _EVERY = 6 * 3600.0
@@ -27,7 +27,7 @@ async def keep_house(services: Services) -> None:
         await asyncio.sleep(_EVERY)
 
 
-def clean_up(backing: GatewayBacking) -> list[bytes]:
+def clean_up(backing: GatewayResources) -> list[bytes]:
     """End the workspaces whose period of grace is over, and forget what was used long ago."""
     gone = [deleted.id for deleted in backing.workspaces.list_expired()]
     for workspace_id in gone:

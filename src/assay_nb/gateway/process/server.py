@@ -72,7 +72,7 @@ async def start(services: Services) -> web.AppRunner:
     Raises:
         WrongUsage: If the address cannot be listened on.
     """
-    from assay_nb import __version__
+    from assay_nb._version import read_version
 
     runner = web.AppRunner(
         make_app(services),
@@ -92,7 +92,7 @@ async def start(services: Services) -> web.AppRunner:
             f"{services.settings.listen} cannot be listened on: {error.strerror}."
         ) from None
     database = services.backing.database.name
-    services.log(GatewayStarted(__version__, services.settings.listen, database))
+    services.log(GatewayStarted(read_version(), services.settings.listen, database))
     return runner
 
 

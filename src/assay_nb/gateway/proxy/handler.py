@@ -36,12 +36,12 @@ from assay_nb.errors import (
     ProviderUnavailable,
     WrongUsage,
 )
-from assay_nb.gateway.calls.inflight import Held
-from assay_nb.gateway.http.context import Incoming
+from assay_nb.gateway.calls.inflight import ActiveCall
+from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import TooLarge, add_safe_headers, error_answer
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.journal import SureJournal
-from assay_nb.gateway.proxy.upstream import Errand, Upstream, explain
+from assay_nb.gateway.proxy.upstream import Upstream, UpstreamRequest, explain
 from assay_nb.gateway.resources import check_model, check_provider
 from assay_nb.gateway.services import SERVICES, Services
 from assay_nb.messages import Destination, ProviderId
@@ -98,7 +98,7 @@ _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 # --- the route
 
 
-async def pass_through(incoming: Incoming) -> web.StreamResponse:
+async def pass_through(incoming: RequestContext) -> web.StreamResponse:
     """Send a request on with the workspace's key, and stream what comes back."""
     services, caller = incoming.services, incoming.caller
     if caller.via != "token":
@@ -109,7 +109,7 @@ async def pass_through(incoming: Incoming) -> web.StreamResponse:
     target = read_target(incoming)
     relay = incoming.request.app[RELAY]
     way = await relay.find_way(caller.user, incoming.workspace, target.provider)
-    passing = Passing(incoming, relay, target, way)
+    passing = ProxiedRequest(incoming, relay, target, way)
     try:
         with services.limiter.slot(caller.user):
             with services.running.hold(caller, way.workspace.id) as held:
@@ -172,7 +172,7 @@ class Target:
         return f"{endpoint}/{path}?{self.query}" if self.query else f"{endpoint}/{path}"
 
 
-def read_target(incoming: Incoming) -> Target:
+def read_target(incoming: RequestContext) -> Target:
     """Return what a request asks for, read from its path as it was sent.
 
     Raises:
@@ -253,10 +253,12 @@ def parse_model(body: bytes) -> str | None:
 # --- one request
 
 
-class Passing:
+class ProxiedRequest:
     """One request on its way to a provider, and the response on its way back."""
 
-    def __init__(self, incoming: Incoming, relay: Relay, target: Target, way: Way) -> None:
+    def __init__(
+        self, incoming: RequestContext, relay: ReverseProxy, target: Target, way: Grant
+    ) -> None:
         self._relay = relay
         self._user = incoming.user
         self._request = incoming.request
@@ -265,11 +267,11 @@ class Passing:
         self._target = target
         self._way = way
         self._model = target.model
-        self._errand: Errand | None = None
+        self._errand: UpstreamRequest | None = None
         self._status = 0
         self.response: web.StreamResponse = web.StreamResponse()
 
-    async def run(self, held: Held) -> None:
+    async def run(self, held: ActiveCall) -> None:
         """Send the request, stream the response, and note the call.
 
         Raises:
@@ -391,7 +393,7 @@ class Passing:
 
     # --- on the way back
 
-    def _check(self, errand: Errand, response: aiohttp.ClientResponse) -> None:
+    def _check(self, errand: UpstreamRequest, response: aiohttp.ClientResponse) -> None:
         """Refuse what is no answer of a provider's, before anything of it is passed on."""
         destination, status = errand.destination, response.status
         refuse = partial(_refuse, destination, status, response.headers)
@@ -430,7 +432,7 @@ class Passing:
 
     async def _answer(
         self,
-        errand: Errand,
+        errand: UpstreamRequest,
         response: aiohttp.ClientResponse,
         headers: dict[str, str],
         watch: Watch,
@@ -445,7 +447,7 @@ class Passing:
             raise explain(errand.destination, error) from None
 
     async def _answer_whole(
-        self, errand: Errand, response: aiohttp.ClientResponse, headers: dict[str, str]
+        self, errand: UpstreamRequest, response: aiohttp.ClientResponse, headers: dict[str, str]
     ) -> None:
         body = await response.read()
         if errand.echo.has_echo(body):
@@ -454,7 +456,7 @@ class Passing:
 
     async def _answer_stream(
         self,
-        errand: Errand,
+        errand: UpstreamRequest,
         response: aiohttp.ClientResponse,
         headers: dict[str, str],
         watch: Watch,
@@ -510,7 +512,7 @@ class Watch:
 
     __slots__ = ("_clock", "_held", "end", "last")
 
-    def __init__(self, held: Held, total: float) -> None:
+    def __init__(self, held: ActiveCall, total: float) -> None:
         self._held = held
         self._clock = asyncio.get_running_loop().time
         self.last = self._clock()
@@ -536,7 +538,7 @@ class Watches:
         self._running: set[Watch] = set()
 
     @contextmanager
-    def watch(self, held: Held, total: float) -> Generator[Watch]:
+    def watch(self, held: ActiveCall, total: float) -> Generator[Watch]:
         """Watch over a call while the block lasts."""
         watch = Watch(held, total)
         self._running.add(watch)
@@ -557,7 +559,7 @@ class Watches:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Grant:
     """What a person's requests to a provider go by, in one of their workspaces.
 
     Attributes:
@@ -574,7 +576,7 @@ class Way:
 _WayKey: TypeAlias = "tuple[str, str | None, ProviderId]"
 
 
-class Relay:
+class ReverseProxy:
     """What requests that are passed through share: the connections, and the way to keys and log.
 
     Who is a member, where a key goes and whether somebody is limited is read once, and again when the
@@ -591,8 +593,8 @@ class Relay:
         self._services = services
         self._backing = backing
         self._changes = backing.changes
-        self._ways: Remembered[_WayKey, Way] = Remembered(self._changes)
-        self._reading: dict[_WayKey, asyncio.Task[Way]] = {}
+        self._ways: Remembered[_WayKey, Grant] = Remembered(self._changes)
+        self._reading: dict[_WayKey, asyncio.Task[Grant]] = {}
         self.journal = SureJournal(backing.calls.record_all, backing.tell_unwritten)
         self.watches = Watches()
         services.metrics.running.set_function(lambda: len(services.running))
@@ -605,7 +607,7 @@ class Relay:
             ca_file=None if settings.ca_file is None else str(settings.ca_file),
         )
 
-    async def find_way(self, user: str, name: str | None, provider: ProviderId) -> Way:
+    async def find_way(self, user: str, name: str | None, provider: ProviderId) -> Grant:
         """Return how a person's requests go: by a workspace's name or id, or by their active one.
 
         Raises:
@@ -613,7 +615,7 @@ class Relay:
             ProviderKeyMissing: If the workspace has no key. Nobody else's is taken instead.
         """
         key: _WayKey = (user, name, provider)
-        # Who is out may be so a few milliseconds later. The key is another matter: see `WarmVault`.
+        # Who is out may be so a few milliseconds later. The key is another matter: see `CachedVault`.
         way = self._ways.find(key, self._changes.look_lately())
         if way is not None:
             return way
@@ -624,7 +626,7 @@ class Relay:
         # One look at the database for all who ask the same; one who hangs up does not take it from the rest.
         return await asyncio.shield(reading)
 
-    async def _read_way(self, key: _WayKey) -> Way:
+    async def _read_way(self, key: _WayKey) -> Grant:
         user, name, provider = key
         number = self._changes.look()
         workspace = await self._services.authorize(user, name, "call")
@@ -632,12 +634,12 @@ class Relay:
         self._ways.keep(key, number, way)
         return way
 
-    def _forget_reading(self, key: _WayKey, done: asyncio.Task[Way]) -> None:
+    def _forget_reading(self, key: _WayKey, done: asyncio.Task[Grant]) -> None:
         del self._reading[key]
         if not done.cancelled():
             done.exception()  # whoever waited for it has it; nobody may have
 
-    def make_errand(self, way: Way) -> Errand:
+    def make_errand(self, way: Grant) -> UpstreamRequest:
         """Return the errand of a workspace's key. It is opened when the connection stands.
 
         If the key was replaced by one for another place meanwhile, it is not sent to this one.
@@ -645,9 +647,9 @@ class Relay:
         credential = make_credential(
             self._backing.vault, way.workspace.id, way.destination, mode="byok"
         )
-        return Errand(credential, off_loop=not self._changes.are_known)
+        return UpstreamRequest(credential, off_loop=not self._changes.are_known)
 
-    async def take(self, way: Way, user: str) -> Taken:
+    async def take(self, way: Grant, user: str) -> Taken:
         """Count a call against what an admin lets a member use.
 
         Raises:
@@ -655,13 +657,13 @@ class Relay:
         """
         return await run_sync(self._backing.allowances.take, way.workspace.id, user)
 
-    def _look_up(self, workspace: Workspace, user: str, provider: ProviderId) -> Way:
+    def _look_up(self, workspace: Workspace, user: str, provider: ProviderId) -> Grant:
         stored = self._backing.vault.find_key(workspace.id, provider)
         if stored is None:
             raise key_missing(workspace.name, provider, hub=True)
         listed = self._backing.allowances.list(workspace.id)
         limited = any(one.user in (EVERYBODY, user) for one in listed)
-        return Way(workspace, stored.destination, limited)
+        return Grant(workspace, stored.destination, limited)
 
     async def settle(self, taken: Taken, dollars: float | None) -> None:
         """Add what a counted call has cost; None where that is not known."""
@@ -679,7 +681,7 @@ async def open_relay(app: web.Application) -> AsyncIterator[None]:
     """Open the connections when the application starts, and close them when it ends."""
     services = app[SERVICES]
     await run_sync(lambda: services.backing.database)
-    relay = app[RELAY] = Relay(services)
+    relay = app[RELAY] = ReverseProxy(services)
     await relay.upstream.open()
     watching = asyncio.create_task(relay.watches.run())
     yield
@@ -689,7 +691,7 @@ async def open_relay(app: web.Application) -> AsyncIterator[None]:
     await relay.journal.close()
 
 
-RELAY = web.AppKey("relay", Relay)
+RELAY = web.AppKey("relay", ReverseProxy)
 
 
 # --- in our own words

@@ -35,7 +35,7 @@ _DESTINATIONS = 10_000
 
 
 @dataclass(slots=True)
-class Errand:
+class UpstreamRequest:
     """One request to a provider, and what it may carry.
 
     Attributes:
@@ -78,7 +78,7 @@ class Errand:
             opening.__exit__(None, None, None)
 
 
-_errand: ContextVar[Errand] = ContextVar("errand")
+_errand: ContextVar[UpstreamRequest] = ContextVar("errand")
 
 
 class KeyedRequest(aiohttp.ClientRequest):
@@ -177,7 +177,13 @@ class Upstream:
                 await session.close()
 
     async def send(
-        self, errand: Errand, method: str, url: str, *, headers: Mapping[str, str], body: Any
+        self,
+        errand: UpstreamRequest,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: Any,
     ) -> aiohttp.ClientResponse:
         """Send a request and return its response. Give it to `end`, however far it was read.
 
@@ -189,7 +195,7 @@ class Upstream:
             await self._check(errand.destination)
         return await self._request(errand, method, url, headers, body)
 
-    def end(self, errand: Errand, response: aiohttp.ClientResponse) -> None:
+    def end(self, errand: UpstreamRequest, response: aiohttp.ClientResponse) -> None:
         """Close the connection at once, unless the response was read to its end; forget the key's traces."""
         if not response.content.at_eof():
             response.close()
@@ -197,7 +203,7 @@ class Upstream:
         errand.echo.disarm()
 
     async def _request(
-        self, errand: Errand, method: str, url: str, headers: Mapping[str, str], body: Any
+        self, errand: UpstreamRequest, method: str, url: str, headers: Mapping[str, str], body: Any
     ) -> aiohttp.ClientResponse:
         by_proxy = self._proxied is not None and self._egress.goes_by_proxy(errand.destination)
         session = self._proxied if by_proxy else self._direct

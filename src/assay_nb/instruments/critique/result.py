@@ -17,8 +17,8 @@ from assay_nb.render.document import Document
 from assay_nb.text.anchors import Anchor
 from assay_nb.text.segments import Segment, split_segments
 
-Answer = Literal["yes", "no", "na"]
-ANSWERS: tuple[Answer, ...] = ("yes", "no", "na")
+JobResult = Literal["yes", "no", "na"]
+ANSWERS: tuple[JobResult, ...] = ("yes", "no", "na")
 Verdict = Literal["pass", "report"]
 
 
@@ -27,7 +27,7 @@ class ItemScore(Line):
     """One question's answer: `yes`, `no`, `na`, or None where it was not answered or the runs split."""
 
     question: str
-    answer: Answer | None
+    answer: JobResult | None
     evidence: Anchor | None = None
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ class DimensionScore(Line):
         """Whether it is below the middle of the scale."""
         return self.score is not None and self.score < WEAK
 
-    def count(self, answer: Answer) -> int:
+    def count(self, answer: JobResult) -> int:
         """Return how many of its questions have this answer."""
         return sum(item.answer == answer for item in self.items)
 

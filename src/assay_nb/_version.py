@@ -1,0 +1,14 @@
+"""The installed version, for every room: importing it from the package root would close a circle through all."""
+
+from __future__ import annotations
+
+
+def read_version() -> str:
+    """Return the installed version of the distribution, such as `1.2.0`.
+
+    It is read from the installed metadata each time, since loading `importlib.metadata` costs some
+    milliseconds that `%load_ext` should not pay.
+    """
+    from importlib.metadata import version
+
+    return version("assay-nb")
