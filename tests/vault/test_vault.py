@@ -419,3 +419,24 @@ def test_key_that_manages_an_account_is_not_stored(house: House, kind: str) -> N
 
     with pytest.raises(WrongUsage, match="manages an account"):
         house.vault.save_key(RESEARCH, ANTHROPIC, typed, added_by="ada", verified=False)
+
+
+def test_a_change_between_reading_and_checking_is_not_a_restored_backup(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.save()
+    books = house.vault._books
+    load, saved = books.load_books, iter([False, True])
+
+    def load_then_change() -> object:
+        """Read, and let another thread commit before what was read is checked."""
+        rows = load()
+        if next(saved, False):
+            monkeypatch.undo()
+            house.save(destination=OPENAI)
+        return rows
+
+    monkeypatch.setattr(books, "load_books", load_then_change)
+    books.check()
+
+    assert [key.provider for key in house.vault.list_keys(RESEARCH)] == ["anthropic", "openai"]

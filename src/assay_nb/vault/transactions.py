@@ -98,11 +98,12 @@ class Transactions:
             if self._checked:
                 raise _changed_outside()
             return
-        # The mark first, then the database: another process may raise both in between.
-        self._mark = max(self._mark, self._noted(rows.vault.vault_id))
+        # The mark first, then the database: another process, or a thread of this one, may raise both
+        # in between.
+        mark = max(self._mark, self._noted(rows.vault.vault_id))
         rows = _present(self.load_books())
-        check_books(self.masters, rows, self._mark)
-        self._mark = max(self._mark, rows.vault.epoch)
+        check_books(self.masters, rows, mark)
+        self._mark = max(self._mark, mark, rows.vault.epoch)
         self._checked = True
 
     @contextmanager
