@@ -439,4 +439,4 @@ def test_a_change_between_reading_and_checking_is_not_a_restored_backup(
     monkeypatch.setattr(books, "load_books", load_then_change)
     books.check()
 
-    assert [key.provider for key in house.vault.list_keys(RESEARCH)] == ["anthropic", "openai"]
+    assert [key.destination.provider for key in house.vault.list_keys(RESEARCH)] == ["anthropic", "openai"]
