@@ -25,9 +25,9 @@ import httpx2
 import openai
 from google import genai
 
+from assay_nb.egress.credential import Credential
 from assay_nb.messages import Message, ProviderId, Request, TextDelta
 from assay_nb.providers import get_provider, make_egress
-from assay_nb.providers.base import Credential
 from assay_nb.providers.transport import Egress
 from tests.fakes.providers import FakeProviders
 

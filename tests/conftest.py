@@ -21,7 +21,8 @@ from tests.fakes.postgres import postgres_server, postgres_url
 from tests.tools import require_tool
 
 if TYPE_CHECKING:
-    from assay_nb.providers.transport import Egress, Limits
+    from assay_nb.providers.exchange import Limits
+    from assay_nb.providers.transport import Egress
     from tests.fakes.providers import FakeProviders
 
 __all__ = ["postgres_server", "postgres_url", "require_tool"]
@@ -241,7 +242,7 @@ def evil() -> Iterator[FakeProviders]:
 @pytest.fixture
 def limits() -> Limits:
     """How long `egress` waits, and for how much. A module that cannot wait so long has its own."""
-    from assay_nb.providers.transport import Limits
+    from assay_nb.providers.exchange import Limits
 
     return Limits()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,6 +123,29 @@ def test_result_says_what_it_used(stage: Stage) -> None:
 
 
 # --- awaiting ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("plain", "awaited"),
+    [
+        (critique, acritique),
+        (improve, aimprove),
+        (rewrite, arewrite),
+        (playground, aplayground),
+        (judge, ajudge),
+    ],
+    ids=lambda function: function.__name__,
+)
+def test_async_twins_take_and_return_the_same(plain: Any, awaited: Any) -> None:
+    wanted, found = inspect.signature(plain), inspect.signature(awaited)
+    only_plain = {"on_progress"}  # what is awaited is watched by its own task
+
+    taken = [one for one in wanted.parameters.values() if one.name not in only_plain]
+
+    assert list(found.parameters.values()) == taken
+    assert found.return_annotation == wanted.return_annotation
+    assert inspect.iscoroutinefunction(awaited)
+    assert plain.__name__ in (awaited.__doc__ or "")
 
 
 def test_async_twins_give_the_same_results(stage: Stage) -> None:

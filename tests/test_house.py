@@ -62,6 +62,48 @@ def test_every_import_runs_downwards() -> None:
     assert cli.lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
 
 
+def _method_calls(path: Path, method: str) -> list[ast.Call]:
+    """Return the calls of a method in a file, on whatever object."""
+    return [
+        node
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == method
+    ]
+
+
+def _opens_a_credential(call: ast.Call) -> bool:
+    """Say whether a call of `open` may be a credential's: it takes no arguments, unlike a file's."""
+    return not call.args and not call.keywords and ast.unparse(call.func) != "proxy.upstream.open"
+
+
+def test_only_egress_opens_a_credential() -> None:
+    opening = {
+        _name(path): count
+        for path in SOURCES
+        if (count := sum(map(_opens_a_credential, _method_calls(path, "open"))))
+    }
+
+    assert opening == {"src/assay_nb/egress/key_header.py": 2}  # for an SDK, and passed through
+
+
+def test_only_a_few_files_outside_the_vault_read_a_secret() -> None:
+    reading = {
+        _name(path)
+        for path in SOURCES
+        if "vault" not in path.parts and _method_calls(path, "reveal")
+    }
+
+    assert reading == {
+        "src/assay_nb/engine/local/control.py",  # a key that was just entered
+        "src/assay_nb/engine/local/operator.py",  # the platform key that was just entered
+        "src/assay_nb/engine/local/credentials.py",  # what a credential opens
+        "src/assay_nb/gateway/auth/run_tokens.py",  # a hub token, which is not a provider's key
+        "src/assay_nb/gateway/process/main.py",  # a new key file for the operator
+    }
+
+
 def test_a_name_that_was_public_stays_public() -> None:
     assert set(assay_nb.__all__) >= PUBLIC
 
@@ -87,6 +129,18 @@ def test_every_module_says_what_it_is() -> None:
     assert [
         _name(path) for path, text in texts.items() if text and not text.startswith(('"""', 'r"""'))
     ] == []
+
+
+def test_a_local_engine_differs_by_what_it_is_handed_and_has_no_subclass() -> None:
+    bases = {
+        f"{_name(path)}:{node.name}": [ast.unparse(base).split(".")[-1] for base in node.bases]
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    }
+
+    assert bases["src/assay_nb/engine/local/engine.py:LocalEngine"] == ["Engine"]
+    assert [name for name, names in bases.items() if "LocalEngine" in names] == []
 
 
 def test_every_exception_to_a_rule_has_its_reason_beside_it() -> None:
@@ -148,3 +202,56 @@ def test_every_change_fragment_says_what_kind_it_is() -> None:
     names = [path.name for path in (ROOT / "changes").glob("*") if path.name != "README.md"]
 
     assert [name for name in names if not kinds.fullmatch(name)] == []
+
+
+RETIRED = (
+    "mend", "anew", "whoever", "for ever", "is no", "so-manieth", "the way out", "as many as there", "of one's own",
+)  # fmt: skip
+FRAGMENTS = {path for path in PROSE if path.parent.name == "changes"} | {ROOT / "CHANGELOG.md"}
+UNWRAPPED = FRAGMENTS | {
+    ROOT / "docs" / "lint.md",  # its rules are copied from their docstrings, a line each
+    ROOT / "docs" / "architecture.md",
+}
+
+
+def _without_blocks(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")
+    return re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def _prose(path: Path) -> str:
+    """Return a page without code, and CONTRIBUTING without its examples of what not to write."""
+    text = re.sub(r"`[^`\n]+`", "`code`", _without_blocks(path))
+    return re.sub(r'Instead\s+of\s+"[^"]+"', "", text)
+
+
+def _retired(text: str) -> list[str]:
+    """Return the retired idioms in a text; "there is no …" is ordinary English and not one of them."""
+    words = "|".join(r"\s+".join(map(re.escape, phrase.split())) for phrase in RETIRED)
+    ordinary = re.sub(r"\bthere\s+is\s+no\b", "", text, flags=re.IGNORECASE)
+    return re.findall(rf"\b(?:{words})\b", ordinary, re.IGNORECASE)
+
+
+def _too_long(text: str) -> list[str]:
+    return [
+        line
+        for line in text.splitlines()
+        if len(line) > 110 and not line.lstrip().startswith("|") and "](" not in line
+    ]
+
+
+def test_a_page_without_retired_idioms_is_told_from_one_with_them() -> None:
+    assert _retired("Mend it. This is\nno key.") == ["Mend", "is\nno"]
+    assert _retired("Recommend the fix. There is no key. This is not a key.") == []
+    assert len(_too_long("a " * 56)) == 1
+    assert _too_long("| " + "a " * 56) == []
+
+
+@pytest.mark.parametrize("path", [path for path in PROSE if path not in FRAGMENTS], ids=_name)
+def test_no_page_uses_a_retired_idiom(path: Path) -> None:
+    assert _retired(_prose(path)) == []
+
+
+@pytest.mark.parametrize("path", [path for path in PROSE if path not in UNWRAPPED], ids=_name)
+def test_prose_wraps_at_110_columns(path: Path) -> None:
+    assert _too_long(_without_blocks(path)) == []

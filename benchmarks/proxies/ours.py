@@ -15,8 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from assay_nb.gateway.process.collector import calm_collector
-from assay_nb.gateway.process.server import open_hub_session, start
+from assay_nb.gateway.process.server import open_hub_session, start, tune_collector
 from assay_nb.gateway.resources import GatewayResources
 from assay_nb.gateway.services import make_services
 from assay_nb.gateway.settings import HubSettings, LimitSettings, Settings
@@ -31,7 +30,7 @@ async def serve(settings: Settings) -> None:
         services = make_services(settings, session, "a-token-of-the-service")
         services.backing.vault.state()
         await start(services)
-        calm_collector()
+        tune_collector()
         print("ready", flush=True)
         await asyncio.Event().wait()
 

@@ -11,15 +11,24 @@ the vault or the gateway, as the magics do; there is no argument for a key.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from assay_nb.engine.call import Call
 from assay_nb.engine.session import current_session
-from assay_nb.errors import AssayError
-from assay_nb.instruments.base import Result
+from assay_nb.experiments.calls import (
+    HasText,
+    await_call,
+    check_model,
+    keeping,
+    make_call,
+    make_improve_call,
+    make_playground_call,
+    prepare_judging,
+    prepare_playing,
+    run_call,
+    text_of,
+)
 from assay_nb.instruments.exchange.validation import check_names, check_size, check_text
 
 if TYPE_CHECKING:
@@ -32,9 +41,8 @@ if TYPE_CHECKING:
     from assay_nb.experiments.grading.metrics import Metric
     from assay_nb.experiments.measure.gepa import GepaTask
     from assay_nb.experiments.measure.result import Measurement
-    from assay_nb.experiments.playground import Playing
-    from assay_nb.experiments.run.plan import Plan
     from assay_nb.experiments.run.progress import OnProgress
+    from assay_nb.experiments.spending.plan import Plan
     from assay_nb.instruments.critique import Critique
     from assay_nb.instruments.improve import Improvement
     from assay_nb.instruments.judge import Judgement, RubricLike
@@ -64,7 +72,8 @@ def critique(
         AssayError: One sentence on what happened and the next step; see `assay_nb.errors`.
     """
     return cast(
-        "Critique", _run(_call("critique", prompt, workspace, model, repeat=repeat, **knobs))
+        "Critique",
+        run_call(make_call("critique", prompt, workspace, model, repeat=repeat, **knobs)),
     )
 
 
@@ -77,8 +86,8 @@ async def acritique(
     **knobs: Any,
 ) -> Critique:
     """Like `critique`, to await. Cancelling closes the connection to the provider."""
-    call = _call("critique", prompt, workspace, model, repeat=repeat, **knobs)
-    return cast("Critique", await _arun(call))
+    call = make_call("critique", prompt, workspace, model, repeat=repeat, **knobs)
+    return cast("Critique", await await_call(call))
 
 
 def improve(
@@ -105,8 +114,8 @@ def improve(
         findings: An earlier critique of the same prompt, to mend what it found.
         knobs: `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
     """
-    call = _improve_call(prompt, workspace, model, feedback, accept, findings, knobs)
-    return cast("Improvement", _run(call))
+    call = make_improve_call(prompt, workspace, model, feedback, accept, findings, knobs)
+    return cast("Improvement", run_call(call))
 
 
 async def aimprove(
@@ -120,8 +129,8 @@ async def aimprove(
     **knobs: Any,
 ) -> Improvement:
     """Like `improve`, to await."""
-    call = _improve_call(prompt, workspace, model, feedback, accept, findings, knobs)
-    return cast("Improvement", await _arun(call))
+    call = make_improve_call(prompt, workspace, model, feedback, accept, findings, knobs)
+    return cast("Improvement", await await_call(call))
 
 
 def rewrite(
@@ -141,7 +150,9 @@ def rewrite(
         goal: What the new prompt should do better.
         knobs: `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
     """
-    return cast("Rewrite", _run(_call("rewrite", prompt, workspace, model, goal=goal, **knobs)))
+    return cast(
+        "Rewrite", run_call(make_call("rewrite", prompt, workspace, model, goal=goal, **knobs))
+    )
 
 
 async def arewrite(
@@ -154,7 +165,8 @@ async def arewrite(
 ) -> Rewrite:
     """Like `rewrite`, to await."""
     return cast(
-        "Rewrite", await _arun(_call("rewrite", prompt, workspace, model, goal=goal, **knobs))
+        "Rewrite",
+        await await_call(make_call("rewrite", prompt, workspace, model, goal=goal, **knobs)),
     )
 
 
@@ -209,19 +221,14 @@ def playground(
         on_progress: Called with a `Progress` after each row.
         knobs: `system`, `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
     """
-    playing = _prepare_playing(
-        prompt, values, data=data, beside=beside, beside_model=beside_model, workspace=workspace,
-        model=model, knobs=knobs, budget=budget, max_calls=max_calls, concurrency=concurrency,
-        limit=limit, sample=sample, price_in=price_in, price_out=price_out, executor=executor,
-        fresh=fresh, dry_run=dry_run, keep_empty=keep_empty, on_progress=on_progress,
-    )  # fmt: skip
+    playing = prepare_playing(**locals())
     if playing is None:
-        return cast("Run", _run(_play(prompt, values, workspace, model, knobs)))
+        return cast("Run", run_call(make_playground_call(prompt, values, workspace, model, knobs)))
     if dry_run:
         return current_session().portal.call(playing.plan)
     from assay_nb.experiments.run.progress import watch_steps
 
-    with _keeping(playing.result):
+    with keeping(playing.result):
         watch_steps(playing.steps(), on_progress)
     return playing.result()
 
@@ -249,18 +256,15 @@ async def aplayground(
     **knobs: Any,
 ) -> Run | Batch | SideBySide | Plan:
     """Like `playground`, to await."""
-    playing = _prepare_playing(
-        prompt, values, data=data, beside=beside, beside_model=beside_model, workspace=workspace,
-        model=model, knobs=knobs, budget=budget, max_calls=max_calls, concurrency=concurrency,
-        limit=limit, sample=sample, price_in=price_in, price_out=price_out, executor=executor,
-        fresh=fresh, dry_run=dry_run, keep_empty=keep_empty,
-    )  # fmt: skip
+    playing = prepare_playing(**locals())
     if playing is None:
-        return cast("Run", await _arun(_play(prompt, values, workspace, model, knobs)))
+        return cast(
+            "Run", await await_call(make_playground_call(prompt, values, workspace, model, knobs))
+        )
     portal = current_session().portal
     if dry_run:
         return await portal.wait(playing.plan)
-    with _keeping(playing.result):
+    with keeping(playing.result):
         return await portal.wait(playing.run)
 
 
@@ -302,13 +306,7 @@ def judge(
         count_cut: Judge replies too that are not whole; they are left out otherwise.
         knobs: `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
     """
-    judging = _prepare_judging(
-        prompt, output, against=against, rubric=rubric, values=values, workspace=workspace,
-        model=model, knobs=knobs, budget=budget, max_calls=max_calls, concurrency=concurrency,
-        limit=limit, sample=sample, price_in=price_in, price_out=price_out, executor=executor,
-        fresh=fresh, dry_run=dry_run, count_cut=count_cut,
-    )  # fmt: skip
-    return current_session().portal.call(judging)
+    return current_session().portal.call(prepare_judging(**locals()))
 
 
 async def ajudge(
@@ -334,13 +332,7 @@ async def ajudge(
     **knobs: Any,
 ) -> Judgement | Judgements | Plan:
     """Like `judge`, to await."""
-    judging = _prepare_judging(
-        prompt, output, against=against, rubric=rubric, values=values, workspace=workspace,
-        model=model, knobs=knobs, budget=budget, max_calls=max_calls, concurrency=concurrency,
-        limit=limit, sample=sample, price_in=price_in, price_out=price_out, executor=executor,
-        fresh=fresh, dry_run=dry_run, count_cut=count_cut,
-    )  # fmt: skip
-    return await current_session().portal.wait(judging)
+    return await current_session().portal.wait(prepare_judging(**locals()))
 
 
 def measure(
@@ -418,9 +410,10 @@ def measure(
         on_progress: Called with a `Progress` as it goes.
         knobs: `system`, `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
     """
-    from assay_nb.experiments.measure.measure import Measuring, Settings
-    from assay_nb.experiments.run.limits import Limits
+    from assay_nb.experiments.measure.measure import Measuring
+    from assay_nb.experiments.measure.settings import Settings
     from assay_nb.experiments.run.progress import watch_steps
+    from assay_nb.experiments.spending.limits import Limits
 
     limits = Limits.of(
         budget=budget, max_calls=max_calls, concurrency=concurrency, limit=limit, sample=sample,
@@ -433,11 +426,11 @@ def measure(
         keep_empty=keep_empty, holdout=holdout, rows=rows, seed=seed, ledger=ledger, options=knobs,
     )  # fmt: skip
     measuring = Measuring(
-        current_session(), _text(old), None if new is None else _text(new), data, settings
+        current_session(), text_of(old), None if new is None else text_of(new), data, settings
     )
     if dry_run:
         return measuring.plan()
-    with _keeping(measuring.partial):
+    with keeping(measuring.partial):
         watch_steps(measuring.steps(), on_progress)
     return measuring.result
 
@@ -471,8 +464,8 @@ def to_gepa(
     are those of `measure`, for search and test together: the test has what the search leaves.
     """
     from assay_nb.experiments.measure.gepa import make_gepa_task
-    from assay_nb.experiments.measure.measure import Settings
-    from assay_nb.experiments.run.limits import Limits
+    from assay_nb.experiments.measure.settings import Settings
+    from assay_nb.experiments.spending.limits import Limits
 
     limits = Limits.of(
         budget=budget, max_calls=max_calls, concurrency=concurrency, limit=limit, sample=sample,
@@ -481,7 +474,7 @@ def to_gepa(
     settings = Settings(
         metric=metric, workspace=workspace, model=model, limits=limits, executor=executor, holdout=True, ledger=ledger, options=knobs,
     )  # fmt: skip
-    return make_gepa_task(current_session(), _text(prompt), data, settings, reflection_model)
+    return make_gepa_task(current_session(), text_of(prompt), data, settings, reflection_model)
 
 
 def lint(
@@ -504,168 +497,6 @@ def lint(
     from assay_nb.instruments.lint import lint as run
 
     check_size(check_text(prompt), "nothing was checked")
-    _check_model(model)
+    check_model(model)
     check_names(variables, "variables")
     return run(prompt, variables=variables, model=model, knobs=knobs, today=today)
-
-
-class HasText(Protocol):
-    """A result to go on from: its text is the prompt."""
-
-    @property
-    def text(self) -> str: ...
-
-
-def _text(prompt: str | HasText) -> str:
-    return prompt if isinstance(prompt, str) else check_text(getattr(prompt, "text", prompt))
-
-
-def _improve_call(
-    prompt: str,
-    workspace: str | None,
-    model: str | None,
-    feedback: str | None,
-    accept: str | Sequence[int] | None,
-    findings: Critique | None,
-    knobs: Mapping[str, Any],
-) -> Call:
-    from assay_nb.instruments.improve.result import parse_accept
-
-    numbers = None if accept is None else parse_accept(accept)
-    to_dict = getattr(
-        findings, "to_dict", None
-    )  # what is not a critique is refused by the instrument
-    return _call(
-        "improve",
-        prompt,
-        workspace,
-        model,
-        feedback=feedback,
-        accept=accept if isinstance(accept, str) else numbers,
-        findings=findings if to_dict is None else to_dict(),
-        **knobs,
-    )
-
-
-def _call(
-    instrument: str, prompt: str, workspace: str | None, model: str | None, **options: Any
-) -> Call:
-    check_text(prompt)
-    _check_model(model)
-    if workspace is not None:
-        check_text(workspace, "The name of a workspace")
-    given = {name: value for name, value in options.items() if value is not None}
-    return Call(
-        instrument=instrument, prompt=prompt, workspace=workspace, model=model, options=given
-    )
-
-
-def _play(
-    prompt: str,
-    values: Mapping[str, object] | None,
-    workspace: str | None,
-    model: str | None,
-    knobs: Mapping[str, Any],
-) -> Call:
-    from assay_nb.experiments.data.rows import as_text
-
-    given = {name: as_text(value) for name, value in (values or {}).items()}
-    return _call("playground", prompt, workspace, model, values=given, **knobs)
-
-
-def _prepare_playing(
-    prompt: str,
-    values: Mapping[str, object] | None,
-    *,
-    data: Any,
-    beside: str | None,
-    beside_model: str | None,
-    workspace: str | None,
-    model: str | None,
-    knobs: Mapping[str, Any],
-    on_progress: OnProgress | None = None,
-    **settings: Any,
-) -> Playing | None:
-    """Return a run over data, or beside something, that is ready to go; None for a single run."""
-    check_text(prompt)
-    compared = beside is not None or beside_model is not None
-    _check_mode(
-        "beside" if compared else "playground",
-        settings,
-        many=data is not None,
-        values=values or None,
-        on_progress=on_progress,
-    )
-    if data is None and not compared:
-        return None
-    from assay_nb.experiments.playground import prepare
-
-    return prepare(
-        current_session(), prompt, values, data=data, beside=beside, beside_model=beside_model,
-        workspace=workspace, model=model, options=knobs, **_without(settings, "dry_run"),
-    )  # fmt: skip
-
-
-def _prepare_judging(
-    prompt: str,
-    output: str | Run | Batch | None,
-    *,
-    against: str | Run | Batch | None,
-    rubric: RubricLike | None,
-    values: Mapping[str, object] | None,
-    workspace: str | None,
-    model: str | None,
-    knobs: Mapping[str, Any],
-    **settings: Any,
-) -> Callable[[], Awaitable[Judgement | Judgements | Plan]]:
-    """Return what judges, to be run on the background loop."""
-    check_text(prompt)
-    _check_mode("judge", settings, many=hasattr(output, "answers"), values=values or None)
-    from assay_nb.experiments.grading.judged_rows import judge_any
-
-    return lambda: judge_any(
-        current_session(), prompt, output, against=against, rubric=rubric, values=values,
-        workspace=workspace, model=model, options=knobs, **settings,
-    )  # fmt: skip
-
-
-def _check_mode(name: str, settings: Mapping[str, Any], *, many: bool, **others: Any) -> None:
-    """Refuse, before anything is sent, a setting that this kind of run would pass over."""
-    from assay_nb.experiments.run.limits import Limits
-    from assay_nb.experiments.run.modes import LIMITS, check_mode
-
-    Limits.of(**{name: settings[name] for name in LIMITS})
-    given = {**settings, **others}
-    check_mode(name, [k for k, v in given.items() if v is not None and v is not False], many=many)
-
-
-def _without(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in settings.items() if key != name}
-
-
-@contextmanager
-def _keeping(result: Callable[[], Any]) -> Generator[None]:
-    """Hang what is there on an error that ends a run: what was answered was paid for."""
-    try:
-        yield
-    except AssayError as error:
-        with suppress(AssayError):  # of two single runs, one has no reply
-            error.partial = result()
-        raise
-
-
-def _check_model(model: str | None) -> None:
-    if model is not None:
-        check_text(model, "The name of a model")
-
-
-def _run(call: Call) -> Result:
-    session = current_session()
-    with session.explaining(call):
-        return session.portal.call(session.engine.ask, session.address(call))
-
-
-async def _arun(call: Call) -> Result:
-    session = current_session()
-    with session.explaining(call):
-        return await session.portal.wait(session.engine.ask, session.address(call))

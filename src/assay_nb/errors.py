@@ -42,6 +42,8 @@ class AssayError(Exception):
 
     code: ClassVar[str] = "assay_error"
     exit_status: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+    """What a server answers with, the gateway and JupyterLab's alike."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -64,6 +66,7 @@ class WrongUsage(AssayError):
     """What was typed cannot be carried out; nothing was sent or changed."""
 
     code = "wrong_usage"
+    http_status = 400
     exit_status = 2
 
 
@@ -77,30 +80,35 @@ class WorkspaceNotFound(AssayError):
     """There is no such workspace, or none that this person is a member of (the two read the same)."""
 
     code = "workspace_not_found"
+    http_status = 404
 
 
 class PermissionDenied(AssayError):
     """The role in this workspace does not allow it."""
 
     code = "permission_denied"
+    http_status = 403
 
 
 class ProviderKeyMissing(AssayError):
     """The workspace has no key for the provider that was asked for."""
 
     code = "provider_key_missing"
+    http_status = 409
 
 
 class DemoExhausted(AssayError):
     """The person's demo calls are used up."""
 
     code = "demo_exhausted"
+    http_status = 402
 
 
 class EndpointRefused(AssayError):
     """The destination is not the one bound to the key, or is one that keys are never sent to."""
 
     code = "endpoint_refused"
+    http_status = 403
 
 
 class LimitReached(AssayError):
@@ -111,6 +119,7 @@ class LimitReached(AssayError):
     """
 
     code = "limit_reached"
+    http_status = 429
 
     def __init__(
         self, message: str, *, hint: str | None = None, retry_after: float | None = None
@@ -126,30 +135,35 @@ class StoreUnavailable(AssayError):
     """The database cannot be read or written now; what it held before is unchanged."""
 
     code = "store_unavailable"
+    http_status = 503
 
 
 class VaultSealed(AssayError):
     """Keys are stored, but the master key that opens them cannot be had. No new one is made."""
 
     code = "vault_sealed"
+    http_status = 503
 
 
 class VaultIntegrityError(AssayError):
     """A stored key does not open. Moved, edited, rolled back and damaged rows all read the same."""
 
     code = "vault_integrity"
+    http_status = 409
 
 
 class BelowThreshold(AssayError):
     """The result is there, and under the bar that the caller set."""
 
     code = "below_threshold"
+    http_status = 422
 
 
 class CallStopped(AssayError):
     """The person stopped the call; the connection to the provider was closed at once."""
 
     code = "call_stopped"
+    http_status = 499
 
 
 class ProviderError(AssayError):
@@ -163,6 +177,7 @@ class ProviderError(AssayError):
     """
 
     code = "provider_error"
+    http_status = 502
 
     def __init__(
         self,
@@ -200,6 +215,7 @@ class RateLimited(ProviderError):
     """The provider's limit on this account is reached."""
 
     code = "rate_limited"
+    http_status = 429
 
 
 class ProviderUnavailable(ProviderError):

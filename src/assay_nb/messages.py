@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 ProviderId = Literal["anthropic", "openai", "google"]
 PROVIDERS: tuple[ProviderId, ...] = ("anthropic", "openai", "google")
+_LABELS = {"anthropic": "Anthropic", "openai": "OpenAI", "google": "Google"}
 
 Role = Literal["user", "assistant"]
 StopReason = Literal["end", "length", "refusal", "filtered", "incomplete", "empty", "stopped"]
@@ -152,3 +153,8 @@ class Destination:
     def keyless(self) -> bool:
         """Whether it is called without a key."""
         return self.placement == NO_KEY
+
+
+def label_of(provider: str) -> str:
+    """Return the provider's name, for people; the id itself where it is not one of `PROVIDERS`."""
+    return _LABELS.get(provider, provider)

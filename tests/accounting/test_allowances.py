@@ -17,7 +17,7 @@ def allowances(any_database: Database) -> Allowances:
 
 
 def test_nothing_is_counted_where_nothing_is_set(allowances: Allowances) -> None:
-    taken = allowances.take(TEAM, "ada")
+    taken = allowances.reserve(TEAM, "ada")
 
     assert not taken.counted
     assert allowances.used(TEAM, "ada").calls == 0
@@ -27,43 +27,43 @@ def test_a_member_gets_as_many_calls_as_are_set_and_no_more(allowances: Allowanc
     allowances.set(TEAM, Allowance("ada", calls_per_day=2))
 
     for _ in range(2):
-        allowances.take(TEAM, "ada")
+        allowances.reserve(TEAM, "ada")
 
     with pytest.raises(LimitReached, match="2 calls for today") as caught:
-        allowances.take(TEAM, "ada")
+        allowances.reserve(TEAM, "ada")
     assert 0 < (caught.value.retry_after or 0) <= 86_400
 
 
 def test_everybodys_allowance_is_each_ones_own(allowances: Allowances) -> None:
     allowances.set(TEAM, Allowance(EVERYBODY, calls_per_day=1))
 
-    allowances.take(TEAM, "ada")
-    allowances.take(TEAM, "bob")
+    allowances.reserve(TEAM, "ada")
+    allowances.reserve(TEAM, "bob")
 
     with pytest.raises(LimitReached):
-        allowances.take(TEAM, "bob")
+        allowances.reserve(TEAM, "bob")
 
 
 def test_a_members_own_allowance_stands_above_everybodys(allowances: Allowances) -> None:
     allowances.set(TEAM, Allowance(EVERYBODY, calls_per_day=0))
     allowances.set(TEAM, Allowance("ada", calls_per_day=1))
 
-    allowances.take(TEAM, "ada")
+    allowances.reserve(TEAM, "ada")
 
 
 def test_another_workspace_has_allowances_of_its_own(allowances: Allowances) -> None:
     allowances.set(TEAM, Allowance("ada", calls_per_day=0))
 
-    assert not allowances.take(OTHER, "ada").counted
+    assert not allowances.reserve(OTHER, "ada").counted
 
 
 def test_money_ends_the_day_too(allowances: Allowances) -> None:
     allowances.set(TEAM, Allowance("ada", micros_per_day=500_000))
 
-    allowances.settle(allowances.take(TEAM, "ada"), 0.5, unknown=1.0)
+    allowances.settle(allowances.reserve(TEAM, "ada"), 0.5, unknown=1.0)
 
     with pytest.raises(LimitReached, match=r"\$0\.50 for today"):
-        allowances.take(TEAM, "ada")
+        allowances.reserve(TEAM, "ada")
 
 
 def test_an_allowance_without_figures_is_none(allowances: Allowances) -> None:
@@ -84,7 +84,7 @@ def test_many_at_once_take_exactly_what_there_is(allowances: Allowances) -> None
 
     def take(_: int) -> bool:
         try:
-            allowances.take(TEAM, "ada")
+            allowances.reserve(TEAM, "ada")
         except LimitReached:
             return False
         return True
@@ -97,20 +97,20 @@ def test_a_new_day_begins_at_midnight_utc(any_database: Database) -> None:
     clock = [86_400.0 * 20_000 - 1]
     allowances = Allowances(any_database, now=lambda: clock[0])
     allowances.set(TEAM, Allowance("ada", calls_per_day=1))
-    allowances.take(TEAM, "ada")
+    allowances.reserve(TEAM, "ada")
 
     clock[0] += 1
 
-    assert allowances.take(TEAM, "ada").counted
+    assert allowances.reserve(TEAM, "ada").counted
 
 
 def test_old_days_are_forgotten_and_today_is_not(any_database: Database) -> None:
     clock = [86_400.0 * 20_000]
     allowances = Allowances(any_database, now=lambda: clock[0])
     allowances.set(TEAM, Allowance("ada", calls_per_day=9))
-    old = allowances.take(TEAM, "ada")
+    old = allowances.reserve(TEAM, "ada")
     clock[0] += 41 * 86_400
-    allowances.take(TEAM, "ada")
+    allowances.reserve(TEAM, "ada")
 
     allowances.forget_old()
 

@@ -41,8 +41,8 @@ def test_call_that_never_left_is_given_back_once(budget: DemoBudget):
     reservation = budget.reserve("ada")
     budget.reserve("ada")
 
-    budget.give_back(reservation)
-    budget.give_back(reservation)
+    budget.release(reservation)
+    budget.release(reservation)
 
     assert budget.left("ada") == 2
 
@@ -50,7 +50,7 @@ def test_call_that_never_left_is_given_back_once(budget: DemoBudget):
 def test_settled_call_is_not_given_back(budget: DemoBudget):
     reservation = budget.reserve("ada")
     budget.settle(reservation)
-    budget.give_back(reservation)
+    budget.release(reservation)
 
     assert budget.left("ada") == 2
 
@@ -92,7 +92,7 @@ def test_same_key_from_fifty_threads_reserves_once(budget: DemoBudget):
 
 
 def test_key_given_back_can_be_reserved_again(budget: DemoBudget):
-    budget.give_back(budget.reserve("ada", "key"))
+    budget.release(budget.reserve("ada", "key"))
 
     assert budget.reserve("ada", "key").repeated is False
     assert budget.left("ada") == 2
@@ -131,7 +131,7 @@ def test_books_balance_after_a_hundred_threads(any_database: Database, budget: D
         except DemoExhausted:
             return
         if number % 2:
-            budget.give_back(reservation)
+            budget.release(reservation)
         else:
             budget.settle(reservation)
 

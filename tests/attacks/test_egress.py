@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import (
     OperatorPolicy,
     SoloPolicy,
@@ -21,8 +22,8 @@ from assay_nb.egress.origins import (
 )
 from assay_nb.errors import AssayError, EndpointRefused, ProviderError, ProviderUnavailable
 from assay_nb.messages import PROVIDERS, Destination, ProviderId
-from assay_nb.providers.base import Credential
-from assay_nb.providers.transport import Egress, Limits
+from assay_nb.providers.exchange import Limits
+from assay_nb.providers.transport import Egress
 from tests.canaries import find_canary, make_canary
 from tests.fakes.providers import Call, FakeProviders, only
 from tests.fakes.providers_client import (

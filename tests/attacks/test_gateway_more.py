@@ -27,7 +27,8 @@ from assay_nb.gateway.http.app import WATCH_SECONDS
 from assay_nb.gateway.proxy.upstream import Upstream, UpstreamRequest
 from assay_nb.gateway.settings import load_settings
 from assay_nb.messages import Destination
-from assay_nb.providers.transport import Egress, Limits
+from assay_nb.providers.exchange import Limits
+from assay_nb.providers.transport import Egress
 from assay_nb.store import call_rows
 from assay_nb.store.database import Database
 from assay_nb.vault.keystores.key_file import KeyFile

@@ -117,7 +117,7 @@ async def test_a072_test_button_is_rate_limited(tmp_path: Path, fake: FakeProvid
     await stage.close()
 
     assert len(fake.calls) == 2
-    assert "which is as many as may" in said[-1]
+    assert "which is the limit" in said[-1]
 
 
 @pytest.mark.parametrize("fault", ["echo_error", "echo_header", "html"])

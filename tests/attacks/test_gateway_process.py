@@ -180,7 +180,7 @@ def test_a106_a_kernel_under_the_same_user_is_refused(
     kernel = subprocess.Popen(command, cwd="/")
     try:
         wait_until_it_is(kernel, find_python())
-        assert "runs as this very user" in start().wait_refused()
+        assert "runs as the same user" in start().wait_refused()
     finally:
         kernel.kill()
         kernel.wait()

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from assay_nb import errors
+from assay_nb.egress import key_header
 from assay_nb.egress.echo import EchoScanner
 from assay_nb.engine.call import Call
 from assay_nb.engine.session import Session
@@ -160,14 +161,14 @@ def test_a029_control_a_key_logged_by_the_http_library_within_a_call_is_found(
     stage: Stage, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Positive control: a library that logs the header it writes → found, since no filter is on."""
-    make_header = transport.header_for
+    make_header = key_header.header_for
 
     def telling(*arguments: object) -> object:
         header = make_header(*arguments)  # type: ignore[arg-type]
         logging.getLogger("httpcore2.http11").debug("sending %r", header)
         return header
 
-    monkeypatch.setattr(transport, "header_for", telling)
+    monkeypatch.setattr(key_header, "header_for", telling)
     stage.fake.answers(critique())
     with every_logger() as recorder:
         ask(session, "openai")
@@ -273,7 +274,7 @@ def public_objects(stage: Stage, session: Session) -> dict[str, object]:
     with session.stream(call) as events:
         seen = list(events)
     control, engine = session.control, session.engine
-    backing = vars(engine)["_backing"]
+    backing = vars(engine)["_resources"]
     workspace = backing.workspaces.active("me")
     return {
         "session": session,
@@ -286,7 +287,9 @@ def public_objects(stage: Stage, session: Session) -> dict[str, object]:
         "key store": backing.keystore,
         "egress": backing.egress,
         "stored keys": backing.vault.find_keys(workspace.id),
-        "credential": engine._credential(engine._plan(call, _instrument())),
+        "credential": engine._credential(
+            session.portal.call(engine._planner.plan, call, _instrument())
+        ),
         "call": call,
         "events": seen,
         "result": seen[-1].result,
@@ -330,7 +333,7 @@ def test_a031_nothing_that_a_public_object_leads_to_holds_a_key(
 
 def test_a031_an_open_key_shows_itself_in_no_form(stage: Stage, session: Session) -> None:
     """The same while a key is open, of the opened key and its secret → no trace, or refused."""
-    backing = vars(session.engine)["_backing"]
+    backing = vars(session.engine)["_resources"]
     workspace = backing.workspaces.active("me")
 
     with backing.vault.open_key(workspace.id, "anthropic") as opened:

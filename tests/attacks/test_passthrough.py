@@ -13,11 +13,11 @@ import pytest
 from anyio.to_thread import run_sync
 
 from assay_nb.egress.origins import OperatorPolicy
-from assay_nb.egress.resolver import make_vet
+from assay_nb.egress.resolver import Vet, make_vet
 from assay_nb.errors import EndpointRefused, ProviderUnavailable
 from assay_nb.gateway.proxy.upstream import Upstream, UpstreamRequest
 from assay_nb.messages import PROVIDERS, Destination
-from assay_nb.providers.transport import Egress, Vet
+from assay_nb.providers.transport import Egress
 from assay_nb.vault.secret import SecretBytes
 from tests.canaries import find_canary, make_canary
 from tests.fakes.hub import FakeHub

@@ -18,10 +18,11 @@ from typing import Any
 
 import pytest
 
+from assay_nb.egress.credential import Credential
 from assay_nb.errors import AssayError
 from assay_nb.messages import Stopped
-from assay_nb.providers.base import Credential
-from assay_nb.providers.transport import Egress, Limits
+from assay_nb.providers.exchange import Limits
+from assay_nb.providers.transport import Egress
 from tests.canaries import core_of, find_canary, make_canary
 from tests.fakes.providers import Answer, FakeProviders
 from tests.fakes.providers_client import (

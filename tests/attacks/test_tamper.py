@@ -84,7 +84,7 @@ def test_a018_row_moved_without_its_manifest_does_not_open_either(house: House) 
     from assay_nb.vault.envelope import CannotOpen
     from assay_nb.vault.sealed_keys import open_row
 
-    books = house.vault._books
+    books = house.vault._transactions
     rows, agreed = books.load(RESEARCH)
     assert agreed
     assert rows.vault is not None
@@ -206,9 +206,9 @@ def test_a020_placement_fails_by_its_seal_alone(house: House) -> None:
     from assay_nb.vault.sealed_keys import open_row
 
     house.keyless(SUPPORT)
-    masters = house.vault._books.masters
+    masters = house.vault._transactions.masters
     for workspace, edited in ((RESEARCH, "none"), (SUPPORT, "bearer")):
-        rows, agreed = house.vault._books.load(workspace)
+        rows, agreed = house.vault._transactions.load(workspace)
         row = next(key for key in rows.keys if key.provider == "openai")
         assert agreed
         assert rows.vault is not None
@@ -231,15 +231,15 @@ def test_a021_older_envelope_fails_by_its_seal_alone(house: House) -> None:
     from assay_nb.vault.envelope import CannotOpen
     from assay_nb.vault.sealed_keys import open_row
 
-    old = house.vault._books.load(RESEARCH)[0]
+    old = house.vault._transactions.load(RESEARCH)[0]
     house.save(RESEARCH, ANTHROPIC)
-    new = house.vault._books.load(RESEARCH)[0]
+    new = house.vault._transactions.load(RESEARCH)[0]
     position = next(i for i, key in enumerate(new.keys) if key.provider == "anthropic")
     mixed = replace(new.keys[position], envelope=old.keys[position].envelope)
 
     assert new.vault is not None
     with pytest.raises(CannotOpen):
-        open_row(house.vault._books.masters, new.vault.vault_id, RESEARCH, new, mixed)
+        open_row(house.vault._transactions.masters, new.vault.vault_id, RESEARCH, new, mixed)
 
 
 def test_a022_older_row_with_its_version_seals_that_workspace(house: House) -> None:

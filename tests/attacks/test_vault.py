@@ -534,7 +534,7 @@ def test_a031_no_public_object_of_the_vault_shows_a_key(full: House) -> None:
     canary = full.keys[RESEARCH, "anthropic"]
     opened = full.vault.open_key(RESEARCH, "anthropic")
     stored = full.vault.list_keys(RESEARCH)[0]
-    held = full.vault._books.masters
+    held = full.vault._transactions.masters
     things = [
         opened,
         opened.secret,

@@ -149,7 +149,7 @@ def test_a_dry_run_prints_a_plan_and_asks_nobody(
     def refuse(*_: object) -> None:
         raise AssertionError("it was asked")
 
-    monkeypatch.setattr("assay_nb.engine.local.solo.SoloEngine.ask", refuse)
+    monkeypatch.setattr("assay_nb.engine.local.engine.LocalEngine.ask", refuse)
 
     status = cli.main([*commands()[name], "--dry-run", "--json"])
 

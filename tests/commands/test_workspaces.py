@@ -17,7 +17,7 @@ from assay_nb.egress.origins import OperatorPolicy
 from assay_nb.engine.control import KeyCheck, WorkspaceFacts
 from assay_nb.engine.local.control import LocalControl
 from assay_nb.engine.local.resources import Resources
-from assay_nb.engine.local.solo import SoloEngine
+from assay_nb.engine.local.solo import make_solo_engine
 from assay_nb.engine.session import Session
 from assay_nb.errors import ProviderKeyMissing, WrongUsage
 from assay_nb.magics.line_magic import assay_parser
@@ -100,7 +100,7 @@ def hub(home: Path) -> Iterator[Session]:
     config = Config(home=home / "vault")
     backing = Resources(config, lambda _: None, OperatorPolicy(frozenset()))
     session = Session(replace(config, gateway_url="http://127.0.0.1:1/services/assay"))
-    session.__dict__["_seams"] = (SoloEngine(backing), LocalControl(backing, "ada"))
+    session.__dict__["_seams"] = (make_solo_engine(backing), LocalControl(backing, "ada"))
     yield session
     session.close()
 

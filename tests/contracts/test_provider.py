@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from assay_nb.egress.credential import Credential
 from assay_nb.errors import (
     AssayError,
     BadReply,
@@ -20,9 +21,10 @@ from assay_nb.errors import (
     WrongUsage,
 )
 from assay_nb.messages import Message, ProviderEvent, Request, Stopped, TextDelta, Usage
-from assay_nb.providers.base import Credential, Provider
+from assay_nb.providers.base import Provider
+from assay_nb.providers.exchange import Limits
 from assay_nb.providers.retry import Retry
-from assay_nb.providers.transport import Egress, Limits
+from assay_nb.providers.transport import Egress
 from tests.canaries import find_canary, make_canary
 from tests.fakes.providers import Answer, FakeProviders, only
 from tests.fakes.providers_client import (

@@ -121,3 +121,11 @@ def test_scan_takes_linear_time_on_a_text_made_to_slow_it_down() -> None:
     with at_most(2):
         for at in range(0, len(nearly), 4096):
             assert scanner.feed(nearly[at : at + 4096]) is not None
+
+
+def test_scanner_armed_with_no_key_lets_everything_pass() -> None:
+    scanner = EchoScanner()
+    scanner.arm(b"")
+
+    assert scanner.feed(b"Authorization: none at all") == b"Authorization: none at all"
+    assert not scanner.has_echo(b"")

@@ -19,9 +19,11 @@ from assay_nb.experiments.calibration.judge_check import (
 )
 from assay_nb.experiments.calibration.self_check import check_self, load_corpus
 from assay_nb.experiments.probes import Probing
-from assay_nb.experiments.run.limits import Limits
 from assay_nb.experiments.run.runner import Runner
-from assay_nb.experiments.suites.run import Case, find_failed, read_suite, run_suite
+from assay_nb.experiments.spending.limits import Limits
+from assay_nb.experiments.suites.expectations import Case, find_failed
+from assay_nb.experiments.suites.file import read_suite
+from assay_nb.experiments.suites.run import run_suite
 from assay_nb.messages import Reply
 from tests.experiments.simulated import Engine, Session
 from tests.instruments.driving import make_critique, make_finding

@@ -15,7 +15,7 @@ import pytest
 
 from assay_nb import Batch, ProviderAuthError, measure, playground
 from assay_nb.engine.session import set_session
-from assay_nb.experiments.run.jobs import answer_call
+from assay_nb.experiments.run.executors import answer_call
 from assay_nb.experiments.run.progress import Progress
 from tests.attacks.test_memory import pieces_of
 from tests.canaries import core_of, find_canary

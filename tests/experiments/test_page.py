@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from assay_nb.experiments.suites.run import read_suite
+from assay_nb.experiments.suites.file import read_suite
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "measuring.md"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
+from assay_nb.egress.credential import Credential
+from assay_nb.egress.origins import parse_endpoint
 from assay_nb.messages import (
     Destination,
     Message,
@@ -16,8 +18,11 @@ from assay_nb.messages import (
     TextDelta,
     UsageReport,
 )
+from assay_nb.providers.adapter import Adapter
 from assay_nb.providers.anthropic import Anthropic
-from assay_nb.providers.base import Credential, Provider
+from assay_nb.providers.base import Provider
+from assay_nb.providers.exchange import Exchange
+from assay_nb.providers.failures import Errors
 from assay_nb.providers.google import Google
 from assay_nb.providers.openai import OpenAI
 from assay_nb.providers.retry import Retry
@@ -56,6 +61,36 @@ def make_provider(
         return Google(egress, retry=retry)
     responses_at = frozenset({fake.origin}) if wire == "openai-responses" else frozenset()
     return OpenAI(egress, retry=retry, responses_at=responses_at)
+
+
+class Scripted(Adapter[str]):
+    """An adapter whose attempts are those of a script, which needs no server."""
+
+    id = "anthropic"
+    errors = Errors("anthropic", (), {}, lambda exc: None)
+
+    def __init__(self, start: Callable[[], AsyncGenerator[Any, None]], retry: Retry | None) -> None:
+        super().__init__(Egress(), retry=retry)
+        self._start = start
+        self.shapes_tried: list[str] = []
+
+    def shapes(self, request: Request, model: str, credential: Credential) -> Sequence[str]:
+        return ["best", "plainer"]
+
+    def events(
+        self, request: Request, model: str, exchange: Exchange, shape: str
+    ) -> AsyncGenerator[ProviderEvent, None]:
+        self.shapes_tried.append(shape)
+        return self._start()
+
+
+def run_script(
+    start: Callable[[], AsyncGenerator[Any, None]], retry: Retry | None = None
+) -> AsyncGenerator[Any, None]:
+    """Return what an adapter yields when each of its attempts is `start()`."""
+    credential = make_credential(parse_endpoint("anthropic"))
+    stream = Scripted(start, retry).stream(make_request(), model="m", credential=credential)
+    return cast("AsyncGenerator[Any, None]", stream)
 
 
 class Opened:

@@ -20,6 +20,7 @@ from assay_nb.engine.remote.client import GatewayClient
 from assay_nb.engine.remote.control import RemoteControl
 from assay_nb.engine.remote.engine import RemoteEngine
 from assay_nb.gateway.auth.sessions import COOKIE, XSRF_HEADER, Sessions
+from assay_nb.gateway.auth.signing import Signer
 from assay_nb.gateway.http.app import make_app
 from assay_nb.gateway.process.logs import Log
 from assay_nb.gateway.services import Services, make_services
@@ -144,7 +145,8 @@ class Stage:
 
 def browser_headers(secret: str, token: str) -> dict[str, str]:
     """Return what a browser sends that has signed in with this hub token: cookie and XSRF token."""
-    sessions, response = Sessions(secret.encode(), path=PREFIX, secure=False), web.Response()
+    sessions = Sessions(Signer(secret.encode()), path=PREFIX, secure=False)
+    response = web.Response()
     sessions.begin(response, token)
     cookie = response.cookies[COOKIE].value
     session = sessions.read(

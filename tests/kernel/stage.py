@@ -10,10 +10,11 @@ from pathlib import Path
 from assay_nb.config import LOCAL_USER, Config
 from assay_nb.engine.local.control import LocalControl
 from assay_nb.engine.local.resources import Resources
-from assay_nb.engine.local.solo import SoloEngine
+from assay_nb.engine.local.solo import make_solo_engine
 from assay_nb.engine.session import Session
 from assay_nb.messages import PROVIDERS, ProviderId
-from assay_nb.providers.transport import Egress, Limits
+from assay_nb.providers.exchange import Limits
+from assay_nb.providers.transport import Egress
 from assay_nb.store.database import Database
 from tests.canaries import find_canary, find_in_tree, make_canary
 from tests.fakes.migrated import put_migrated
@@ -71,7 +72,7 @@ class Stage:
             backing.database = Database.open(self.home / "vault.sqlite", busy_timeout=0.2)
             # Neither is a setting of a session's, so its seams are put in from outside.
             session.__dict__["_seams"] = (
-                SoloEngine(backing),
+                make_solo_engine(backing),
                 LocalControl(backing, LOCAL_USER),
             )
         return session

@@ -19,13 +19,13 @@ import pytest
 
 from assay_nb.commands import tree
 from assay_nb.commands.outcome import Outcome
+from assay_nb.egress import key_header
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Finished
 from assay_nb.engine.session import Session
 from assay_nb.experiments.run.progress import Progress
 from assay_nb.instruments.base import Result
 from assay_nb.messages import PROVIDERS, ProviderId
-from assay_nb.providers import transport
 from assay_nb.vault import vault as vault_module
 from tests.fakes.providers import FakeProviders
 from tests.fakes.providers_tls import Authority
@@ -167,7 +167,7 @@ def call_answered(**answer: object) -> Step:
 def call_with_a_fault_of_ours(stage: Stage, session: Session) -> object:
     """Our own code breaks at the worst moment: the key is open, and about to be written."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transport, "header_for", _broken)
+        patch.setattr(key_header, "header_for", _broken)
         return ask(session)
 
 

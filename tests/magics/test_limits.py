@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from assay_nb import Batch, Run, WrongUsage
-from assay_nb.experiments.run.plan import Plan
+from assay_nb.experiments.spending.plan import Plan
 from tests.fakes.providers import Call
 from tests.kernel.replies import improvement
 from tests.kernel.stage import Stage

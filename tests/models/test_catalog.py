@@ -15,12 +15,12 @@ from assay_nb.models.catalog import (
     DEFAULT_MODEL,
     DEMO_MODEL,
     MODELS,
-    estimate_cost,
     find_model,
     parse_model,
     suggest_model,
     table_age_days,
 )
+from assay_nb.models.prices import estimate_cost
 from assay_nb.models.retirements import find_retirement
 
 

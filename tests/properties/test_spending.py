@@ -27,12 +27,13 @@ from assay_nb.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from assay_nb.experiments.run.budget import Budget, Hold, OverBudget
-from assay_nb.experiments.run.estimates import Estimate, estimate_call
-from assay_nb.experiments.run.jobs import Job, JobResult, stream_answers
-from assay_nb.experiments.run.limits import Limits
+from assay_nb.experiments.run.jobs import Job, JobResult
 from assay_nb.experiments.run.runner import make_call
 from assay_nb.experiments.run.target import Target
+from assay_nb.experiments.run.workers import stream_answers
+from assay_nb.experiments.spending.budget import Budget, Hold, OverBudget
+from assay_nb.experiments.spending.estimates import Estimate, estimate_call
+from assay_nb.experiments.spending.limits import Limits
 from assay_nb.instruments.base import Provenance
 from assay_nb.instruments.playground import Run
 from assay_nb.messages import Usage

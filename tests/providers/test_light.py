@@ -15,7 +15,11 @@ HEAVY = ("anthropic", "openai", "google.genai", "httpx2", "httpx", "pydantic", "
     [
         "models.catalog",
         "egress.origins",
+        "egress.checks",
+        "egress.credential",
         "egress.echo",
+        "egress.headers",
+        "egress.key_header",
         "providers.keys",
         "providers.setup",
         "providers.base",

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from assay_nb.providers import log_muting
+from tests.fakes.providers_client import run_script
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_generator_is_mute_while_it_works_and_its_consumer_is_not(
             yield number
 
     async def consume() -> None:
-        async for _ in log_muting.mute(work()):
+        async for _ in run_script(work):
             logger.warning("from the consumer")
 
     asyncio.run(consume())
@@ -69,7 +70,7 @@ def test_closing_the_outer_generator_closes_the_inner_one_at_once() -> None:
             closed.append(True)
 
     async def leave() -> None:
-        events = log_muting.mute(work())
+        events = run_script(work)
         await anext(events)
         await events.aclose()
         assert closed == [True]

@@ -10,8 +10,9 @@ import pytest
 
 from assay_nb.egress.origins import parse_endpoint
 from assay_nb.errors import WrongUsage
+from assay_nb.instruments.lint import lint
 from assay_nb.messages import PROVIDERS, ProviderId
-from assay_nb.models.catalog import DEFAULT_MODEL, DEMO_MODEL
+from assay_nb.models.catalog import DEFAULT_MODEL, DEMO_MODEL, MODELS, Model
 from assay_nb.providers import get_provider
 from assay_nb.providers.transport import Egress
 from tests.canaries import find_canary, make_canary
@@ -153,6 +154,31 @@ async def test_temperature_is_refused_here_where_the_model_would(
         await ask("anthropic", egress, model="claude-opus-5-5", knobs={"temperature": 0})
 
     assert fake.calls == []
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
+async def test_lint_and_the_request_agree_on_what_a_model_takes(
+    model: Model, egress: Egress, fake: FakeProviders
+) -> None:
+    for knobs in ({"temperature": 0.5}, {"top_p": 0.5}):
+        made = len(fake.calls)
+        try:
+            await ask(model.provider, egress, model=model.id, knobs=knobs)
+        except WrongUsage:
+            as_sent: dict[str, Any] = {**knobs, "effort": "none"}
+        else:
+            reasoning = fake.calls[-1].body.get("reasoning", {})
+            as_sent = {**knobs, **reasoning}
+
+        is_sent = len(fake.calls) > made
+        assert find_refusals(model, as_sent) == ([] if is_sent else list(knobs))
+
+
+def find_refusals(model: Model, knobs: dict[str, Any]) -> list[str]:
+    """Return the knobs of which lint says that the model refuses them."""
+    report = lint("Add it up.", model=f"{model.provider}/{model.id}", knobs=knobs)
+    said = [finding.message for finding in report.findings if finding.level == "error"]
+    return [knob for knob in knobs if any(f"refuses `{knob}`" in message for message in said)]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -10,6 +10,7 @@ import pytest
 from assay_nb.errors import ProviderUnavailable, RateLimited
 from assay_nb.providers.failures import Failed
 from assay_nb.providers.retry import Retry
+from tests.fakes.providers_client import run_script
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +46,7 @@ async def test_waits_double() -> None:
     waits: list[float] = []
     attempts = Attempts(down(), down())
 
-    events = [event async for event in make_retry(waits).events(attempts.start)]
+    events = [event async for event in run_script(attempts.start, make_retry(waits))]
 
     assert events == [0, 1]
     assert waits == [0.5, 1.0]
@@ -55,7 +56,7 @@ async def test_fourth_attempt_is_never_made() -> None:
     attempts = Attempts(*(down() for _ in range(9)))
 
     with pytest.raises(ProviderUnavailable):
-        [event async for event in make_retry([]).events(attempts.start)]
+        [event async for event in run_script(attempts.start, make_retry([]))]
 
     assert attempts.made == 3
 
@@ -64,7 +65,7 @@ async def test_nothing_is_repeated_after_the_first_event() -> None:
     attempts = Attempts(down(), after=1)
 
     with pytest.raises(ProviderUnavailable):
-        [event async for event in make_retry([]).events(attempts.start)]
+        [event async for event in run_script(attempts.start, make_retry([]))]
 
     assert attempts.made == 1
 
@@ -88,7 +89,7 @@ async def test_wait_is_announced_before_it_begins() -> None:
 
     retry = Retry(sleep=sleep, on_wait=lambda *words: said.append(words), jitter=lambda: 1)
 
-    [event async for event in retry.events(Attempts(down()).start)]
+    [event async for event in run_script(Attempts(down()).start, retry)]
 
     assert said == [(0.5, 2)]
 
@@ -100,7 +101,7 @@ async def test_an_attempt_that_may_not_be_made_is_not_waited_for_either() -> Non
     retry = replace(make_retry(waits), may_send=lambda: next(allowed))
 
     with pytest.raises(ProviderUnavailable):
-        [event async for event in retry.events(attempts.start)]
+        [event async for event in run_script(attempts.start, retry)]
 
     assert (attempts.made, waits) == (2, [0.5])
 
@@ -113,16 +114,16 @@ async def test_leave_is_asked_for_further_attempts_only() -> None:
         return True
 
     retry = replace(make_retry([]), may_send=may_send)
-    [event async for event in retry.events(Attempts().start)]
+    [event async for event in run_script(Attempts().start, retry)]
     assert asked == []
 
-    [event async for event in retry.events(Attempts(down()).start)]
+    [event async for event in run_script(Attempts(down()).start, retry)]
     assert asked == [1]
 
 
 async def test_error_comes_out_without_its_history() -> None:
     with pytest.raises(ProviderUnavailable) as caught:
-        [event async for event in make_retry([]).events(Attempts(down(again=False)).start)]
+        [event async for event in run_script(Attempts(down(again=False)).start, make_retry([]))]
 
     assert caught.value.__context__ is None
     assert caught.value.__cause__ is None

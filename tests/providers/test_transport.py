@@ -13,11 +13,8 @@ import pytest
 
 from assay_nb.errors import ProviderUnavailable, WrongUsage
 from assay_nb.messages import Destination
-from assay_nb.providers.transport import (
-    Egress,
-    make_tls_context,
-    parse_retry_after,
-)
+from assay_nb.providers.exchange import parse_retry_after
+from assay_nb.providers.transport import Egress
 from tests.canaries import make_canary
 from tests.fakes.providers import FakeProviders, only
 from tests.fakes.providers_client import (
@@ -247,21 +244,3 @@ async def test_certificate_file_that_is_not_there_is_named(fake: FakeProviders) 
     async with Egress(ca_file="/no/such.pem") as egress:
         with pytest.raises(WrongUsage, match=r"/no/such\.pem"):
             await ask("anthropic", egress, fake)
-
-
-def test_certificate_file_is_trusted_in_place_of_the_systems(tmp_path: Path) -> None:
-    context = make_tls_context(str(Authority(tmp_path).file))
-
-    assert context.cert_store_stats()["x509_ca"] == 1
-
-
-def test_tls_context_verifies_and_speaks_no_old_version() -> None:
-    context = make_tls_context()
-
-    assert context.verify_mode is ssl.CERT_REQUIRED
-    assert context.check_hostname
-    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
-
-
-def test_public_authorities_are_read_once_in_a_process() -> None:
-    assert make_tls_context() is make_tls_context()

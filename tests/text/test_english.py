@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from assay_nb.text.english import capitalise, count, join, kind_of, quote
+from assay_nb.text.english import capitalise, count, cut, join, kind_of, quote
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,8 @@ def test_quoted_text_is_one_line_of_bounded_length() -> None:
 
 def test_capital_at_the_beginning_leaves_the_rest() -> None:
     assert capitalise("no JSON here") == "No JSON here"
+
+
+def test_cut_text_is_no_longer_than_allowed_and_says_that_it_was_cut() -> None:
+    assert cut("12345", 5) == "12345"
+    assert cut("123456", 5) == "1234…"

@@ -105,4 +105,4 @@ def test_frozen_vectors_come_back_unchanged(vault: Vault, database: Database) ->
         envelope = bytes.fromhex(vector["envelope"])
         with database.write() as connection:
             connection.execute(provider_keys.update().values(envelope=envelope))
-        assert vault._books.load_unchecked(RESEARCH).keys[0].envelope == envelope
+        assert vault._transactions.load_unchecked(RESEARCH).keys[0].envelope == envelope

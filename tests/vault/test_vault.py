@@ -392,7 +392,7 @@ def test_vault_may_be_used_from_many_threads(house: House) -> None:
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # the test is about fork
 def test_forked_child_holds_no_master_key(house: House) -> None:
     house.save()
-    (held,) = house.vault._books.masters._held.values()
+    (held,) = house.vault._transactions.masters._held.values()
     child = os.fork()
     if child == 0:
         os._exit(0 if held.is_wiped else 1)
@@ -405,7 +405,7 @@ def test_forked_child_holds_no_master_key(house: House) -> None:
 
 def test_vault_is_full_after_more_changes_than_its_keys_allow(house: House) -> None:
     house.save()
-    with house.vault._books.change("ada") as change:
+    with house.vault._transactions.change("ada") as change:
         vault_rows.set_epoch(change.connection, 2**31)
         change.books = replace(change.books, vault=replace(change.books.vault, epoch=2**31 - 2))
 
@@ -425,8 +425,8 @@ def test_a_change_between_reading_and_checking_is_not_a_restored_backup(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.save()
-    books = house.vault._books
-    load, saved = books.load_books, iter([False, True])
+    transactions = house.vault._transactions
+    load, saved = transactions.load_books, iter([False, True])
 
     def load_then_change() -> object:
         """Read, and let another thread commit before what was read is checked."""
@@ -436,7 +436,8 @@ def test_a_change_between_reading_and_checking_is_not_a_restored_backup(
             house.save(destination=OPENAI)
         return rows
 
-    monkeypatch.setattr(books, "load_books", load_then_change)
-    books.check()
+    monkeypatch.setattr(transactions, "load_books", load_then_change)
+    transactions.check()
 
-    assert [key.destination.provider for key in house.vault.list_keys(RESEARCH)] == ["anthropic", "openai"]
+    listed = {key.destination.provider for key in house.vault.list_keys(RESEARCH)}
+    assert listed == {"anthropic", "openai"}

@@ -1,4 +1,4 @@
-"""What a team's admin lets each member use in a day, counted for all gateways together."""
+"""Allowances: what a team's admin lets each member use in a day, counted for all gateways together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from assay_nb.store.allowance_rows import EVERYBODY, Allowance, Used
 from assay_nb.store.database import Database
 from assay_nb.workspaces.names import check_user
 
-__all__ = ["EVERYBODY", "Allowance", "Allowances", "Taken", "Used"]
+__all__ = ["EVERYBODY", "Allowance", "AllowanceReservation", "Allowances", "Used"]
 
 _DAY = 86_400
 _MOST = 10**12
@@ -21,7 +21,7 @@ _KEPT_DAYS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class AllowanceReservation:
     """A call that was counted. `counted` is False where nothing is allowed and so nothing is counted."""
 
     workspace_id: bytes
@@ -33,7 +33,7 @@ class Taken:
 class Allowances:
     """The allowances of all workspaces, and what was used of them.
 
-    A day is a UTC day. Setting the clock back does not give a used day anew, and setting it forward
+    A day is a UTC day. Setting the clock back does not give a used day again, and setting it forward
     only uses tomorrow's. Without an allowance nothing is counted, and nothing is written.
     """
 
@@ -68,7 +68,7 @@ class Allowances:
             else:
                 rows.set_allowance(connection, workspace_id, allowance)
 
-    def take(self, workspace_id: bytes, user: str) -> Taken:
+    def reserve(self, workspace_id: bytes, user: str) -> AllowanceReservation:
         """Count a call that is about to be made.
 
         Raises:
@@ -78,25 +78,29 @@ class Allowances:
         with self._database.read(workspace=workspace_id) as connection:
             allowance = rows.find_allowance(connection, workspace_id, user)
         if allowance is None:
-            return Taken(workspace_id, user, day, counted=False)
+            return AllowanceReservation(workspace_id, user, day, counted=False)
         with self._database.write(serial=False) as connection:
             if not rows.take_call(connection, workspace_id, user, day, allowance):
                 raise self._used_up(rows.find_used(connection, workspace_id, user, day), allowance)
-        return Taken(workspace_id, user, day, counted=True)
+        return AllowanceReservation(workspace_id, user, day, counted=True)
 
-    def settle(self, taken: Taken, dollars: float | None, *, unknown: float) -> None:
+    def settle(
+        self, reservation: AllowanceReservation, dollars: float | None, *, unknown: float
+    ) -> None:
         """Add what a counted call has cost.
 
         A price that is not known, or is none that a call can have, counts as `unknown` dollars: a
         provider that reports no usage, or nonsense, is not the way around a limit.
         """
-        if not taken.counted:
+        if not reservation.counted:
             return
         if dollars is None or not math.isfinite(dollars) or dollars < 0:
             dollars = unknown
         micros = min(round(dollars * 1_000_000), _MOST)
         with self._database.write(serial=False) as connection:
-            rows.add_micros(connection, taken.workspace_id, taken.user, taken.day, micros)
+            rows.add_micros(
+                connection, reservation.workspace_id, reservation.user, reservation.day, micros
+            )
 
     def forget_old(self) -> None:
         """Forget what was used more than a month ago."""

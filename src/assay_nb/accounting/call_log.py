@@ -1,46 +1,127 @@
-"""The log of calls: who, when, which instrument and model, how many tokens. Never content."""
+"""The call log: who, when, which instrument and model, how many tokens. Never content.
+
+A commit takes as long as dozens of inserts do, and a write as long as dozens of calls, so lines are written
+together. What is not written yet when the process is killed is lost to the log.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Literal, TypeAlias
+
+from anyio.to_thread import run_sync
 
 from assay_nb.errors import StoreUnavailable
 from assay_nb.store import call_rows as rows
 from assay_nb.store.call_rows import CallRecord, Funding
 from assay_nb.store.database import Database
 
+OnFailure: TypeAlias = Literal["warn", "refuse"]
+
+Tell: TypeAlias = Callable[[int, StoreUnavailable], None]
+"""Receives how many lines could not be written, or with `refuse` how many wait, and why."""
+
+EVERY = 1.0
+MOST = 20_000
+
 _PROCESS = os.urandom(5)
 _numbers = itertools.count()
+
+
+def _tell_nobody(count: int, error: StoreUnavailable) -> None:
+    """Leave it at that."""
 
 
 class CallLog:
     """The calls that were made, for the members of their workspace to see.
 
-    It may be used from any thread. A commit takes as long as dozens of inserts do, so calls that end while
-    one is under way are written together by the next.
+    There are two ways in. `record` writes now and may be used from any thread; calls that end while one is
+    being written are written together by the next. `add` writes soon and belongs to the running event loop:
+    a call that ends alone is written at once, those that end within the second after it with each other.
+
+    Args:
+        database: Where the log is kept.
+        on_failure: What happens to a line that cannot be written: it is lost with a warning, or it waits, and
+            `check` and `check_room` refuse further calls meanwhile.
+        tell: Receives what could not be written.
+        every: Seconds from one write of added lines to the next.
+        most: Added lines that may wait. A database that takes none lets no further call begin.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        on_failure: OnFailure = "warn",
+        tell: Tell = _tell_nobody,
+        every: float = EVERY,
+        most: int = MOST,
+    ) -> None:
         self._database = database
+        self._refuses = on_failure == "refuse"
+        self._tell = tell
+        self._every = every
+        self._most = most
         self._waiting: dict[bytes, CallRecord] = {}
         self._failed: dict[bytes, StoreUnavailable] = {}
         self._writing = threading.Lock()
+        self._unwritten: list[CallRecord] = []
+        self._keeping = threading.Lock()
+        self._added: _Batch | None = None
+
+    # --- now, from any thread
 
     def record(self, record: CallRecord) -> None:
-        """Note a call that has ended, made with `make_record`.
+        """Write a call that has ended, made with `make_record`.
 
         Raises:
-            StoreUnavailable: If the database cannot be written.
+            StoreUnavailable: If the database cannot be written, and the line is not kept for later.
         """
+        try:
+            self._record_now(record)
+        except StoreUnavailable as error:
+            if not self._refuses:
+                raise
+            with self._keeping:
+                self._unwritten.append(record)
+                self._tell(len(self._unwritten), error)
+
+    def check(self) -> None:
+        """Write the recorded lines that could not be written before, if there are any.
+
+        Raises:
+            StoreUnavailable: If they still cannot be.
+        """
+        if not self._unwritten:
+            return
+        with self._keeping:
+            try:
+                self.record_all(self._unwritten)
+            except StoreUnavailable as error:
+                self._tell(len(self._unwritten), error)
+                raise _no_further_call() from None
+            self._unwritten.clear()
+
+    def record_all(self, records: Sequence[CallRecord]) -> None:
+        """Write calls that have ended, made with `make_record`, in one transaction."""
+        with self._database.write(serial=False) as connection:
+            rows.insert_calls(connection, records)
+
+    def recent(self, workspace_id: bytes, limit: int = 20) -> tuple[CallRecord, ...]:
+        """Return a workspace's latest calls, newest first."""
+        with self._database.read(workspace=workspace_id) as connection:
+            return rows.list_calls(connection, workspace_id, max(0, limit))
+
+    def _record_now(self, record: CallRecord) -> None:
         self._waiting[record.call_id] = record
         with self._writing:
-            if (
-                record.call_id in self._waiting
-            ):  # whoever had the lock before has not written it too
+            if record.call_id in self._waiting:  # the thread before may have written it too
                 self._write_waiting()
             failed = self._failed.pop(record.call_id, None)
         if failed is not None:
@@ -56,15 +137,99 @@ class CallLog:
             for record in together:
                 del self._waiting[record.call_id]
 
-    def record_all(self, records: Sequence[CallRecord]) -> None:
-        """Note calls that have ended, made with `make_record`, in one transaction."""
-        with self._database.write(serial=False) as connection:
-            rows.insert_calls(connection, records)
+    # --- soon, from an event loop
 
-    def recent(self, workspace_id: bytes, limit: int = 20) -> tuple[CallRecord, ...]:
-        """Return a workspace's latest calls, newest first."""
-        with self._database.read(workspace=workspace_id) as connection:
-            return rows.list_calls(connection, workspace_id, max(0, limit))
+    def add(self, record: CallRecord) -> None:
+        """Note a call that has ended, to be written soon."""
+        self._batch().add(record)
+
+    async def flush(self) -> None:
+        """Write what was added, and return when it is written."""
+        await self._batch().flush()
+
+    async def close(self) -> None:
+        """Write what was added, for the last time on this event loop."""
+        batch = self._batch()
+        await batch.close()
+        if not batch.waiting:
+            self._added = None
+
+    def check_room(self) -> None:
+        """Refuse a call whose line could not be kept.
+
+        Raises:
+            StoreUnavailable: If added lines could not be written the last time, or too many wait.
+        """
+        batch = self._batch()
+        if batch.is_failing or len(batch.waiting) >= self._most:
+            raise _no_further_call()
+
+    def _batch(self) -> _Batch:
+        loop = asyncio.get_running_loop()
+        if self._added is None or self._added.loop is not loop:
+            self._added = _Batch(loop, self._write_batch, self._every)
+        return self._added
+
+    async def _write_batch(self, batch: _Batch, records: list[CallRecord]) -> None:
+        try:
+            await run_sync(self.record_all, records)
+            batch.is_failing = False
+        except StoreUnavailable as error:
+            lost = len(records)
+            if self._refuses:
+                # Locked or full: they wait for the next time, in their order.
+                batch.is_failing = True
+                batch.waiting = records + batch.waiting
+                lost = len(batch.waiting)
+            self._tell(lost, error)
+
+
+class _Batch:
+    """The lines of one event loop that wait. A portal that was closed, or a forked child, has another.
+
+    Args:
+        loop: The loop that it belongs to.
+        write: Writes lines.
+        every: Seconds from one write to the next.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, write: _Write, every: float) -> None:
+        self.loop = loop
+        self.waiting: list[CallRecord] = []
+        self.is_failing = False
+        self._write = write
+        self._every = every
+        self._turn = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
+
+    def add(self, record: CallRecord) -> None:
+        self.waiting.append(record)
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+
+    async def flush(self) -> None:
+        async with self._turn:
+            records, self.waiting = self.waiting, []
+            if records:
+                await self._write(self, records)
+
+    async def close(self) -> None:
+        self._closing.set()
+        if self._task is not None:
+            # Not cancelled: a thread that writes carries on, and nobody would know for how long.
+            await asyncio.wait({self._task})
+        await self.flush()
+
+    async def _run(self) -> None:
+        while self.waiting and not self._closing.is_set():
+            await self.flush()
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self._every)
+        self._task = None
+
+
+_Write: TypeAlias = "Callable[[_Batch, list[CallRecord]], Awaitable[None]]"
 
 
 def make_record(
@@ -98,4 +263,11 @@ def make_record(
         output_tokens=output_tokens,
         cost_micros=cost_micros,
         milliseconds=milliseconds,
+    )
+
+
+def _no_further_call() -> StoreUnavailable:
+    return StoreUnavailable(
+        "The calls log cannot be written, so no further call begins.",
+        hint="Ask the gateway's operator to check it: the disk may be full.",
     )

@@ -18,11 +18,11 @@ from assay_nb.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Reservation:
+class DemoReservation:
     """A demo call that was set aside.
 
     Attributes:
-        state: `"reserved"` until it is settled or given back.
+        state: `"reserved"` until it is settled or released.
         repeated: Whether this idempotency key had reserved it before. Then the call was sent already,
             or is being sent now, and must not be sent again.
     """
@@ -44,7 +44,7 @@ class DemoBudget:
         self._database = database
         self.granted = granted
 
-    def reserve(self, user: str, idempotency_key: str | None = None) -> Reservation:
+    def reserve(self, user: str, idempotency_key: str | None = None) -> DemoReservation:
         """Set one call aside; the same key, used again by the same person, gets the same one.
 
         Raises:
@@ -57,21 +57,21 @@ class DemoBudget:
             if not rows.insert_reservation(connection, reservation_id, user, key, int(time.time())):
                 earlier = rows.get_reservation(connection, str(key))
                 if not rows.change_state(connection, earlier.id, "returned", "reserved"):
-                    return Reservation(earlier.id, user, earlier.state, repeated=True)
+                    return DemoReservation(earlier.id, user, earlier.state, repeated=True)
                 reservation_id = earlier.id
             if not rows.take_one(connection, user, self.granted):
                 raise DemoExhausted(
                     f"Your {self.granted} demo calls are used up.",
                     hint="Add a key of your own: `assay-nb keys set anthropic`.",
                 )
-        return Reservation(reservation_id, user, "reserved")
+        return DemoReservation(reservation_id, user, "reserved")
 
-    def settle(self, reservation: Reservation) -> None:
+    def settle(self, reservation: DemoReservation) -> None:
         """Note that the call was made. A reservation that is never settled counts as spent all the same."""
         with self._database.write(serial=False) as connection:
             rows.change_state(connection, reservation.id, "reserved", "spent")
 
-    def give_back(self, reservation: Reservation) -> None:
+    def release(self, reservation: DemoReservation) -> None:
         """Undo a reservation whose call never reached the provider. Doing it twice gives nothing twice."""
         with self._database.write(serial=False) as connection:
             if rows.change_state(connection, reservation.id, "reserved", "returned"):

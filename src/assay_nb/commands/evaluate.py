@@ -82,8 +82,8 @@ def _share(word: str) -> float:
 
 
 def _bench(session: Session, args: Namespace) -> Runner:
-    from assay_nb.experiments.run.modes import LIMITS
     from assay_nb.experiments.run.runner import make_bench
+    from assay_nb.experiments.spending.modes import LIMITS
 
     limits = {name: getattr(args, name, None) for name in LIMITS}
     count_cut = getattr(args, "count_cut", False)
@@ -92,7 +92,8 @@ def _bench(session: Session, args: Namespace) -> Runner:
 
 def run_eval(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Run a suite; a score under its bar fails."""
-    from assay_nb.experiments.suites.run import plan_suite, read_suite, read_text, run_suite
+    from assay_nb.experiments.suites.file import read_suite, read_text
+    from assay_nb.experiments.suites.run import plan_suite, run_suite
 
     suite = read_suite(Path(args.suite))
     against = read_text(Path(args.against)) if args.against else None
@@ -123,7 +124,7 @@ def run_judge_check(session: Session, args: Namespace, desk: Console) -> Outcome
         plan_judge_check,
         read_pairs,
     )
-    from assay_nb.experiments.suites.run import read_text
+    from assay_nb.experiments.suites.file import read_text
 
     pairs = read_pairs(Path(args.pairs))
     rubric = read_text(Path(args.rubric)) if args.rubric else None

@@ -8,7 +8,7 @@ from assay_nb.commands.keys import how_to_add, keys_table
 from assay_nb.commands.outcome import Console, Outcome, join
 from assay_nb.commands.registry import Adder, add_json, add_workspace, program
 from assay_nb.commands.workspaces import name_workspace
-from assay_nb.engine.control import CallFacts, Finding, ModelFacts, Standing, WorkspaceFacts
+from assay_nb.engine.control import CallFacts, Diagnosis, ModelFacts, Standing, WorkspaceFacts
 from assay_nb.engine.local.practice import WORKSPACE, no_key
 from assay_nb.engine.session import Session
 from assay_nb.errors import workspace_gone
@@ -247,7 +247,7 @@ def doctor(session: Session, args: Namespace, desk: Console) -> Outcome:
     )
 
 
-def _item(finding: Finding) -> Item:
+def _item(finding: Diagnosis) -> Item:
     word, tone = _LEVELS[finding.level]
     return Item(
         finding.subject,

@@ -1,4 +1,4 @@
-"""Notice a key that comes back in a response, before it is handed on.
+"""The echo scanner: notices a key that comes back in a response, before it is handed on.
 
 An upstream that quotes the request's headers, a debugging proxy, or a model that was tricked into
 repeating them would otherwise put the key on the screen and into the notebook.
@@ -71,7 +71,7 @@ class EchoScanner:
         return data[start:cut]
 
     def flush(self) -> bytes:
-        """Return what was held back; the stream is over, so it was no beginning of anything."""
+        """Return what was held back; the stream is over, so it was not the beginning of anything."""
         held, self._held = self._held, b""
         return held
 

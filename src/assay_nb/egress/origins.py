@@ -1,4 +1,4 @@
-"""Where a key may be sent.
+"""Origins: where a key may be sent.
 
 The destination is sealed together with the key, so this is decided once, when the key is saved, and
 checked again on every request. Most keys that gateways lost were not decrypted by anybody: they were
@@ -57,7 +57,7 @@ _NEVER = tuple(
         "ff00::/8",
     )
 )
-"""Addresses that no key is sent to, whoever asks. `is_global` is true of several of them."""
+"""Addresses that no key is ever sent to. `is_global` is true of several of them."""
 
 _SHARED = ipaddress.ip_network("100.64.0.0/10")
 """Carrier-grade NAT, which Python calls neither private nor global."""
@@ -213,7 +213,7 @@ def _split(endpoint: str) -> SplitResult:
     try:
         parts = urlsplit(endpoint)
     except ValueError:
-        raise EndpointRefused("The endpoint is no URL.") from None
+        raise EndpointRefused("The endpoint is not a URL.") from None
     if parts.scheme not in {"https", "http"}:
         raise EndpointRefused("The endpoint does not begin with https://.")
     if "@" in parts.netloc:
@@ -258,7 +258,7 @@ def _check_port(parts: SplitResult, host: str) -> int:
     try:
         port = parts.port
     except ValueError:
-        raise EndpointRefused("The endpoint's port is none.") from None
+        raise EndpointRefused("The endpoint's port is not a port number.") from None
     if port is None:
         return 443 if parts.scheme == "https" else 80
     if port < 1024 and port not in {80, 443}:

@@ -1,4 +1,4 @@
-"""What is asked of an engine."""
+"""The call, and the engine that runs it: the first seam."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Call:
         model: `"provider/model"` or a model's name; None takes the workspace's choice.
         options: What the caller set, by the instrument's own names. Only JSON values.
         idempotency_key: Repeating a call with the same key never spends a second demo call.
-        max_requests: Requests that it may make, with retries and repairs; None for as many as it takes.
+        max_requests: Requests that it may make, with retries and repairs; unlimited if None.
     """
 
     instrument: str

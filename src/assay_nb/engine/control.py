@@ -1,4 +1,4 @@
-"""Everything about keys, members, workspaces, models and budget that is not a call: the second seam.
+"""The control, the second seam: keys, members, workspaces, models and budget; everything but calls.
 
 `LocalControl` works on the vault in this process, `RemoteControl` asks a gateway; commands, magics and
 panels know only this protocol. What it returns is plain data, ready for JSON, and holds no key:
@@ -145,7 +145,7 @@ class CallFacts(Facts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing(Facts):
-    """Where one stands: what `%assay` alone shows.
+    """The status: what `%assay` alone shows.
 
     Attributes:
         workspace: The active one. None if it is gone, or the person no longer in it; then there are no
@@ -175,7 +175,7 @@ class MasterFacts(Facts):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding(Facts):
+class Diagnosis(Facts):
     """One line of `doctor`: what was looked at, how it is, and what to do."""
 
     level: Literal["ok", "info", "warning", "problem"]
@@ -184,10 +184,10 @@ class Finding(Facts):
     hint: str = ""
 
 
-def about_gone_workspace() -> Finding:
+def about_gone_workspace() -> Diagnosis:
     """Return what `doctor` says when the active workspace is gone."""
     gone = workspace_gone()
-    return Finding(level="warning", subject="workspace", text=gone.message, hint=gone.hint or "")
+    return Diagnosis(level="warning", subject="workspace", text=gone.message, hint=gone.hint or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +261,6 @@ class Control(Protocol):
     async def set_platform_key(self, provider: ProviderId, key: bytearray) -> None: ...
     async def remove_platform_key(self, provider: ProviderId) -> None: ...
 
-    async def doctor(self) -> list[Finding]: ...
+    async def doctor(self) -> list[Diagnosis]: ...
     def setup(self, provider: ProviderId) -> Setup: ...
     def known_models(self) -> list[str]: ...

@@ -1,4 +1,4 @@
-"""What an endpoint that somebody names is, for the faces, which know no provider's address."""
+"""Endpoints that users name, judged for the faces, which do not know any provider's address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an engine says while it works. The last event of a call that succeeds is `Finished`."""
+"""Events that an engine sends while it works. The last one of a call that succeeds is `Finished`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of testing a key, or a server that needs none: said before and after it is stored."""
+"""Key checks: what came of testing a key, or a server that needs none, before and after it is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of an object that are made when they are first needed, and only once."""
+"""Lazy parts of an object: made when they are first needed, and only once."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class Portal:
             yield from stream
 
     def close(self) -> None:
-        """Stop the loop, if it runs. A later call starts it anew."""
+        """Stop the loop, if it runs. A later call starts it again."""
         with self._lock:
             portal, self._portal = self._portal, None
             if portal is None or self._thread is None or self._pid != os.getpid():

@@ -1,4 +1,4 @@
-"""What a process works with: an engine and its control, local or remote, and the loop that runs them.
+"""The session of a process: an engine and its control, local or remote, and the loop that runs them.
 
 One session per process. It opens nothing until the first call: `%load_ext` makes none.
 """
@@ -50,7 +50,7 @@ class Session:
     @once
     def _seams(self) -> tuple[Engine, Control]:
         if self.config.gateway_url:
-            from assay_nb.engine.remote.engine import connect
+            from assay_nb.engine.remote.connect import connect
 
             return connect(self.config.gateway_url)
         from assay_nb.engine.local.solo import open_solo

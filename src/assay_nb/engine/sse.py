@@ -1,4 +1,4 @@
-"""How an engine's events cross from the gateway to a kernel: one server-sent event each.
+"""Server-sent events: how an engine's events cross from the gateway to a kernel.
 
 `encode_event` and `decode_event` are exact inverses. The result of an instrument travels as its JSON
 form and is read back by the instrument itself.
@@ -30,7 +30,7 @@ ReadResult = Callable[[Mapping[str, Any]], Result]
 
 
 def encode_event(event: Event) -> bytes:
-    """Return an event as it stands in the stream."""
+    """Return an event as it is written to the stream."""
     if isinstance(event, Finished):
         return _write("finished", event.result.to_dict())
     return _write(_NAMES[type(event)], asdict(event))

@@ -8,9 +8,22 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from assay_nb.evaluation.lost import Lost
 from assay_nb.evaluation.paired import ALPHA
-from assay_nb.evaluation.showing import show_verdict
+from assay_nb.evaluation.showing import name_level, say_p
 from assay_nb.render.bundle import bundle, plain
-from assay_nb.render.document import Document
+from assay_nb.render.document import (
+    Badge,
+    Block,
+    Callout,
+    Document,
+    FinePrint,
+    Heading,
+    Interval,
+    Intervals,
+    Paragraph,
+    Table,
+    Tone,
+    sentence,
+)
 from assay_nb.render.surroundings import find_width
 
 Verdict: TypeAlias = Literal[
@@ -126,7 +139,7 @@ class PairedVerdict:
 
     def to_document(self) -> Document:
         """Return the verdict as a document: headline, picture, rows fixed and broken, fine print."""
-        return Document(tuple(show_verdict(self)))
+        return Document(tuple(_show_verdict(self)))
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
@@ -139,3 +152,72 @@ class PairedVerdict:
 
 def _pair(values: Sequence[Any] | None) -> tuple[Any, Any] | None:
     return None if values is None else (values[0], values[1])
+
+
+# --- showing ------------------------------------------------------------------------------------------
+
+_SHOWN_ROWS = 20
+_TONES: Mapping[Verdict, Tone] = {
+    "improved": "good",
+    "regressed": "bad",
+    "no detectable difference": "neutral",
+    "equivalent": "info",
+    "invalid": "warning",
+}
+
+
+def _show_verdict(result: PairedVerdict) -> list[Block]:
+    """Return the blocks of a verdict's document."""
+    tone = _TONES[result.verdict]
+    blocks: list[Block] = [Heading(_headline(result))]
+    if result.effect is None or result.interval is None:
+        notes = [Callout("info", (note,)) for note in result.notes]
+        return [*blocks, Callout(tone, (result.reason,)), *notes]
+    blocks.append(Paragraph((Badge(result.verdict, tone), " ", result.reason)))
+    row = Interval("new − old", result.interval[0], result.effect, result.interval[1], tone)
+    axis = f"mean difference in score, with {name_level(result.alpha)} interval"
+    blocks.append(Intervals((row,), result.margin, axis))
+    blocks += [Callout("info", (note,)) for note in result.notes]
+    if result.changes:
+        blocks += _show_changes(result)
+    return [*blocks, FinePrint((_fine_print(result),))]
+
+
+def _headline(result: PairedVerdict) -> str:
+    name = result.verdict.capitalize()
+    if result.verdict == "invalid" or result.effect is None or result.interval is None:
+        return name  # no figure beside it, which would be read as a claim
+    low, high = result.interval
+    return f"{name}: {result.effect:+.2f} per row ({low:+.2f} to {high:+.2f})"
+
+
+def _show_changes(result: PairedVerdict) -> list[Block]:
+    broken = [change for change in result.changes if not change.is_fixed]
+    fixed = [change for change in result.changes if change.is_fixed]
+    # Broken rows first: they are what a reader who likes the new prompt would rather not look at.
+    shown = [*broken[:_SHOWN_ROWS], *fixed[:_SHOWN_ROWS]]
+    rows = [_show_change(change) for change in shown]
+    blocks: list[Block] = [
+        Heading(f"Rows fixed: {len(fixed)}, broken: {len(broken)}", level=2),
+        Table(("row", "", "old", "new"), rows),
+    ]
+    if len(shown) < len(result.changes):
+        more = len(result.changes) - len(shown)
+        blocks.append(Paragraph(sentence(f"{more} more in `.fixed` and `.broken`.")))
+    return blocks
+
+
+def _show_change(change: Change) -> tuple[str | Badge, ...]:
+    badge = Badge("fixed", "good") if change.is_fixed else Badge("broken", "bad")
+    return str(change.row), badge, f"{change.old:g}", f"{change.new:g}"
+
+
+def _fine_print(result: PairedVerdict) -> str:
+    p = "p not computed" if result.p is None else f"one-sided {say_p(result.p)}"
+    left_out = f" · {len(result.errors)} left out, without a score" if result.errors else ""
+    runs = f", averages of {result.runs} runs" if result.runs > 1 else ""
+    return (
+        f"{result.n} rows{runs}, {result.discordant} of them differ{left_out} · {result.test}, "
+        f"{p}, held against {result.alpha:.2g} · {name_level(result.alpha)} interval: "
+        f"{result.interval_method} · seed {result.seed}"
+    )

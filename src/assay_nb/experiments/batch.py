@@ -10,11 +10,11 @@ from assay_nb.evaluation.lost import WORDS
 from assay_nb.experiments.data.rows import Row, Rows, find_names, values_for
 from assay_nb.experiments.run.ends import count_ends, describe_ends
 from assay_nb.experiments.run.jobs import JobResult
-from assay_nb.instruments.base import Provenance, Shown
+from assay_nb.instruments.base import Provenance, Shown, decode_provenance, encode_provenance
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
-from assay_nb.instruments.provenance import decode_provenance, encode_provenance
 from assay_nb.messages import Usage
 from assay_nb.render.document import Block, Callout, Document, Heading, Paragraph, Table
+from assay_nb.text.english import cut
 
 _SHOWN_ROWS = 10
 _NAMED_ROWS = 20
@@ -98,9 +98,6 @@ class Batch(Shown):
     def failed(self) -> tuple[int, ...]:
         """The rows that failed, by index."""
         return tuple(i for i, answer in enumerate(self.answers) if answer and answer.error)
-
-    def with_provenance(self, provenance: Provenance) -> Batch:
-        return replace(self, provenance=provenance)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -266,5 +263,4 @@ def name_rows(numbers: Sequence[int]) -> str:
 
 def shorten(value: object) -> str:
     """Return a cell's text, cut to what a table can show."""
-    text = "" if value is None else str(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+    return "" if value is None else cut(str(value), _SHOWN_CHARACTERS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 from assay_nb.experiments.batch import Batch, describe_end, shorten
@@ -46,9 +46,6 @@ class SideBySide(Shown):
                 for name, values in (("output", side.outputs), ("stop", side.stops))
             }
         )
-
-    def with_provenance(self, provenance: Provenance) -> SideBySide:
-        return replace(self, provenance=provenance)
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -19,12 +19,12 @@ from assay_nb.experiments.data.rows import (
     read_rows,
     values_for,
 )
-from assay_nb.experiments.run.budget import OverBudget
 from assay_nb.experiments.run.jobs import Job, JobResult
-from assay_nb.experiments.run.plan import Plan
 from assay_nb.experiments.run.progress import Progress
 from assay_nb.experiments.run.runner import Runner, Task, check_fit, make_bench, number_repeats
 from assay_nb.experiments.run.target import Target, find_target
+from assay_nb.experiments.spending.budget import OverBudget
+from assay_nb.experiments.spending.plan import Plan
 from assay_nb.instruments.playground import Run
 from assay_nb.messages import StopReason
 from assay_nb.text.templates import fill

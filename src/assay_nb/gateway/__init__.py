@@ -1,4 +1,4 @@
-"""The hub service: it holds the vault, knows who is asking, and makes the calls.
+"""The gateway, a JupyterHub service: it holds the vault, authenticates callers and makes the calls.
 
 `configure_hub` is for a `jupyterhub_config.py`, and importing it loads nothing else of this package.
 """

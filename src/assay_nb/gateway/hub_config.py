@@ -1,4 +1,4 @@
-"""What a `jupyterhub_config.py` calls. Standard library only: the hub's environment needs no more of us."""
+"""`configure_hub` for a `jupyterhub_config.py`. Standard library only: the hub's environment needs no more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _SERVER_SCOPES = ("users:activity!user", "access:servers!server")
-"""What the hub gives every server's token by itself; naming scopes replaces them."""
+"""The scopes that the hub gives every server's token by itself; setting scopes replaces them."""
 
 
 def configure_hub(
@@ -30,16 +30,15 @@ def configure_hub(
         from assay_nb.gateway import configure_hub
         configure_hub(c, url="http://127.0.0.1:8790", teams={"hub-group": "workspace"})
 
-    A kernel may call the gateway when two things hold: its person has the service's scope, which a role
-    grants, and its server's token carries it. Both are set here. What the configuration holds already is
-    kept and added to.
+    A kernel may call the gateway when its person has the service's scope, which a role grants, and its
+    server's token carries it. Both are set here. What is already in the configuration is kept.
 
     Args:
         c: The configuration object.
         url: Where the gateway listens, as the hub's proxy reaches it.
         teams: JupyterHub group to workspace. The group's members are the workspace's.
-        managed: Whether the hub starts the gateway. A unit of its own, under its own user, keeps the
-            gateway's secrets out of the hub's reach and is the better form.
+        managed: Whether the hub starts the gateway. A separate unit, under its own user, keeps the gateway's
+            secrets out of the hub's reach and is the better choice.
         name: The service's name on the hub.
         user: The system user that a managed gateway runs as. It refuses to run as root.
         api_token: The service's token at the hub. Needed when the gateway is not managed.
@@ -108,7 +107,7 @@ def _direct(c: Any, url: str, name: str) -> str:
 
 
 def _current(section: Any, name: str, default: Any) -> Any:
-    """Return what is set already. traitlets makes an object up for what is not."""
+    """Return the value that is already set. traitlets makes up an object where none is."""
     return section[name] if name in section and not _is_lazy(section[name]) else default
 
 

@@ -1,24 +1,25 @@
-"""The gateway's vault, workspaces and way out, and the engine that runs a member's call on them."""
+"""Resources of the gateway: vault, workspaces, allowances, call log, outbound connections."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
-from assay_nb.accounting.allowances import Allowances, Taken
+import httpx2
+
+from assay_nb.accounting.allowances import Allowances
+from assay_nb.accounting.call_log import CallLog
 from assay_nb.config import Config
-from assay_nb.egress.origins import OperatorPolicy, check_destination
-from assay_nb.egress.resolver import HubEgress
-from assay_nb.engine.call import Call
+from assay_nb.egress.origins import OperatorPolicy, Policy, check_destination
+from assay_nb.egress.resolver import Vet, make_vet
 from assay_nb.engine.lazy import once
-from assay_nb.engine.local.engine import Account, LocalEngine, Plan
 from assay_nb.engine.local.resources import Resources
-from assay_nb.errors import PermissionDenied
-from assay_nb.gateway.journal import SureCallLog
+from assay_nb.errors import StoreUnavailable
 from assay_nb.gateway.process.logs import CallsUnwritten, Log
 from assay_nb.gateway.settings import Settings
-from assay_nb.instruments.base import Instrument
-from assay_nb.providers.transport import Egress, Limits
+from assay_nb.providers.exchange import Exchange, Limits
+from assay_nb.providers.transport import Egress
 from assay_nb.vault.hierarchy import MasterKey
 from assay_nb.vault.keystores.base import KeyStore
 from assay_nb.vault.keystores.key_file import KeyFile
@@ -35,8 +36,24 @@ class _GivenKeyFile(KeyFile):
             super().put(vault_id, master)
 
 
+class HubEgress(Egress):
+    """The connections of a gateway: the operator's policy is asked before every request.
+
+    A key that was saved before the list of origins became shorter is no longer sent, also where a proxy
+    resolves the name and nobody here sees its addresses.
+    """
+
+    def __init__(self, policy: Policy, *, vet: Vet | None = None, **options: Any) -> None:
+        super().__init__(vet=vet or make_vet(policy), **options)
+        self._policy = policy
+
+    async def addresses(self, url: httpx2.URL, exchange: Exchange) -> Sequence[str | None]:
+        check_destination(exchange.destination, self._policy)
+        return await super().addresses(url, exchange)
+
+
 class GatewayResources(Resources):
-    """What stands behind the gateway. Proxy, authorities and allowed origins are the operator's alone."""
+    """What the gateway works with. Proxy, authorities and allowed origins are the operator's alone."""
 
     def __init__(self, settings: Settings, log: Log | None = None) -> None:
         config = Config(
@@ -49,13 +66,18 @@ class GatewayResources(Resources):
         self.settings = settings
         self._log = log or Log(lambda line: None)
 
-    def tell_unwritten(self, count: int) -> None:
+    def tell_unwritten(self, count: int, error: StoreUnavailable) -> None:
         """Let the operator know that the calls log cannot be written."""
         self._log(CallsUnwritten(count))
 
     @once
-    def calls(self) -> SureCallLog:
-        return SureCallLog(self.database, self.tell_unwritten)
+    def calls(self) -> CallLog:
+        return CallLog(self.database, on_failure="refuse", tell=self.tell_unwritten)
+
+    def usable_models(self) -> Sequence[str]:
+        """Return the known models that the operator's lists allow, as `provider/model`."""
+        allowed = self.settings.is_model_allowed
+        return [name for name in super().usable_models() if allowed(*name.split("/", 1))]
 
     @once
     def allowances(self) -> Allowances:
@@ -77,59 +99,4 @@ class GatewayResources(Resources):
             no_proxy=settings.no_proxy,
             ca_file=settings.ca_file,
             limits=Limits(total=settings.limits.call_seconds),
-        )
-
-
-class GatewayEngine(LocalEngine):
-    """A local engine that also keeps to what the operator allows, and a team's admin. It runs one call."""
-
-    def __init__(self, backing: GatewayResources, user: str) -> None:
-        super().__init__(backing, user)
-        self._settings = backing.settings
-        self._calls = backing.calls
-        self._allowances = backing.allowances
-        self._taken: Taken | None = None
-
-    def _plan(self, call: Call, instrument: Instrument[Any]) -> Plan:
-        self._calls.check()
-        plan = super()._plan(call, instrument)
-        if plan.mode == "byok":
-            check_model(self._settings, plan.provider, plan.model)
-            check_destination(plan.destination, self._backing.policy)
-            self._taken = self._allowances.take(plan.workspace.id, self._user)
-        return plan
-
-    def _write_up(
-        self, plan: Plan, call: Call, account: Account, error: BaseException | None
-    ) -> None:
-        super()._write_up(plan, call, account, error)
-        if self._taken is not None:
-            unknown = self._settings.limits.unpriced_call
-            self._allowances.settle(self._taken, account.provenance().cost, unknown=unknown)
-
-
-def check_model(settings: Settings, provider: str, model: str) -> None:
-    """Refuse a model that the operator's lists do not have.
-
-    Raises:
-        PermissionDenied: If it is not on them.
-    """
-    check_provider(settings, provider)
-    if not settings.is_model_allowed(provider, model):
-        raise PermissionDenied(
-            f"This hub does not use the model {provider}/{model}.",
-            hint=f"It uses {', '.join(settings.allow_models)}.",
-        )
-
-
-def check_provider(settings: Settings, provider: str) -> None:
-    """Refuse a provider that the operator's list does not have.
-
-    Raises:
-        PermissionDenied: If it is not on it.
-    """
-    if provider not in settings.allow_providers:
-        raise PermissionDenied(
-            f"This hub does not use the provider {provider}.",
-            hint=f"It uses {', '.join(settings.allow_providers)}.",
         )

@@ -1,4 +1,4 @@
-"""What every handler works with, made once when the gateway starts."""
+"""The services of a gateway process: its parts, made once at the start and shared by all handlers."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ from anyio.to_thread import run_sync
 
 from assay_nb.engine.lazy import once
 from assay_nb.engine.local.control import LocalControl
+from assay_nb.engine.local.engine import LocalEngine
 from assay_nb.errors import AssayError, PermissionDenied, StoreUnavailable, WorkspaceNotFound
+from assay_nb.gateway.auth.caller import Caller
 from assay_nb.gateway.auth.identity import Hub, Identity, Person
 from assay_nb.gateway.auth.run_tokens import RunTokens, revoked
 from assay_nb.gateway.auth.sessions import Sessions
-from assay_nb.gateway.calls.idempotency import Repeats
-from assay_nb.gateway.calls.inflight import Running, taken_out
+from assay_nb.gateway.auth.signing import Signer
+from assay_nb.gateway.calls.engine import make_engine
+from assay_nb.gateway.calls.idempotency import IdempotencyCache
+from assay_nb.gateway.calls.inflight import ActiveCalls, taken_out
 from assay_nb.gateway.calls.limits import Limiter
-from assay_nb.gateway.http.context import Caller
 from assay_nb.gateway.http.responses import Broken, HubUnavailable, NotSignedIn
 from assay_nb.gateway.process.logs import CallsEnded, Log, WentWrong
 from assay_nb.gateway.process.metrics import Metrics
-from assay_nb.gateway.resources import GatewayEngine, GatewayResources
+from assay_nb.gateway.resources import GatewayResources
 from assay_nb.gateway.settings import Settings
 from assay_nb.store.workspace_rows import Workspace
 from assay_nb.workspaces.roles import Action
@@ -38,14 +41,15 @@ class Services:
 
     Attributes:
         settings: What the operator set.
-        backing: Vault, workspaces, budget, calls log, way out.
+        backing: Vault, workspaces, budget, call log, outbound connections.
         hub: The hub's REST API.
         identity: Turns tokens into people.
+        signer: Signs cookies and run tokens with the service's own token, which every replica has.
         sessions: Browsers' cookies.
-        limiter: How much one person may ask for.
+        limiter: Limits the calls of one person.
         running: The calls that run now.
-        repeats: The calls that may be asked for again.
-        metrics: For Prometheus.
+        idempotency: The calls with an idempotency key.
+        metrics: Counters for Prometheus.
         log: The structured log.
     """
 
@@ -53,25 +57,22 @@ class Services:
     backing: GatewayResources
     hub: Hub
     identity: Identity
+    signer: Signer
     sessions: Sessions
     limiter: Limiter
-    running: Running = field(default_factory=Running)
-    repeats: Repeats = field(default_factory=Repeats)
+    running: ActiveCalls = field(default_factory=ActiveCalls)
+    idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=Log)
 
     @once
     def run_tokens(self) -> RunTokens:
-        """The tokens that workers of a run show."""
-
-        def sign(secret: bytes) -> bytes:
-            return bytes.fromhex(self.sessions.sign("run-token", secret))
-
-        return RunTokens(self.backing.database, sign)
+        """The tokens that the workers of a run show."""
+        return RunTokens(self.backing.database, self.signer)
 
     @property
     def public_origin(self) -> str | None:
-        """The origin that browsers know the hub by, where the operator said it."""
+        """The hub's public origin, if the operator set it."""
         url = self.settings.hub.public_url
         if url is None:
             return None
@@ -79,18 +80,18 @@ class Services:
         return f"{parts.scheme}://{parts.netloc}"
 
     def control(self, user: str) -> LocalControl:
-        """Return keys, members, workspaces, models and budget as a person may see and change them."""
+        """Return the control of a person: what they may see and change."""
         return LocalControl(self.backing, user)
 
-    def engine(self, user: str) -> GatewayEngine:
+    def engine(self, user: str) -> LocalEngine:
         """Return an engine that makes calls for a person."""
-        return GatewayEngine(self.backing, user)
+        return make_engine(self.backing, user)
 
     async def find_workspace_id(self, user: str, workspace: str | None) -> bytes:
         """Return the id of a person's workspace by its name or id; None is the active one.
 
         Raises:
-            WorkspaceNotFound: If they are in none such.
+            WorkspaceNotFound: If they are not a member of such a workspace.
         """
         return (await run_sync(self._find_workspace, user, workspace)).id
 
@@ -104,14 +105,14 @@ class Services:
         return await run_sync(run)
 
     def went_wrong(self, error: BaseException) -> Broken:
-        """Log an error of our own, and return what the caller is told: a number and nothing else."""
+        """Log an internal error, and return the error for the caller, which has only its number."""
         number = os.urandom(4).hex()
         frames = traceback.extract_tb(error.__traceback__)
         where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
         self.log(WentWrong(number, type(error).__name__, where))
         return Broken(
-            f"The gateway made a mistake (number {number}).",
-            hint="Its operator finds the number in the gateway's log.",
+            f"The gateway failed with an internal error (number {number}).",
+            hint="Tell the hub's operator the number; the gateway's log has it.",
         )
 
     async def holds(self, caller: Caller, workspace_id: bytes) -> AssayError | None:
@@ -126,7 +127,7 @@ class Services:
         except (NotSignedIn, PermissionDenied, HubUnavailable) as error:
             reason = error
         except StoreUnavailable:
-            return None  # a locked database takes nobody's membership; the next look decides
+            return None  # a locked database ends no membership; the next check decides
         else:
             return None
         self.log(CallsEnded(caller.user, workspace_id.hex(), 1, reason.code))
@@ -140,7 +141,7 @@ class Services:
 def make_services(
     settings: Settings, session: aiohttp.ClientSession, api_token: str, log: Log | None = None
 ) -> Services:
-    """Return the services of a gateway; nothing is opened or asked yet.
+    """Return the services of a gateway. Nothing is opened and the hub is not asked yet.
 
     Args:
         settings: What the operator set.
@@ -156,6 +157,7 @@ def make_services(
         await run_sync(_sync_groups, backing, settings.teams, person)
 
     fresh = settings.hub.cache_seconds
+    signer = Signer(api_token.encode())
     return Services(
         settings=settings,
         backing=backing,
@@ -163,8 +165,9 @@ def make_services(
         identity=Identity(
             hub.ask, service=settings.hub.service, joined=joined, fresh=fresh, longest=60.0
         ),
+        signer=signer,
         sessions=Sessions(
-            api_token.encode(),
+            signer,
             path=settings.prefix,
             secure=(settings.hub.public_url or "").startswith("https:"),
         ),

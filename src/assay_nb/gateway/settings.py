@@ -1,7 +1,7 @@
-"""What an operator can set: one TOML file, and a flag for every value in it.
+"""Settings of the gateway: one TOML file, and a flag for every value in it.
 
-A value that is unknown, mistyped or impossible stops the gateway before it listens. A typing error in a
-list of allowed origins would otherwise be found out by nobody.
+An unknown, mistyped or impossible value stops the gateway before it listens. Nobody would otherwise notice a
+typing error in a list of allowed origins.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from assay_nb.messages import PROVIDERS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSettings:
-    """How much one person, and everybody together, may ask for.
+    """The limits on one person's requests, and on everybody's together.
 
     Attributes:
-        calls_per_minute: Calls that one person may begin in a minute, at each replica.
+        calls_per_minute: Calls that one person may start in a minute, at each replica.
         calls_at_once: Calls of one person that may run at the same time.
         streams: Calls of everybody that may run at the same time.
         body: Bytes of a request to the API.
@@ -46,7 +46,7 @@ class LimitSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubSettings:
-    """The JupyterHub that knows people. A hub that starts the gateway itself says all of this.
+    """The JupyterHub that authenticates people. A hub that starts the gateway sets all of this.
 
     Attributes:
         api_url: The hub's REST API, such as `http://127.0.0.1:8081/hub/api`.
@@ -54,10 +54,10 @@ class HubSettings:
         service: The service's name on the hub.
         base_url: The path that the hub has under its public address.
         public_url: The hub's public address, such as `https://hub.example.org`. Browsers' requests must
-            come from there; without it, from the host that they name.
+            come from there; if it is not set, from the host that they name.
         ca_file: Certificate authorities for `api_url`, as a PEM file.
-        cache_seconds: Seconds that the hub's answer about a person is good for, at most 45: whoever is
-            taken out is to be out within a minute, with all that runs.
+        cache_seconds: Seconds that the hub's answer about a person is valid, at most 45, so that a person
+            who was removed is out within a minute, with all that runs.
     """
 
     api_url: str = ""
@@ -71,17 +71,17 @@ class HubSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All that the gateway's configuration says.
+    """The gateway's configuration.
 
     Attributes:
         listen: Host and port to listen on.
         home: The directory of the SQLite database and the gateway's own files.
         database_url: SQLAlchemy URL; by default SQLite in `home`.
         master_key_file: The file with the master key, readable by its owner alone.
-        allow_origins: Exact origins that keys may be sent to, beside the providers' own.
+        allow_origins: Exact origins that keys may be sent to, in addition to the providers' own.
         allow_providers: Providers that may be used.
-        allow_models: Models that may be used, as `provider/model`, where `*` stands for anything. Empty
-            allows all. The pass-through is held to it too.
+        allow_models: Models that may be used, as `provider/model`, where `*` matches anything. Empty
+            allows all. The list applies to the pass-through too.
         proxy: An HTTP proxy for https destinations.
         no_proxy: Hosts that are reached without it, separated by commas.
         ca_file: Certificate authorities for providers, as a PEM file, in place of the system's.
@@ -117,11 +117,11 @@ class Settings:
 
     @property
     def public_page(self) -> str:
-        """The address of the key page, as far as it is known."""
+        """The address of the key page; a path alone if the public address is not set."""
         return (self.hub.public_url or "").rstrip("/") + self.prefix
 
     def is_model_allowed(self, provider: str, model: str) -> bool:
-        """Say whether the operator's lists have a model."""
+        """Say whether a model is on the operator's lists."""
         if provider not in self.allow_providers:
             return False
         name = f"{provider}/{model}"
@@ -149,11 +149,11 @@ def add_flags(parser: ArgumentParser) -> None:
 
 
 def load_settings(given: Mapping[str, Any], base: Settings | None = None) -> Settings:
-    """Return the settings of a configuration file, with the flags that were given in their place.
+    """Return the settings of a configuration file; flags that were given take precedence.
 
     Args:
-        given: What the command line says, by the names that `add_flags` gave them.
-        base: What holds where neither says anything, such as what the hub has told.
+        given: The command line's values, by the names that `add_flags` gave them.
+        base: The values where neither sets one, such as those from the hub.
 
     Raises:
         WrongUsage: If a name is unknown or a value is not of its type.
@@ -180,11 +180,13 @@ def parse_listen(text: str) -> tuple[str, int]:
     """Return the host and the port of `HOST:PORT`.
 
     Raises:
-        WrongUsage: If it is no such thing.
+        WrongUsage: If it is not.
     """
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or not 0 <= int(port) < 65_536:
-        raise WrongUsage(f"listen = '{text}' is no HOST:PORT.", hint="Such as 127.0.0.1:8790.")
+        raise WrongUsage(
+            f"listen = '{text}' is not HOST:PORT.", hint="Write it like 127.0.0.1:8790."
+        )
     return host.strip("[]"), int(port)
 
 
@@ -193,8 +195,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise WrongUsage(f"{path} cannot be read: {error.strerror}.") from None
-    except ValueError as error:  # both a byte that is no UTF-8 and what is no TOML
-        raise WrongUsage(f"{path} is no TOML: {error}") from None
+    except ValueError as error:  # invalid UTF-8, and invalid TOML
+        raise WrongUsage(f"{path} is not valid TOML: {error}") from None
 
 
 def _build(base: Any, content: Mapping[str, Any], where: str) -> Any:
@@ -202,7 +204,7 @@ def _build(base: Any, content: Mapping[str, Any], where: str) -> Any:
     unknown = sorted(set(content) - set(hints))
     if unknown:
         raise WrongUsage(
-            f"There is no setting '{where}{unknown[0]}'.", hint=f"There are {', '.join(hints)}."
+            f"There is no setting '{where}{unknown[0]}'.", hint=f"Use one of {', '.join(hints)}."
         )
     changes: dict[str, Any] = {}
     for name, value in content.items():
@@ -259,7 +261,7 @@ def _parse_flag(path: Sequence[str], kind: Any, text: str) -> Any:
 def _parse_team(text: str) -> tuple[str, str]:
     group, sign, workspace = text.partition("=")
     if not (sign and group and workspace):
-        raise WrongUsage(f"--team '{text}' is no GROUP=WORKSPACE.")
+        raise WrongUsage(f"--team '{text}' is not GROUP=WORKSPACE.")
     return group, workspace
 
 
@@ -292,14 +294,14 @@ def _check(settings: Settings) -> None:
     for provider in settings.allow_providers:
         if provider not in PROVIDERS:
             raise WrongUsage(
-                f"allow_providers has '{provider}', which is none.",
-                hint=f"There are {', '.join(PROVIDERS)}.",
+                f"allow_providers contains '{provider}', which is not a provider.",
+                hint=f"Use {', '.join(PROVIDERS)}.",
             )
     for pattern in settings.allow_models:
         if "/" not in pattern:
             raise WrongUsage(
-                f"allow_models has '{pattern}'; a model is written PROVIDER/MODEL.",
-                hint="Such as anthropic/claude-*.",
+                f"allow_models contains '{pattern}', which is not PROVIDER/MODEL.",
+                hint="Write it like anthropic/claude-*.",
             )
     if settings.proxy and urlsplit(settings.proxy).scheme not in {"http", "https"}:
         raise WrongUsage("proxy must be an http:// or https:// URL.")
@@ -308,7 +310,8 @@ def _check(settings: Settings) -> None:
         parts = urlsplit(public)
         if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/"):
             raise WrongUsage(
-                "hub.public_url must be scheme and host alone.", hint="hub.base_url has the path."
+                "hub.public_url must be only a scheme and a host.",
+                hint="Put the path into hub.base_url.",
             )
     for one in fields(settings.limits):
         value = getattr(settings.limits, one.name)

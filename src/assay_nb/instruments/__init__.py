@@ -1,1 +1,1 @@
-"""Critique, improve, rewrite, lint and their kin: text to request, reply to verified result. No I/O."""
+"""Instruments (critique, improve, rewrite, judge, lint): text to request, reply to result. No I/O."""

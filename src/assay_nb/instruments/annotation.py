@@ -1,4 +1,4 @@
-"""What every result says of the prompt that it is about, and how it shows it."""
+"""The annotated prompt of a result: its identity in JSON, and its text with marks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an instrument is: text in, requests out, replies in, a verified result out. No I/O.
+"""The instrument's interface: text in, requests out, replies in, a verified result out. No I/O.
 
 An instrument's work is written as a *script*: a generator that yields the `Request`s it wants
 answered, is sent their `Reply`s in the same order, and returns its result. A repair round is one more
@@ -9,8 +9,8 @@ a test drives it with a list of replies. Nothing in this room can reach a provid
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeAlias, TypeVar, cast
 
 from assay_nb.messages import Reply, Request, Usage
 from assay_nb.render.bundle import bundle, plain
@@ -52,6 +52,20 @@ class Provenance:
     stopped: bool = False
 
 
+def encode_provenance(provenance: Provenance) -> dict[str, Any]:
+    """Return the provenance as JSON-ready data, in a stable order of keys."""
+    return {**asdict(provenance), "request_ids": list(provenance.request_ids)}
+
+
+def decode_provenance(fields: Mapping[str, Any]) -> Provenance:
+    """Return the provenance that `encode_provenance` was given."""
+    read: dict[str, Any] = {
+        "usage": Usage(**fields["usage"]),
+        "request_ids": tuple(fields["request_ids"]),
+    }
+    return Provenance(**{**fields, **read})
+
+
 class Result(Protocol):
     """What every instrument returns: plain data that can show itself.
 
@@ -74,9 +88,13 @@ class Result(Protocol):
 
 
 class Shown:
-    """Mix-in that shows a result wherever Python looks: notebook, terminal, file."""
+    """Mix-in of a result, a dataclass: shows it wherever Python looks (notebook, terminal, file)."""
 
     schema: ClassVar[str]
+
+    def with_provenance(self, provenance: Provenance) -> Self:
+        """Return the same result with another `provenance`."""
+        return replace(cast("Any", self), provenance=provenance)
 
     def to_dict(self) -> dict[str, Any]:
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What is wrong with a prompt, where, what comes of it: the unit that critique and improve share."""
+"""Findings: what is wrong with a prompt, where, and what comes of it. Critique and improve share them."""
 
 from __future__ import annotations
 

@@ -1,15 +1,13 @@
-"""The lines around a result that are about the call and not about the prompt."""
+"""Fine print: the lines around a result that are about the call and not about the prompt."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from assay_nb.instruments.base import Provenance
-from assay_nb.messages import Usage
+from assay_nb.messages import Usage, label_of
 from assay_nb.render.document import Callout, FinePrint
 from assay_nb.text.english import count
-
-_NAMES = {"anthropic": "Anthropic", "openai": "OpenAI", "google": "Google"}
 
 
 def make_fine_print(provenance: Provenance) -> list[FinePrint]:
@@ -38,7 +36,7 @@ def make_notices(provenance: Provenance) -> list[Callout]:
 
 
 def _find_parts(provenance: Provenance) -> Iterator[str]:
-    yield _NAMES.get(provenance.provider, provenance.provider)
+    yield label_of(provenance.provider)
     yield provenance.model
     yield format_usage(provenance.usage)
     yield format_cost(provenance.cost)

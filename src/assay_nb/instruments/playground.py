@@ -7,15 +7,21 @@ template and the values apart, and data cannot reach other variables.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
 from assay_nb.errors import WrongUsage
-from assay_nb.instruments.base import Instrument, Provenance, Script, Shown
+from assay_nb.instruments.base import (
+    Instrument,
+    Provenance,
+    Script,
+    Shown,
+    decode_provenance,
+    encode_provenance,
+)
 from assay_nb.instruments.exchange.structured_output import check_stop
 from assay_nb.instruments.exchange.validation import check_options, check_prompt
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
-from assay_nb.instruments.provenance import decode_provenance, encode_provenance
 from assay_nb.messages import Message, Request, StopReason
 from assay_nb.render.document import Block, Callout, Document, Heading, Paragraph, Verbatim
 from assay_nb.text.templates import fill
@@ -60,9 +66,6 @@ class Run(Shown):
     def sent(self) -> str:
         """The prompt with its variables filled in."""
         return fill(self.prompt, self.values)
-
-    def with_provenance(self, provenance: Provenance) -> Run:
-        return replace(self, provenance=provenance)
 
     def to_dict(self) -> dict[str, Any]:
         return {

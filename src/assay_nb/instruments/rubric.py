@@ -1,4 +1,4 @@
-"""What a prompt is scored on: six dimensions, four yes-or-no questions each.
+"""The rubric that a prompt is scored on: six dimensions, four yes-or-no questions each.
 
 A model asked for a number from 1 to 5 gives a different one tomorrow. Asked whether the format of the
 answer is stated, it is right or wrong, and two runs can be compared. So models answer the questions and

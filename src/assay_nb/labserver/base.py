@@ -15,24 +15,12 @@ from tornado.web import authenticated
 
 from assay_nb.engine.control import Control
 from assay_nb.engine.session import Session, current_session
-from assay_nb.errors import AssayError, ProviderError, WrongUsage
+from assay_nb.errors import AssayError, WrongUsage
 
 T = TypeVar("T")
 
 LONGEST_BODY = 8 * 1024 * 1024
 """A notebook's texts may be long; a body beyond this is no prompt and no cell."""
-
-_STATUS = {
-    "demo_exhausted": 402,
-    "permission_denied": 403,
-    "endpoint_refused": 403,
-    "workspace_not_found": 404,
-    "provider_key_missing": 409,
-    "vault_integrity": 409,
-    "rate_limited": 429,
-    "store_unavailable": 503,
-    "vault_sealed": 503,
-}
 
 
 def guarded(method: Callable[..., Any]) -> Any:
@@ -86,7 +74,7 @@ class Handler(APIHandler):
         try:
             body = json.loads(self.request.body or b"{}")
         except ValueError:
-            raise WrongUsage("The request's body is no JSON.") from None
+            raise WrongUsage("The request's body is not valid JSON.") from None
         if not isinstance(body, dict) or set(body) - set(wanted):
             raise WrongUsage(f"The body is an object with {', '.join(wanted) or 'no field'}.")
         for name, kind in wanted.items():
@@ -100,7 +88,7 @@ class Handler(APIHandler):
 
     def refuse(self, error: AssayError) -> None:
         """Answer with an error: code, message, hint."""
-        self.set_status(_STATUS.get(error.code, 502 if isinstance(error, ProviderError) else 400))
+        self.set_status(error.http_status)
         self.answer({"error": error.to_dict()})
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:

@@ -189,7 +189,7 @@ def _setups(control: Control) -> list[dict[str, Any]]:
 
 
 def _lint(text: str, model: str | None) -> dict[str, Any]:
-    from assay_nb.api import lint  # with the limit on a prompt's length
+    from assay_nb.api import lint
     from assay_nb.text.templates import find_variables
 
     report = lint(text, model=model).to_dict()

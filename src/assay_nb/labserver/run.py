@@ -22,7 +22,7 @@ from assay_nb.engine.call import Call
 from assay_nb.engine.events import Delta, Event, Finished, NextRound
 from assay_nb.engine.sse import encode_error, encode_event
 from assay_nb.errors import AssayError, WrongUsage
-from assay_nb.instruments.catalog import INSTRUMENTS
+from assay_nb.instruments.catalog import INSTRUMENTS, find_instrument
 from assay_nb.labserver.base import Handler, guarded
 from assay_nb.labserver.cell_line import read_cell_line
 from assay_nb.render.bundle import bundle
@@ -67,8 +67,7 @@ class RunHandler(Handler):
             self._task.cancel()
 
     def _call(self, instrument: str) -> Call:
-        if instrument not in INSTRUMENTS:
-            raise WrongUsage(f"There is no instrument '{instrument}'.")
+        find_instrument(instrument)
         fields = self.read(prompt=str, line=str, workspace=str, model=str, options=dict)
         if line := fields.pop("line"):
             if any(fields[name] is not None for name in ("workspace", "model", "options")):

@@ -1,4 +1,4 @@
-"""The cell magics on one prompt, and their line forms that read a variable. `data` runs those on many rows."""
+"""Cell magics on one prompt, and their line forms that read a variable. `rows` runs those on many rows."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # IPython's own types are partial: what its shell holds is untyped.
@@ -13,27 +13,15 @@ from IPython.core.interactiveshell import InteractiveShell
 from assay_nb.commands.magic_lines import options_of, parser_for, refuse_variable
 from assay_nb.commands.parser import HelpWanted, nearest, refuse_keys_in_options
 from assay_nb.engine.call import Call
-from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, Waiting
-from assay_nb.engine.session import Session, current_session
-from assay_nb.errors import AssayError, BelowThreshold, WrongUsage
-from assay_nb.instruments.base import Provenance, Result
+from assay_nb.engine.session import current_session
+from assay_nb.errors import BelowThreshold, WrongUsage
+from assay_nb.instruments.base import Result
 from assay_nb.instruments.exchange.validation import refuse_no_text
-from assay_nb.instruments.improve.display import describe_absent
+from assay_nb.instruments.improve.result import describe_absent
 from assay_nb.instruments.rubric import HIGHEST_SCORE, LOWEST_SCORE
-from assay_nb.magics.display import PAUSE, Display, choose_display
+from assay_nb.magics.display import choose_display
+from assay_nb.magics.running import Interrupted, Running
 from assay_nb.text.pasted import CELL, VARIABLE, refuse_secrets
-
-
-class Interrupted(KeyboardInterrupt):
-    """The person stopped the cell: what had come is shown and kept, and one line says so.
-
-    Its argument is the variable that holds what had come.
-    """
-
-    def _render_traceback_(self) -> list[str]:
-        kept = f" and in `{self.args[0]}`" if self.args else ""
-        done = "Interrupted: stopped, and the connection to the provider is closed."
-        return [f"{done} What had come is above{kept}."]
 
 
 def run_cell(shell: InteractiveShell, name: str, line: str, cell: str | None) -> Result | None:
@@ -170,99 +158,6 @@ def _find_critique(shell: InteractiveShell, args: Namespace) -> dict[str, Any] |
             hint=f"`%%critique -o {args.findings}` makes one.",
         )
     return None
-
-
-class Running:
-    """A call on its way: reads the events, shows them, and keeps what came when it is stopped.
-
-    `last` is False where something else follows whose result takes this one's place on the display.
-    """
-
-    def __init__(
-        self, session: Session, call: Call, display: Display, *, last: bool = True
-    ) -> None:
-        from assay_nb.instruments.catalog import INSTRUMENTS
-
-        self._session = session
-        self._call = call
-        self._display = display
-        self._last = last
-        self._instrument = INSTRUMENTS[call.instrument]
-        self._text = ""
-        self._started: Started | None = None
-        self.partial: Result | None = None
-
-    def result(self) -> Result:
-        """Run the call to its end.
-
-        Raises:
-            Interrupted: When the person stops it. By then the upstream connection is closed, and what
-                had come is shown, marked as stopped.
-        """
-        try:
-            with self._session.stream(self._call) as events:
-                for event in events.with_pauses(PAUSE):
-                    if isinstance(event, Finished):
-                        self._end(event.result)
-                        return event.result
-                    self._on(event)
-        except KeyboardInterrupt:
-            self._show_stopped()
-            raise Interrupted from None
-        except AssayError:
-            self._display.fail()
-            raise
-        raise RuntimeError(
-            "an engine ended without a result"
-        )  # a broken engine, not a user's mistake
-
-    def _end(self, result: Result) -> None:
-        if self._last:
-            self._display.finish(result)
-        else:
-            self._display.hold(result)
-
-    def _on(self, event: Event | None) -> None:
-        match event:
-            case None:
-                self._display.preview(self._preview)
-            case Started():
-                self._started = event
-                self._display.note(f"Asking {event.provider}/{event.model} …")
-            case Delta(text, 0):
-                self._text += text
-                self._display.preview(self._preview)
-            case NextRound(number):
-                self._text = ""
-                self._display.note(
-                    f"The reply did not fit its form; asking again (round {number}) …"
-                )
-            case Waiting(seconds, attempt):
-                self._display.note(
-                    f"The provider asks for patience: trying again in {seconds:.0f} s (attempt {attempt}) …"
-                )
-            case _:
-                pass
-
-    def _preview(self) -> Result | None:
-        return self._instrument.preview(self._call.prompt, self._text)
-
-    def _show_stopped(self) -> None:
-        partial = self._preview()
-        if partial is None or self._started is None:
-            self._display.note("Stopped before anything had come.")
-            return
-        source = Provenance(
-            workspace=self._started.workspace,
-            provider=self._started.provider,
-            model=self._started.model,
-            funding=self._started.funding,
-            practice=self._started.practice,
-            requests=1,
-            stopped=True,
-        )
-        self.partial = partial.with_provenance(source)
-        self._display.finish(self.partial)
 
 
 def _keep(shell: InteractiveShell, args: Namespace, result: Result) -> None:

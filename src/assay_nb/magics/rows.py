@@ -15,7 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from assay_nb.commands.parser import nearest
 from assay_nb.engine.session import current_session
 from assay_nb.errors import AssayError, WrongUsage
-from assay_nb.experiments.run.modes import LIMITS
+from assay_nb.experiments.spending.modes import LIMITS
 from assay_nb.instruments.base import Result
 from assay_nb.magics.display import Display, choose_display
 from assay_nb.text.english import kind_of
@@ -90,8 +90,8 @@ def check_mode_of(shell: InteractiveShell, name: str, args: Namespace) -> None:
     Raises:
         WrongUsage: With the option as it was typed; and where a limit is none.
     """
-    from assay_nb.experiments.run.limits import Limits
-    from assay_nb.experiments.run.modes import MODES, check_mode
+    from assay_nb.experiments.spending.limits import Limits
+    from assay_nb.experiments.spending.modes import MODES, check_mode
 
     if name not in MODES:
         return
@@ -207,7 +207,7 @@ def _judge_rows(
     keep: Keep,
 ) -> Result:
     from assay_nb.experiments.batch import Batch
-    from assay_nb.experiments.grading.judged_rows import Judging
+    from assay_nb.experiments.grading.judging import Judging
     from assay_nb.experiments.run.runner import make_bench
 
     if against is not None and not isinstance(against, Batch):
@@ -229,8 +229,9 @@ def _judge_rows(
 def _measure(
     shell: InteractiveShell, args: Namespace, prompt: str, options: dict[str, Any], keep: Keep
 ) -> Result:
-    from assay_nb.experiments.measure.measure import Measuring, Settings
-    from assay_nb.experiments.run.limits import Limits
+    from assay_nb.experiments.measure.measure import Measuring
+    from assay_nb.experiments.measure.settings import Settings
+    from assay_nb.experiments.spending.limits import Limits
 
     given = {
         "margin": args.margin,
@@ -267,7 +268,7 @@ def _probe(
     from assay_nb.engine.call import Call
     from assay_nb.experiments.probes import Probing
     from assay_nb.experiments.run.runner import make_bench
-    from assay_nb.magics.cells import Running
+    from assay_nb.magics.running import Running
 
     call = Call(
         instrument="critique",

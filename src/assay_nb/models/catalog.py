@@ -1,7 +1,7 @@
-"""What is known about models, with the date on which it was known. Data; any other model name works too.
+"""Models that are known by name: who serves them, what fits into them, which to begin with.
 
-`assay-nb models` shows what a key can really see. This table says what a listing does not: which
-parameters a model refuses, and which model to begin with.
+`assay-nb models` shows what a key can really see; any other model name works too. What a model takes is
+in `parameters`, when it retires in `retirements`, what it costs in `prices`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 
 from assay_nb.errors import WrongUsage
-from assay_nb.messages import PROVIDERS, ProviderId, Usage
+from assay_nb.messages import PROVIDERS, ProviderId
+from assay_nb.models.parameters import Parameters, find_parameters
 
 TABLE_DATE = date(2026, 11, 23)
+"""The day on which what `models/` says was last compared with the providers' documentation."""
 
 DEMO_MODEL = "claude-sonnet-4-6"
 
@@ -23,9 +24,6 @@ DEFAULT_MODEL: dict[ProviderId, str] = {
     "openai": "gpt-6.2-sol",
     "google": "gemini-3.8-flash",
 }
-
-Temperature = Literal["taken", "refused", "without reasoning"]
-Thinking = Literal["off", "on request", "adaptive", "always"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,63 +35,52 @@ class Model:
         provider: Who serves it.
         context: Tokens that fit, prompt and reply together.
         max_output: Tokens of a reply at most, thinking included.
-        temperature: Whether sampling parameters are taken. `without reasoning`: only with effort `none`.
-        thinking: How it thinks unless told: not at all, only on request, as it sees fit, or always.
+        parameters: What it does with sampling parameters, effort and prefill.
     """
 
     id: str
     provider: ProviderId
     context: int
     max_output: int
-    temperature: Temperature = "refused"
-    thinking: Thinking = "adaptive"
+    parameters: Parameters
 
 
-def _anthropic(
-    name: str, thinking: Thinking = "adaptive", temperature: Temperature = "refused"
-) -> Model:
+def _model(provider: ProviderId, name: str, context: int, max_output: int) -> Model:
+    parameters = find_parameters(name)
+    assert parameters is not None, f"{name} has no line in models/parameters.py"
     return Model(
-        id=name,
-        provider="anthropic",
-        context=1_000_000,
-        max_output=128_000,
-        temperature=temperature,
-        thinking=thinking,
+        id=name, provider=provider, context=context, max_output=max_output, parameters=parameters
     )
 
 
-def _openai(name: str, temperature: Temperature = "without reasoning") -> Model:
-    return Model(
-        id=name,
-        provider="openai",
-        context=1_050_000,
-        max_output=128_000,
-        temperature=temperature,
-    )
+def _anthropic(name: str) -> Model:
+    return _model("anthropic", name, 1_000_000, 128_000)
 
 
-def _google(name: str, context: int = 1_048_576) -> Model:
-    return Model(
-        id=name, provider="google", context=context, max_output=65_536, temperature="taken"
-    )
+def _openai(name: str) -> Model:
+    return _model("openai", name, 1_050_000, 128_000)
+
+
+def _google(name: str) -> Model:
+    return _model("google", name, 1_048_576, 65_536)
 
 
 MODELS: dict[str, Model] = {
     model.id: model
     for model in (
-        _anthropic("claude-sonnet-4-6", "on request", "taken"),
+        _anthropic("claude-sonnet-4-6"),
         _anthropic("claude-haiku-5-5"),
         _anthropic("claude-sonnet-5-5"),
-        _anthropic("claude-opus-5-5", "always"),
+        _anthropic("claude-opus-5-5"),
         _anthropic("claude-fable-5-1"),
         _anthropic("claude-fable-5-2"),
-        _openai("gpt-6.2-sol", "refused"),
-        _openai("gpt-6.2-astra", "refused"),
+        _openai("gpt-6.2-sol"),
+        _openai("gpt-6.2-astra"),
         _openai("gpt-6.1-sol"),
         _openai("gpt-6.1-terra"),
         _openai("gpt-6-sol"),
         _openai("gpt-6-luna"),
-        _openai("gpt-6-astra", "refused"),
+        _openai("gpt-6-astra"),
         _google("gemini-3.8-flash"),
         _google("gemini-3.5-flash-lite"),
         _google("gemini-3.1-flash-lite"),
@@ -162,32 +149,8 @@ def suggest_model(model: str, provider: ProviderId | None = None) -> str | None:
 
 
 def table_age_days(today: date) -> int:
-    """Return how old this table is. `doctor` says so when it is more than a quarter."""
+    """Return how old the tables are. `doctor` says so when it is more than a quarter."""
     return (today - TABLE_DATE).days
-
-
-def estimate_cost(
-    provider: ProviderId, model: str, usage: Usage, *, official: bool = True
-) -> float | None:
-    """Return about how many US dollars a call cost, or None when that cannot be known.
-
-    Prices are those that the installed genai-prices knows; nothing is fetched. A custom endpoint's
-    prices are its own affair.
-    """
-    if not official or usage.input_tokens is None or usage.output_tokens is None:
-        return None
-    import genai_prices
-
-    tokens = genai_prices.Usage(
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cache_read_tokens=usage.cached_tokens,
-    )
-    try:
-        price = genai_prices.calc_price(tokens, model_ref=model, provider_id=provider)
-    except LookupError:
-        return None
-    return float(price.total_price)
 
 
 def _name_hint(text: str) -> str:

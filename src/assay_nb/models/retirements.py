@@ -1,14 +1,11 @@
-"""When models are shut down: a dated table that the catalogue and the lint rules both read.
+"""Retirement dates of models, which the list of models and the lint rules both read.
 
-Only what providers have announced stands here. A model that is not listed may be retired all the same.
+Only what providers have announced is here. A model that is not listed may be retired all the same.
 """
 
 from __future__ import annotations
 
 from datetime import date
-
-TABLE_DATE = date(2026, 11, 23)
-"""The day on which the table was last compared with the providers' documentation."""
 
 RETIREMENTS: dict[str, date] = {
     "gpt-5": date(2026, 12, 11),
@@ -27,7 +24,7 @@ RETIREMENTS: dict[str, date] = {
     "o1": date(2026, 10, 23),
     "o4-mini": date(2026, 10, 23),
 }
-"""Shutdown dates of models that are still asked for by habit."""
+"""Shutdown dates of models that people still use by habit."""
 
 
 def find_retirement(model: str | None) -> date | None:

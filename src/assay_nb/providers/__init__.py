@@ -1,6 +1,6 @@
 """Anthropic, OpenAI and Google, each through its official SDK, none of which ever sees a key.
 
-`catalog`, `origins` and `setup` are data and rules, and cost nothing to import. An SDK is imported by
+`setup` is data and costs nothing to import. An SDK is imported by
 the first call to its provider, in a thread, since that takes up to a second.
 """
 
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from assay_nb.messages import ProviderId
-    from assay_nb.providers.base import Credential, ListedModel, Provider
+    from assay_nb.providers.base import ListedModel, Provider
+    from assay_nb.providers.exchange import Limits
     from assay_nb.providers.retry import Retry
-    from assay_nb.providers.transport import Egress, Limits
+    from assay_nb.providers.transport import Egress
 
-__all__ = ["Credential", "ListedModel", "Provider", "get_provider", "make_egress", "warm_up"]
+__all__ = ["ListedModel", "Provider", "get_provider", "make_egress", "warm_up"]
 
 _CLASSES = {
     "anthropic": ("assay_nb.providers.anthropic", "Anthropic"),

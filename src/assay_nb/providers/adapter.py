@@ -1,4 +1,4 @@
-"""What the three adapters have in common: the order of attempts, and what to do when one is refused.
+"""Adapter: what the three providers' classes share, the attempt loop and the filter on its events.
 
 Not every model takes a schema or an effort, and a listing does not say so. A request therefore goes out
 in its best shape; when that is refused with 400, which costs nothing, in a plainer one. What a model
@@ -8,24 +8,29 @@ turned out to take is remembered for as long as the process lives.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
+from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import is_official
 from assay_nb.errors import ProviderError, WrongUsage
 from assay_nb.messages import ProviderEvent, ProviderId, Request, Stopped, TextDelta
 from assay_nb.models.catalog import find_model
+from assay_nb.models.parameters import refused_knobs
 from assay_nb.providers import log_muting
-from assay_nb.providers.base import Credential, ListedModel
-from assay_nb.providers.failures import Errors
+from assay_nb.providers.base import ListedModel
+from assay_nb.providers.exchange import Exchange
+from assay_nb.providers.failures import Errors, Failed
 from assay_nb.providers.retry import Retry
-from assay_nb.providers.transport import Egress, Exchange
+from assay_nb.providers.transport import Egress
 
 Shape = TypeVar("Shape")
 
-KNOBS = frozenset({"effort", "temperature", "top_p"})
+SAMPLING = ("temperature", "top_p")
+KNOBS = frozenset({"effort", *SAMPLING})
 
 
 class Adapter(Generic[Shape]):
@@ -68,7 +73,7 @@ class Adapter(Generic[Shape]):
         self, request: Request, *, model: str, credential: Credential
     ) -> AsyncIterator[ProviderEvent]:
         check_knobs(request, model, official=is_official(credential.destination))
-        return log_muting.mute(self._stream(_fitted(request, model), model, credential))
+        return self._stream(_fitted(request, model), model, credential)
 
     async def list_models(self, credential: Credential) -> list[ListedModel]:
         async def ask() -> list[ListedModel]:
@@ -93,6 +98,26 @@ class Adapter(Generic[Shape]):
     async def _stream(
         self, request: Request, model: str, credential: Credential
     ) -> AsyncGenerator[ProviderEvent, None]:
+        """Yield an attempt's events. The SDKs are muted in each step, and not in the consumer's."""
+        with log_muting.muted():
+            attempt, events = await self._begin(request, model, credential)
+        try:
+            while events:
+                for event in events:
+                    yield event
+                with log_muting.muted():
+                    events = await attempt.next()
+        finally:
+            with log_muting.muted():
+                await attempt.aclose()
+
+    async def _begin(
+        self, request: Request, model: str, credential: Credential
+    ) -> tuple[Attempt, Sequence[ProviderEvent]]:
+        """Return the attempt that the provider answers, with its first events.
+
+        Which shape it has, and how often it is retried, is decided here: before anything is handed on.
+        """
         schema = request.schema_name if request.schema is not None else None
         known = (self.id, credential.destination.endpoint, model, schema)
         shapes = list(self.shapes(request, model, credential))
@@ -102,50 +127,87 @@ class Adapter(Generic[Shape]):
         while True:
             shape = shapes.pop(0)
             try:
-                async with aclosing(self._retried(request, model, credential, shape)) as events:
-                    async for event in events:
-                        self._egress.learnt[known] = shape
-                        yield event
-                return
+                begun = await self._retry.value(
+                    partial(self._attempt, request, model, credential, shape)
+                )
             except ProviderError as exc:
                 if not shapes or exc.status not in {400, 422} or type(exc) is not ProviderError:
                     raise
                 if not self._retry.may_send():
                     raise
+            else:
+                if begun[1]:
+                    self._egress.learnt[known] = shape
+                return begun
 
-    async def _retried(
+    async def _attempt(
         self, request: Request, model: str, credential: Credential, shape: Shape
-    ) -> AsyncGenerator[ProviderEvent, None]:
-        async def attempt() -> AsyncGenerator[ProviderEvent, None]:
-            async with self._egress.exchange(credential) as exchange:
-                with self.errors.mapped(exchange, model, request):
-                    async with aclosing(self.events(request, model, exchange, shape)) as events:
-                        async for event in _checked(events, exchange):
-                            yield event
+    ) -> tuple[Attempt, Sequence[ProviderEvent]]:
+        """Make one attempt and read its first events, or close it and raise `Failed`."""
+        async with AsyncExitStack() as stack:
+            exchange = await stack.enter_async_context(self._egress.exchange(credential))
+            events = self.events(request, model, exchange, shape)
+            await stack.enter_async_context(aclosing(events))
+            mapped = partial(self.errors.mapped, exchange, model, request)
+            attempt = Attempt(exchange, events, mapped)
+            first = await attempt.read()
+            attempt.opened = stack.pop_all()
+            return attempt, first
 
-        async with aclosing(self._retry.events(attempt)) as events:
-            async for event in events:
-                yield event
 
+class Attempt:
+    """One request's events as the caller gets them: without the key, and with nothing empty among them.
 
-async def _checked(
-    events: AsyncIterator[ProviderEvent], exchange: Exchange
-) -> AsyncIterator[ProviderEvent]:
-    """Yield the same events, their text cleared and nothing empty among it; and say of a reply that is empty."""
-    blank = True
-    async for event in events:
+    Attributes:
+        opened: The adapter's events and the exchange, in the order in which they are closed.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        events: AsyncGenerator[ProviderEvent, None],
+        mapped: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._exchange = exchange
+        self._events = events
+        self._mapped = mapped
+        self._blank = True
+        self.opened = AsyncExitStack()
+
+    async def read(self) -> Sequence[ProviderEvent]:
+        """Return what comes next; nothing at the end. Raises `Failed`."""
+        with self._mapped():
+            async for event in self._events:
+                if passed := self._filter(event):
+                    return passed
+        return ()
+
+    async def next(self) -> Sequence[ProviderEvent]:
+        """Return what comes next; nothing at the end. What was handed on is never repeated."""
+        try:
+            return await self.read()
+        except Failed as exc:
+            failed = exc.bare()
+        # Outside of `except`: our error does not drag the SDK's along as its context.
+        raise failed.error
+
+    async def aclose(self) -> None:
+        await self.opened.aclose()
+
+    def _filter(self, event: ProviderEvent) -> Sequence[ProviderEvent]:
+        """Return the event with its text cleared; a reply that ended well without text is `empty`."""
         if isinstance(event, TextDelta):
-            if text := exchange.clear_text(event.text):
-                blank = blank and not text.strip()
-                yield TextDelta(text)
-            continue
-        if isinstance(event, Stopped):
-            if rest := exchange.flush_text():
-                blank = blank and not rest.strip()
-                yield TextDelta(rest)
-            if blank and event.reason == "end":
-                event = replace(event, reason="empty")
-        yield event
+            return self._text(self._exchange.clear_text(event.text))
+        if not isinstance(event, Stopped):
+            return (event,)
+        rest = self._text(self._exchange.flush_text())
+        if self._blank and event.reason == "end":
+            event = replace(event, reason="empty")
+        return (*rest, event)
+
+    def _text(self, text: str) -> Sequence[ProviderEvent]:
+        self._blank = self._blank and not text.strip()
+        return (TextDelta(text),) if text else ()
 
 
 def with_schema_in_prompt(request: Request) -> Request:
@@ -168,10 +230,12 @@ def check_knobs(request: Request, model: str, *, official: bool) -> None:
             hint=f"Known are: {', '.join(sorted(KNOBS))}.",
         )
     known = find_model(model) if official else None
-    sampling = {"temperature", "top_p"} & set(request.knobs)
-    if known and known.temperature == "refused" and sampling:
+    if known is None:
+        return
+    # Where sampling needs effort `none`, the adapter sends it along.
+    if refused := refused_knobs(known.id, {**request.knobs, "effort": "none"}):
         raise WrongUsage(
-            f"{model} takes no {' and no '.join(sorted(sampling))}.",
+            f"{model} takes no {' and no '.join(sorted(refused))}.",
             hint="Leave it out; `effort` is what current models are steered with.",
         )
 
@@ -184,7 +248,7 @@ def effort_for(request: Request, model: str, exchange: Exchange) -> str | None:
     if "effort" in request.knobs:
         return str(request.knobs["effort"])
     known = find_model(model) if is_official(exchange.destination) else None
-    return "low" if known and known.thinking in {"adaptive", "always"} else None
+    return "low" if known and known.parameters.reasons else None
 
 
 def is_tunable(model: str, credential: Credential) -> bool:
@@ -192,7 +256,12 @@ def is_tunable(model: str, credential: Credential) -> bool:
     return is_official(credential.destination) and find_model(model) is not None
 
 
-def as_float(value: Any) -> float:
+def sampling_of(request: Request) -> dict[str, float]:
+    """Return the sampling parameters that are set, as numbers."""
+    return {name: _as_float(request.knobs[name]) for name in SAMPLING if name in request.knobs}
+
+
+def _as_float(value: Any) -> float:
     """Return a knob as a number, or raise `WrongUsage`."""
     try:
         return float(value)

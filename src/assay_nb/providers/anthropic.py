@@ -9,6 +9,7 @@ from typing import Any
 import anthropic
 import httpx2
 
+from assay_nb.egress.credential import Credential
 from assay_nb.messages import (
     ProviderEvent,
     Request,
@@ -21,14 +22,15 @@ from assay_nb.messages import (
 from assay_nb.models.catalog import find_model
 from assay_nb.providers.adapter import (
     Adapter,
-    as_float,
     effort_for,
     is_tunable,
+    sampling_of,
     with_schema_in_prompt,
 )
-from assay_nb.providers.base import Credential, ListedModel
+from assay_nb.providers.base import ListedModel
+from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Kind
-from assay_nb.providers.transport import PLACEHOLDER, Exchange
+from assay_nb.providers.transport import PLACEHOLDER
 
 # A word that is not here (`pause_turn`, `tool_use`: no tool is ever offered) means that it is not whole.
 _STOPS: dict[str, StopReason] = {
@@ -168,7 +170,8 @@ def _settings(request: Request, model: str, exchange: Exchange, shape: Shape) ->
     if shape.schema and request.schema is not None:
         output["format"] = {"type": "json_schema", "schema": dict(request.schema)}
     known = find_model(model)
-    if shape.tuned and known and known.thinking == "on request" and "effort" not in request.knobs:
+    on_request = known is not None and known.parameters.thinking == "on request"
+    if shape.tuned and on_request and "effort" not in request.knobs:
         settings["thinking"] = {"type": "disabled"}
     if (shape.tuned or "effort" in request.knobs) and (
         effort := effort_for(request, model, exchange)
@@ -176,21 +179,13 @@ def _settings(request: Request, model: str, exchange: Exchange, shape: Shape) ->
         output["effort"] = effort
     if output:
         settings["output_config"] = output
-    if sampling := _sampling(request):
+    if sampling := sampling_of(request):
         settings["extra_body"] = sampling
     return settings
 
 
-def _sampling(request: Request) -> dict[str, float]:
-    return {
-        name: as_float(request.knobs[name])
-        for name in ("temperature", "top_p")
-        if name in request.knobs
-    }
-
-
 def _version(request: Request) -> dict[str, str]:
-    return {"anthropic-version": _SAMPLING_VERSION} if _sampling(request) else {}
+    return {"anthropic-version": _SAMPLING_VERSION} if sampling_of(request) else {}
 
 
 def _usage(event: Any, before: Usage) -> Usage:

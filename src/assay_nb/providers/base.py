@@ -1,4 +1,4 @@
-"""What a provider is to the rest of the house: a request in, a stream of events out.
+"""The provider's interface, as the engine sees it: a request in, a stream of events out.
 
 Behind it stand the provider's official SDK, which never sees a key, and our own transport, which does
 for as long as it takes to write one header.
@@ -6,32 +6,12 @@ for as long as it takes to write one header.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
 
-from assay_nb.messages import Destination, ProviderEvent, ProviderId, Request
-
-Opening: TypeAlias = AbstractContextManager["bytes | bytearray | memoryview"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Credential:
-    """The right to use one key at one destination, without the key.
-
-    Attributes:
-        destination: The only place that the key may be sent to, and how it is put on a request.
-        open: Opens the key into a buffer, as a context manager that overwrites the buffer on leaving. The
-            transport calls it once per request, after the connection stands and just before the
-            headers are written. It may raise; its error reaches the caller as it is.
-    """
-
-    destination: Destination
-    open: Callable[[], Opening] = field(repr=False)
-
-    def __reduce__(self) -> str | tuple[object, ...]:
-        raise TypeError("A credential stays in the process that made it.")
+from assay_nb.egress.credential import Credential
+from assay_nb.messages import ProviderEvent, ProviderId, Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,33 +6,24 @@ import contextlib
 import time
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import httpx2
 
-from assay_nb.errors import ProviderUnavailable
-
-if TYPE_CHECKING:
-    from assay_nb.egress.echo import EchoScanner
-    from assay_nb.providers.exchange import Exchange
+from assay_nb.egress.checks import ResponseHead
+from assay_nb.providers.exchange import Exchange
 
 
 class GuardedBody(httpx2.AsyncByteStream):
     """A response's body: decoded, counted, timed and scanned."""
 
     def __init__(
-        self,
-        exchange: Exchange,
-        body: httpx2.AsyncByteStream,
-        cap: int,
-        decoder: Inflate | None,
-        echo: EchoScanner,
+        self, exchange: Exchange, body: httpx2.AsyncByteStream, decoder: Inflate | None
     ) -> None:
         self._exchange = exchange
         self._body = body
-        self._left = cap
+        self._left = exchange.cap
         self._decoder = decoder
-        self._echo = echo
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         # Closed by hand, or a broken-off body would stay in memory until the collector finds it.
@@ -40,7 +31,7 @@ class GuardedBody(httpx2.AsyncByteStream):
             async for piece in pieces:
                 if passed := self._checked(piece):
                     yield passed
-        if rest := self._echo.flush():
+        if rest := self._exchange.flush_bytes():
             yield rest
 
     def _checked(self, piece: bytes) -> bytes:
@@ -50,7 +41,7 @@ class GuardedBody(httpx2.AsyncByteStream):
             raise self._exchange.refuse(self._exchange.too_much("more than a reply can be"))
         if time.monotonic() > self._exchange.deadline:
             raise self._exchange.refuse(self._exchange.too_much("too slowly for too long"))
-        return self._exchange.check_echo(self._echo.feed(data))
+        return self._exchange.clear_bytes(data)
 
     def _decoded(self, piece: bytes) -> bytes:
         if self._decoder is None:
@@ -75,14 +66,10 @@ class Inflate:
         return self._inflate.decompress(piece, most)
 
 
-def decoder_for(encoding: str) -> Inflate | None:
+def decoder_for(head: ResponseHead) -> Inflate | None:
     """Return a decoder for what we did not ask for but some gateways send all the same."""
-    encoding = encoding.strip().lower()
-    if encoding in {"", "identity"}:
+    if not head.encoding:
         return None
-    if encoding in {"gzip", "x-gzip", "deflate"}:
+    if head.encoding in {"gzip", "x-gzip", "deflate"}:
         return Inflate()
-    raise ProviderUnavailable(
-        "The response is compressed in a way that was not asked for.",
-        hint="A proxy in between may do that.",
-    )
+    raise head.compressed()

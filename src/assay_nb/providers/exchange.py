@@ -1,4 +1,4 @@
-"""One request and its response, between the SDK that makes it and the connection that carries it."""
+"""The exchange: one request and its response, between an SDK and the connection that carries it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ from dataclasses import dataclass
 import anyio
 import httpx2
 
+from assay_nb.egress.checks import ResponseHead, echoed
+from assay_nb.egress.credential import Credential
 from assay_nb.egress.echo import EchoScanner
-from assay_nb.errors import AssayError, EndpointRefused, ProviderError, ProviderUnavailable
-from assay_nb.messages import Destination
-from assay_nb.providers.base import Credential, Opening
-from assay_nb.providers.body import GuardedBody, decoder_for
-from assay_nb.providers.setup import label_of
+from assay_nb.errors import AssayError, ProviderError, ProviderUnavailable
+from assay_nb.messages import Destination, label_of
 
 TICKET = "x-assay-ticket"
 """The header that names a running exchange. It never leaves the process."""
-
-_RECEIVED = frozenset({"content-type", "request-id", "retry-after", "x-request-id"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +26,7 @@ class Limits:
     """How much a provider may send, and how long it may take.
 
     Attributes:
-        connect: Seconds until the connection stands.
+        connect: Seconds until the connection is established.
         idle: Seconds without a byte. A thinking model is silent for minutes.
         total: Seconds for the whole exchange, however it drips.
         body: Bytes of a response, decoded.
@@ -49,6 +46,7 @@ class Exchange:
     """One request and its response, as the transport saw them.
 
     Attributes:
+        credential: The right to use the key.
         destination: Where it goes.
         status: The response's status; None while there is none.
         request_id: The provider's id of the request.
@@ -59,6 +57,7 @@ class Exchange:
     """
 
     def __init__(self, credential: Credential, limits: Limits) -> None:
+        self.credential = credential
         self.destination: Destination = credential.destination
         self.ticket = secrets.token_urlsafe(12)
         self.status: int | None = None
@@ -69,7 +68,6 @@ class Exchange:
         self.failure: AssayError | None = None
         self.limits = limits
         self.deadline = time.monotonic() + limits.total
-        self._credential = credential
         self._wire_echo = EchoScanner()
         self._text_echo = EchoScanner()
         self._body: httpx2.AsyncByteStream | None = None
@@ -116,13 +114,7 @@ class Exchange:
             with anyio.CancelScope(shield=True):
                 await body.aclose()
 
-    # --- on the way out
-
-    def opened_key(self) -> Opening:
-        """Open the key. Once: an SDK that sends a second request of its own does not get it."""
-        if self.sent:
-            raise EndpointRefused("A key is put on one request, not on two.")
-        return self._credential.open()
+    # --- the request
 
     def watch_for(self, key: bytes | bytearray | memoryview) -> None:
         """Look for this key, which is about to be sent, in what comes back."""
@@ -130,49 +122,40 @@ class Exchange:
         self._text_echo.arm(key)
         self.sent = True
 
-    # --- on the way back
+    # --- the response
 
-    def take_head(self, response: httpx2.Response) -> dict[str, str]:
-        """Read status and headers, and return the headers that the SDK may see."""
-        self.status = response.status_code
-        if self._wire_echo.has_echo(b"\n".join(b"%s: %s" % pair for pair in response.headers.raw)):
-            raise self._echoed()
-        kept = {name: value for name, value in response.headers.items() if name in _RECEIVED}
-        self.request_id = kept.get("request-id") or kept.get("x-request-id")
-        self.retry_after = parse_retry_after(kept.get("retry-after"))
-        self._check_status(response.status_code)
-        self._check_type(kept.get("content-type", ""), response.status_code)
-        return kept
+    def take_head(self, response: httpx2.Response) -> ResponseHead:
+        """Read and check status and headers."""
+        head = ResponseHead(self.destination, response.status_code, response.headers)
+        self.status = head.status
+        head.check_echo(self._wire_echo, response.headers.raw)
+        self.request_id = head.request_id
+        self.retry_after = parse_retry_after(head.headers.get("retry-after"))
+        self.is_page = head.is_page
+        head.check_redirect("If the endpoint moved, save the key again with its new address.")
+        if head.status < 400 and not _is_reply(head.media_type):
+            raise head.not_a_reply("; `assay-nb doctor` shows which proxy is used")
+        return head
 
-    def _check_status(self, status: int) -> None:
-        if 300 <= status < 400:
-            raise ProviderError(
-                f"{self.destination.origin} answered with a redirect, which a key does not follow.",
-                hint="If the endpoint moved, save the key again with its new address.",
-                provider=self.destination.provider,
-                status=status,
-                request_id=self.request_id,
-            )
-
-    def _check_type(self, content_type: str, status: int) -> None:
-        kind = content_type.partition(";")[0].strip().lower()
-        self.is_page = kind in {"text/html", "application/xhtml+xml"}
-        if status >= 400 or not kind or kind.endswith("json") or kind == "text/event-stream":
-            return
-        what = "a web page" if self.is_page else f"content of type {kind[:60]!r}"
-        raise ProviderUnavailable(
-            f"{self.destination.origin} answered with {what} instead of a model's reply.",
-            hint="A network log-in page or a proxy may stand in between; `assay-nb doctor` shows the way out.",
-            provider=self.destination.provider,
-            status=status,
-        )
-
-    def guard(self, body: httpx2.AsyncByteStream, encoding: str) -> httpx2.AsyncByteStream:
-        """Return the response's body as the SDK reads it: decoded, bounded and free of the key."""
+    def attach(self, body: httpx2.AsyncByteStream) -> None:
+        """Keep the response's body, so that `close` closes it."""
         self._body = body
+
+    @property
+    def cap(self) -> int:
+        """Bytes that the response's body may have, decoded."""
         is_error = self.status is not None and self.status >= 400
-        cap = self.limits.error_body if is_error else self.limits.body
-        return GuardedBody(self, body, cap, decoder_for(encoding), self._wire_echo)
+        return self.limits.error_body if is_error else self.limits.body
+
+    def clear_bytes(self, piece: bytes) -> bytes:
+        """Return as much of a piece of body as may be read by now; `flush_bytes` returns the rest."""
+        passed = self._wire_echo.feed(piece)
+        if passed is None:
+            raise self.refuse(self._echoed())
+        return passed
+
+    def flush_bytes(self) -> bytes:
+        return self._wire_echo.flush()
 
     def too_much(self, what: str) -> ProviderUnavailable:
         return ProviderUnavailable(
@@ -183,18 +166,11 @@ class Exchange:
         )
 
     def _echoed(self) -> ProviderError:
-        return ProviderError(
-            f"The answer from {self.destination.origin} held the key itself, so it was cut off there.",
-            hint="Revoke the key at the provider and find out what stands in between: "
-            "something on the way shows keys.",
-            provider=self.destination.provider,
-            status=self.status,
-        )
+        return echoed(self.destination, self.status)
 
-    def check_echo(self, passed: bytes | None) -> bytes:
-        if passed is None:
-            raise self.refuse(self._echoed())
-        return passed
+
+def _is_reply(media_type: str) -> bool:
+    return not media_type or media_type.endswith("json") or media_type == "text/event-stream"
 
 
 def parse_retry_after(value: str | None) -> float | None:

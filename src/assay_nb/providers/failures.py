@@ -1,4 +1,4 @@
-"""Turn what an SDK or the network raised into our own errors, in our own words.
+"""Failures of a call: what an SDK or the network raised, as our own errors in our own words.
 
 A provider's text is never passed on: providers quote keys and prompts in theirs. What decides is the HTTP
 status and the provider's machine-readable code, both from closed sets.
@@ -26,8 +26,8 @@ from assay_nb.errors import (
 )
 from assay_nb.messages import ProviderId, Request
 from assay_nb.models.catalog import suggest_model
+from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.setup import SETUP
-from assay_nb.providers.transport import Exchange
 from assay_nb.text.english import count
 
 
@@ -316,7 +316,7 @@ def _page(exchange: Exchange, status: int) -> ProviderError:
         exchange,
         status,
         f"A web page with status {status} came instead of {exchange.label}'s answer.",
-        "A proxy or a network log-in page stands in between; `assay-nb doctor` shows the way out.",
+        "A proxy or a network log-in page is in between; `assay-nb doctor` shows which proxy is used.",
     )
 
 

@@ -12,6 +12,7 @@ from google import genai
 from google.genai import errors as genai_errors
 from google.genai import types
 
+from assay_nb.egress.credential import Credential
 from assay_nb.messages import (
     ProviderEvent,
     Request,
@@ -23,14 +24,15 @@ from assay_nb.messages import (
 )
 from assay_nb.providers.adapter import (
     Adapter,
-    as_float,
     effort_for,
     is_tunable,
+    sampling_of,
     with_schema_in_prompt,
 )
-from assay_nb.providers.base import Credential, ListedModel
+from assay_nb.providers.base import ListedModel
+from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Kind
-from assay_nb.providers.transport import PLACEHOLDER, Exchange
+from assay_nb.providers.transport import PLACEHOLDER
 
 API_VERSION = "v1beta"
 """Pinned, since an environment variable can change the SDK's own choice."""
@@ -218,9 +220,7 @@ def _config(
     if shape.schema and request.schema is not None:
         fields["response_mime_type"] = "application/json"
         fields["response_json_schema"] = dict(request.schema)
-    for name in ("temperature", "top_p"):
-        if name in request.knobs:
-            fields[name] = as_float(request.knobs[name])
+    fields.update(sampling_of(request))
     if (shape.tuned or "effort" in request.knobs) and (
         effort := effort_for(request, model, exchange)
     ):

@@ -1,4 +1,4 @@
-"""Keep prompts out of other libraries' logs while a call of ours is running.
+"""Log muting: keep prompts out of other libraries' logs while a call of ours is running.
 
 At DEBUG the Anthropic SDK logs whole request bodies, and httpcore logs response headers. Only what is
 logged within one of our calls is held back: somebody who uses the same SDK in the same notebook keeps
@@ -8,12 +8,9 @@ their logs and their levels.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Generator
-from contextlib import aclosing, contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
-
-T = TypeVar("T")
 
 _NOISY = ("anthropic", "openai", "google_genai", "google.genai", "httpx2", "httpcore2")
 
@@ -48,25 +45,13 @@ def install() -> None:
 
 @contextmanager
 def muted() -> Generator[None]:
-    """Mute the SDKs' loggers within the block, for this task alone."""
+    """Mute the SDKs' loggers within the block, for this task alone.
+
+    An asynchronous generator runs in its consumer's context, so it enters a new block for every step; held
+    across a `yield` it would mute the consumer as well.
+    """
     token = _muted.set(True)
     try:
         yield
     finally:
         _muted.reset(token)
-
-
-async def mute(events: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    """Yield the same events, with the SDKs muted while each is being made.
-
-    An asynchronous generator runs in its consumer's context, so the mark is set and taken back around
-    every step; held across a `yield` it would mute the consumer as well.
-    """
-    async with aclosing(events):
-        while True:
-            with muted():
-                try:
-                    event = await anext(events)
-                except StopAsyncIteration:
-                    return
-            yield event

@@ -12,6 +12,7 @@ from typing import Any, cast
 import httpx2
 import openai
 
+from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import OFFICIAL_ORIGINS
 from assay_nb.messages import (
     ProviderEvent,
@@ -25,12 +26,13 @@ from assay_nb.messages import (
 from assay_nb.models.catalog import find_model
 from assay_nb.providers.adapter import (
     Adapter,
-    as_float,
     effort_for,
     is_tunable,
+    sampling_of,
     with_schema_in_prompt,
 )
-from assay_nb.providers.base import Credential, ListedModel
+from assay_nb.providers.base import ListedModel
+from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import (
     Errors,
     Failed,
@@ -40,7 +42,7 @@ from assay_nb.providers.failures import (
     for_status,
 )
 from assay_nb.providers.retry import Retry
-from assay_nb.providers.transport import PLACEHOLDER, Egress, Exchange
+from assay_nb.providers.transport import PLACEHOLDER, Egress
 
 KINDS: dict[str, Kind] = {
     "APIStatusError": Kind.STATUS,
@@ -265,9 +267,10 @@ def _responses_settings(
     if shape.schema and request.schema is not None:
         schema = {"type": "json_schema", "name": request.schema_name, "strict": True}
         settings["text"] = {"format": {**schema, "schema": dict(request.schema)}}
-    settings.update(_sampling(request))
+    settings.update(sampling_of(request))
     known = find_model(model)
-    if known and known.temperature == "without reasoning" and _sampling(request):
+    without = known is not None and known.parameters.sampling == "without reasoning"
+    if without and sampling_of(request):
         settings["reasoning"] = {"effort": "none"}
     elif (shape.tuned or "effort" in request.knobs) and (
         effort := effort_for(request, model, exchange)
@@ -285,15 +288,7 @@ def _chat_settings(request: Request, shape: Shape) -> dict[str, Any]:
         settings["response_format"] = {"type": "json_schema", "json_schema": schema}
     if "effort" in request.knobs:
         settings["reasoning_effort"] = str(request.knobs["effort"])
-    return settings | _sampling(request)
-
-
-def _sampling(request: Request) -> dict[str, float]:
-    return {
-        name: as_float(request.knobs[name])
-        for name in ("temperature", "top_p")
-        if name in request.knobs
-    }
+    return settings | sampling_of(request)
 
 
 def _responses_stop(event: Any) -> StopReason:

@@ -1,14 +1,13 @@
-"""Try again, a few times, where that costs nothing and may help.
+"""Retries: a few more attempts, where they cost nothing and may help.
 
 One place decides this for all providers; the SDKs' own retries are off. Nothing is repeated once a
-piece of a reply has been handed on, and none waits longer than a person would.
+piece of a reply has been handed on, and no wait is longer than a person's patience.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -45,22 +44,6 @@ class Retry:
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     jitter: Callable[[], float] = lambda: random.uniform(0.75, 1.25)  # noqa: S311 - no secret
 
-    async def events(self, start: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
-        """Yield from `start()`, starting again where it failed before its first event."""
-        attempt, begun = 1, False
-        while True:
-            try:
-                async with aclosing(start()) as events:
-                    async for event in events:
-                        begun = True
-                        yield event
-                return
-            except Failed as exc:
-                failed = exc.bare()
-            # Outside of `except`: our error does not drag the SDK's along as its context.
-            await self._wait(failed, attempt, begun=begun)
-            attempt += 1
-
     async def value(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Return what `ask()` returns, asking again where it failed."""
         attempt = 1
@@ -69,14 +52,15 @@ class Retry:
                 return await ask()
             except Failed as exc:
                 failed = exc.bare()
-            await self._wait(failed, attempt, begun=False)
+            # Outside of `except`: our error does not drag the SDK's along as its context.
+            await self._wait(failed, attempt)
             attempt += 1
 
-    async def _wait(self, failed: Failed, attempt: int, *, begun: bool) -> None:
+    async def _wait(self, failed: Failed, attempt: int) -> None:
         wait = self.base * 2 ** (attempt - 1) * self.jitter()
         asked = failed.error.retry_after if isinstance(failed.error, RateLimited) else None
         wait = max(wait, asked or 0.0)
-        if begun or not failed.again or attempt >= self.attempts or wait > self.longest:
+        if not failed.again or attempt >= self.attempts or wait > self.longest:
             raise failed.error
         if not self.may_send():  # nobody waits for an attempt that is not made
             raise failed.error

@@ -1,9 +1,9 @@
-"""The one way out: checks the destination, writes the key's header last, and reads back with care.
+"""The transport under the SDKs: checks the destination, writes the key's header last, reads back with care.
 
 The SDKs are built with a placeholder. Each request of theirs carries a ticket that names a running
 exchange; the transport takes the ticket off, compares the URL with the destination sealed with the key,
 keeps the headers on a short list and drops the rest, and sends. The key is opened when the connection
-stands (proxy tunnel, TLS and all) and the headers are about to be written; when they are written it is
+is established (proxy tunnel, TLS and all) and the headers are about to be written; when they are written it is
 gone again. So no client object, request, exception, traceback or log of theirs ever holds it, and
 no environment variable that steers an SDK can steer a key.
 """
@@ -16,44 +16,33 @@ import ipaddress
 import ssl
 import time
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx2
 
+from assay_nb.egress import headers
+from assay_nb.egress.credential import Credential
+from assay_nb.egress.key_header import HeaderWriter
 from assay_nb.egress.origins import check_placement
-from assay_nb.errors import AssayError, EndpointRefused, WrongUsage
+from assay_nb.egress.resolver import Vet
+from assay_nb.egress.tls import make_tls_context
+from assay_nb.errors import AssayError, EndpointRefused
 from assay_nb.messages import Destination
 from assay_nb.providers import log_muting
-from assay_nb.providers.base import Credential
-from assay_nb.providers.exchange import TICKET, Exchange, Limits, parse_retry_after
-from assay_nb.providers.keys import header_for
-
-__all__ = [
-    "PLACEHOLDER",
-    "Egress",
-    "Exchange",
-    "Limits",
-    "Transport",
-    "Vet",
-    "make_tls_context",
-    "parse_retry_after",
-]
+from assay_nb.providers.body import GuardedBody, decoder_for
+from assay_nb.providers.exchange import TICKET, Exchange, Limits
 
 PLACEHOLDER = "assay-placeholder"
 """What the SDKs are given for a key."""
 
-_SENT = frozenset({
-    b"accept", b"anthropic-beta", b"anthropic-version", b"content-length", b"content-type", b"host",
-    b"transfer-encoding", b"user-agent", b"x-goog-api-client",
-})  # fmt: skip
-
-Vet = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Resolves a host and returns the addresses that may be connected to, or raises `EndpointRefused`."""
+_SENT = {name.lower().encode() for name in headers.SENT} | {
+    b"content-length", b"host", b"transfer-encoding",
+}  # fmt: skip
+"""What is kept of an SDK's request headers: the listed ones, and the framing."""
 
 
 class Transport(httpx2.AsyncBaseTransport):
@@ -86,13 +75,14 @@ class Transport(httpx2.AsyncBaseTransport):
             raise httpx2.ReadTimeout("The provider took too long.") from None
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         try:
-            headers = exchange.take_head(response)
-            encoding = response.headers.get("content-encoding", "")
-            body = exchange.guard(response.stream, encoding)
+            head = exchange.take_head(response)
+            exchange.attach(response.stream)
+            body = GuardedBody(exchange, response.stream, decoder_for(head))
         except BaseException:
             await response.aclose()
             raise
-        return httpx2.Response(response.status_code, headers=headers, stream=body)
+        kept = {name: value for name, value in head.headers.items() if name in headers.RECEIVED}
+        return httpx2.Response(head.status, headers=kept, stream=body)
 
     async def _connect(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:
         """Send to the first address that answers. A host may have one that is not reached from here."""
@@ -119,47 +109,6 @@ def check_destination(url: httpx2.URL, destination: Destination) -> None:
             "A request was about to leave for another place than the key is bound to, and was stopped.",
             hint="If the provider's address changed, save the key again with `--endpoint`.",
         )
-
-
-class HeaderWriter:
-    """Puts the key on a request while its headers are written, and takes it off again.
-
-    Where the destination is called without a key, nothing is put on; its row is opened all the same, which
-    proves that nobody edited it to say so.
-
-    It is called by httpcore's `trace` extension. A proxy's CONNECT request runs through the same
-    events and must not get the key, hence the look at method and origin.
-    """
-
-    def __init__(self, exchange: Exchange, origin: tuple[bytes, bytes, int | None]) -> None:
-        self._exchange = exchange
-        self._origin = origin
-        self._headers: list[tuple[bytes, bytes]] | None = None
-
-    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        if event == "http11.send_request_headers.started":
-            self._write(info["request"])
-        elif event.startswith("http11.send_request_headers."):
-            self._erase()
-
-    def _write(self, request: Any) -> None:
-        url = request.url
-        if request.method == b"CONNECT" or (url.scheme, url.host, url.port) != self._origin:
-            return
-        try:
-            with self._exchange.opened_key() as key:
-                header = header_for(self._exchange.destination, key)
-                if header is not None:
-                    request.headers.append(header)
-                    self._headers = request.headers
-                self._exchange.watch_for(key)
-        except AssayError as error:
-            raise self._exchange.refuse(error) from None
-
-    def _erase(self) -> None:
-        if self._headers is not None:
-            self._headers.pop()
-            self._headers = None
 
 
 @dataclass
@@ -278,7 +227,7 @@ class Egress:
         )
 
     async def addresses(self, url: httpx2.URL, exchange: Exchange) -> Sequence[str | None]:
-        """Return the vetted addresses of a URL's host; None stands for whatever its name resolves to."""
+        """Return the vetted addresses of a URL's host; None means whatever its name resolves to."""
         if self._vet is None or self.goes_by_proxy(exchange.destination):
             return [None]
         return await self._vet(url.host, url.port or (443 if url.scheme == "https" else 80))
@@ -294,11 +243,11 @@ class Egress:
             url = url.copy_with(host=address)
         origin = (url.raw_scheme, url.raw_host, url.port)
         extensions["trace"] = HeaderWriter(exchange, origin)
-        headers = [pair for pair in request.headers.raw if pair[0].lower() in _SENT]
-        headers.append((b"accept-encoding", b"identity"))
+        kept = [pair for pair in request.headers.raw if pair[0].lower() in _SENT]
+        kept.append((b"accept-encoding", b"identity"))
         assert isinstance(request.stream, httpx2.AsyncByteStream)
         return httpx2.Request(
-            request.method, url, headers=headers, stream=request.stream, extensions=extensions
+            request.method, url, headers=kept, stream=request.stream, extensions=extensions
         )
 
     async def _pool(self) -> _Pool:
@@ -332,33 +281,6 @@ class Egress:
         return httpx2.AsyncHTTPTransport(
             verify=tls, trust_env=False, http2=False, limits=limits, proxy=proxy
         )
-
-
-def make_tls_context(ca_file: str | None = None) -> ssl.SSLContext:
-    """Return a TLS context that verifies, speaks 1.2 at least, and writes no key log.
-
-    Not `ssl.create_default_context`, which obeys `SSLKEYLOGFILE`. The public authorities are read once
-    in a process, since that takes 20 ms and 1 MB; a file of one's own is read each time.
-    """
-    if ca_file is None:
-        return _trust_public_authorities()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        context.load_verify_locations(cafile=ca_file)
-    except OSError:
-        raise WrongUsage(
-            f"The certificate file {ca_file} cannot be read, or is not in PEM form.",
-            hint="`SSL_CERT_FILE` names it, or `ca_file` in the gateway's configuration.",
-        ) from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-@cache
-def _trust_public_authorities() -> ssl.SSLContext:
-    context = httpx2.create_ssl_context(verify=True, trust_env=False)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 def _is_exempt(host: str, rule: str) -> bool:

@@ -31,7 +31,11 @@ def join(words: Sequence[str], last: str = "and") -> str:
     return " ".join([", ".join(words[:-1]), last, words[-1]]) if len(words) > 1 else "".join(words)
 
 
+def cut(text: str, longest: int) -> str:
+    """Return at most `longest` characters of a text, with `…` where it was cut."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
 def quote(text: str, longest: int = 80) -> str:
     """Return text as one line within a sentence quotes it, cut where it is long."""
-    line = " ".join(text.split())
-    return f"“{line if len(line) <= longest else line[: longest - 1] + '…'}”"
+    return f"“{cut(' '.join(text.split()), longest)}”"

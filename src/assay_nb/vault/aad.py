@@ -1,4 +1,4 @@
-"""What a sealed message is bound to: its associated data, written so that it reads in one way only.
+"""Associated data: what a sealed message is bound to, written so that it reads in one way only.
 
 Opening a row means rebuilding these bytes from the row's columns and from what the request was allowed
 to see. Whatever was moved, edited or rolled back gives other bytes, and the message does not open.

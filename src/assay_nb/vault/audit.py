@@ -1,4 +1,4 @@
-"""What happened to the keys, in lines that are chained by a MAC: none can be edited or taken out.
+"""The audit log: what happened to the keys, in lines that are chained by a MAC: none can be edited or taken out.
 
 The end of the chain is part of the vault's own manifest, so the last lines cannot be cut off either.
 """

@@ -1,7 +1,7 @@
-"""A vault that reads a workspace's rows again only when the database was changed.
+"""The cached vault: it reads a workspace's rows again only when the database was changed.
 
 For processes that open one key a thousand times. What is remembered are rows as they are stored, sealed, and the data
-keys that open them, as the master key is remembered anyway. Each provider key is opened anew for each
+keys that open them, as the master key is remembered anyway. Each provider key is opened again for each
 request, and its plaintext is kept no longer than ever.
 """
 
@@ -37,13 +37,13 @@ class CachedVault(Vault):
 
     def __init__(self, database: Database, keystore: KeyStore, changes: Changes) -> None:
         super().__init__(database, keystore)
-        self._books = self._warm = CachedTransactions(database, keystore, changes)
+        self._transactions = self._cached = CachedTransactions(database, keystore, changes)
         self._ready: dict[_Key, _Ready] = {}
 
     def open_key(
         self, workspace_id: bytes, provider: ProviderId, *, mode: Mode = "byok"
     ) -> OpenedKey:
-        rows = self._warm.load_unchecked(workspace_id)
+        rows = self._cached.load_unchecked(workspace_id)
         ready = self._ready.get((workspace_id, provider, mode))
         if ready is None or ready.rows is not rows:
             opened = super().open_key(workspace_id, provider, mode=mode)
@@ -59,13 +59,13 @@ class CachedVault(Vault):
         self, workspace_id: bytes, provider: ProviderId, mode: Mode, opened: OpenedKey
     ) -> None:
         """Have what opens a key ready, if its workspace's rows are those that were just found right."""
-        rows = self._warm.find_agreed(workspace_id)
+        rows = self._cached.find_agreed(workspace_id)
         if rows is None or rows.vault is None:
             return
         for row in rows.keys:
             if (row.row_id, row.row_version) == (opened.row_id, opened.row_version):
                 opener = find_opener(
-                    self._warm.masters, rows.vault.vault_id, workspace_id, rows, row
+                    self._cached.masters, rows.vault.vault_id, workspace_id, rows, row
                 )
                 if len(self._ready) >= _MOST:
                     self._ready.clear()
@@ -82,7 +82,7 @@ class _Ready(NamedTuple):
 
 
 class CachedTransactions(Transactions):
-    """Books that remember rows, and which of the remembered rows agree with their manifest."""
+    """Transactions that remember rows, and which of the remembered rows agree with their manifest."""
 
     def __init__(self, database: Database, keystore: KeyStore, changes: Changes) -> None:
         super().__init__(database, keystore)

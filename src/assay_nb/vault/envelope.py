@@ -1,4 +1,4 @@
-"""One sealed message: its bytes, and the only code that makes or opens them.
+"""The envelope of one sealed message: its bytes, and the only code that makes or opens them.
 
     offset  length
          0       4   magic: "ANB1"

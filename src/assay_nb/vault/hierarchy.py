@@ -1,4 +1,4 @@
-"""The keys above the provider keys.
+"""The key hierarchy: the keys above the provider keys.
 
     master key                    32 random bytes, in the key store
      ├─ …/mk-id        → its id, so that an entry cannot hold another key than it says

@@ -1,4 +1,4 @@
-"""Signatures under what is stored, so that taking away or putting back shows.
+"""Manifests: signatures over stored rows, so that removing one or putting one back is noticed.
 
 A sealed row proves that it was made here for this place. It does not prove that it is the newest, nor
 that no other row is missing. Each workspace has a manifest for that: a MAC over all its rows, renewed in

@@ -1,4 +1,4 @@
-"""New keys for old, so that a crash at any point loses nothing.
+"""Rotation: new keys for old, so that a crash at any point loses nothing.
 
 A new master key is written to the key store, read back and compared before the database hears of it.
 Then one transaction wraps every data key again and makes the new master key the active one. Cut off
@@ -19,7 +19,7 @@ from assay_nb.store import vault_rows
 from assay_nb.store.vault_rows import DataKeyRow, MasterKeyRow
 from assay_nb.vault.audit import Event
 from assay_nb.vault.envelope import CannotOpen
-from assay_nb.vault.failpoints import checkpoint
+from assay_nb.vault.failpoints import failpoint
 from assay_nb.vault.hierarchy import MasterKey
 from assay_nb.vault.sealed_keys import (
     DOUBTED,
@@ -29,7 +29,7 @@ from assay_nb.vault.sealed_keys import (
     seal_row,
     wrap_data_key,
 )
-from assay_nb.vault.transactions import Change, Transactions, active_of, now
+from assay_nb.vault.transactions import Transactions, VaultChange, active_of, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,38 +72,38 @@ class _TooLate(Exception):
     pass
 
 
-def rotate_master(books: Transactions, actor: str) -> Rotation:
+def rotate_master(transactions: Transactions, actor: str) -> Rotation:
     """Make a new master key and put every data key under it.
 
     Raises:
         WrongUsage: If there is no vault yet, or another rotation was faster.
     """
-    rows = books.load_books()
+    rows = transactions.load_books()
     if rows is None:
         raise WrongUsage("No key is stored yet, so there is no master key to rotate.")
-    books.check()
-    keystore, vault_id = books.masters.keystore, rows.vault.vault_id
+    transactions.check()
+    keystore, vault_id = transactions.masters.keystore, rows.vault.vault_id
     old, new = active_of(rows.masters), MasterKey.generate()
     keystore.put(vault_id, new)
-    checkpoint("new master key kept")
+    failpoint("new master key kept")
     try:
-        with books.change(actor) as change:
+        with transactions.change(actor) as change:
             _check_still_active(change, old)
             # A purge removes entries that nothing names, and it may have run since.
-            books.masters.check_kept(vault_id, new)
+            transactions.masters.check_kept(vault_id, new)
             rewrapped, left = _rewrap_all(change, new)
             change.record(Event.MASTER_ROTATED, subject=new.mk_id.hex())
-            checkpoint("rotation recorded")
+            failpoint("rotation recorded")
     except _TooLate:
         keystore.delete(vault_id, new.mk_id)
         raise WrongUsage("Another rotation was faster; the master key is new as it is.") from None
-    scrubbed = books.database.scrub()
-    checkpoint("rotation scrubbed")
+    scrubbed = transactions.database.scrub()
+    failpoint("rotation scrubbed")
     return Rotation(old, new.mk_id, rewrapped, left, scrubbed)
 
 
-def rekey_workspace(books: Transactions, workspace_id: bytes, actor: str) -> int:
-    """Seal a workspace's keys anew under a new data key, and destroy the old one.
+def rekey_workspace(transactions: Transactions, workspace_id: bytes, actor: str) -> int:
+    """Seal a workspace's keys again under a new data key, and destroy the old one.
 
     Returns:
         How many keys there were.
@@ -111,7 +111,7 @@ def rekey_workspace(books: Transactions, workspace_id: bytes, actor: str) -> int
     Raises:
         VaultSealed: If a key does not open; nothing is changed then.
     """
-    with books.change(actor) as change:
+    with transactions.change(actor) as change:
         rows, agreed = change.load(workspace_id)
         if not agreed:
             raise _not_rekeyed()
@@ -123,10 +123,10 @@ def rekey_workspace(books: Transactions, workspace_id: bytes, actor: str) -> int
             now(),
         )
         vault_rows.insert_data_key(change.connection, wrapped)
-        checkpoint("new data key stored")
+        failpoint("new data key stored")
         for row in rows.keys:
             try:
-                key = open_row(books.masters, change.vault_id, workspace_id, rows, row)
+                key = open_row(transactions.masters, change.vault_id, workspace_id, rows, row)
             except CannotOpen:
                 raise _not_rekeyed() from None
             with key:
@@ -134,17 +134,19 @@ def rekey_workspace(books: Transactions, workspace_id: bytes, actor: str) -> int
                 sealed = seal_row(change.vault_id, newer, data_key, key)
             if not vault_rows.replace_key(change.connection, row, sealed):
                 raise _not_rekeyed()
-            checkpoint("key sealed anew")
+            failpoint("key sealed anew")
         vault_rows.delete_data_keys(change.connection, workspace_id, unused_only=True)
         change.touch(workspace_id)
         change.record(Event.WORKSPACE_REKEYED, workspace_id)
-        checkpoint("rekey recorded")
-    books.database.scrub()
-    checkpoint("rekey scrubbed")
+        failpoint("rekey recorded")
+    transactions.database.scrub()
+    failpoint("rekey scrubbed")
     return len(rows.keys)
 
 
-def purge_masters(books: Transactions, older_than: timedelta, actor: str) -> list[MasterKeyStatus]:
+def purge_masters(
+    transactions: Transactions, older_than: timedelta, actor: str
+) -> list[MasterKeyStatus]:
     """Destroy retired master keys that nothing needs, and return which.
 
     One stays while a data key or a manifest is under it, and until `older_than` has passed since it was
@@ -153,64 +155,64 @@ def purge_masters(books: Transactions, older_than: timedelta, actor: str) -> lis
     """
     if older_than < timedelta(0):
         raise WrongUsage("A master key cannot be purged before it was retired.")
-    keystore = books.masters.keystore
+    keystore = transactions.masters.keystore
     gone: list[MasterKeyStatus] = []
-    with books.change(actor) as change:
+    with transactions.change(actor) as change:
         manifests = {row.mk_id for row in vault_rows.list_manifests(change.connection)}
         latest = now() - int(older_than.total_seconds())
-        for status in _list_masters(books, change):
+        for status in _list_masters(transactions, change):
             is_old = status.retired_at is not None and status.retired_at <= latest
             is_free = not status.data_keys and status.mk_id not in manifests
             if status.state == "orphan" or (is_old and is_free):
                 # The key store first: a row without its entry can be purged again, an entry that no
                 # row names could be mistaken for a rotation that is under way.
                 keystore.delete(change.vault_id, status.mk_id)
-                checkpoint("master key destroyed")
+                failpoint("master key destroyed")
                 vault_rows.delete_master_key(change.connection, status.mk_id)
-                books.masters.drop(status.mk_id)
+                transactions.masters.drop(status.mk_id)
                 change.record(Event.MASTER_PURGED, subject=status.mk_id.hex())
                 gone.append(status)
-        checkpoint("purge recorded")
+        failpoint("purge recorded")
     return gone
 
 
-def list_masters(books: Transactions) -> list[MasterKeyStatus]:
+def list_masters(transactions: Transactions) -> list[MasterKeyStatus]:
     """Return every master key that the database or the key store knows of."""
-    rows = books.load_books()
+    rows = transactions.load_books()
     if rows is None:
         return []
-    with books.database.read() as connection:
+    with transactions.database.read() as connection:
         data_keys = vault_rows.list_data_keys(connection)
-    return _join(books, rows.vault.vault_id, rows.masters, data_keys)
+    return _join(transactions, rows.vault.vault_id, rows.masters, data_keys)
 
 
-def accept_restore(books: Transactions, actor: str) -> None:
+def accept_restore(transactions: Transactions, actor: str) -> None:
     """Take the database as it is, after a backup was put back, and sign it again.
 
     Keys that open are in use again, doubted ones too; keys that do not are doubted from now on.
     """
-    with books.change(actor, accept=True) as change:
+    with transactions.change(actor, accept=True) as change:
         workspaces = set(vault_rows.list_workspaces_with_keys(change.connection))
         workspaces |= {row.workspace_id for row in change.books.manifests} - {change.vault_id}
         for workspace_id in sorted(workspaces):
-            _judge_anew(change, workspace_id)
+            _judge_again(change, workspace_id)
             change.touch(workspace_id)
-            checkpoint("workspace accepted")
+            failpoint("workspace accepted")
         change.record(Event.RESTORE_ACCEPTED)
 
 
-def next_generation(change: Change, workspace_id: bytes) -> int:
+def next_generation(change: VaultChange, workspace_id: bytes) -> int:
     """Return the number of a workspace's next data key."""
     there = vault_rows.list_data_keys(change.connection, workspace_id)
     return there[0].generation + 1 if there else 1
 
 
-def _check_still_active(change: Change, mk_id: bytes) -> None:
+def _check_still_active(change: VaultChange, mk_id: bytes) -> None:
     if change.master.mk_id != mk_id:
         raise _TooLate
 
 
-def _rewrap_all(change: Change, new: MasterKey) -> tuple[int, int]:
+def _rewrap_all(change: VaultChange, new: MasterKey) -> tuple[int, int]:
     signed = [row.workspace_id for row in change.books.manifests]
     agreed = [w for w in signed if w != change.vault_id and change.load(w)[1]]
     change.use_master(new)
@@ -221,7 +223,7 @@ def _rewrap_all(change: Change, new: MasterKey) -> tuple[int, int]:
     return results.count(True), results.count(False)
 
 
-def _rewrap(change: Change, row: DataKeyRow) -> bool:
+def _rewrap(change: VaultChange, row: DataKeyRow) -> bool:
     old = change.find_master(row.mk_id)
     if old is None:
         return False
@@ -234,11 +236,11 @@ def _rewrap(change: Change, row: DataKeyRow) -> bool:
     open_data_key(change.master, change.vault_id, row.workspace_id, renewed)
     if not vault_rows.rewrap_data_key(change.connection, row, renewed):
         raise VaultSealed("A data key changed during the rotation. Nothing was changed by it.")
-    checkpoint("data key rewrapped")
+    failpoint("data key rewrapped")
     return True
 
 
-def _judge_anew(change: Change, workspace_id: bytes) -> None:
+def _judge_again(change: VaultChange, workspace_id: bytes) -> None:
     rows, _ = change.load(workspace_id)
     for row in rows.keys:
         undoubted = replace(row, verified="no")
@@ -251,15 +253,18 @@ def _judge_anew(change: Change, workspace_id: bytes) -> None:
                 vault_rows.set_verified(change.connection, row.row_id, "no")
 
 
-def _list_masters(books: Transactions, change: Change) -> list[MasterKeyStatus]:
+def _list_masters(transactions: Transactions, change: VaultChange) -> list[MasterKeyStatus]:
     data_keys = vault_rows.list_data_keys(change.connection)
-    return _join(books, change.vault_id, change.books.masters, data_keys)
+    return _join(transactions, change.vault_id, change.books.masters, data_keys)
 
 
 def _join(
-    books: Transactions, vault_id: bytes, masters: list[MasterKeyRow], data_keys: list[DataKeyRow]
+    transactions: Transactions,
+    vault_id: bytes,
+    masters: list[MasterKeyRow],
+    data_keys: list[DataKeyRow],
 ) -> list[MasterKeyStatus]:
-    keystore = books.masters.keystore
+    keystore = transactions.masters.keystore
     kept = keystore.list_ids(vault_id)
     used = Counter(row.mk_id for row in data_keys)
     known = [

@@ -55,7 +55,7 @@ def accept_key(secret: SecretBytes) -> SecretBytes:
     start, end = match.span(1) if match[1] else (0, 0)
     if any(typed.startswith(kind, start) for kind in _WRONG_KIND):
         raise WrongUsage(
-            "That key manages an account or stands for a person's log-in, so it was not stored.",
+            "That key manages an account or signs a person in, so it was not stored.",
             hint="Make an ordinary API key for calls, and revoke this one if it was shown to anybody.",
         )
     with memoryview(typed) as window:

@@ -1,4 +1,4 @@
-"""A key in memory, for as short a time as possible."""
+"""Secret bytes: a key in memory, for as short a time as possible."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NoReturn, final
 class SecretBuffer(bytearray):
     """The bytes of a secret: a `bytearray` that does not show itself.
 
-    It is overwritten when nothing refers to it any more, whoever forgot to.
+    It is overwritten when nothing refers to it any more, even if the caller forgot to.
     """
 
     def __del__(self) -> None:

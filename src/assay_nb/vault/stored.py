@@ -1,4 +1,4 @@
-"""What the vault answers with."""
+"""Plain data that the vault returns."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class OpenedKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
+class KeyRemoval:
     """What came of removing keys.
 
     Attributes:

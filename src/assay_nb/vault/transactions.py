@@ -1,4 +1,4 @@
-"""The vault's books: every change is checked before, and numbered, audited and signed after."""
+"""Transactions on the vault: each is checked before, and numbered, audited and signed after."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from assay_nb.store.vault_rows import (
 )
 from assay_nb.vault import audit, manifest
 from assay_nb.vault.audit import Event
-from assay_nb.vault.failpoints import checkpoint
+from assay_nb.vault.failpoints import failpoint
 from assay_nb.vault.hierarchy import MasterKey
 from assay_nb.vault.keystores.base import KeyStore
 from assay_nb.vault.masters import MasterKeys
@@ -107,7 +107,7 @@ class Transactions:
         self._checked = True
 
     @contextmanager
-    def change(self, actor: str, *, accept: bool = False) -> Generator[Change]:
+    def change(self, actor: str, *, accept: bool = False) -> Generator[VaultChange]:
         """Give a transaction in which the vault may be changed. It is signed when the block ends.
 
         Args:
@@ -124,8 +124,8 @@ class Transactions:
                 check_books(self.masters, change.books, self._mark)
             yield change
             change.sign(at_least=least)
-            checkpoint("change signed")
-        checkpoint("change committed")
+            failpoint("change signed")
+        failpoint("change committed")
         self._note(change)
 
     def found(self, actor: str) -> None:
@@ -134,20 +134,20 @@ class Transactions:
         kept = self._keystore.list_ids(vault_id)
         master = self.masters.get(vault_id, kept[-1]) if kept else MasterKey.generate()
         self._keystore.put(vault_id, master)
-        checkpoint("first master key kept")
+        failpoint("first master key kept")
         with self.database.write() as connection:
             change = None
             if vault_rows.find_vault(connection) is not None:
                 self._drop_unused(connection, vault_id, master, was_kept=bool(kept))
             else:
                 change = self._insert(connection, vault_id, master, actor)
-        checkpoint("vault committed")
+        failpoint("vault committed")
         if change is not None:
             self._note(change)
 
     def _insert(
         self, connection: Connection, vault_id: bytes, master: MasterKey, actor: str
-    ) -> Change:
+    ) -> VaultChange:
         if vault_rows.has_rows(connection):
             raise _changed_outside()
         self.masters.check_kept(vault_id, master)
@@ -159,7 +159,7 @@ class Transactions:
         change = _begin(connection, self.masters, actor)
         change.record(Event.VAULT_MADE)
         change.sign()
-        checkpoint("vault signed")
+        failpoint("vault signed")
         return change
 
     def _drop_unused(
@@ -186,7 +186,7 @@ class Transactions:
     def _noted(self, vault_id: bytes) -> int:
         return self._keystore.find_mark(vault_id) or 0
 
-    def _note(self, change: Change) -> None:
+    def _note(self, change: VaultChange) -> None:
         epoch = change.books.vault.epoch
         self._checked, self._mark = True, max(self._mark, epoch)
         for workspace_id in change.touched:
@@ -194,10 +194,10 @@ class Transactions:
         # The change is made. A mark that lags behind only notices a roll-back less exactly.
         with suppress(VaultSealed):
             self._keystore.raise_mark(change.books.vault.vault_id, epoch)
-        checkpoint("epoch noted")
+        failpoint("epoch noted")
 
 
-class Change:
+class VaultChange:
     """One transaction on the vault.
 
     Attributes:
@@ -309,8 +309,8 @@ def now() -> int:
     return int(time.time())
 
 
-def _begin(connection: Connection, masters: MasterKeys, actor: str) -> Change:
-    return Change(connection, masters, actor, _present(vault_rows.load_books(connection)))
+def _begin(connection: Connection, masters: MasterKeys, actor: str) -> VaultChange:
+    return VaultChange(connection, masters, actor, _present(vault_rows.load_books(connection)))
 
 
 def _present(rows: BookRows | None) -> BookRows:
@@ -337,6 +337,6 @@ def _rolled_back() -> VaultSealed:
 
 def _changed_outside() -> VaultSealed:
     return VaultSealed(
-        "The vault's books do not agree with its signature: the database was changed from outside.",
+        "The vault's records do not match their signature: the database was changed from outside.",
         hint="Put back a backup. If the change was yours, say so: `assay-nb master accept-restore`.",
     )

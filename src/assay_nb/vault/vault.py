@@ -1,4 +1,4 @@
-"""Stored provider keys: sealed, listed without being shown, opened for one request."""
+"""The vault of provider keys: sealed, listed without being shown, opened for one request."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import timedelta
 from typing import Literal
 
 from assay_nb.errors import ProviderKeyMissing, StoreUnavailable, VaultIntegrityError, VaultSealed
-from assay_nb.messages import Destination, ProviderId
+from assay_nb.messages import Destination, ProviderId, label_of
 from assay_nb.store import vault_rows
 from assay_nb.store.database import Database
 from assay_nb.store.vault_rows import KeyRow, WorkspaceRows
 from assay_nb.vault import audit, rotation
 from assay_nb.vault.audit import Event
 from assay_nb.vault.envelope import CannotOpen
-from assay_nb.vault.failpoints import checkpoint
+from assay_nb.vault.failpoints import failpoint
 from assay_nb.vault.hierarchy import DataKey, MasterKey
 from assay_nb.vault.keystores.base import KeyStore
 from assay_nb.vault.rotation import MasterKeyStatus, Rotation
@@ -33,10 +33,9 @@ from assay_nb.vault.sealed_keys import (
     seal_row,
 )
 from assay_nb.vault.secret import SecretBytes
-from assay_nb.vault.stored import Mode, OpenedKey, Removal, StoredKey, VaultState
-from assay_nb.vault.transactions import Change, Transactions, now
+from assay_nb.vault.stored import KeyRemoval, Mode, OpenedKey, StoredKey, VaultState
+from assay_nb.vault.transactions import Transactions, VaultChange, now
 
-_LABELS = {"anthropic": "Anthropic", "openai": "OpenAI", "google": "Google"}
 _ITSELF = "vault"  # the actor of what nobody asked for
 
 
@@ -49,7 +48,7 @@ class Vault:
 
     def __init__(self, database: Database, keystore: KeyStore) -> None:
         self._database = database
-        self._books = Transactions(database, keystore)
+        self._transactions = Transactions(database, keystore)
         self._reported: set[tuple[bytes, str, str]] = set()
 
     @classmethod
@@ -60,9 +59,9 @@ class Vault:
     def state(self) -> VaultState:
         """Say whether keys can be opened here and now, by checking the vault as a whole."""
         try:
-            if self._books.load_books() is None:
+            if self._transactions.load_books() is None:
                 return VaultState("empty")
-            self._books.check()
+            self._transactions.check()
         except VaultSealed as sealed:
             return VaultState("sealed", sealed.message, sealed.hint or "")
         return VaultState("open")
@@ -93,9 +92,9 @@ class Vault:
         check_destination(destination)
         with accept_key(secret) as key:
             check_placed(destination, key)
-            if self._books.load_books() is None:
-                self._books.found(added_by)
-            with self._books.change(added_by) as change:
+            if self._transactions.load_books() is None:
+                self._transactions.found(added_by)
+            with self._transactions.change(added_by) as change:
                 row, replaced = _save(change, workspace_id, destination, key, verified, mode)
         if replaced:
             self._scrub()
@@ -116,15 +115,17 @@ class Vault:
             VaultIntegrityError: If it was moved, edited, rolled back or damaged: one text for all.
             VaultSealed: If the master key is not here.
         """
-        rows, agreed = self._books.load(workspace_id)
+        rows, agreed = self._transactions.load(workspace_id)
         row = _find(rows, provider, mode)
         if not agreed:
             raise self._refusal(workspace_id, provider, Event.MANIFEST_MISMATCH, "manifest")
         if row is None or rows.vault is None:
-            self._books.check()
+            self._transactions.check()
             raise self._missing(workspace_id, provider)
         try:
-            secret = open_row(self._books.masters, rows.vault.vault_id, workspace_id, rows, row)
+            secret = open_row(
+                self._transactions.masters, rows.vault.vault_id, workspace_id, rows, row
+            )
         except CannotOpen as failed:
             cause = failed.cause.value
             raise self._refusal(workspace_id, provider, Event.KEY_UNREADABLE, cause) from None
@@ -138,7 +139,7 @@ class Vault:
         Raises:
             VaultIntegrityError: If there was one, and it was taken away behind the vault's back.
         """
-        row = _find(self._books.load_unchecked(workspace_id), provider, mode)
+        row = _find(self._transactions.load_unchecked(workspace_id), provider, mode)
         if row is None:
             found = self.find_keys(workspace_id)
             return next((k for k in found if _is(k, provider, mode)), None)
@@ -150,10 +151,10 @@ class Vault:
         Raises:
             VaultIntegrityError: If they are not the ones that were stored.
         """
-        rows = self._books.load_unchecked(workspace_id)
+        rows = self._transactions.load_unchecked(workspace_id)
         if rows.manifest is not None or rows.keys:
             with suppress(VaultSealed):
-                rows, agreed = self._books.load(workspace_id)
+                rows, agreed = self._transactions.load(workspace_id)
                 if not agreed:
                     raise self._refusal(workspace_id, None, Event.MANIFEST_MISMATCH, "manifest")
         return [_stored(row, "unchecked") for row in rows.keys]
@@ -161,9 +162,9 @@ class Vault:
     def list_keys(self, workspace_id: bytes) -> list[StoredKey]:
         """Return a workspace's keys, each after trying to open it. Never raises for a sealed vault."""
         try:
-            rows, agreed = self._books.load(workspace_id)
+            rows, agreed = self._transactions.load(workspace_id)
         except VaultSealed:
-            rows, agreed = self._books.load_unchecked(workspace_id), False
+            rows, agreed = self._transactions.load_unchecked(workspace_id), False
         return [_stored(row, self._try(workspace_id, rows, row, agreed)) for row in rows.keys]
 
     def mark_verified(
@@ -184,7 +185,7 @@ class Vault:
             actor: Who tested it.
             row_version: The version that was tested; if it was replaced since, nothing is noted.
         """
-        with self._books.change(actor) as change:
+        with self._transactions.change(actor) as change:
             rows, agreed = change.load(workspace_id)
             row = _find(rows, provider, mode)
             if row is None or not agreed or row.verified != "no":
@@ -196,7 +197,7 @@ class Vault:
 
     def remove_key(
         self, workspace_id: bytes, provider: ProviderId, *, actor: str, mode: Mode = "byok"
-    ) -> Removal:
+    ) -> KeyRemoval:
         """Delete a key and overwrite what it leaves in the database's files.
 
         Backups still hold it, sealed. Only revoking it at the provider ends a key.
@@ -204,69 +205,69 @@ class Vault:
         Raises:
             ProviderKeyMissing: If there is none.
         """
-        if self._books.load_books() is None:
+        if self._transactions.load_books() is None:
             raise self._missing(workspace_id, provider)
-        with self._books.change(actor) as change:
+        with self._transactions.change(actor) as change:
             rows, agreed = change.load(workspace_id)
             row = _find(rows, provider, mode)
             if row is not None:
                 if not agreed:
                     _doubt_others(change, workspace_id, rows, row)
                 vault_rows.delete_keys(change.connection, workspace_id, row.row_id)
-                checkpoint("key deleted")
+                failpoint("key deleted")
                 change.touch(workspace_id)
                 change.record(Event.KEY_REMOVED, workspace_id, provider)
         if row is None:
             raise self._missing(workspace_id, provider)
-        return Removal(self._scrub())
+        return KeyRemoval(self._scrub())
 
     # --- a workspace
 
-    def remove_workspace(self, workspace_id: bytes, *, actor: str) -> Removal:
+    def remove_workspace(self, workspace_id: bytes, *, actor: str) -> KeyRemoval:
         """Delete all keys of a workspace and its data keys."""
-        rows = self._books.load_unchecked(workspace_id)
+        rows = self._transactions.load_unchecked(workspace_id)
         if not rows.keys and rows.manifest is None:
-            return Removal(scrubbed=True)
-        with self._books.change(actor) as change:
+            return KeyRemoval(scrubbed=True)
+        with self._transactions.change(actor) as change:
             vault_rows.delete_keys(change.connection, workspace_id)
             vault_rows.delete_data_keys(change.connection, workspace_id, unused_only=False)
-            checkpoint("workspace deleted")
+            failpoint("workspace deleted")
             change.touch(workspace_id)
             change.record(Event.WORKSPACE_REMOVED, workspace_id)
-        return Removal(self._scrub())
+        return KeyRemoval(self._scrub())
 
     def rekey_workspace(self, workspace_id: bytes, *, actor: str = _ITSELF) -> int:
         """Seal a workspace's keys under a new data key, and return how many there are.
 
         For when a data key may have leaked. It does not change the provider keys: revoke those.
         """
-        return rotation.rekey_workspace(self._books, workspace_id, actor)
+        return rotation.rekey_workspace(self._transactions, workspace_id, actor)
 
     # --- the master key
 
     def rotate_master(self, *, actor: str = _ITSELF) -> Rotation:
         """Make a new master key; the old one stays for backups until it is purged."""
-        return rotation.rotate_master(self._books, actor)
+        return rotation.rotate_master(self._transactions, actor)
 
     def master_status(self) -> list[MasterKeyStatus]:
         """Return every master key that the database or the key store knows of."""
-        return rotation.list_masters(self._books)
+        return rotation.list_masters(self._transactions)
 
     def purge_master(self, older_than: timedelta, *, actor: str = _ITSELF) -> list[MasterKeyStatus]:
         """Destroy master keys that were retired longer ago than this, and return which.
 
         Backups from before can no longer be opened. One that a data key is still under stays.
         """
-        return rotation.purge_masters(self._books, older_than, actor)
+        return rotation.purge_masters(self._transactions, older_than, actor)
 
     def accept_restore(self, *, actor: str = _ITSELF) -> None:
         """Take the database as it is, after a backup was put back."""
-        rotation.accept_restore(self._books, actor)
+        rotation.accept_restore(self._transactions, actor)
 
     def examine(self) -> list[str]:
         """Return what is worth a warning, one sentence each; nothing when all is well."""
         warnings: list[str] = []
-        rows = self._books.load_books()
+        rows = self._transactions.load_books()
         if rows is None:
             return []
         for status in self.master_status():
@@ -281,7 +282,7 @@ class Vault:
         with self._database.read() as connection:
             lines = vault_rows.list_audit(connection)
             broken = audit.find_break(
-                lines, lambda mk_id: self._books.masters.find(vault_id, mk_id)
+                lines, lambda mk_id: self._transactions.masters.find(vault_id, mk_id)
             )
         if broken is not None:
             warnings.append(f"The audit was changed from outside at line {broken}.")
@@ -295,7 +296,9 @@ class Vault:
         if not agreed or rows.vault is None:
             return "unreadable"
         try:
-            open_row(self._books.masters, rows.vault.vault_id, workspace_id, rows, row).wipe()
+            open_row(
+                self._transactions.masters, rows.vault.vault_id, workspace_id, rows, row
+            ).wipe()
         except (CannotOpen, VaultSealed):
             return "unreadable"
         return "ready"
@@ -305,16 +308,16 @@ class Vault:
             scrubbed = self._database.scrub()
         except StoreUnavailable:
             scrubbed = False
-        checkpoint("scrubbed")
+        failpoint("scrubbed")
         return scrubbed
 
     def _missing(self, workspace_id: bytes, provider: ProviderId) -> ProviderKeyMissing:
         name = self._name(workspace_id)
         where = f" --workspace {shlex.quote(name)}" if name else ""
         return ProviderKeyMissing(
-            f"Workspace '{name}' has no {_LABELS[provider]} key."
+            f"Workspace '{name}' has no {label_of(provider)} key."
             if name
-            else f"This workspace has no {_LABELS[provider]} key.",
+            else f"This workspace has no {label_of(provider)} key.",
             hint=f"An owner or admin adds one: `assay-nb keys set {provider}{where}`.",
         )
 
@@ -325,10 +328,10 @@ class Vault:
         self._report(workspace_id, provider or "", event, cause)
         name = self._name(workspace_id)
         whose = f"'{name}'" if name else "this workspace"
-        what = f"The {_LABELS[provider]} key" if provider else "A key"
+        what = f"The {label_of(provider)} key" if provider else "A key"
         return VaultIntegrityError(
             f"{what} of {whose} cannot be opened.",
-            hint="Entering it again replaces it; `assay-nb doctor` shows what is known.",
+            hint="Enter it again to replace it; `assay-nb doctor` shows what is known.",
         )
 
     def _report(self, workspace_id: bytes, provider: str, event: Event, cause: str) -> None:
@@ -338,7 +341,7 @@ class Vault:
         self._reported.add((workspace_id, provider, cause))
         with (
             suppress(VaultSealed, StoreUnavailable),
-            self._books.change(_ITSELF) as change,
+            self._transactions.change(_ITSELF) as change,
         ):
             change.record(event, workspace_id, f"{provider}: {cause}")
 
@@ -348,7 +351,7 @@ class Vault:
 
 
 def _save(
-    change: Change,
+    change: VaultChange,
     workspace_id: bytes,
     destination: Destination,
     key: SecretBytes,
@@ -382,14 +385,14 @@ def _save(
     if old is not None:
         vault_rows.delete_keys(change.connection, workspace_id, old.row_id)
     vault_rows.insert_key(change.connection, sealed)
-    checkpoint("key stored")
+    failpoint("key stored")
     change.touch(workspace_id)
     event = Event.KEY_REPLACED if old else Event.KEY_SAVED
     change.record(event, workspace_id, destination.provider)
     return sealed, old is not None
 
 
-def _data_key(change: Change, workspace_id: bytes) -> DataKey:
+def _data_key(change: VaultChange, workspace_id: bytes) -> DataKey:
     """Return the workspace's newest data key; make one where there is none that opens."""
     for row in vault_rows.list_data_keys(change.connection, workspace_id)[:1]:
         master: MasterKey | None = change.find_master(row.mk_id)
@@ -399,12 +402,12 @@ def _data_key(change: Change, workspace_id: bytes) -> DataKey:
     generation = rotation.next_generation(change, workspace_id)
     data_key, row = new_data_key(change.master, change.vault_id, workspace_id, generation, now())
     vault_rows.insert_data_key(change.connection, row)
-    checkpoint("data key stored")
+    failpoint("data key stored")
     return data_key
 
 
 def _doubt_others(
-    change: Change, workspace_id: bytes, rows: WorkspaceRows, chosen: KeyRow | None
+    change: VaultChange, workspace_id: bytes, rows: WorkspaceRows, chosen: KeyRow | None
 ) -> None:
     """Bar every other key of a workspace whose manifest fails, before it gets a new manifest.
 

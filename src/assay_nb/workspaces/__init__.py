@@ -1,1 +1,1 @@
-"""Who may do what: roles, membership, the demo budget and the log of calls."""
+"""Workspaces: their names, their members, and what each role may do."""

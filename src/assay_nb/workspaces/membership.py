@@ -17,7 +17,7 @@ from assay_nb.store import workspace_rows as rows
 from assay_nb.store.database import Connection, Database
 from assay_nb.store.workspace_rows import DeletedWorkspace, Member, Role, Workspace
 from assay_nb.workspaces.names import check_user, normalize, parse_id, parse_name, shown
-from assay_nb.workspaces.roles import ROLES, Action, check_allowed
+from assay_nb.workspaces.roles import Action, check_allowed, parse_role
 
 GRACE_DAYS = 30
 """How long a deleted workspace can be restored."""
@@ -32,7 +32,7 @@ class Workspaces:
         self._database = database
 
     def personal(self, user: str) -> Workspace:
-        """Return a person's own workspace, made at its first use. They are its only member for ever."""
+        """Return a person's own workspace, made at its first use. They stay its only member."""
         check_user(user)
         with self._database.read() as connection:
             mine = rows.list_workspaces(connection, user)
@@ -121,7 +121,7 @@ class Workspaces:
             if workspace.hub_group:
                 raise PermissionDenied(
                     f"'{workspace.name}' belongs to the hub group '{shown(workspace.hub_group)}'.",
-                    hint="The hub's operator takes it out of `teams` first.",
+                    hint="Ask the hub's operator to take it out of `teams` first.",
                 )
             rows.mark_deleted(connection, workspace.id, workspace.name, _now())
             rows.delete_preference(connection, user, _ACTIVE, workspace.id.hex())
@@ -140,7 +140,7 @@ class Workspaces:
         raise WorkspaceNotFound(f"You own no deleted workspace '{shown(name)}'.")
 
     def list_expired(self, *, grace_days: int = GRACE_DAYS) -> tuple[DeletedWorkspace, ...]:
-        """Return the deleted workspaces whose grace is over, for whoever removes their keys first."""
+        """Return the deleted workspaces whose grace is over, for the caller that removes their keys first."""
         with self._database.read() as connection:
             return rows.list_deleted(connection, before=_now() - grace_days * 86_400)
 
@@ -179,7 +179,7 @@ class Workspaces:
     ) -> Member:
         """Add a person to a workspace. Only an owner makes owners."""
         check_user(new)
-        role, now = _parse_role(role), _now()
+        role, now = parse_role(role), _now()
         with self._database.write() as connection:
             workspace = self._allowed(connection, user, name_or_id, "manage_members")
             _check_team(workspace, "has no members but you")
@@ -204,7 +204,7 @@ class Workspaces:
 
     def set_role(self, user: str, name_or_id: str | bytes, other: str, role: Role) -> Member:
         """Change what a member may do. Only an owner makes owners, and one always remains."""
-        role = _parse_role(role)
+        role = parse_role(role)
         with self._database.write() as connection:
             workspace = self._allowed(connection, user, name_or_id, "manage_members")
             _check_team(workspace, "has no members but you")
@@ -216,7 +216,7 @@ class Workspaces:
         return replace(member, role=role)
 
     def model(self, workspace: Workspace) -> str | None:
-        """Return the model that calls in a workspace use when none is named, read anew."""
+        """Return the model that calls in a workspace use when none is named, read again each time."""
         with self._database.read() as connection:
             return rows.find_model(connection, workspace.id)
 
@@ -249,7 +249,7 @@ class Workspaces:
 
         They leave with the group. A hub admin who is in the group owns the workspace, and can make
         owners of others. A workspace made by hand is never taken over because the operator chose its
-        name: whoever made it would own the team's. `list_conflicts` tells the operator.
+        name: the one who made it would own the team's. `list_conflicts` tells the operator.
 
         Args:
             user: Whose groups they are.
@@ -342,7 +342,7 @@ class Workspaces:
         if member.source == "group":
             raise PermissionDenied(
                 f"'{shown(user)}' is in '{workspace.name}' through a hub group.",
-                hint="They leave it when the hub takes them out of the group.",
+                hint="Ask the hub's administrator to take them out of the group.",
             )
         if member.role == "owner":
             self._check_owner_remains(connection, workspace)
@@ -385,13 +385,6 @@ def _check_team(workspace: Workspace, what: str) -> None:
 def _check_owner_change(workspace: Workspace, *roles: Role) -> None:
     if "owner" in roles:
         check_allowed(workspace.role, "manage_owners")
-
-
-def _parse_role(text: str) -> Role:
-    for role in ROLES:
-        if text == role:
-            return role
-    raise WrongUsage(f"'{shown(text)}' is not a role.", hint=f"Roles are {', '.join(ROLES)}.")
 
 
 def _name_taken(name: str) -> WrongUsage:

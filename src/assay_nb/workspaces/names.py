@@ -1,4 +1,4 @@
-"""Names that people give: what a workspace may be called, and what is taken for a person's name."""
+"""Names: what a workspace may be called, and what counts as a user's name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def parse_name(text: str) -> str:
             f"That name has {len(name)} characters; a workspace's has at most {LONGEST}."
         )
     if not name.isprintable():
-        raise WrongUsage("That name holds characters that cannot be seen.", hint="Type it anew.")
+        raise WrongUsage("That name holds characters that cannot be seen.", hint="Type it again.")
     if _RESERVED.search(name) or name.startswith(("-", ".")):
         raise WrongUsage(
             f"'{name}' cannot be a workspace's name.",

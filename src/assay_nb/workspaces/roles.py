@@ -1,11 +1,12 @@
-"""Roles, and the one table that says what each may do."""
+"""Roles: the one table that says what each may do."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from assay_nb.errors import PermissionDenied
+from assay_nb.errors import PermissionDenied, WrongUsage
 from assay_nb.store.workspace_rows import Role
+from assay_nb.workspaces.names import shown
 
 Action = Literal[
     "view",
@@ -67,3 +68,15 @@ def check_allowed(role: Role, action: Action) -> None:
         f"Your role here is {role}; it takes {who} to {_WORDS[action]}.",
         hint="`assay-nb member list` shows whom to ask.",
     )
+
+
+def parse_role(text: str) -> Role:
+    """Return a role by its name.
+
+    Raises:
+        WrongUsage: If there is no such role.
+    """
+    for role in ROLES:
+        if text == role:
+            return role
+    raise WrongUsage(f"'{shown(text)}' is not a role.", hint=f"Roles are {', '.join(ROLES)}.")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from assay_nb.config import Config
-from assay_nb.engine.control import Finding
+from assay_nb.engine.control import Diagnosis
 from assay_nb.engine.local.connectivity import find_obstacle
 from assay_nb.engine.session import Session
 from assay_nb.vault.keystores import os_keyring
@@ -28,7 +28,7 @@ def stage(home: Path) -> Iterator[Stage]:
         yield stage
 
 
-def examine(stage: Stage, subject: str) -> list[Finding]:
+def examine(stage: Stage, subject: str) -> list[Diagnosis]:
     session = stage.session(hasty=True)
     findings = session.portal.call(session.control.doctor)
     session.close()

@@ -11,7 +11,9 @@ import pytest
 
 from assay_nb import AssayError, BadReply, Batch, Run, critique, judge, playground
 from assay_nb.engine.session import current_session
-from assay_nb.experiments.suites.run import SuiteResult, read_suite, run_suite
+from assay_nb.experiments.suites.file import read_suite
+from assay_nb.experiments.suites.result import SuiteResult
+from assay_nb.experiments.suites.run import run_suite
 from assay_nb.providers.openai import OpenAI
 from tests.fakes.providers import Answer, Call
 from tests.fakes.providers_client import WIRES

@@ -12,7 +12,9 @@ from assay_nb.engine.session import set_session
 from assay_nb.experiments.calibration.judge_check import LabelledPair, check_judge
 from assay_nb.experiments.calibration.self_check import check_self
 from assay_nb.experiments.run.progress import Progress
-from assay_nb.experiments.suites.run import Case, Suite, run_suite
+from assay_nb.experiments.suites.expectations import Case
+from assay_nb.experiments.suites.file import Suite
+from assay_nb.experiments.suites.run import run_suite
 from assay_nb.magics.display import NotebookDisplay, TerminalDisplay
 from tests.experiments.simulated import GAIN, OLD, Engine, Session, is_good, make_rows
 from tests.magics.shells import open_shell

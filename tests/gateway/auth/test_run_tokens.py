@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 import pickle
 import time
@@ -19,11 +18,13 @@ from sqlalchemy import text
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Delta, Finished
 from assay_nb.engine.remote.client import GatewayClient
-from assay_nb.engine.remote.engine import RemoteEngine, connect_worker
-from assay_nb.engine.remote.run_tokens import Passes, RunPass
+from assay_nb.engine.remote.connect import connect_worker
+from assay_nb.engine.remote.run_tokens import Passes, RunPass, take_back
+from assay_nb.engine.remote.run_tokens import lend as lend_pass
 from assay_nb.errors import AssayError, PermissionDenied
-from assay_nb.experiments.run.jobs import answer_call
+from assay_nb.experiments.run.executors import answer_call
 from assay_nb.gateway.auth.run_tokens import PREFIX, RunTokens, forget_old
+from assay_nb.gateway.auth.signing import Signer
 from assay_nb.gateway.handlers.table import ROUTES
 from assay_nb.gateway.http.responses import NotSignedIn
 from assay_nb.gateway.process.housekeeping import clean_up
@@ -36,6 +37,7 @@ pytestmark = pytest.mark.anyio
 
 WHERE = bytes(16)
 HUB_TOKEN = "0123456789abcdef0123456789abcdef"
+SIGNER = Signer(b"the secret of the replicas")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -49,15 +51,11 @@ def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
 
 @pytest.fixture
 def tokens(any_database: Database) -> RunTokens:
-    return RunTokens(any_database, sign)
-
-
-def sign(secret: bytes) -> bytes:
-    return hashlib.sha256(b"of the replicas" + secret).digest()
+    return RunTokens(any_database, SIGNER)
 
 
 async def lend(kernel: Kernel, workspace: str | None = None, seconds: int = 60) -> RunPass:
-    return await kernel.engine.lend(workspace, seconds)
+    return await lend_pass(kernel.engine.client, workspace, seconds)
 
 
 async def run(lent: RunPass, workspace: str | None = None) -> Any:
@@ -135,7 +133,7 @@ def test_a_token_that_was_never_made_is_not_known(tokens: RunTokens, made_up: st
 
 
 def test_a_made_up_token_costs_no_look_at_the_database() -> None:
-    tokens = RunTokens(None, sign)  # type: ignore[arg-type]
+    tokens = RunTokens(None, SIGNER)  # type: ignore[arg-type]
 
     for size in (0, 31, 32, 48, 64, 10_000):
         made_up = base64.urlsafe_b64encode(os.urandom(size)).decode()
@@ -145,7 +143,7 @@ def test_a_made_up_token_costs_no_look_at_the_database() -> None:
 
 def test_a_token_ends_with_its_time(any_database: Database) -> None:
     now = 1_000_000.0
-    tokens = RunTokens(any_database, sign, lambda: now)
+    tokens = RunTokens(any_database, SIGNER, lambda: now)
     issued = tokens.issue("ada", WHERE, HUB_TOKEN, 60)
     now += 59
     tokens.find(issued.token)
@@ -157,14 +155,14 @@ def test_a_token_ends_with_its_time(any_database: Database) -> None:
 
 
 def test_no_token_outlives_an_hour(any_database: Database) -> None:
-    issued = RunTokens(any_database, sign, lambda: 0.0).issue("ada", WHERE, HUB_TOKEN, 10**9)
+    issued = RunTokens(any_database, SIGNER, lambda: 0.0).issue("ada", WHERE, HUB_TOKEN, 10**9)
 
     assert issued.expires_at == 3600
 
 
 def test_what_expired_long_ago_is_deleted(any_database: Database) -> None:
     now = 1_000_000.0
-    tokens = RunTokens(any_database, sign, lambda: now)
+    tokens = RunTokens(any_database, SIGNER, lambda: now)
     digest = bytes.fromhex(tokens.issue("ada", WHERE, HUB_TOKEN, 60).id)
     forget_old(any_database, lambda: now)
     assert tokens.is_kept(digest)
@@ -280,9 +278,9 @@ async def test_a_token_that_was_given_back_is_refused(stage: Stage) -> None:
     ada = await stage.kernel("ada", key="anthropic")
     lent = await lend(ada)
 
-    await ada.engine.take_back(None, lent)
+    await take_back(ada.engine.client, None, lent)
 
-    with pytest.raises(AssayError, match="not known"):
+    with pytest.raises(AssayError, match="unknown"):
         await run(lent)
 
 
@@ -296,7 +294,7 @@ async def test_what_runs_with_a_token_that_is_given_back_is_ended(stage: Stage) 
     async for event in events:
         if isinstance(event, Delta):
             break
-    await ada.engine.take_back(None, lent)
+    await take_back(ada.engine.client, None, lent)
     await stage.services.running.look(stage.services.holds)
 
     with pytest.raises(PermissionDenied, match="revoked"):
@@ -315,7 +313,7 @@ async def test_a_call_of_the_kernel_goes_on_when_a_run_token_ends(stage: Stage) 
         if isinstance(event, Delta):
             break
 
-    await ada.engine.take_back(None, lent)
+    await take_back(ada.engine.client, None, lent)
     await stage.services.running.look(stage.services.holds)
 
     assert isinstance([event async for event in events][-1], Finished)
@@ -395,7 +393,7 @@ async def test_neither_token_comes_into_the_log(stage: Stage) -> None:
     await run(lent)
     await stage.ask("GET", "api/v1/me", lent.token)
     await stage.ask("GET", "api/v1/me", lent.token + "x")
-    await ada.engine.take_back(None, lent)
+    await take_back(ada.engine.client, None, lent)
 
     log = "\n".join(stage.lines)
 
@@ -436,20 +434,21 @@ async def test_housekeeping_deletes_old_ones(stage: Stage, monkeypatch: pytest.M
 
 
 class Lender:
-    """Lends passes that end when it says."""
+    """A gateway that lends passes which end when it says."""
+
+    url = "http://gateway/"
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.lent: list[RunPass] = []
+        self.lent = 0
         self.back: list[str] = []
 
-    async def lend(self, workspace: str | None, seconds: int) -> RunPass:
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
+        if method == "DELETE":
+            return self.back.append(path.rpartition("/")[2])
+        self.lent += 1
         ends = int(time.time() + self.seconds)
-        self.lent.append(RunPass("http://gateway/", str(len(self.lent)), ends, "assay-run-x"))
-        return self.lent[-1]
-
-    async def take_back(self, workspace: str | None, run_pass: RunPass) -> None:
-        self.back.append(run_pass.id)
+        return {"id": str(self.lent - 1), "expires_at": ends, "token": "assay-run-x"}
 
 
 async def test_one_pass_does_for_a_workspace_while_it_is_good_for_long() -> None:
@@ -508,7 +507,7 @@ async def keep(told: list[Any], function: Any, *args: Any) -> None:
 
 async def test_a_hub_token_that_is_not_there_gives_no_pass(stage: Stage) -> None:
     with pytest.raises(AssayError, match="hub token"):
-        await RemoteEngine(GatewayClient(stage.url, None)).lend(None, 60)
+        await lend_pass(GatewayClient(stage.url, None), None, 60)
 
 
 def test_every_route_that_takes_run_tokens_names_a_workspace() -> None:

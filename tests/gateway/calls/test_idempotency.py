@@ -7,7 +7,7 @@ import pytest
 
 from assay_nb.engine.call import Call
 from assay_nb.errors import ProviderUnavailable
-from assay_nb.gateway.calls.idempotency import Repeats
+from assay_nb.gateway.calls.idempotency import IdempotencyCache
 from tests.tools import until
 
 pytestmark = pytest.mark.anyio
@@ -30,45 +30,45 @@ class Source:
             raise self.error
 
 
-async def hear(repeats: Repeats, source: Source, call: Call = CALL) -> list[bytes]:
-    return [frame async for frame in repeats.follow("ada", call, source)]
+async def hear(cache: IdempotencyCache, source: Source, call: Call = CALL) -> list[bytes]:
+    return [frame async for frame in cache.follow("ada", call, source)]
 
 
 async def test_answer_is_given_again_for_as_long_as_it_is_kept() -> None:
-    repeats, source = Repeats(keep=0.1), Source(b"a", b"b")
+    cache, source = IdempotencyCache(keep=0.1), Source(b"a", b"b")
 
-    first = await hear(repeats, source)
-    again = await hear(repeats, source)
-    await until(lambda: len(repeats) == 0)
-    later = await hear(repeats, source)
+    first = await hear(cache, source)
+    again = await hear(cache, source)
+    await until(lambda: len(cache) == 0)
+    later = await hear(cache, source)
 
     assert first == again == later == [b"a", b"b"]
     assert source.made == 2
 
 
 async def test_call_that_failed_is_made_again() -> None:
-    repeats, source = Repeats(), Source(b"a", error=ProviderUnavailable("down"))
+    cache, source = IdempotencyCache(), Source(b"a", error=ProviderUnavailable("down"))
     for _ in range(2):
         with pytest.raises(ProviderUnavailable):
-            await hear(repeats, source)
+            await hear(cache, source)
 
     assert source.made == 2
-    assert len(repeats) == 0
+    assert len(cache) == 0
 
 
 async def test_everybody_who_waits_hears_of_the_failure() -> None:
-    repeats, source = Repeats(), Source(b"a", error=ProviderUnavailable("down"))
+    cache, source = IdempotencyCache(), Source(b"a", error=ProviderUnavailable("down"))
 
-    heard = await asyncio.gather(*(hear(repeats, source) for _ in range(3)), return_exceptions=True)
+    heard = await asyncio.gather(*(hear(cache, source) for _ in range(3)), return_exceptions=True)
 
     assert [type(one) for one in heard] == [ProviderUnavailable] * 3
     assert source.made == 1
 
 
 async def test_oldest_answers_go_when_there_are_too_many_bytes() -> None:
-    repeats, source = Repeats(most=250), Source(b"x" * 100)
+    cache, source = IdempotencyCache(most=250), Source(b"x" * 100)
 
     for number in range(10):
-        await hear(repeats, source, Call(instrument="c", prompt="", idempotency_key=str(number)))
+        await hear(cache, source, Call(instrument="c", prompt="", idempotency_key=str(number)))
 
-    assert len(repeats) == 2
+    assert len(cache) == 2

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.gateway.stage import Stage
+from assay_nb.gateway.handlers.table import ROUTES
+from assay_nb.gateway.http.app import make_app
+from assay_nb.gateway.http.openapi import DOCUMENT, describe
+from tests.gateway.stage import PREFIX, Stage
 
 pytestmark = pytest.mark.anyio
 
@@ -29,3 +32,11 @@ async def test_an_unknown_address_is_answered_in_json(stage: Stage) -> None:
     status, answer = await stage.ask("GET", "api/v1/nothing")
 
     assert (status, answer["error"]["code"]) == (404, "not_found")
+
+
+async def test_the_document_is_that_of_the_routes_which_are_served(stage: Stage) -> None:
+    few = tuple(route for route in ROUTES if route.path in {"health", "api/openapi.json"})
+    app = make_app(stage.services, few)
+
+    assert set(app[DOCUMENT]()["paths"]) == {"/health", "/api/openapi.json"}
+    assert await stage.ask("GET", "api/openapi.json") == (200, describe(ROUTES, PREFIX))

@@ -267,7 +267,7 @@ async def test_provider_that_the_operator_did_not_list_has_no_page(
 
     page = await ada.open(f"{team}/keys/openai", status=403)
 
-    assert "does not use the provider openai" in page.text
+    assert "does not allow the provider openai" in page.text
     assert "OpenAI" not in (await ada.open(team)).text
 
 

@@ -22,7 +22,7 @@ from anyio.to_thread import run_sync
 from assay_nb.accounting.allowances import EVERYBODY, Allowance
 from assay_nb.egress.origins import parse_endpoint
 from assay_nb.errors import PermissionDenied
-from assay_nb.gateway.proxy import handler
+from assay_nb.gateway.proxy import watchdog
 from assay_nb.gateway.proxy.upstream import KeyedRequest
 from assay_nb.messages import PROVIDERS
 from assay_nb.vault.secret import SecretBytes
@@ -413,7 +413,7 @@ async def test_member_who_is_taken_out_hears_no_more(
 async def test_silence_is_ended(
     make_member: MakeMember, fake: FakeProviders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handler, "IDLE", 0.3)
+    monkeypatch.setattr(watchdog, "IDLE", 0.3)
     member = await make_member("anthropic")
     fake.answers("early", "late", fault="stall", fault_after=1)
 
@@ -586,7 +586,7 @@ async def test_model_that_is_not_listed_is_refused(
     status, answer = await ask_raw(member, provider, path, body)
 
     assert (status, answer["error"]["code"]) == (403, "permission_denied")
-    assert "does not use the model" in answer["error"]["message"]
+    assert "does not allow the model" in answer["error"]["message"]
     assert fake.calls == []
 
 

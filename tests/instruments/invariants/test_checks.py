@@ -1,6 +1,6 @@
 import pytest
 
-from assay_nb.instruments.invariants.checks import Change, Invariants
+from assay_nb.instruments.invariants.checks import Invariants, Revision
 from assay_nb.instruments.invariants.languages import find_language
 from tests.tools import at_most
 
@@ -10,12 +10,12 @@ FENCE = '```json\n{"name": "Ann"}\n```'
 def breaks(before: str, after: str, **change) -> set[str]:
     """Return the error-level checks that replacing the whole text breaks."""
     inserted = change.pop("inserted", [after])
-    found = Invariants(before).find_breaches(Change(after=after, inserted=inserted, **change))
+    found = Invariants(before).find_breaches(Revision(after=after, inserted=inserted, **change))
     return {breach.check for breach in found if breach.level == "error"}
 
 
 def remarks(before: str, after: str) -> list[str]:
-    found = Invariants(before).find_breaches(Change(after=after, inserted=[after]))
+    found = Invariants(before).find_breaches(Revision(after=after, inserted=[after]))
     return [breach.message for breach in found if breach.level == "warning"]
 
 
@@ -199,4 +199,4 @@ def test_hostile_text_of_50_kb_is_checked_in_a_moment(filler: str):
     text = (filler * 50_000)[:50_000]
 
     with at_most(5):
-        Invariants(text).find_breaches(Change(after=text + " x", inserted=["x"]))
+        Invariants(text).find_breaches(Revision(after=text + " x", inserted=["x"]))

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from assay_nb.instruments.lint import lint
-from assay_nb.models import parameters
+from assay_nb.models import catalog, parameters
 from tests.canaries import make_canary
 from tests.text.credentials import chars
 
@@ -381,6 +381,7 @@ def test_sentence_that_is_only_the_cue_is_deleted_by_the_fix() -> None:
         (OPUS, {"temperature": 0}, ["error"]),
         (OPUS, {"temperature": None, "effort": "low"}, []),
         ("claude-sonnet-4-6", {"prefill": "{"}, ["error"]),
+        ("anthropic/claude-sonnet-4-6", {"temperature": 0.2}, []),
         ("claude-haiku-4-5", {"prefill": "{"}, []),
         ("gpt-6-luna", {"temperature": 0.2}, ["error"]),
         ("gpt-6-luna", {"temperature": 0.2, "effort": "none"}, []),
@@ -412,11 +413,11 @@ def test_model_is_reported_from_the_day_it_is_gone(model: str, today: date, coun
 
 
 def test_model_table_is_fresh() -> None:
-    age = (date.today() - parameters.AS_OF).days  # noqa: DTZ011
+    age = (date.today() - catalog.TABLE_DATE).days  # noqa: DTZ011
     if age > 90:
         pytest.skip(f"the model table is {age} days old: compare it with the providers' pages")
 
-    assert parameters.find_facts("claude-opus-5-5") is not None
+    assert parameters.find_parameters("claude-opus-5-5") is not None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whether a provider can be reached at all: a connection, without a request and without a key."""
+"""Connectivity: whether a provider can be reached, by a connection without a request or a key."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import ssl
 from urllib.parse import urlsplit
 
 from assay_nb.config import Config
+from assay_nb.egress.tls import make_tls_context
 from assay_nb.messages import Destination
-from assay_nb.providers.transport import Egress, make_tls_context
+from assay_nb.providers.transport import Egress
 
 _PATIENCE = 5.0
 
 
 def find_obstacle(destination: Destination, egress: Egress, config: Config) -> str | None:
-    """Return what stands in the way of a connection, as the end of a sentence; None when it stands.
+    """Return what prevents a connection, as the end of a sentence; None when it succeeds.
 
     Where a proxy is used, only the way to the proxy is looked at: what lies behind is its own affair.
     """

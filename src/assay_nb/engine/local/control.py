@@ -1,22 +1,21 @@
-"""Keys, members, workspaces, models and budget, on the vault in this process."""
+"""The local control: keys, members, workspaces, models and budget, on the vault in this process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from anyio.to_thread import run_sync
 
+from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import parse_endpoint
 from assay_nb.engine.control import (
     BudgetFacts,
     CallFacts,
-    Finding,
+    Diagnosis,
     KeyCheck,
     KeyFacts,
-    MasterFacts,
     MemberFacts,
     Mode,
     ModelFacts,
@@ -26,33 +25,35 @@ from assay_nb.engine.control import (
     WorkspaceFacts,
     about_gone_workspace,
 )
+from assay_nb.engine.facts import read_call_facts, read_key_facts, read_model_facts
 from assay_nb.engine.key_checks import accepted, not_stored, untested
-from assay_nb.engine.key_facts import read_key_facts, say_time
+from assay_nb.engine.local.credentials import (
+    find_credential,
+    find_destinations,
+    missing_key,
+)
+from assay_nb.engine.local.operator import OperatorControl
 from assay_nb.engine.local.practice import (
     explained,
-    find_credential,
-    find_workspace,
     hold_key,
     is_practice,
     no_workspace,
 )
 from assay_nb.engine.local.resources import PLATFORM, Resources
+from assay_nb.engine.resolve import ALL_MODELS, choose_model
 from assay_nb.errors import AssayError, ProviderAuthError, workspace_gone
-from assay_nb.messages import Destination, ProviderId, Usage
+from assay_nb.messages import Destination, ProviderId
 from assay_nb.models import catalog
-from assay_nb.models.retirements import find_retirement
 from assay_nb.providers import get_provider
-from assay_nb.providers.base import Credential
 from assay_nb.providers.keys import place_key
 from assay_nb.providers.setup import SETUP
 
 if TYPE_CHECKING:
     from assay_nb.providers.base import ListedModel
-    from assay_nb.vault.vault import MasterKeyStatus
     from assay_nb.workspaces.membership import Workspace
 
 
-class LocalControl:
+class LocalControl(OperatorControl):
     """What one person may do with the vault in this process.
 
     Everything here is synchronous inside and runs in a worker thread, so that a slow disk or a locked
@@ -62,11 +63,10 @@ class LocalControl:
     mode: Mode = "solo"
 
     def __init__(self, backing: Resources, user: str) -> None:
-        self._backing = backing
-        self._user = user
+        super().__init__(backing, user)
         self.selected: str | None = None
 
-    # --- where one stands
+    # --- status
 
     async def standing(self) -> Standing:
         return await run_sync(self._standing)
@@ -101,7 +101,7 @@ class LocalControl:
 
     async def use_workspace(self, name: str) -> WorkspaceFacts:
         def run() -> Workspace:
-            found = find_workspace(self._backing, self._user, name)
+            found = self._backing.find_workspace(self._user, name)
             return self._backing.workspaces.use(self._user, found.id)
 
         workspace = await run_sync(run)
@@ -210,8 +210,6 @@ class LocalControl:
         self.selected = workspace
 
     async def test_key(self, workspace: str | None, provider: ProviderId) -> KeyCheck:
-        from assay_nb.engine.local.engine import find_destinations, missing_key
-
         where = await run_sync(self._workspace, workspace)
         there = (await run_sync(find_destinations, self._backing, where.id)).get(provider)
         if there is None:
@@ -227,8 +225,6 @@ class LocalControl:
         return outcome
 
     async def remove_key(self, workspace: str | None, provider: ProviderId) -> Removal:
-        from assay_nb.engine.local.engine import missing_key
-
         where = await run_sync(self._authorized, workspace)
         self._backing.own_practice.forget(where.id, provider)
         stored = await run_sync(self._backing.vault.find_key, where.id, provider)
@@ -284,9 +280,7 @@ class LocalControl:
 
     async def models(self, workspace: str | None, *, ask: bool) -> list[ModelFacts]:
         if not ask:
-            return [_known(model) for model in catalog.MODELS.values()]
-        from assay_nb.engine.local.engine import find_destinations
-
+            return [read_model_facts(model) for model in catalog.MODELS.values()]
         where = await run_sync(self._workspace, workspace)
         facts: list[ModelFacts] = []
         for provider, there in (await run_sync(find_destinations, self._backing, where.id)).items():
@@ -309,77 +303,17 @@ class LocalControl:
         def run() -> list[CallFacts]:
             where = self._workspace(workspace)
             return [
-                CallFacts(
-                    at=say_time(record.at),
-                    user=record.user,
-                    instrument=record.instrument,
-                    provider=record.provider,
-                    model=record.model,
-                    funding=record.funding,
-                    status=record.status,
-                    input_tokens=record.input_tokens,
-                    output_tokens=record.output_tokens,
-                    cost=None if record.cost_micros is None else record.cost_micros / 1_000_000,
-                    milliseconds=record.milliseconds,
-                )
-                for record in self._backing.calls.recent(where.id, limit)
+                read_call_facts(record) for record in self._backing.calls.recent(where.id, limit)
             ]
 
         return await run_sync(run)
 
-    # --- the operator's side
+    # --- help
 
-    async def master_status(self) -> list[MasterFacts]:
-        def run() -> list[MasterFacts]:
-            return [_master(one) for one in self._backing.vault.master_status()]
-
-        return await run_sync(run)
-
-    async def rotate_master(self) -> MasterFacts:
-        def run() -> MasterFacts:
-            self._backing.vault.rotate_master(actor=self._user)
-            return next(
-                _master(one) for one in self._backing.vault.master_status() if one.state == "active"
-            )
-
-        return await run_sync(run)
-
-    async def purge_master(self, older_than_days: int) -> list[MasterFacts]:
-        def run() -> list[MasterFacts]:
-            gone = self._backing.vault.purge_master(
-                timedelta(days=older_than_days), actor=self._user
-            )
-            return [_master(one) for one in gone]
-
-        return await run_sync(run)
-
-    async def accept_restore(self) -> None:
-        await run_sync(lambda: self._backing.vault.accept_restore(actor=self._user))
-
-    async def set_platform_key(self, provider: ProviderId, key: bytearray) -> None:
-        from assay_nb.vault.sealed_keys import accept_key
-        from assay_nb.vault.secret import SecretBytes
-
-        def run() -> None:
-            with SecretBytes(key) as typed, accept_key(typed) as secret:
-                destination = place_key(self._destination(provider, None), secret.reveal())
-                self._backing.vault.save_key(
-                    PLATFORM, destination, secret, added_by=self._user, verified=False, mode="demo"
-                )
-
-        await run_sync(run)
-
-    async def remove_platform_key(self, provider: ProviderId) -> None:
-        await run_sync(
-            lambda: self._backing.vault.remove_key(
-                PLATFORM, provider, actor=self._user, mode="demo"
-            )
-        )
-
-    async def doctor(self) -> list[Finding]:
+    async def doctor(self) -> list[Diagnosis]:
         from assay_nb.engine.local.doctor import examine
 
-        def run() -> list[Finding]:
+        def run() -> list[Diagnosis]:
             findings = examine(self._backing)
             # A database that cannot be read is among the findings already.
             with suppress(AssayError):
@@ -402,13 +336,13 @@ class LocalControl:
         )
 
     def known_models(self) -> list[str]:
-        return [f"{model.provider}/{model.id}" for model in catalog.MODELS.values()]
+        return list(ALL_MODELS)
 
     # --- within
 
     def _workspace(self, name: str | None) -> Workspace:
         if name and name != self.selected:
-            return find_workspace(self._backing, self._user, name)
+            return self._backing.find_workspace(self._user, name)
         active = self._find_active()
         if active is None:
             own = self._backing.own_practice.workspace_id
@@ -451,12 +385,8 @@ class LocalControl:
         return read_key_facts(self._backing, workspace.id, self._user)
 
     def _model_in_use(self, workspace: Workspace, keys: list[KeyFacts]) -> str | None:
-        if workspace.model:
-            return workspace.model
-        for key in keys:
-            if key.state != "missing":
-                return f"{key.provider}/{catalog.DEFAULT_MODEL[key.provider]}"
-        return None
+        stored = [key.provider for key in keys if key.state != "missing"]
+        return choose_model(None, workspace.model, stored, self._backing.usable_models)
 
     def _budget(self) -> BudgetFacts:
         provider, _ = catalog.parse_model(catalog.DEMO_MODEL)
@@ -464,32 +394,3 @@ class LocalControl:
             return BudgetFacts(granted=0, left=0)
         budget = self._backing.budget
         return BudgetFacts(granted=budget.granted, left=budget.left(self._user))
-
-
-def _known(model: catalog.Model) -> ModelFacts:
-    retires = find_retirement(model.id)
-    return ModelFacts(
-        name=model.id,
-        provider=model.provider,
-        context=model.context,
-        max_output=model.max_output,
-        input_price=_price(model, Usage(1000, 0)),
-        output_price=_price(model, Usage(0, 1000)),
-        retires=retires.isoformat() if retires else None,
-        note="demo" if model.id == catalog.DEMO_MODEL else "",
-    )
-
-
-def _price(model: catalog.Model, thousand: Usage) -> float | None:
-    """Return dollars per million tokens at the size of an ordinary call; prices can rise with length."""
-    cost = catalog.estimate_cost(model.provider, model.id, thousand)
-    return None if cost is None else round(cost * 1000, 4)
-
-
-def _master(status: MasterKeyStatus) -> MasterFacts:
-    return MasterFacts(
-        id=status.mk_id.hex()[:12],
-        state=status.state,
-        created_at=say_time(status.created_at) if status.created_at else "",
-        data_keys=status.data_keys,
-    )

@@ -1,4 +1,4 @@
-"""`doctor`: look for the usual troubles, and say what to do about each.
+"""The doctor: look for common problems, and say what to do about each.
 
 It reads and never repairs. What it says of protection is the same promise that the documentation makes.
 """
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assay_nb import config
-from assay_nb.engine.control import Finding
+from assay_nb.engine.control import Diagnosis
 from assay_nb.engine.local.resources import Resources
 from assay_nb.errors import AssayError
 from assay_nb.models import catalog
@@ -50,12 +50,12 @@ _FOREIGN = (
 )
 
 
-def examine(backing: Resources) -> list[Finding]:
+def examine(backing: Resources) -> list[Diagnosis]:
     """Return what was found, worst first within each subject's place.
 
-    One trouble can stop several looks. It is told once, where it was met first.
+    One problem can stop several checks. It is reported once, where it was met first.
     """
-    found: list[Finding] = []
+    found: list[Diagnosis] = []
     for look in (
         _promise,
         _python,
@@ -73,13 +73,15 @@ def examine(backing: Resources) -> list[Finding]:
     return found
 
 
-def _guarded(look: Callable[[Resources], Iterator[Finding]], backing: Resources) -> list[Finding]:
-    """Run one look; an error of ours is a finding too, and the next look goes on."""
+def _guarded(
+    look: Callable[[Resources], Iterator[Diagnosis]], backing: Resources
+) -> list[Diagnosis]:
+    """Run one look; an error of ours is a finding too, and the next check runs."""
     try:
         return list(look(backing))
     except AssayError as error:
         return [
-            Finding(
+            Diagnosis(
                 level="problem",
                 subject=look.__name__.strip("_").replace("_", " "),
                 text=error.message,
@@ -88,23 +90,23 @@ def _guarded(look: Callable[[Resources], Iterator[Finding]], backing: Resources)
         ]
 
 
-def _promise(backing: Resources) -> Iterator[Finding]:
-    yield Finding(level="info", subject="what is protected", text=PROMISE)
+def _promise(backing: Resources) -> Iterator[Diagnosis]:
+    yield Diagnosis(level="info", subject="what is protected", text=PROMISE)
 
 
-def _python(backing: Resources) -> Iterator[Finding]:
-    yield Finding(
+def _python(backing: Resources) -> Iterator[Diagnosis]:
+    yield Diagnosis(
         level="ok", subject="python", text=f"{platform.python_version()} on {sys.platform}"
     )
 
 
-def _versions(backing: Resources) -> Iterator[Finding]:
+def _versions(backing: Resources) -> Iterator[Diagnosis]:
     for name, floor in _FLOORS.items():
         try:
             installed = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             if name != "jupyter-server":
-                yield Finding(
+                yield Diagnosis(
                     level="problem",
                     subject=name,
                     text="is not installed.",
@@ -112,7 +114,7 @@ def _versions(backing: Resources) -> Iterator[Finding]:
                 )
             continue
         if _parts(installed) < _parts(floor):
-            yield Finding(
+            yield Diagnosis(
                 level="warning",
                 subject=name,
                 text=f"is {installed}; {floor} or newer is better.",
@@ -120,13 +122,13 @@ def _versions(backing: Resources) -> Iterator[Finding]:
             )
 
 
-def _database(backing: Resources) -> Iterator[Finding]:
+def _database(backing: Resources) -> Iterator[Diagnosis]:
     database = backing.database
-    yield Finding(
+    yield Diagnosis(
         level="ok", subject="database", text=f"{database.name} is private and up to date."
     )
     if others := _holders(database.path):
-        yield Finding(
+        yield Diagnosis(
             level="info", subject="database", text=f"It is open in {', '.join(others)} as well."
         )
 
@@ -160,39 +162,39 @@ def _process_name(process: Path) -> str:
     return f"process {process.name}"
 
 
-def _master_key(backing: Resources) -> Iterator[Finding]:
+def _master_key(backing: Resources) -> Iterator[Diagnosis]:
     from assay_nb.vault.keystores.choose import explain_key_file
 
     keystore = backing.keystore
     protection = keystore.protection()
     why = "" if protection.strong else f" {explain_key_file(backing.config)}"
-    yield Finding(
+    yield Diagnosis(
         level="ok" if protection.strong else "info",
         subject="master key",
         text=f"Its place is {keystore.describe()}.{why} {protection.text}",
     )
 
 
-def _vault(backing: Resources) -> Iterator[Finding]:
+def _vault(backing: Resources) -> Iterator[Diagnosis]:
     state = backing.vault.state()
     if state.name == "sealed":
-        yield Finding(
+        yield Diagnosis(
             level="problem", subject="vault", text=f"Sealed: {state.reason}", hint=state.hint
         )
         return
-    yield Finding(
+    yield Diagnosis(
         level="ok",
         subject="vault",
         text="Open." if state.name == "open" else "Empty: no key is stored yet.",
     )
     for warning in backing.vault.examine():
-        yield Finding(level="warning", subject="vault", text=warning)
+        yield Diagnosis(level="warning", subject="vault", text=warning)
 
 
-def _environment(backing: Resources) -> Iterator[Finding]:
+def _environment(backing: Resources) -> Iterator[Diagnosis]:
     present = [name for name in _FOREIGN if config.is_set(name)]
     if present:
-        yield Finding(
+        yield Diagnosis(
             level="info",
             subject="environment",
             text=f"{', '.join(present)} set here: without effect on assay_nb, and readable by everything you run.",
@@ -200,23 +202,23 @@ def _environment(backing: Resources) -> Iterator[Finding]:
         )
 
 
-def _egress(backing: Resources) -> Iterator[Finding]:
+def _egress(backing: Resources) -> Iterator[Diagnosis]:
     settings = backing.config
     if settings.https_proxy:
-        yield Finding(
+        yield Diagnosis(
             level="info",
             subject="proxy",
             text="HTTPS_PROXY is used, for https destinations only: the tunnel hides the key from it.",
         )
     if settings.ca_file:
-        yield Finding(
+        yield Diagnosis(
             level="info",
             subject="certificates",
             text=f"{settings.ca_file} is trusted in place of the system's authorities.",
         )
 
 
-def _connections(backing: Resources) -> Iterator[Finding]:
+def _connections(backing: Resources) -> Iterator[Diagnosis]:
     """Try each endpoint that a key of ours opens for; one that was edited is proven wrong, and left alone."""
     from assay_nb.engine.local.connectivity import find_obstacle
     from assay_nb.engine.local.practice import is_practice
@@ -229,17 +231,17 @@ def _connections(backing: Resources) -> Iterator[Finding]:
     }
     for origin, destination in sorted(destinations.items()):
         obstacle = find_obstacle(destination, backing.egress, backing.config)
-        yield Finding(
+        yield Diagnosis(
             level="warning" if obstacle else "ok",
             subject="connection",
             text=f"{origin} {obstacle or 'can be reached. No key was sent.'}",
         )
 
 
-def _models(backing: Resources) -> Iterator[Finding]:
+def _models(backing: Resources) -> Iterator[Diagnosis]:
     age = catalog.table_age_days(datetime.now(UTC).date())
     if age > 90:
-        yield Finding(
+        yield Diagnosis(
             level="warning",
             subject="model table",
             text=f"is {age} days old.",

@@ -1,4 +1,4 @@
-"""The engine that opens the key and calls the provider in this process.
+"""The local engine: it opens the key and calls the provider in this process.
 
 Solo mode runs it in the kernel, hub mode in the gateway. It is where rooms meet that do not know each
 other: the vault opens the key, the provider puts it on one request, the instrument reads the reply,
@@ -8,118 +8,50 @@ the log keeps who and when.
 from __future__ import annotations
 
 import asyncio
-import shlex
-import time
-from collections.abc import (
-    AsyncIterator,
-    Callable,
-    Coroutine,
-    Generator,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from anyio import CancelScope, CapacityLimiter
+from anyio import CancelScope
 from anyio.to_thread import run_sync
 
-from assay_nb.egress.origins import is_official
 from assay_nb.engine.call import Call, Engine
 from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, Waiting
-from assay_nb.engine.local.practice import (
-    WORKSPACE,
-    explained,
-    find_credential,
-    find_workspace,
-    is_practice,
-    no_key,
-)
+from assay_nb.engine.local.account import Account
+from assay_nb.engine.local.credentials import find_credential
+from assay_nb.engine.local.planner import CallPlan, Planner
+from assay_nb.engine.local.practice import explained
+from assay_nb.engine.local.recorder import Recorder
 from assay_nb.engine.local.resources import PLATFORM, Resources
 from assay_nb.engine.tasks import end
-from assay_nb.errors import (
-    AssayError,
-    BadReply,
-    DemoExhausted,
-    ProviderError,
-    ProviderKeyMissing,
-    StoreUnavailable,
-    WrongUsage,
-)
-from assay_nb.instruments.base import Instrument, Provenance, Result, Script
-from assay_nb.messages import (
-    PROVIDERS,
-    Destination,
-    ProviderId,
-    Reply,
-    Request,
-    Stopped,
-    TextDelta,
-    Usage,
-    UsageReport,
-)
-from assay_nb.models import catalog
-from assay_nb.providers import get_provider, setup
+from assay_nb.errors import BadReply, StoreUnavailable
+from assay_nb.instruments.base import Instrument, Result, Script
+from assay_nb.messages import Reply, Request, Stopped, TextDelta, Usage, UsageReport
+from assay_nb.providers import get_provider
 from assay_nb.text.pasted import refuse_secrets
 
 if TYPE_CHECKING:
-    from assay_nb.accounting.demo_budget import Reservation
-    from assay_nb.providers.base import Credential
-    from assay_nb.store.call_rows import CallRecord
-    from assay_nb.workspaces.membership import Workspace
+    from assay_nb.egress.credential import Credential
 
 _SHORT = 2_000
 """Characters that every instrument reads and checks within a few milliseconds."""
 
 
-Funder = Literal["byok", "demo"]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a call will do, decided before anything is sent.
-
-    Attributes:
-        workspace: Whose call it is.
-        provider: Who is called.
-        model: Which model.
-        destination: Where, as bound to the key.
-        mode: Which of the workspace's keys: its own, or the operator's for the demo.
-        reservation: The demo call that pays for it, if one does.
-        funding: The same, in words.
-    """
-
-    workspace: Workspace
-    provider: ProviderId
-    model: str
-    destination: Destination
-    mode: Funder = "byok"
-    reservation: Reservation | None = None
-    funding: str = "workspace"
-
-    @property
-    def practice(self) -> bool:
-        return is_practice(self.destination)
-
-
 class LocalEngine(Engine):
     """Runs calls for one person, with the keys of the workspaces they are a member of.
 
+    Solo mode and the gateway differ in what is handed in, not in this class.
+
     Args:
-        backing: The vault, the workspaces, the logs and the way out.
-        user: Whose calls they are.
-        threads: How many threads may plan and note calls at a time; as many as there are without it.
+        resources: The vault, the workspaces, the log and the outbound connections.
+        planner: Decides what a call becomes.
+        recorder: Notes what a call did.
     """
 
-    def __init__(
-        self, backing: Resources, user: str, threads: CapacityLimiter | None = None
-    ) -> None:
-        self._backing = backing
-        self._user = user
-        self._threads = threads
+    def __init__(self, resources: Resources, planner: Planner, recorder: Recorder) -> None:
+        self._resources = resources
+        self._planner = planner
+        self._recorder = recorder
 
     async def run(self, call: Call) -> AsyncIterator[Event]:
         """Run a call; see `Engine`.
@@ -138,7 +70,7 @@ class LocalEngine(Engine):
             await end(task)
 
     async def ask(self, call: Call) -> Result:
-        """Run a call for its result alone, in the task of whoever asks; see `Engine`.
+        """Run a call for its result alone, in the caller's task; see `Engine`.
 
         A thousand calls at once that pass their events through queues are all half done most of the time,
         which costs a tenth of the whole.
@@ -148,13 +80,18 @@ class LocalEngine(Engine):
         return cast("Finished", events[-1]).result
 
     async def aclose(self) -> None:
-        await self._backing.aclose()
+        await self._recorder.aclose()
+        await self._resources.aclose()
 
     async def _work(self, call: Call, emit: Callable[[Event], None]) -> None:
+        with self._recorder.running():
+            await self._make(call, emit)
+
+    async def _make(self, call: Call, emit: Callable[[Event], None]) -> None:
         _refuse_keys(call)
         instrument = _instrument(call.instrument)
         script = instrument.start(call.prompt, call.options)
-        plan = await self._decide(call, instrument)
+        plan = await self._planner.plan(call, instrument)
         emit(
             Started(
                 workspace=plan.workspace.name,
@@ -178,7 +115,7 @@ class LocalEngine(Engine):
         self,
         script: Script[Any],
         length: int,
-        plan: Plan,
+        plan: CallPlan,
         account: Account,
         emit: Callable[[Event], None],
     ) -> Result:
@@ -200,7 +137,7 @@ class LocalEngine(Engine):
         self,
         request: Request,
         lane: int,
-        plan: Plan,
+        plan: CallPlan,
         account: Account,
         emit: Callable[[Event], None],
     ) -> Reply:
@@ -217,13 +154,13 @@ class LocalEngine(Engine):
         )
         if plan.practice:
             retry = replace(retry, attempts=1)  # a server that has ended does not come back
-        provider = await get_provider(plan.provider, self._backing.egress, retry=retry)
+        provider = await get_provider(plan.provider, self._resources.egress, retry=retry)
         text: list[str] = []
         usage, stopped = Usage(), Stopped("incomplete")
         stream = provider.stream(request, model=plan.model, credential=self._credential(plan))
         with (
             account.metering(text),
-            explained(plan.destination, has_practice=self._backing.has_practice),
+            explained(plan.destination, has_practice=self._resources.has_practice),
         ):
             async for event in stream:
                 match event:
@@ -245,62 +182,12 @@ class LocalEngine(Engine):
             stopped.thought,
         )
 
-    async def _decide(self, call: Call, instrument: Instrument[Any]) -> Plan:
-        """Return what a call will do."""
-        return await run_sync(self._plan, call, instrument, limiter=self._threads)
-
-    def _plan(self, call: Call, instrument: Instrument[Any]) -> Plan:
-        """Decide whose key pays, which model answers and where: all that can fail before sending."""
-        workspaces = self._backing.workspaces
-        if call.workspace:
-            workspace = find_workspace(self._backing, self._user, call.workspace)
-        else:
-            workspace = workspaces.active(self._user)
-        stored = find_destinations(self._backing, workspace.id)
-        wanted = call.model or workspace.model
-        provider, model = catalog.parse_model(wanted) if wanted else _first_choice(stored)
-        if provider is not None and provider in stored:
-            chosen = model or catalog.DEFAULT_MODEL[provider]
-            return Plan(workspace, provider, chosen, stored[provider])
-        if not stored and instrument.demo:
-            demo = self._demo(workspace, call)
-            if demo is not None:
-                return demo
-        raise missing_key(self._backing, workspace, provider)
-
-    def _demo(self, workspace: Workspace, call: Call) -> Plan | None:
-        """Reserve a demo call, where the operator has stored a platform key."""
-        provider, model = catalog.parse_model(catalog.DEMO_MODEL)
-        platform = self._backing.vault.find_key(PLATFORM, provider, mode="demo")
-        if platform is None:
-            return None
-        budget = self._backing.budget
-        try:
-            reservation = budget.reserve(self._user, call.idempotency_key)
-        except DemoExhausted as exc:
-            hint = "A key of the workspace's own goes on from here: `assay-nb keys set google` is the fastest start."
-            raise DemoExhausted(exc.message, hint=hint) from None
-        if reservation.repeated:
-            raise WrongUsage(
-                "This demo call was made already.", hint="Run the cell again to make another."
-            )
-        number = budget.granted - budget.left(self._user)
-        return Plan(
-            workspace,
-            provider,
-            model,
-            platform.destination,
-            mode="demo",
-            reservation=reservation,
-            funding=f"demo call {number} of {budget.granted}",
-        )
-
-    def _credential(self, plan: Plan) -> Credential:
+    def _credential(self, plan: CallPlan) -> Credential:
         owner = PLATFORM if plan.mode == "demo" else plan.workspace.id
-        return find_credential(self._backing, owner, plan.destination, mode=plan.mode)
+        return find_credential(self._resources, owner, plan.destination, mode=plan.mode)
 
     async def _close(
-        self, plan: Plan, call: Call, account: Account, error: BaseException | None
+        self, plan: CallPlan, call: Call, account: Account, error: BaseException | None
     ) -> None:
         """Settle the budget and write the log, also when the task is being cancelled.
 
@@ -309,121 +196,9 @@ class LocalEngine(Engine):
         """
         with CancelScope(shield=True):
             try:
-                await self._note(plan, call, account, error)
+                await self._recorder.record(plan, call, account, error)
             except StoreUnavailable as failed:
-                self._say_unlogged(1, failed)
-
-    def _say_unlogged(self, count: int, error: StoreUnavailable) -> None:
-        what = "This call is" if count == 1 else f"{count} calls are"
-        self._backing.say(f"{what} not in the log of calls. {error.message}")
-
-    async def _note(
-        self, plan: Plan, call: Call, account: Account, error: BaseException | None
-    ) -> None:
-        await run_sync(self._write_up, plan, call, account, error, limiter=self._threads)
-
-    def _write_up(
-        self, plan: Plan, call: Call, account: Account, error: BaseException | None
-    ) -> None:
-        if plan.reservation is not None:
-            unbilled = (
-                isinstance(error, ProviderError)
-                and error.status is not None
-                and not account.text_came
-            )
-            (self._backing.budget.give_back if unbilled else self._backing.budget.settle)(
-                plan.reservation
-            )
-        self._backing.calls.record(self._make_record(plan, call, account, error))
-
-    def _make_record(
-        self, plan: Plan, call: Call, account: Account, error: BaseException | None
-    ) -> CallRecord:
-        from assay_nb.accounting.call_log import make_record
-
-        source = account.provenance()
-        free = plan.practice and self._backing.has_practice
-        cost = 0.0 if free else source.cost
-        return make_record(
-            workspace_id=plan.workspace.id,
-            user=self._user,
-            instrument=call.instrument,
-            provider=plan.provider,
-            model=plan.model,
-            funding="demo" if plan.mode == "demo" else "workspace",
-            status=_status(error),
-            input_tokens=account.known(source.usage.input_tokens),
-            output_tokens=account.known(source.usage.output_tokens),
-            cost_micros=account.known(None if cost is None else round(cost * 1_000_000)),
-            milliseconds=round((source.seconds or 0) * 1000),
-        )
-
-
-class Account:
-    """What a call has used so far."""
-
-    def __init__(self, plan: Plan, max_requests: int | None) -> None:
-        self._plan = plan
-        self.max_requests = max_requests
-        self._began = time.monotonic()
-        self._usage = Usage()
-        self._ids: list[str] = []
-        self._model: str | None = None
-        self.requests = 0
-        self.rounds = 1
-        self.text_came = False
-        self._unmetered = 0
-
-    @contextmanager
-    def metering(self, text: Sequence[str]) -> Generator[None]:
-        """Count a request whose use is not known, until its reply is whole or it was refused unbilled.
-
-        Args:
-            text: What has come of the reply.
-        """
-        self._unmetered += 1
-        try:
-            yield
-        except AssayError as error:
-            sent = isinstance(error, ProviderError) and error.status is None
-            if not sent and not text:
-                self._unmetered -= 1
-            raise
-        self._unmetered -= 1
-
-    def known(self, total: int | None) -> int | None:
-        """Return a total for the log; None where a request was stopped before it said what it used."""
-        return None if self._unmetered else total
-
-    def may_send(self) -> bool:
-        """Count one more request, and say whether the call may make it."""
-        if self.max_requests is not None and self.requests >= self.max_requests:
-            return False
-        self.requests += 1
-        return True
-
-    def add(self, usage: Usage, stopped: Stopped) -> None:
-        self._usage += usage
-        self._model = stopped.model or self._model
-        if stopped.request_id:
-            self._ids.append(stopped.request_id)
-
-    def provenance(self) -> Provenance:
-        plan = self._plan
-        return Provenance(
-            workspace=plan.workspace.name,
-            provider=plan.provider,
-            model=self._model or plan.model,
-            usage=self._usage,
-            cost=catalog.estimate_cost(
-                plan.provider, plan.model, self._usage, official=is_official(plan.destination)
-            ),
-            seconds=round(time.monotonic() - self._began, 3),
-            requests=self.requests,
-            request_ids=tuple(self._ids),
-            funding=plan.funding,
-            practice=plan.practice,
-        )
+                self._resources.say_unlogged(1, failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,7 +212,7 @@ async def _advance(
     """Run a script up to its next question, given how many characters it has to read.
 
     It reads and checks text, which takes seconds on a very long prompt: that is done in a thread, so that
-    other calls go on meanwhile. On a short one the way to the thread and back would take longer.
+    other calls continue meanwhile. On a short one handing it to a thread would take longer.
     """
     if length <= _SHORT:
         return _next_step(script, replies)
@@ -468,54 +243,10 @@ async def _answer_all(asked: Sequence[Coroutine[Any, Any, Reply]]) -> list[Reply
             await end(task)
 
 
-def find_destinations(backing: Resources, workspace_id: bytes) -> dict[ProviderId, Destination]:
-    """Return where a workspace's keys lead, by provider."""
-    keys = backing.vault.find_keys(workspace_id)
-    stored: dict[ProviderId, Destination] = {
-        key.destination.provider: key.destination for key in keys
-    }
-    return backing.own_practice.put_first(workspace_id, stored)
-
-
-def missing_key(
-    backing: Resources, workspace: Workspace, provider: ProviderId | None
-) -> ProviderKeyMissing:
-    """Return the error for a workspace without the key that a call needs: a real one, or practice's."""
-    if backing.has_practice and workspace.name == WORKSPACE:
-        stored = find_destinations(backing, workspace.id)
-        if all(is_practice(destination) for destination in stored.values()):
-            return no_key()
-    return key_missing(workspace.name, provider, hub=not backing.has_practice)
-
-
-def key_missing(
-    workspace: str, provider: ProviderId | None, *, hub: bool = False
-) -> ProviderKeyMissing:
-    """Return the error for a workspace without the key that a call needs, with how to get one."""
-    about = setup.SETUP[provider or "google"]
-    what = f"{about.label} key" if provider else "provider key"
-    if hub:
-        return ProviderKeyMissing(
-            f"Workspace '{workspace}' has no {what}.",
-            hint="An owner or admin adds one on the key page: `%assay keys list` shows its address.",
-        )
-    first = "" if provider else f"{about.label} is the fastest start. "
-    return ProviderKeyMissing(
-        f"Workspace '{workspace}' has no {what}.",
-        hint=f"{first}Get one at {about.keys_url}, "
-        f"then `assay-nb keys set {about.provider} -w {shlex.quote(workspace)}`. "
-        "`assay-nb try` shows everything without a key.",
-    )
-
-
 def _instrument(name: str) -> Instrument[Any]:
-    from assay_nb.instruments.catalog import INSTRUMENTS
+    from assay_nb.instruments.catalog import find_instrument
 
-    if name not in INSTRUMENTS:
-        raise WrongUsage(
-            f"There is no instrument '{name}'.", hint=f"There are {', '.join(INSTRUMENTS)}."
-        )
-    return INSTRUMENTS[name]
+    return find_instrument(name)
 
 
 def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
@@ -534,15 +265,3 @@ def _refuse_keys(call: Call) -> None:
     """Raise `KeyPasted` for a call that would send something shaped like a key to a model."""
     for where, text in (("The prompt", call.prompt), *_texts(call.options, "The options")):
         refuse_secrets(text, where, outcome="this call was not sent to a model")
-
-
-def _first_choice(stored: Iterable[ProviderId]) -> tuple[ProviderId | None, str | None]:
-    """Return the first provider with a key, in a fixed order, so that a call does not depend on chance."""
-    present = set(stored)
-    return next((provider for provider in PROVIDERS if provider in present), None), None
-
-
-def _status(error: BaseException | None) -> str:
-    if error is None:
-        return "ok"
-    return error.code if isinstance(error, AssayError) else "stopped"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from assay_nb.errors import (
     AssayError,
@@ -24,10 +24,8 @@ from assay_nb.errors import (
 from assay_nb.messages import Destination, ProviderId
 
 if TYPE_CHECKING:
+    from assay_nb.egress.credential import Credential
     from assay_nb.engine.control import KeyFacts
-    from assay_nb.engine.local.resources import Resources
-    from assay_nb.providers.base import Credential
-    from assay_nb.workspaces.membership import Workspace
 
 WORKSPACE = "practice"
 """The name of the workspace that practice runs in."""
@@ -90,44 +88,9 @@ def is_practice_url(endpoint: str) -> bool:
 
 def hold_key(destination: Destination, key: bytes) -> Credential:
     """Return a credential for this process's own practice server."""
-    from assay_nb.providers.base import Credential
+    from assay_nb.egress.credential import Credential
 
     return Credential(destination, lambda: nullcontext(key))
-
-
-def find_credential(
-    backing: Resources,
-    workspace_id: bytes,
-    destination: Destination,
-    *,
-    mode: Literal["byok", "demo"] = "byok",
-) -> Credential:
-    """Return what opens a key: from the vault, or of this process's own practice server."""
-    from assay_nb.engine.local.credentials import make_credential
-
-    own = backing.own_practice.find(workspace_id).get(destination.provider)
-    if own is not None and own.destination == destination:
-        return own
-    return make_credential(backing.vault, workspace_id, destination, mode=mode)
-
-
-def find_workspace(backing: Resources, user: str, name: str) -> Workspace:
-    """Return a workspace that the person is in.
-
-    Raises:
-        WorkspaceNotFound: If there is none. About the practice workspace it says how to start practice.
-    """
-    try:
-        return backing.workspaces.get(user, name)
-    except WorkspaceNotFound:
-        if backing.has_practice and _is_meant(backing, name):
-            raise no_workspace() from None
-        raise
-
-
-def _is_meant(backing: Resources, name: str) -> bool:
-    own = backing.own_practice.workspace_id
-    return name == WORKSPACE or (own is not None and name == own.hex())
 
 
 def check_only_practice(keys: Iterable[KeyFacts]) -> None:

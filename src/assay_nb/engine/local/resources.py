@@ -1,18 +1,20 @@
-"""What stands behind a local engine: the vault, the workspaces, the logs and the way out.
+"""Resources of a local engine: vault, workspaces, call log, outbound connections.
 
 Opened lazily and once per process. Looking at workspaces needs no master key; only a stored key does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from assay_nb.config import Config
 from assay_nb.egress.origins import Policy, SoloPolicy
 from assay_nb.engine.lazy import once
-from assay_nb.engine.local.practice import OwnServer
+from assay_nb.engine.local.practice import WORKSPACE, OwnServer, no_workspace
+from assay_nb.engine.resolve import ALL_MODELS
+from assay_nb.errors import StoreUnavailable, WorkspaceNotFound
 
 if TYPE_CHECKING:
     from assay_nb.accounting.call_log import CallLog
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from assay_nb.store.database import Database
     from assay_nb.vault.keystores.base import KeyStore
     from assay_nb.vault.vault import Vault
-    from assay_nb.workspaces.membership import Workspaces
+    from assay_nb.workspaces.membership import Workspace, Workspaces
 
 PLATFORM = bytes(16)
 """The id that the operator's platform keys are sealed under. No workspace can have it: ids are random."""
@@ -92,7 +94,7 @@ class Resources:
     def calls(self) -> CallLog:
         from assay_nb.accounting.call_log import CallLog
 
-        return CallLog(self.database)
+        return CallLog(self.database, tell=self.say_unlogged)
 
     @once
     def egress(self) -> Egress:
@@ -100,6 +102,32 @@ class Resources:
 
         config = self.config
         return Egress(proxy=config.https_proxy, no_proxy=config.no_proxy, ca_file=config.ca_file)
+
+    def say_unlogged(self, count: int, error: StoreUnavailable) -> None:
+        """Say how many calls are missing from the log, and why."""
+        what = "This call is" if count == 1 else f"{count} calls are"
+        self.say(f"{what} not in the log of calls. {error.message}")
+
+    def usable_models(self) -> Sequence[str]:
+        """Return the known models that may be used, as `provider/model`."""
+        return ALL_MODELS
+
+    def find_workspace(self, user: str, name: str) -> Workspace:
+        """Return a workspace that the person is in.
+
+        Raises:
+            WorkspaceNotFound: If there is none. About the practice workspace it says how to start practice.
+        """
+        try:
+            return self.workspaces.get(user, name)
+        except WorkspaceNotFound:
+            if self.has_practice and self._is_practice(name):
+                raise no_workspace() from None
+            raise
+
+    def _is_practice(self, name: str) -> bool:
+        own = self.own_practice.workspace_id
+        return name == WORKSPACE or (own is not None and name == own.hex())
 
     async def aclose(self) -> None:
         """Close what is open: this event loop's connections to providers, and the database's."""

@@ -1,33 +1,32 @@
-"""One person's engine. It lives as long as their session, so a run of a thousand calls is decided once.
+"""Solo mode: one person's engine, which lives as long as their session.
 
 Deciding and noting take a thread each and some statements, as long together as what the provider's SDK does
-for the call. What was decided holds as long as nobody changed the database, and calls that end together are
-noted together.
+for the call. So what was decided holds as long as nobody changed the database, and calls that end together
+are noted together.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 
 from assay_nb.config import LOCAL_USER, Config
 from assay_nb.engine.call import Call
-from assay_nb.engine.events import Event
 from assay_nb.engine.lazy import once
+from assay_nb.engine.local.account import Account
 from assay_nb.engine.local.control import LocalControl
-from assay_nb.engine.local.engine import Account, LocalEngine, Plan
-from assay_nb.engine.local.journal import Journal
+from assay_nb.engine.local.engine import LocalEngine
+from assay_nb.engine.local.planner import CallPlan, CallPlanner
+from assay_nb.engine.local.recorder import CallWriter
 from assay_nb.engine.local.resources import Resources
-from assay_nb.errors import StoreUnavailable
 from assay_nb.instruments.base import Instrument
 from assay_nb.store.changes import Remembered
-
-if TYPE_CHECKING:
-    from assay_nb.store.call_rows import CallRecord
 
 _THREADS = 2
 """Threads that use a person's own database at a time. More of them only take turns at Python's lock, and
@@ -36,90 +35,105 @@ keep the loop that streams the replies from it."""
 _Asked: TypeAlias = "tuple[str | None, str | None]"
 
 
-def open_solo(config: Config, say: Callable[[str], None]) -> tuple[SoloEngine, LocalControl]:
+def open_solo(config: Config, say: Callable[[str], None]) -> tuple[LocalEngine, LocalControl]:
     """Return the engine and the control of one person's vault. Nothing is opened yet."""
-    backing = Resources(config, say)
-    return SoloEngine(backing), LocalControl(backing, LOCAL_USER)
+    resources = Resources(config, say)
+    return make_solo_engine(resources), LocalControl(resources, LOCAL_USER)
+
+
+def make_solo_engine(resources: Resources) -> LocalEngine:
+    """Return the engine of the person whose process this is."""
+    threads = CapacityLimiter(_THREADS)
+    return LocalEngine(resources, SoloPlanner(resources, threads), SoloRecorder(resources, threads))
 
 
 @dataclass
 class _Loop:
     """What belongs to one event loop. A portal that was closed, or a forked child, has another."""
 
-    loop: asyncio.AbstractEventLoop
-    journal: Journal
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
     running: int = 0
 
 
-class SoloEngine(LocalEngine):
-    """Runs calls for the person whose process this is."""
+class _OnLoop:
+    """Something that keeps a state for the running event loop."""
 
-    def __init__(self, backing: Resources) -> None:
-        super().__init__(backing, LOCAL_USER, CapacityLimiter(_THREADS))
+    def __init__(self) -> None:
         self._loop: _Loop | None = None
 
-    async def aclose(self) -> None:
-        if self._loop is not None:
-            await self._here().journal.close()
-            self._loop = None
-        await super().aclose()
+    def _here(self) -> _Loop:
+        if self._loop is None or self._loop.loop is not asyncio.get_running_loop():
+            self._loop = _Loop()
+        return self._loop
 
-    async def _work(self, call: Call, emit: Callable[[Event], None]) -> None:
-        here = self._here()
-        here.running += 1
-        try:
-            await super()._work(call, emit)
-        finally:
-            here.running -= 1
 
-    # --- deciding
+class SoloPlanner(_OnLoop):
+    """Decides a run of equal calls once, for as long as nobody changes the database."""
 
-    async def _decide(self, call: Call, instrument: Instrument[Any]) -> Plan:
-        plan = self._find_plan(call)
+    def __init__(self, resources: Resources, threads: CapacityLimiter) -> None:
+        super().__init__()
+        self._resources = resources
+        self._threads = threads
+        self._planner = CallPlanner(resources, LOCAL_USER)
+
+    async def plan(self, call: Call, instrument: Instrument[Any]) -> CallPlan:
+        plan = self._find(call)
         if plan is None:
             async with self._here().deciding:  # those who wait find what the first has read
-                plan = self._find_plan(call) or await super()._decide(call, instrument)
+                plan = self._find(call) or await run_sync(
+                    self._decide, call, instrument, limiter=self._threads
+                )
         return plan
 
-    def _find_plan(self, call: Call) -> Plan | None:
+    def _find(self, call: Call) -> CallPlan | None:
         if "_plans" not in vars(self):  # the database is opened by a thread
             return None
-        return self._plans.find((call.workspace, call.model), self._backing.changes.look())
+        return self._plans.find((call.workspace, call.model), self._resources.changes.look())
 
-    def _plan(self, call: Call, instrument: Instrument[Any]) -> Plan:
-        plans, number = self._plans, self._backing.changes.look()
-        plan = super()._plan(call, instrument)
-        if plan.reservation is None:
+    def _decide(self, call: Call, instrument: Instrument[Any]) -> CallPlan:
+        plans, number = self._plans, self._resources.changes.look()
+        plan = self._planner.decide(call, instrument)
+        if plan.demo is None:
             plans.keep((call.workspace, call.model), number, plan)
         return plan
 
     @once
-    def _plans(self) -> Remembered[_Asked, Plan]:
-        return Remembered(self._backing.changes)
+    def _plans(self) -> Remembered[_Asked, CallPlan]:
+        return Remembered(self._resources.changes)
 
-    # --- noting
 
-    async def _note(
-        self, plan: Plan, call: Call, account: Account, error: BaseException | None
-    ) -> None:
-        """Note a call. When the last of those that run together has ended, all of them are written."""
-        if plan.reservation is not None:
-            await super()._note(plan, call, account, error)
-            return
+class SoloRecorder(_OnLoop):
+    """Notes calls together: once a second, and when the last of those that run together has ended."""
+
+    def __init__(self, resources: Resources, threads: CapacityLimiter) -> None:
+        super().__init__()
+        self._resources = resources
+        self._threads = threads
+        self._writer = CallWriter(resources, LOCAL_USER)
+
+    @contextmanager
+    def running(self) -> Generator[None]:
         here = self._here()
-        here.journal.add(self._make_record(plan, call, account, error))
-        if here.running == 1:
-            await here.journal.flush()
-
-    def _write(self, records: Sequence[CallRecord]) -> None:
+        here.running += 1
         try:
-            self._backing.calls.record_all(records)
-        except StoreUnavailable as failed:
-            self._say_unlogged(len(records), failed)
+            yield
+        finally:
+            here.running -= 1
 
-    def _here(self) -> _Loop:
-        loop = asyncio.get_running_loop()
-        if self._loop is None or self._loop.loop is not loop:
-            self._loop = _Loop(loop, Journal(self._write))
-        return self._loop
+    async def record(
+        self, plan: CallPlan, call: Call, account: Account, error: BaseException | None
+    ) -> None:
+        if plan.demo is not None:
+            await run_sync(self._writer.write, plan, call, account, error, limiter=self._threads)
+            return
+        log = self._resources.calls
+        log.add(self._writer.make_record(plan, call, account, error))
+        if self._here().running == 1:
+            await log.flush()
+
+    async def aclose(self) -> None:
+        if self._loop is not None:
+            self._loop = None
+            if "calls" in vars(self._resources):
+                await self._resources.calls.close()

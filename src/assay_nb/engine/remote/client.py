@@ -1,4 +1,4 @@
-"""The HTTP connection of a hub kernel to the gateway. No key ever crosses it, in either direction."""
+"""The HTTP client of a hub kernel for the gateway. No key ever crosses it, in either direction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import httpx2
 
 ACTIVE = "-"
-"""Stands for the caller's active workspace in a path of the gateway's."""
+"""The caller's active workspace, in a path of the gateway."""
 
 _CONNECT = 10.0
 _END = 1.0
@@ -130,7 +130,7 @@ async def read_to_end(lines: AsyncIterator[str]) -> None:
 
 
 def part(name: str) -> str:
-    """Return a name as it stands in a path."""
+    """Return a name as it is written in a path."""
     return quote(name, safe="")
 
 
@@ -149,10 +149,10 @@ def _explained(url: str) -> Generator[None]:
             hint="Run it again. If the gateway was restarted, a call that had begun counts as made.",
         ) from None
     except (httpx2.InvalidURL, json.JSONDecodeError):
-        raise _no_gateway(url, "is no address of one") from None
+        raise _no_gateway(url, "has an invalid address") from None
 
 
 def _no_gateway(url: str, what: str) -> ProviderUnavailable:
     return ProviderUnavailable(
-        f"The gateway at {url} {what}.", hint="If it stays so, tell the hub's operator."
+        f"The gateway at {url} {what}.", hint="If this persists, contact the hub's administrator."
     )

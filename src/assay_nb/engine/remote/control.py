@@ -1,4 +1,4 @@
-"""Keys, members, workspaces, models and budget in a hub kernel: the gateway is asked for all of it.
+"""The control of a hub kernel: it asks the gateway about keys, members, workspaces, models and budget.
 
 A kernel's token may look and call. Keys and members are managed on the gateway's page in a browser, and
 what is the operator's is done on the gateway's machine; both say so here.
@@ -14,8 +14,8 @@ from assay_nb._version import read_version
 from assay_nb.engine.control import (
     BudgetFacts,
     CallFacts,
+    Diagnosis,
     Facts,
-    Finding,
     KeyCheck,
     KeyFacts,
     MasterFacts,
@@ -40,13 +40,13 @@ class RemoteControl:
 
     mode: Mode = "hub"
 
-    def __init__(self, link: GatewayClient) -> None:
-        self._link = link
+    def __init__(self, client: GatewayClient) -> None:
+        self._client = client
         self.selected: str | None = None
         self._setups: dict[str, Setup] = {}
         self._known: list[str] = []
 
-    # --- where one stands
+    # --- status
 
     async def standing(self) -> Standing:
         facts = await self._ask_standing()
@@ -54,7 +54,7 @@ class RemoteControl:
         known: dict[str, Any] = {
             **facts,
             "mode": self.mode,
-            "vault_place": f"the gateway at {self._link.url}",
+            "vault_place": f"the gateway at {self._client.url}",
             "master_key_place": "the gateway's own",
             "workspace": None if where is None else _read(WorkspaceFacts, where),
             "keys": [_read(KeyFacts, key) for key in facts["keys"]],
@@ -178,24 +178,24 @@ class RemoteControl:
     async def remove_platform_key(self, provider: ProviderId) -> None:
         raise _operators(f"platform-key remove {provider}")
 
-    async def doctor(self) -> list[Finding]:
+    async def doctor(self) -> list[Diagnosis]:
 
-        place = f"gateway at {self._link.url}"
+        place = f"gateway at {self._client.url}"
         try:
             me = await self._ask("GET", "api/v1/me")
         except AssayError as error:
             return [
-                Finding(level="problem", subject=place, text=error.message, hint=error.hint or "")
+                Diagnosis(level="problem", subject=place, text=error.message, hint=error.hint or "")
             ]
         findings = [
-            Finding(level="ok", subject=place, text=f"It answers, and knows you as {me['user']}.")
+            Diagnosis(level="ok", subject=place, text=f"It answers, and knows you as {me['user']}.")
         ]
         findings.append(_about_versions(read_version(), me["version"]))
         findings.append(_about_vault(me["vault"]))
         if not any(self._read_workspace(one).active for one in me["workspaces"]):
             findings.append(about_gone_workspace())
         findings.append(
-            Finding(
+            Diagnosis(
                 level="ok",
                 subject="keys",
                 text="They are opened in the gateway's process alone. This kernel has none, not even for an instant.",
@@ -205,18 +205,18 @@ class RemoteControl:
 
     def setup(self, provider: ProviderId) -> Setup:
         if provider not in self._setups:
-            listed = self._link.ask_now("api/v1/providers")
+            listed = self._client.ask_now("api/v1/providers")
             self._setups = {one["provider"]: _read(Setup, one) for one in listed}
         if provider not in self._setups:
-            raise PermissionDenied(f"This hub does not use the provider {provider}.")
+            raise PermissionDenied(f"This hub does not allow the provider {provider}.")
         return self._setups[provider]
 
     def known_models(self) -> list[str]:
         if not self._known:
             try:
-                listed = self._link.ask_now(self._path(ACTIVE, "models"))
+                listed = self._client.ask_now(self._path(ACTIVE, "models"))
             except AssayError:
-                return []  # a tab key is no place for an error
+                return []  # completion must not show an error
             self._known = [f"{one['provider']}/{one['name']}" for one in listed]
         return self._known
 
@@ -228,7 +228,7 @@ class RemoteControl:
 
     async def _ask(self, method: str, path: str, body: Any = None) -> Any:
         try:
-            return await self._link.ask(method, path, body)
+            return await self._client.ask(method, path, body)
         except WorkspaceNotFound:
             if self.selected and path.startswith(self._path(self.selected)):
                 raise workspace_gone() from None  # an id says nothing to the person who chose a name
@@ -263,17 +263,17 @@ def _read(kind: Callable[..., F], found: Mapping[str, Any]) -> F:
 
 def _operators(command: str) -> PermissionDenied:
     return PermissionDenied(
-        "That is the operator's, on the gateway's own machine.",
+        "Only the operator can do that, on the gateway's own machine.",
         hint=f"There: `assay-nb {command}`, as the gateway's user and with its ASSAY_ variables.",
     )
 
 
-def _about_versions(ours: str, theirs: str) -> Finding:
+def _about_versions(ours: str, theirs: str) -> Diagnosis:
     if ours == theirs:
-        return Finding(
+        return Diagnosis(
             level="ok", subject="version", text=f"Kernel and gateway have assay_nb {ours}."
         )
-    return Finding(
+    return Diagnosis(
         level="warning",
         subject="version",
         text=f"This kernel has assay_nb {ours}, the gateway {theirs}.",
@@ -281,12 +281,12 @@ def _about_versions(ours: str, theirs: str) -> Finding:
     )
 
 
-def _about_vault(state: str) -> Finding:
+def _about_vault(state: str) -> Diagnosis:
     if state == "sealed":
-        return Finding(
+        return Diagnosis(
             level="problem",
             subject="vault",
             text="The gateway's vault is sealed: its master key is not there.",
             hint="Tell the hub's operator.",
         )
-    return Finding(level="ok", subject="vault", text=f"The gateway's vault is {state}.")
+    return Diagnosis(level="ok", subject="vault", text=f"The gateway's vault is {state}.")

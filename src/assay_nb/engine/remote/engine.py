@@ -8,38 +8,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from assay_nb.config import hub_token, load_config
 from assay_nb.engine.call import Call, Engine
 from assay_nb.engine.events import Event, Finished
 from assay_nb.engine.remote.client import ACTIVE, GatewayClient, part, read_to_end
-from assay_nb.engine.remote.run_tokens import RunPass
 from assay_nb.engine.sse import decode_event, read_events
-from assay_nb.errors import ProviderUnavailable, WrongUsage
-
-if TYPE_CHECKING:
-    from assay_nb.engine.remote.control import RemoteControl
-
-
-def connect(gateway_url: str) -> tuple[RemoteEngine, RemoteControl]:
-    """Return the engine and the control of a hub kernel. Nothing is sent yet."""
-    from assay_nb.engine.remote.control import RemoteControl
-
-    link = GatewayClient(gateway_url, hub_token(), load_config().ca_file)
-    return RemoteEngine(link), RemoteControl(link)
-
-
-def connect_worker(run_pass: RunPass) -> RemoteEngine:
-    """Return the engine of a worker, which has a run token and no hub token."""
-    return RemoteEngine(GatewayClient(run_pass.gateway_url, run_pass.token, load_config().ca_file))
+from assay_nb.errors import ProviderUnavailable
 
 
 class RemoteEngine(Engine):
     """Runs calls through a gateway; see `Engine`."""
 
-    def __init__(self, link: GatewayClient) -> None:
-        self._link = link
+    def __init__(self, client: GatewayClient) -> None:
+        self.client = client
 
     async def run(self, call: Call) -> AsyncIterator[Event]:
         """Run a call; see `Engine`. Closing the iterator closes the provider's connection too."""
@@ -54,7 +36,7 @@ class RemoteEngine(Engine):
         if call.max_requests is not None:
             body["max_requests"] = call.max_requests
         async with (
-            self._link.stream(path, body) as lines,
+            self.client.stream(path, body) as lines,
             aclosing(cast("Any", read_events(lines))) as events,
         ):
             async for name, data in events:
@@ -71,32 +53,11 @@ class RemoteEngine(Engine):
             hint="Run it again. A call that had begun counts as made.",
         )
 
-    async def lend(self, workspace: str | None, seconds: int) -> RunPass:
-        """Return a pass for workers that are to make calls in a workspace.
-
-        Raises:
-            AssayError: What the gateway answered.
-        """
-        told = await self._link.ask("POST", _tokens(workspace), {"seconds": seconds})
-        return RunPass(self._link.url, told["id"], told["expires_at"], told["token"])
-
-    async def take_back(self, workspace: str | None, run_pass: RunPass) -> None:
-        """End a pass before its time, and the calls that workers are making with it."""
-        await self._link.ask("DELETE", f"{_tokens(workspace)}/{part(run_pass.id)}")
-
     async def aclose(self) -> None:
-        await self._link.aclose()
-
-
-def _tokens(workspace: str | None) -> str:
-    return f"api/v1/workspaces/{part(workspace or ACTIVE)}/run-tokens"
+        await self.client.aclose()
 
 
 def _reader(instrument: str) -> Any:
-    from assay_nb.instruments.catalog import INSTRUMENTS
+    from assay_nb.instruments.catalog import find_instrument
 
-    if instrument not in INSTRUMENTS:
-        raise WrongUsage(
-            f"There is no instrument '{instrument}'.", hint=f"There are {', '.join(INSTRUMENTS)}."
-        )
-    return INSTRUMENTS[instrument].read
+    return find_instrument(instrument).read

@@ -1,4 +1,4 @@
-"""Where keys are entered on a hub: on the gateway's own page, never in a kernel or a notebook's page."""
+"""The key page of a hub, where keys are entered: on the gateway's own page, never in a kernel or a notebook's page."""
 
 from __future__ import annotations
 

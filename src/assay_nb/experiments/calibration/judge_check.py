@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,17 +24,16 @@ from assay_nb.evaluation.pairwise import MAX_INCONSISTENCY
 from assay_nb.evaluation.showing import say_p
 from assay_nb.experiments.batch import summarise
 from assay_nb.experiments.grading.judge import judge_job
-from assay_nb.experiments.run.budget import OverBudget
 from assay_nb.experiments.run.jobs import Job, JobResult
-from assay_nb.experiments.run.plan import Plan
 from assay_nb.experiments.run.progress import OnProgress, Progress, watch_answers
 from assay_nb.experiments.run.runner import Runner
 from assay_nb.experiments.run.target import Target, find_judge, find_target
-from assay_nb.instruments.base import Provenance, Shown
+from assay_nb.experiments.spending.budget import OverBudget
+from assay_nb.experiments.spending.plan import Plan
+from assay_nb.instruments.base import Provenance, Shown, encode_provenance
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
 from assay_nb.instruments.judge import RubricLike, parse_rubric
 from assay_nb.instruments.judge.criteria import DEFAULT_RUBRIC
-from assay_nb.instruments.provenance import encode_provenance
 from assay_nb.render.document import Badge, Block, Document, Heading, Paragraph, Table, Tone
 
 FEWEST = 10
@@ -122,9 +121,6 @@ class JudgeCheck(Shown):
         return (
             "For large differences only. More labelled pairs, or a metric in code, would say more."
         )
-
-    def with_provenance(self, provenance: Provenance) -> JudgeCheck:
-        return replace(self, provenance=provenance)
 
     def to_dict(self) -> dict[str, Any]:
         fields = asdict(self)

@@ -9,24 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from typing import Any, ClassVar
 
 from assay_nb.engine.session import Session
 from assay_nb.experiments.batch import summarise
 from assay_nb.experiments.calibration.judge_check import wilson
-from assay_nb.experiments.run.budget import OverBudget
 from assay_nb.experiments.run.jobs import Job, JobResult
-from assay_nb.experiments.run.plan import Plan
 from assay_nb.experiments.run.progress import OnProgress, Progress, watch_answers
 from assay_nb.experiments.run.runner import Runner, make_call
 from assay_nb.experiments.run.target import Target, find_target
-from assay_nb.instruments.base import Provenance, Shown
+from assay_nb.experiments.spending.budget import OverBudget
+from assay_nb.experiments.spending.plan import Plan
+from assay_nb.instruments.base import Provenance, Shown, encode_provenance
 from assay_nb.instruments.critique import Critique
 from assay_nb.instruments.findings import overlaps
 from assay_nb.instruments.fineprint import make_fine_print
-from assay_nb.instruments.provenance import encode_provenance
 from assay_nb.render.document import Block, Callout, Details, Document, Heading, Paragraph, Table
 from assay_nb.text.english import count
 
@@ -103,9 +102,6 @@ class SelfCheck(Shown):
     def recall(self) -> float | None:
         """The share of planted faults that were found."""
         return self.found / self.planted if self.planted else None
-
-    def with_provenance(self, provenance: Provenance) -> SelfCheck:
-        return replace(self, provenance=provenance)
 
     def to_dict(self) -> dict[str, Any]:
         fields = asdict(self)

@@ -34,10 +34,10 @@ from assay_nb.experiments.measure.cards import RowCard, choose_changes
 from assay_nb.experiments.measure.ledger import Pair
 from assay_nb.experiments.measure.outputs import Outputs, Place
 from assay_nb.experiments.run.jobs import JobResult
-from assay_nb.experiments.run.limits import Limits
-from assay_nb.experiments.run.plan import PROPOSAL_TOKENS, Step, plan_step
 from assay_nb.experiments.run.progress import Progress
 from assay_nb.experiments.run.target import Target
+from assay_nb.experiments.spending.limits import Limits
+from assay_nb.experiments.spending.plan import PROPOSAL_TOKENS, Step, plan_step
 
 Scores = list["float | None"]
 

@@ -18,6 +18,7 @@ from assay_nb.experiments.run.target import Target
 from assay_nb.instruments.critique import Critique
 from assay_nb.instruments.improve import Improvement
 from assay_nb.instruments.rewrite import Rewrite
+from assay_nb.text.english import cut
 
 WORST_SHOWN = 5
 _LONGEST = 600
@@ -147,5 +148,4 @@ def _describe(prompt: str, failure: Failure) -> str:
 
 
 def _cut(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return cut(str(value), _LONGEST)

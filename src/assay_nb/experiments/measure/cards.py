@@ -11,6 +11,7 @@ from typing import Any
 
 from assay_nb.evaluation import Change
 from assay_nb.render.document import Badge, Block, Details, Item, Items, Strong, Tone
+from assay_nb.text.english import cut
 
 MOST_CARDS = 10
 """Of rows broken, and of rows fixed: the worst of the one, the best of the other."""
@@ -58,7 +59,11 @@ class RowCard:
             ("new", self.new),
             ("why", self.why or None),
         ]
-        lines = [[Strong(f"{name}:"), f" {_cut(text)}"] for name, text in parts if text is not None]
+        lines = [
+            [Strong(f"{name}:"), f" {cut(text, _LONGEST)}"]
+            for name, text in parts
+            if text is not None
+        ]
         scores = f"{self.old_score:.3g} → {self.new_score:.3g}"
         return Item(str(self.row), [scores], [Badge(*word)], lines)
 
@@ -76,7 +81,3 @@ def choose_changes(changes: Sequence[Change]) -> list[Change]:
     broken = sorted((c for c in changes if not c.is_fixed), key=lambda c: c.new - c.old)
     fixed = sorted((c for c in changes if c.is_fixed), key=lambda c: c.old - c.new)
     return [*broken[:MOST_CARDS], *fixed[:MOST_CARDS]]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

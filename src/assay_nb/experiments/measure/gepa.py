@@ -20,13 +20,15 @@ from assay_nb.evaluation import row_key, split_rows
 from assay_nb.evaluation.lost import WORDS
 from assay_nb.experiments.data.rows import Row, check_columns, find_names, read_rows, values_for
 from assay_nb.experiments.grading.metrics import Scorer
-from assay_nb.experiments.measure.measure import Measuring, Settings
+from assay_nb.experiments.measure.measure import Measuring
 from assay_nb.experiments.measure.result import Measurement
-from assay_nb.experiments.run.budget import OverBudget
-from assay_nb.experiments.run.jobs import Job, JobResult, refuses_text
+from assay_nb.experiments.measure.settings import Settings
+from assay_nb.experiments.run.jobs import Job, JobResult
 from assay_nb.experiments.run.progress import watch_steps
 from assay_nb.experiments.run.runner import Runner, Task, make_call, number_repeats
 from assay_nb.experiments.run.target import Target, find_target
+from assay_nb.experiments.run.workers import refuses_text
+from assay_nb.experiments.spending.budget import OverBudget
 from assay_nb.text.english import count
 
 COMPONENT = "prompt"

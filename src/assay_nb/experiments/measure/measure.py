@@ -15,12 +15,10 @@ it: then that run's dev rows chose it, and only the others count.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Iterator, Mapping
-from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from collections.abc import Generator, Hashable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
@@ -53,10 +51,10 @@ from assay_nb.experiments.grading.graders import (
     Terms,
     make_cards,
 )
-from assay_nb.experiments.grading.metrics import Metric, Scorer
-from assay_nb.experiments.measure.candidates import MAX_CANDIDATES, Candidate, propose
+from assay_nb.experiments.grading.metrics import Scorer
+from assay_nb.experiments.measure.candidates import Candidate, propose
 from assay_nb.experiments.measure.cards import RowCard
-from assay_nb.experiments.measure.ledger import DIRECTORY, Ledger, Look, name_keys, name_legacy_pair
+from assay_nb.experiments.measure.ledger import Ledger, Look, name_keys, name_legacy_pair
 from assay_nb.experiments.measure.looks import (
     UNCOUNTED,
     Glance,
@@ -68,47 +66,21 @@ from assay_nb.experiments.measure.looks import (
 )
 from assay_nb.experiments.measure.outputs import Outputs, Place, Wanted
 from assay_nb.experiments.measure.result import Measurement, StoppedAt
-from assay_nb.experiments.run.budget import OverBudget
+from assay_nb.experiments.measure.settings import Settings, check_settings, find_ledger
 from assay_nb.experiments.run.cache import digest
 from assay_nb.experiments.run.jobs import JobResult
-from assay_nb.experiments.run.limits import Limits
-from assay_nb.experiments.run.plan import PROPOSAL_TOKENS, Plan, Step, guess_tokens, plan_step
 from assay_nb.experiments.run.progress import Progress
 from assay_nb.experiments.run.runner import KNOBS, Runner, Task, identity
 from assay_nb.experiments.run.target import Target, find_judge, find_target
-from assay_nb.instruments.judge import RubricLike, parse_rubric
+from assay_nb.experiments.spending.budget import OverBudget
+from assay_nb.experiments.spending.plan import PROPOSAL_TOKENS, Plan, Step, guess_tokens, plan_step
+from assay_nb.instruments.judge import parse_rubric
 from assay_nb.instruments.judge.criteria import DEFAULT_RUBRIC, Criterion
 
 NOISE_ROWS = 12
 """Rows that the old prompt is run on twice: enough to see noise, and little beside the test."""
 
 _OLD: Place = ("old", 0, 0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How to measure; see `assay_nb.measure`."""
-
-    metric: Metric | None = None
-    rubric: RubricLike | None = None
-    workspace: str | None = None
-    model: str | None = None
-    judge_model: str | None = None
-    limits: Limits = field(default_factory=Limits)
-    margin: float | None = None
-    cluster: str | None = None
-    top: float | None = None
-    candidates: int = MAX_CANDIDATES
-    feedback: str | None = None
-    executor: Executor | None = None
-    fresh: bool = False
-    count_cut: bool = False
-    keep_empty: bool = False
-    holdout: bool = False
-    rows: Literal["all", "unseen"] = "all"
-    seed: int = 0
-    ledger: str | Path | bool | None = True
-    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Measuring:
@@ -127,12 +99,14 @@ class Measuring:
         if not settings.keep_empty:
             self._rows, self._left_out = leave_out_blank(old, self._rows)
         self._session = session
-        _check(settings)
+        check_settings(settings)
         self._bench = Runner(
             session, settings.limits, settings.executor, settings.fresh, settings.count_cut
         )
         self._purse = self._bench.purse
-        self._ledger = None if settings.ledger in (None, False) else Ledger(_place(settings.ledger))
+        self._ledger = (
+            None if settings.ledger in (None, False) else Ledger(find_ledger(settings.ledger))
+        )
         self._keys = [row_key(row) for row in self._rows]
         self._names = name_keys(self._keys)
         self._clusters = self._find_clusters()
@@ -561,31 +535,3 @@ class Measuring:
             "sha256": {"old": digest(self._old), "new": self._new and digest(self._new)},
             **fields,
         }
-
-
-def _place(ledger: str | Path | bool | None) -> Path:
-    return Path(DIRECTORY) if ledger is True or not ledger else Path(ledger)
-
-
-def _check(settings: Settings) -> None:
-    if not 1 <= settings.candidates <= MAX_CANDIDATES:
-        raise WrongUsage(
-            f"candidates is 1 to {MAX_CANDIDATES}: with more, luck wins.",
-        )
-    if settings.rows not in ("all", "unseen"):
-        raise WrongUsage(
-            f"rows is 'all' or 'unseen', not {settings.rows!r}.",
-            hint="'unseen' tests the rows that no earlier run in this directory has tested.",
-        )
-    if settings.rows == "unseen" and settings.ledger in (None, False):
-        raise WrongUsage(
-            "rows='unseen' needs a ledger, which lists the rows that were tested.",
-            hint="Leave ledger=False out, or leave rows='unseen' out.",
-        )
-    if settings.metric is not None and settings.rubric is not None:
-        raise WrongUsage("A metric and a rubric are two measures; give one of them.")
-    if settings.metric is not None and settings.judge_model is not None:
-        raise WrongUsage(
-            "judge_model is for a run that a judge scores, and this one has a metric. Nothing was sent.",
-            hint="Leave judge_model (--judge-model) out, or leave the metric out.",
-        )

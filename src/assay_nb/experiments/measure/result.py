@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
 from assay_nb.evaluation import Headroom, NoiseFloor, PairedVerdict
 from assay_nb.experiments.measure.candidates import Candidate
 from assay_nb.experiments.measure.cards import RowCard, show_cards
-from assay_nb.instruments.base import Provenance, Shown
+from assay_nb.instruments.base import Provenance, Shown, decode_provenance, encode_provenance
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
-from assay_nb.instruments.provenance import decode_provenance, encode_provenance
 from assay_nb.render.document import (
     Badge,
     Block,
@@ -121,9 +120,6 @@ class Measurement(Shown):
     def broken(self) -> tuple[int, ...]:
         """Rows of the data on which it does worse."""
         return self.paired.broken if self.paired else ()
-
-    def with_provenance(self, provenance: Provenance) -> Measurement:
-        return replace(self, provenance=provenance)
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -37,9 +37,6 @@ class Progress(Shown):
     spent: float | None = None
     provenance: Provenance = field(default_factory=Provenance)
 
-    def with_provenance(self, provenance: Provenance) -> Progress:
-        return replace(self, provenance=provenance)
-
     def after(self, answer: JobResult) -> Progress:
         """Return the progress with one more row done."""
         cost = 0.0 if answer.cached else answer.cost

@@ -12,20 +12,15 @@ from typing import TYPE_CHECKING, Any
 from assay_nb.engine.call import Call
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
-from assay_nb.experiments.run.budget import Budget
 from assay_nb.experiments.run.cache import Cache, digest
-from assay_nb.experiments.run.estimates import estimate_call
-from assay_nb.experiments.run.jobs import (
-    Ask,
-    Job,
-    JobResult,
-    ask_executor,
-    find_kept,
-    stream_answers,
-)
-from assay_nb.experiments.run.limits import Limits
-from assay_nb.experiments.run.plan import Step
+from assay_nb.experiments.run.executors import ask_executor
+from assay_nb.experiments.run.jobs import Ask, Job, JobResult
 from assay_nb.experiments.run.target import Target
+from assay_nb.experiments.run.workers import find_kept, stream_answers
+from assay_nb.experiments.spending.budget import Budget
+from assay_nb.experiments.spending.estimates import estimate_call
+from assay_nb.experiments.spending.limits import Limits
+from assay_nb.experiments.spending.plan import Step
 from assay_nb.instruments.exchange.validation import check_prompt
 from assay_nb.text.redaction import describe_secret, secret_in
 from assay_nb.text.templates import fill
@@ -78,7 +73,7 @@ class Runner:
 
         engine = self.session.engine
         assert isinstance(engine, RemoteEngine), "hub mode has a gateway's engine"
-        return Passes(engine)
+        return Passes(engine.client)
 
     async def stream(
         self, jobs: Iterable[Job], *, all_may_fail: bool = False

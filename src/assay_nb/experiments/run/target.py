@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assay_nb.engine.local.practice import is_practice_url
+from assay_nb.engine.resolve import choose_model
 from assay_nb.messages import ProviderId, Usage
 
 if TYPE_CHECKING:
-    from assay_nb.engine.control import Control, KeyFacts
+    from assay_nb.engine.control import Control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class Target:
             return 0.0
         if self.provider is None:
             return None
-        from assay_nb.models.catalog import estimate_cost
+        from assay_nb.models.prices import estimate_cost
 
         usage = Usage(round(input_tokens), round(output_tokens))
         return estimate_cost(self.provider, self.model, usage, official=self.official)
@@ -65,7 +65,8 @@ async def find_target(control: Control, workspace: str | None, model: str | None
     """Return who would answer a call with this workspace and model."""
     where = await control.show_workspace(workspace)
     keys = [key for key in await control.keys(workspace) if key.state != "missing"]
-    wanted = model or where.model or _first_choice(keys, control.known_models())
+    stored = [key.provider for key in keys]
+    wanted = choose_model(model, where.model, stored, control.known_models)
     if wanted is None:
         return Target(workspace=where.id, workspace_name=where.name, provider=None, model="")
     from assay_nb.models.catalog import parse_model
@@ -90,14 +91,6 @@ async def find_judge(control: Control, target: Target, model: str | None) -> Tar
         return await find_target(control, target.workspace, model)
     keys = [key for key in await control.keys(target.workspace) if key.state == "ready"]
     others = [key for key in keys if key.provider != target.provider]
-    chosen = _first_choice(others, control.known_models())
+    stored = [key.provider for key in others]
+    chosen = choose_model(None, None, stored, control.known_models)
     return await find_target(control, target.workspace, chosen or target.name)
-
-
-def _first_choice(keys: Sequence[KeyFacts], models: Sequence[str]) -> str | None:
-    """Return the model that a workspace with these keys begins with: each provider's first in the table."""
-    for key in keys:
-        for model in models:
-            if model.startswith(f"{key.provider}/"):
-                return model
-    return None

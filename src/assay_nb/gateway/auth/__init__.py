@@ -1,1 +1,1 @@
-"""Authentication at the gateway: who is asking, by token, cookie or run token."""
+"""Authentication at the gateway, by hub token, session cookie or run token."""

@@ -1,8 +1,8 @@
-"""Who is asking: the hub's answer, remembered for less than a minute.
+"""Identity of a token's owner: the hub's answer, remembered for less than a minute.
 
-A kernel shows the token that the hub gave its server; a browser shows a cookie of ours, which holds a
-token that the hub gave for our page. Both are taken to the hub, which alone knows whether they still
-hold. Nobody is anonymous, least of all while the hub does not answer.
+A kernel shows the token that the hub gave its server; a browser shows our cookie, which holds a token that
+the hub gave for our page. Only the hub knows whether either is still valid, so it is asked. Nobody is let in
+anonymously, least of all while the hub does not answer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _STRANGERS = 16
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody whom the hub knows, or a service of it.
+    """A person whom the hub knows, or one of its services.
 
     Attributes:
         name: The hub's canonical name, byte for byte.
@@ -69,11 +69,11 @@ class Identity:
     Args:
         ask: Asks the hub.
         service: The name that the hub has for this gateway.
-        joined: Told of everybody whom the hub has just vouched for, before they are let in: their groups
-            may have changed.
-        fresh: Seconds that an answer is good for.
-        longest: Seconds after which an answer no longer counts, also while the hub is silent.
-        refused: Seconds that a refusal is good for.
+        joined: Called with everybody whom the hub has just vouched for, before they are let in: their
+            groups may have changed.
+        fresh: Seconds that an answer is valid.
+        longest: Seconds after which an answer is no longer valid, even while the hub is silent.
+        refused: Seconds that a refusal is valid.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Identity:
         self._clock = clock
         self._salt = os.urandom(32)
         self._known: OrderedDict[bytes, _Remembered] = OrderedDict()
-        # Somebody who makes tokens up is not to stand in the way of those who have one.
+        # Requests with made-up tokens must not hold up those with real ones.
         self._strangers = asyncio.Semaphore(_STRANGERS)
         self._asking: dict[bytes, asyncio.Task[Person | None]] = {}
 
@@ -104,7 +104,7 @@ class Identity:
         Raises:
             NotSignedIn: If the hub does not know it, or no longer.
             PermissionDenied: If it may not use this service.
-            HubUnavailable: If the hub gives no answer and none is remembered that still counts.
+            HubUnavailable: If the hub gives no answer and no valid one is remembered.
         """
         if not (token.isascii() and token.isprintable() and 0 < len(token) <= _LONGEST_TOKEN):
             raise _unknown()
@@ -125,7 +125,7 @@ class Identity:
         if known and age < (self._fresh if known.person else self._refused):
             return known.person
         try:
-            # One question at a time for each token; a caller who hangs up does not take it from the others.
+            # One question at a time for each token; a caller who hangs up does not cancel it for the others.
             return await asyncio.shield(self._asked(digest, token))
         except HubUnavailable:
             if known and known.person and age < self._longest:
@@ -143,7 +143,7 @@ class Identity:
     def _forget_question(self, digest: bytes, done: asyncio.Task[Person | None]) -> None:
         del self._asking[digest]
         if not done.cancelled():
-            done.exception()  # whoever waited for it has it; nobody may have
+            done.exception()  # those who waited have it; perhaps nobody did
 
     async def _learn(self, digest: bytes, token: str) -> Person | None:
         asked_at = self._clock()
@@ -169,8 +169,8 @@ class Identity:
         if not self._scope_held(person):
             raise PermissionDenied(
                 "This token may not use assay_nb.",
-                hint="The hub's operator grants it: `configure_hub` in jupyterhub_config.py, then a new "
-                "server for you.",
+                hint="Ask the hub's operator to grant it with `configure_hub` in jupyterhub_config.py, then "
+                "restart your server.",
             )
 
 
@@ -250,15 +250,15 @@ def check_person(person: Person) -> Person:
 
 
 def parse_authorization(header: str) -> str:
-    """Return the token of an `Authorization` header, by the hub's word for it or by everybody else's.
+    """Return the token of an `Authorization` header: `token`, as the hub writes it, or `Bearer`.
 
     Raises:
-        NotSignedIn: If it is of another kind.
+        NotSignedIn: If it has another scheme.
     """
     kind, _, token = header.strip().partition(" ")
     if kind.lower() not in {"token", "bearer"} or not token.strip():
         raise NotSignedIn(
-            "The Authorization header is of a kind that is not taken here.",
+            "The scheme of the Authorization header is not supported.",
             hint="Send `Authorization: Bearer TOKEN`.",
         )
     return token.strip()
@@ -267,11 +267,11 @@ def parse_authorization(header: str) -> str:
 def _unknown() -> NotSignedIn:
     return NotSignedIn(
         "The hub does not know this token.",
-        hint="It may have expired: restart your server from the hub's control panel.",
+        hint="Restart your server from the hub's control panel: the token may have expired.",
     )
 
 
 def _silent() -> HubUnavailable:
     return HubUnavailable(
-        "The hub does not answer, so nobody's name can be checked.", hint="Try again in a minute."
+        "The hub does not answer, so your token cannot be checked.", hint="Try again in a minute."
     )

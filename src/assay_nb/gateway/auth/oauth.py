@@ -1,7 +1,7 @@
-"""Signing in with a browser: to the hub, and back with a code that the hub turns into a token.
+"""Sign-in with a browser by the hub's OAuth: to the hub, and back with a code that it turns into a token.
 
-This is the hub's own OAuth, as its documentation has it for services. What comes back is kept in a
-cookie that scripts cannot read and other paths of the hub do not get.
+This follows the hub's documentation for services. The token is kept in a cookie that scripts cannot read
+and browsers do not send to other paths of the hub.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ def send_to_hub(services: Services, back_to: str) -> web.Response:
     return response
 
 
-async def finish_login(incoming: RequestContext) -> web.Response:
+async def finish_login(context: RequestContext) -> web.Response:
     """Take the code that the browser brings back, and sign it in."""
-    services, query = incoming.services, incoming.request.query
+    services, query = context.services, context.request.query
     state, code = query.get("state", ""), query.get("code", "")
-    back_to = services.sessions.finish_login(incoming.request, state)
+    back_to = services.sessions.finish_login(context.request, state)
     if back_to is None or not code:
-        raise _not_begun()
+        raise _not_started()
     hub = services.settings.hub
     token = await services.hub.exchange(code, _redirect_uri(services), f"service-{hub.service}")
     if token is None:
-        raise _not_begun()
+        raise _not_started()
     check_person(await services.identity.identify(token))
     response = web.Response(status=302, headers={"Location": back_to})
     services.sessions.forget_login(response, state)
@@ -55,16 +55,16 @@ async def finish_login(incoming: RequestContext) -> web.Response:
     return response
 
 
-async def sign_out(incoming: RequestContext) -> web.Response:
-    """Forget the browser's session here. The hub has a session of its own."""
+async def sign_out(context: RequestContext) -> web.Response:
+    """Forget the browser's session here. The hub has its own session."""
     response = json_answer({"done": True})
-    incoming.services.sessions.end(response)
-    incoming.services.identity.forget(incoming.caller.token)
+    context.services.sessions.end(response)
+    context.services.identity.forget(context.caller.token)
     return response
 
 
 def _redirect_uri(services: Services) -> str:
-    # A path alone is what the hub registers for services, and what keeps the host out of anybody's hands.
+    # The hub registers only a path for services; without a host, nobody can change where it leads.
     return f"{services.settings.prefix}{CALLBACK}"
 
 
@@ -74,14 +74,14 @@ def _hub_path(services: Services) -> str:
 
 
 def _within(services: Services, path: str) -> str:
-    """Return a path of ours to come back to, and the front page for any other."""
+    """Return the path to come back to: the front page, where it is not one of ours."""
     prefix = services.settings.prefix
     return path if path.startswith(prefix) and "\\" not in path else prefix
 
 
-def _not_begun() -> PermissionDenied:
+def _not_started() -> PermissionDenied:
     return PermissionDenied(
-        "This sign-in was not begun in this browser, or too long ago.",
+        "This sign-in did not start in this browser, or it started too long ago.",
         hint="Open the page again, and sign in from there.",
     )
 

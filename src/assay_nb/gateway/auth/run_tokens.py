@@ -1,12 +1,12 @@
-"""Run tokens: what the workers of one run show in the place of a hub token.
+"""Run tokens: credentials of a run's workers, shown in place of a hub token.
 
-A run token makes calls in one workspace as one person, for an hour at most, and does nothing else. Behind
-it stands the hub token that it was made with, and the hub is asked about that one at every call. So whoever
-leaves the hub, or stops their server, ends their run tokens too.
+A run token makes calls in one workspace as one person, for an hour at most, and does nothing else. At every
+call the hub is asked about the hub token that it was made with, so leaving the hub or stopping the server
+ends a person's run tokens too.
 
-The database holds a token's digest, and the hub token sealed under a key that the run token alone gives.
-Neither the database nor a worker can tell the hub token; only a gateway that is shown the run token can.
-A token is signed as well, so that one which somebody made up costs no look at the database.
+The database holds a token's digest, and the hub token sealed under a key that can only be made from the run
+token. Neither the database nor a worker can open the hub token; only a gateway that is shown the run token
+can. A token is signed as well, so that a made-up one costs no query.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from assay_nb.errors import PermissionDenied
+from assay_nb.gateway.auth.signing import Signer
 from assay_nb.gateway.http.responses import NotSignedIn
 from assay_nb.store import run_token_rows as rows
 from assay_nb.store.database import Database
@@ -31,25 +32,25 @@ from assay_nb.vault.secret import SecretBytes
 Clock: TypeAlias = Callable[[], float]
 
 PREFIX = "assay-run-"
-"""What every run token begins with. No token of a hub does: those are letters and digits."""
+"""The beginning of every run token. No hub token has it: those are letters and digits."""
 
 LONGEST = 3600
-"""Seconds that a run token is good for, at most."""
+"""Seconds that a run token is valid, at most."""
 
 _BYTES = 32
 _SIGNATURE = 16
 _KEPT = 3600
-"""Seconds that a row outlives its token: a call that began in time is let finish."""
+"""Seconds that a row outlives its token: a call that began in time may finish."""
 
 _LABEL = b"assay_nb/v1/run-token"
 
 
 @dataclass(frozen=True, slots=True)
 class RunToken:
-    """What a run token stands for.
+    """A run token as the database has it.
 
     Attributes:
-        digest: Tells it from others, and is no secret.
+        digest: Tells it from others, and is not secret.
         workspace_id: Where its calls run.
         user: Whose calls they are.
         hub_token: The hub token that it was made with.
@@ -75,18 +76,16 @@ class RunTokens:
 
     Args:
         database: Where they are kept.
-        sign: Signs bytes with a key that all replicas have and nobody else.
+        signer: Signs with a secret that every replica has, and nobody else.
     """
 
-    def __init__(
-        self, database: Database, sign: Callable[[bytes], bytes], now: Clock = time.time
-    ) -> None:
+    def __init__(self, database: Database, signer: Signer, now: Clock = time.time) -> None:
         self._database = database
-        self._sign = sign
+        self._signer = signer
         self._now = now
 
     def issue(self, user: str, workspace_id: bytes, hub_token: str, seconds: int) -> Issued:
-        """Make a run token. Whether this person may call there is the caller's to have checked."""
+        """Make a run token. The caller has checked that this person may call there."""
         secret = os.urandom(_BYTES)
         digest = _digest(secret)
         expires_at = int(self._now()) + min(seconds, LONGEST)
@@ -99,7 +98,7 @@ class RunTokens:
         return Issued(digest.hex(), expires_at, self._write(secret))
 
     def find(self, token: str) -> RunToken:
-        """Return what a token stands for.
+        """Return the record of a token.
 
         Raises:
             NotSignedIn: If it was never made, is revoked or has expired, or its row was edited.
@@ -124,17 +123,17 @@ class RunTokens:
         return RunToken(digest, row.workspace_id, row.user, hub_token)
 
     def is_kept(self, digest: bytes) -> bool:
-        """Say whether a token was not revoked, so that calls which began with it may go on."""
+        """Say whether a token was not revoked, so that calls which began with it may continue."""
         with self._database.read() as connection:
             return rows.find_run_token(connection, digest) is not None
 
     def revoke(self, user: str, workspace_id: bytes, digest: bytes) -> None:
-        """End a person's run token before its time. One that is not there is no error."""
+        """End a person's run token before it expires. A missing one is not an error."""
         with self._database.write(serial=False) as connection:
             rows.delete_run_token(connection, digest, workspace_id, user)
 
     def _write(self, secret: bytes) -> str:
-        signed = secret + self._sign(secret)[:_SIGNATURE]
+        signed = secret + self._signer.sign("run-token", secret)[:_SIGNATURE]
         return PREFIX + base64.urlsafe_b64encode(signed).decode()
 
     def _read(self, token: str) -> bytes | None:
@@ -143,13 +142,13 @@ class RunTokens:
         except ValueError:
             return None
         secret = signed[:_BYTES]
-        # One secret has one spelling: base64 would pass over what is not of its alphabet.
+        # A secret has exactly one spelling: base64 would ignore characters outside its alphabet.
         right = hmac.compare_digest(self._write(secret).encode(), token.encode("utf-8", "replace"))
         return secret if right else None
 
 
 def forget_old(database: Database, now: Clock = time.time) -> None:
-    """Delete what expired long ago."""
+    """Delete the run tokens that expired long ago."""
     with database.write(serial=False) as connection:
         rows.delete_expired_run_tokens(connection, int(now()) - _KEPT)
 
@@ -166,8 +165,8 @@ def revoked() -> PermissionDenied:
 
 def _unknown() -> NotSignedIn:
     return NotSignedIn(
-        "This run token is not known, or it has expired.",
-        hint="One is made for each run, and for an hour at most: start the run again.",
+        "This run token is unknown or has expired.",
+        hint="Start the run again: each run gets its own token, for an hour at most.",
     )
 
 

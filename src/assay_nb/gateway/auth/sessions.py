@@ -1,14 +1,12 @@
-"""A browser's session: a signed cookie, and the token without which nothing may be changed.
+"""Browser sessions: a signed cookie, and the XSRF token that every change has to carry.
 
-The cookie holds the hub token that the browser was given for this page, so that any replica can serve
-it and the hub can end it. Its signature and the XSRF token come from the service's own token, which all
-replicas have.
+The cookie holds the hub token that the browser was given for this page, so that any replica can serve it
+and the hub can end it. Its signature and the XSRF token come from the service's own token, which every
+replica has.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import json
 import os
@@ -20,6 +18,7 @@ from typing import Any
 from aiohttp import web
 
 from assay_nb.errors import PermissionDenied
+from assay_nb.gateway.auth.signing import Purpose, Signer
 
 COOKIE = "assay-session"
 STATE = "assay-login"
@@ -31,67 +30,68 @@ _LOGIN_LIFE = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """What a valid cookie says.
+class BrowserSession:
+    """The content of a valid session cookie.
 
     Attributes:
         token: The hub token.
-        xsrf: What a form or a script of ours must send along.
+        xsrf: The token that our forms must send along.
     """
 
     token: str
     xsrf: str
 
     def __repr__(self) -> str:
-        return "Session(…)"
+        return "BrowserSession(…)"
 
 
 class Sessions:
-    """Makes and reads the cookies.
+    """Makes and reads the session and login cookies.
 
     Args:
-        secret: Known to every replica and to nobody else.
+        signer: Signs with a secret that every replica has, and nobody else.
         path: The service's prefix, the only place that browsers send the cookies to.
         secure: Whether browsers reach the hub by https.
     """
 
-    def __init__(self, secret: bytes, *, path: str, secure: bool) -> None:
-        self._secret = secret
+    def __init__(self, signer: Signer, *, path: str, secure: bool) -> None:
+        self._signer = signer
         self._path = path
         self._secure = secure
 
-    def read(self, request: web.Request) -> Session | None:
+    def read(self, request: web.Request) -> BrowserSession | None:
         """Return the session of a request, or None."""
-        fields = self._open(request.cookies.get(COOKIE), "session", _LIFE)
+        fields = self._unpack(request.cookies.get(COOKIE), "session", _LIFE)
         if fields is None:
             return None
-        return Session(fields["token"], self.sign("xsrf", fields["id"].encode()))
+        xsrf = self._signer.sign("xsrf", fields["id"].encode())
+        return BrowserSession(fields["token"], xsrf.hex())
 
     def begin(self, response: web.StreamResponse, token: str) -> None:
         """Sign a browser in."""
-        sealed = self._seal("session", {"token": token, "id": os.urandom(16).hex()})
-        self._set(response, COOKIE, sealed, _LIFE)
+        packed = self._pack("session", {"token": token, "id": os.urandom(16).hex()})
+        self._set(response, COOKIE, packed, _LIFE)
 
     def end(self, response: web.StreamResponse) -> None:
         """Sign a browser out."""
         response.del_cookie(COOKIE, path=self._path)
 
     def begin_login(self, response: web.StreamResponse, back_to: str) -> str:
-        """Remember in the browser where it was going; return the state that the hub brings back."""
+        """Remember in the browser where it was going; return the state that the hub sends back."""
         state = os.urandom(24).hex()
-        sealed = self._seal("login", {"state": state, "next": back_to})
-        self._set(response, f"{STATE}-{state[:8]}", sealed, _LOGIN_LIFE)
+        packed = self._pack("login", {"state": state, "next": back_to})
+        self._set(response, f"{STATE}-{state[:8]}", packed, _LOGIN_LIFE)
         return state
 
     def finish_login(self, request: web.Request, state: str) -> str | None:
         """Return where the browser was going, if it is the one that began with this state."""
-        fields = self._open(request.cookies.get(f"{STATE}-{state[:8]}"), "login", _LOGIN_LIFE)
+        fields = self._unpack(request.cookies.get(f"{STATE}-{state[:8]}"), "login", _LOGIN_LIFE)
         if fields is None or not hmac.compare_digest(fields["state"].encode(), state.encode()):
             return None
         return fields["next"]
 
     def forget_login(self, response: web.StreamResponse, state: str) -> None:
-        """Remove what `begin_login` left in the browser."""
+        """Remove the cookie of `begin_login` from the browser."""
         response.del_cookie(f"{STATE}-{state[:8]}", path=self._path)
 
     def _set(self, response: web.StreamResponse, name: str, value: str, life: int) -> None:
@@ -105,33 +105,22 @@ class Sessions:
             secure=self._secure,
         )
 
-    def _seal(self, purpose: str, fields: Mapping[str, str]) -> str:
-        content = json.dumps({**fields, "at": int(time.time())}).encode()
-        return f"{base64.urlsafe_b64encode(content).decode()}.{self.sign(purpose, content)}"
+    def _pack(self, purpose: Purpose, fields: Mapping[str, str]) -> str:
+        return self._signer.pack(purpose, json.dumps({**fields, "at": int(time.time())}).encode())
 
-    def _open(self, value: str | None, purpose: str, life: int) -> dict[str, Any] | None:
-        packed, _, signature = (value or "").partition(".")
-        try:
-            content = base64.urlsafe_b64decode(packed.encode("ascii"))
-        except ValueError:
-            return None
-        expected = self.sign(purpose, content)
-        if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")):
+    def _unpack(self, value: str | None, purpose: Purpose, life: int) -> dict[str, Any] | None:
+        content = self._signer.unpack(purpose, value or "")
+        if content is None:
             return None
         fields = json.loads(content)
         return fields if 0 <= time.time() - fields["at"] <= life else None
 
-    def sign(self, purpose: str, content: bytes) -> str:
-        """Sign bytes, by a key that each purpose has of its own."""
-        key = hmac.digest(self._secret, f"assay_nb/v1/{purpose}".encode(), hashlib.sha256)
-        return hmac.digest(key, content, hashlib.sha256).hex()
-
 
 def check_origin(request: web.Request, public_origin: str | None) -> None:
-    """Refuse a change that another site's page asked a browser for.
+    """Refuse a change that a page of another site requested.
 
-    Browsers name the page's origin with every change. Where an old one does not, `Sec-Fetch-Site` or
-    the XSRF token has to do.
+    Browsers send the page's origin with every change. For an old one that does not, `Sec-Fetch-Site` or
+    the XSRF token decides.
 
     Raises:
         PermissionDenied: If it came from elsewhere.
@@ -151,7 +140,7 @@ def check_origin(request: web.Request, public_origin: str | None) -> None:
         raise _foreign()
 
 
-def check_xsrf(session: Session, sent: str | None) -> None:
+def check_xsrf(session: BrowserSession, sent: str | None) -> None:
     """Refuse a change that does not carry the session's XSRF token.
 
     Raises:
@@ -165,5 +154,5 @@ def check_xsrf(session: Session, sent: str | None) -> None:
 
 def _foreign() -> PermissionDenied:
     return PermissionDenied(
-        "The request comes from another site's page.", hint="Use the hub's own page."
+        "The request comes from a page of another site.", hint="Use the hub's own page."
     )

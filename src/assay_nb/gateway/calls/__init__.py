@@ -1,1 +1,1 @@
-"""Calls through the gateway: how many at once, and the same one only once."""
+"""Calls through the gateway: active ones, limits on them, and idempotency."""

@@ -1,11 +1,10 @@
-"""Calls that carry an idempotency key: each is made once, and whoever repeats it hears the same.
+"""Idempotency: a call with an idempotency key is made once, and a repetition gets the same answer.
 
-A client whose connection broke, or a cell that was run twice at once, asks again with the same key. While
-the call runs, and for a minute after it came out well, they are given what the first one is given. A call
-that failed is forgotten at once, since trying it again is what a key is for.
+A client whose connection broke, or a cell that was run twice at once, sends the same key again. While the
+call runs, and for a minute after it succeeded, the repetition gets what the first request gets. A call that
+failed is forgotten at once, since the key is there to retry it.
 
-This holds at one replica. That a demo call is never spent twice holds for all of them: the database sees
-to that.
+This applies to one replica. A demo call is never spent twice on any of them: the database ensures that.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ from assay_nb.engine.call import Call
 from assay_nb.errors import AssayError, WrongUsage
 
 KEEP = 60.0
-"""Seconds that an answer is kept for repetitions. It holds a model's words, so it is no longer than needed."""
+"""Seconds that an answer is kept for repetitions: short, since it contains a model's words."""
 
 MOST = 16 * 1024 * 1024
-"""Bytes of answers that are kept, everybody's together."""
+"""Bytes of all answers that are kept, from all users together."""
 
 Start = Callable[[], AsyncGenerator[bytes]]
 _Key = tuple[str, str]
 
 
-class Repeats:
-    """The calls with an idempotency key that run here, or did a moment ago."""
+class IdempotencyCache:
+    """The calls with an idempotency key that run here, or succeeded within the last minute."""
 
     def __init__(self, *, keep: float = KEEP, most: int = MOST) -> None:
         self._keep = keep
@@ -40,18 +39,18 @@ class Repeats:
         self._runs: OrderedDict[_Key, _Run] = OrderedDict()
 
     async def follow(self, user: str, call: Call, start: Start) -> AsyncGenerator[bytes]:
-        """Yield the frames of a call's answer: of the one that runs, or of one that is started now.
+        """Yield the frames of a call's answer, from the call that runs or from one that is started now.
 
-        The call ends when nobody listens to it any more.
+        The call ends when nobody listens any more.
 
         Args:
-            user: Whose key it is. Nobody meets another's.
-            call: What is asked, with its idempotency key.
+            user: The owner of the key. Users never share one.
+            call: The call, with its idempotency key.
             start: Makes the call.
 
         Raises:
-            WrongUsage: If the key stands for another call.
-            AssayError: What the call ended with.
+            WrongUsage: If the key was used for another call.
+            AssayError: The error that the call ended with.
         """
         assert call.idempotency_key is not None
         key = (user, call.idempotency_key)
@@ -60,7 +59,8 @@ class Repeats:
             run = self._runs[key] = _Run(call, start, partial(self._ended, key))
         elif run.call != call:
             raise WrongUsage(
-                "This idempotency key stands for another call.", hint="Each call takes its own."
+                "This idempotency key was used for another call.",
+                hint="Use a new key for each call.",
             )
         run.listeners += 1
         try:
@@ -94,7 +94,7 @@ class Repeats:
 
 
 class _Run:
-    """One call, and everybody who listens to it."""
+    """One call and its listeners."""
 
     def __init__(self, call: Call, start: Start, ended: Callable[[_Run], None]) -> None:
         self.call = call
@@ -109,7 +109,7 @@ class _Run:
         self._task = asyncio.create_task(self._make(start))
 
     async def listen(self) -> AsyncGenerator[bytes]:
-        """Yield every frame from the first on, as they come."""
+        """Yield every frame from the first one, as they arrive."""
         heard = 0
         while True:
             while heard < len(self._frames):

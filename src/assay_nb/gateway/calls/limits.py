@@ -1,7 +1,7 @@
-"""How much one person may ask for at once, so that nobody else waits for them.
+"""Rate limits: how many calls one person may start and run at once, so that nobody else waits for them.
 
-What stands here is each replica's own. What a workspace's admin allows a member is in the database, and
-holds for all replicas together: see `workspaces.allowances`.
+Each replica counts for itself. What a workspace's admin allows a member is in the database, and applies to
+all replicas together: see `accounting.allowances`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from assay_nb.errors import LimitReached
 from assay_nb.gateway.settings import LimitSettings
+from assay_nb.text.english import count
 
 _REMEMBERED = 20_000
 
@@ -26,9 +27,9 @@ class _Usage:
 
 
 class Limiter:
-    """Counts calls by person: how many begin in a minute, and how many run.
+    """Counts calls by person: how many start in a minute, and how many run.
 
-    Time is monotonic, so that no change of the clock gives anybody more.
+    Time is monotonic, so a change of the clock gives nobody more calls.
     """
 
     def __init__(
@@ -41,10 +42,10 @@ class Limiter:
 
     @contextmanager
     def slot(self, user: str) -> Generator[None]:
-        """Hold a place for a call while it runs.
+        """Hold a slot for a call while it runs.
 
         Raises:
-            LimitReached: If the person has too many already, or everybody together has.
+            LimitReached: If this person, or everybody together, already has as many calls as allowed.
         """
         usage = self._usage(user)
         self._check(usage)
@@ -66,20 +67,20 @@ class Limiter:
         limits = self._settings
         if usage.running >= limits.calls_at_once:
             raise LimitReached(
-                f"{limits.calls_at_once} of your calls are running, which is as many as may.",
-                hint="Wait until one is done.",
+                f"You already have {count(limits.calls_at_once, 'call')} running, which is the limit.",
+                hint="Wait until one has finished.",
                 retry_after=2.0,
             )
         if usage.tokens < 1:
             wait = (1 - usage.tokens) * 60 / limits.calls_per_minute
             raise LimitReached(
-                f"You have begun {limits.calls_per_minute} calls within a minute, which is as many as may.",
-                hint=f"Go on in {max(1, round(wait))} seconds.",
+                f"You started {count(limits.calls_per_minute, 'call')} within a minute, which is the limit.",
+                hint=f"Try again in {count(max(1, round(wait)), 'second')}.",
                 retry_after=wait,
             )
         if self._running >= limits.streams:
             raise LimitReached(
-                "The gateway has as many calls running as it can carry.",
+                "The gateway is running as many calls as it can.",
                 hint="Try again in a few seconds.",
                 retry_after=5.0,
             )

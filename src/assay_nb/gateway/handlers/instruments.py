@@ -83,7 +83,7 @@ async def _relay(incoming: RequestContext, call: Call, stream: _EventStream) -> 
     if call.idempotency_key is None:
         answer = frames()
     else:
-        answer = services.repeats.follow(user, call, frames)
+        answer = services.idempotency.follow(user, call, frames)
     try:
         async with aclosing(with_pauses(answer, PAUSE)) as paused:
             async for frame in paused:

@@ -7,12 +7,11 @@ from aiohttp import web
 from assay_nb.engine.control import KeyCheck, KeyFacts, Removal, Setup
 from assay_nb.engine.endpoints import would_lose_key
 from assay_nb.errors import WrongUsage
+from assay_nb.gateway import actions
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import json_answer
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.http.schemas import OPTIONAL_TEXT, TEXT, exactly, listed, schema_of
-from assay_nb.gateway.process.logs import Changed
-from assay_nb.gateway.resources import check_provider
 from assay_nb.messages import PROVIDERS
 
 
@@ -26,41 +25,26 @@ async def set_key(incoming: RequestContext) -> web.Response:
 
     An empty one means that the server at the endpoint needs none.
     """
-    provider = incoming.provider
-    check_provider(incoming.services.settings, provider)
     fields = await incoming.json(key=str, endpoint=(str, None), check=(bool, None))
     if not fields["key"].strip():
         await _check_nothing_lost(incoming)
-    key = bytearray(fields.pop("key").encode("utf-8", "surrogatepass"))
-    try:
-        with incoming.services.limiter.slot(incoming.user):
-            outcome = await incoming.control.set_key(
-                incoming.workspace,
-                provider,
-                key,
-                endpoint=fields.get("endpoint") or None,
-                check=fields.get("check") is not False,
-            )
-    finally:
-        key[:] = bytes(len(key))
-    _log(incoming, "key stored")
+    outcome = await actions.save_key(
+        incoming,
+        fields.pop("key"),
+        endpoint=fields.get("endpoint") or None,
+        check=fields.get("check") is not False,
+    )
     return json_answer(outcome.to_dict())
 
 
 async def test_key(incoming: RequestContext) -> web.Response:
     """Open a stored key and ask the provider for its list of models."""
-    services = incoming.services
-    await services.authorize(incoming.user, incoming.workspace, "manage_keys")
-    with services.limiter.slot(incoming.user):
-        outcome = await incoming.control.test_key(incoming.workspace, incoming.provider)
-    return json_answer(outcome.to_dict())
+    return json_answer((await actions.test_key(incoming)).to_dict())
 
 
 async def remove_key(incoming: RequestContext) -> web.Response:
     """Delete a key; only revoking it at the provider ends it."""
-    removal = await incoming.control.remove_key(incoming.workspace, incoming.provider)
-    _log(incoming, "key removed")
-    return json_answer(removal.to_dict())
+    return json_answer((await actions.remove_key(incoming)).to_dict())
 
 
 async def list_providers(incoming: RequestContext) -> web.Response:
@@ -75,12 +59,6 @@ async def _check_nothing_lost(incoming: RequestContext) -> None:
             "The key is empty, so the stored one was kept.",
             hint="Remove the stored key first, if the server needs none.",
         )
-
-
-def _log(incoming: RequestContext, what: str) -> None:
-    incoming.services.log(
-        Changed(what, incoming.user, incoming.part("workspace"), incoming.provider)
-    )
 
 
 _KEYS = "api/v1/workspaces/{workspace}/keys"

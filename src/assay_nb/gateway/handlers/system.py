@@ -1,4 +1,4 @@
-"""What a service manager asks: is it alive, how does it do, and what can it be asked."""
+"""Handlers for a service manager: health, metrics and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from anyio.to_thread import run_sync
 
 from assay_nb.errors import AssayError
 from assay_nb.gateway.http.context import RequestContext
-from assay_nb.gateway.http.openapi import describe
+from assay_nb.gateway.http.openapi import DOCUMENT
 from assay_nb.gateway.http.responses import json_answer
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.http.schemas import exactly
 from assay_nb.gateway.process.metrics import CONTENT_TYPE
 
 
-async def show_health(incoming: RequestContext) -> web.Response:
+async def show_health(context: RequestContext) -> web.Response:
     """Say whether the gateway can serve: the database answers and the vault is not sealed."""
     try:
-        vault = (await run_sync(incoming.services.backing.vault.state)).name
+        vault = (await run_sync(context.services.backing.vault.state)).name
     except AssayError:
         return json_answer({"status": "failing", "vault": "unknown"}, status=503)
     if vault == "sealed":
@@ -25,18 +25,16 @@ async def show_health(incoming: RequestContext) -> web.Response:
     return json_answer({"status": "ok", "vault": vault})
 
 
-async def show_metrics(incoming: RequestContext) -> web.Response:
+async def show_metrics(context: RequestContext) -> web.Response:
     """Return the counters for Prometheus."""
     return web.Response(
-        body=incoming.services.metrics.text(), headers={"Content-Type": CONTENT_TYPE}
+        body=context.services.metrics.text(), headers={"Content-Type": CONTENT_TYPE}
     )
 
 
-async def show_openapi(incoming: RequestContext) -> web.Response:
+async def show_openapi(context: RequestContext) -> web.Response:
     """Return the OpenAPI document of the routes."""
-    from assay_nb.gateway.handlers.table import ROUTES
-
-    return json_answer(describe(ROUTES, incoming.services.settings.prefix))
+    return json_answer(context.request.app[DOCUMENT]())
 
 
 _HEALTH = exactly(

@@ -1,4 +1,4 @@
-"""All routes, in one table. What is not in it is not served."""
+"""The table of routes: whatever is not in it is not served."""
 
 from __future__ import annotations
 

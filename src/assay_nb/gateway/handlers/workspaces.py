@@ -18,13 +18,11 @@ from assay_nb.engine.control import (
     Standing,
     WorkspaceFacts,
 )
-from assay_nb.errors import WorkspaceNotFound
-from assay_nb.gateway.calls.inflight import taken_out
+from assay_nb.gateway import actions
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import json_answer
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.http.schemas import DONE, OPTIONAL_TEXT, TEXT, exactly, listed, schema_of
-from assay_nb.gateway.process.logs import Changed
 from assay_nb.workspaces.roles import is_allowed
 
 _DONE = {"done": True}
@@ -67,8 +65,7 @@ async def list_workspaces(incoming: RequestContext) -> web.Response:
 async def create_workspace(incoming: RequestContext) -> web.Response:
     """Make a team workspace that the caller owns."""
     fields = await incoming.json(name=str)
-    created = await incoming.control.create_workspace(fields["name"])
-    _log(incoming, "workspace created", created.id)
+    created = await actions.create_workspace(incoming, fields["name"])
     return json_answer(created.to_dict(), status=201)
 
 
@@ -80,46 +77,34 @@ async def show_workspace(incoming: RequestContext) -> web.Response:
 
 async def change_workspace(incoming: RequestContext) -> web.Response:
     """Rename a workspace, choose its model, or make it the one that the caller works in."""
-    control, workspace = incoming.control, incoming.workspace
     fields = await incoming.json(name=(str, None), model=(str, None), active=(bool, None))
-    where = (await control.show_workspace(workspace)).id
+    actions.check_choice(incoming, fields.get("model"))  # before anything is changed
+    where = await actions.find_id(incoming)
     if fields.get("name") is not None:
-        await control.rename_workspace(where, fields["name"])
-        _log(incoming, "workspace renamed", where)
+        await actions.rename_workspace(incoming, fields["name"])
     if "model" in fields:
-        await control.set_model(where, fields["model"])
-        _log(incoming, "model chosen", where)
+        await actions.choose_model(incoming, fields["model"], where)
     if fields.get("active"):
-        await control.use_workspace(where)
-    return json_answer((await control.show_workspace(where)).to_dict())
+        await actions.use_workspace(incoming, where)
+    return json_answer((await incoming.control.show_workspace(where)).to_dict())
 
 
 async def delete_workspace(incoming: RequestContext) -> web.Response:
     """Delete a workspace and its keys, and end the calls that run in it."""
-    where = (await incoming.control.show_workspace(incoming.workspace)).id
-    await incoming.control.delete_workspace(where)
-    gone = WorkspaceNotFound("The call was ended: its workspace was deleted.")
-    incoming.services.running.end(None, bytes.fromhex(where), gone)
-    _log(incoming, "workspace deleted", where)
+    await actions.delete_workspace(incoming)
     return json_answer(_DONE)
 
 
 async def restore_workspace(incoming: RequestContext) -> web.Response:
     """Bring back a deleted workspace that the caller owned, without its keys."""
     fields = await incoming.json(name=str)
-    workspaces = incoming.services.backing.workspaces
-    restored = await run_sync(workspaces.restore, incoming.user, fields["name"])
-    _log(incoming, "workspace restored", restored.id.hex())
-    return json_answer((await incoming.control.show_workspace(restored.id.hex())).to_dict())
+    return json_answer((await actions.restore_workspace(incoming, fields["name"])).to_dict())
 
 
 async def transfer_workspace(incoming: RequestContext) -> web.Response:
     """Hand a workspace to another member; whoever gives it stays as an admin."""
     fields = await incoming.json(user=str)
-    where = (await incoming.control.show_workspace(incoming.workspace)).id
-    workspaces = incoming.services.backing.workspaces
-    await run_sync(workspaces.transfer, incoming.user, where, fields["user"])
-    _log(incoming, "workspace handed over", where, fields["user"])
+    where = await actions.transfer_workspace(incoming, fields["user"])
     return json_answer((await incoming.control.show_workspace(where)).to_dict())
 
 
@@ -133,32 +118,20 @@ async def list_members(incoming: RequestContext) -> web.Response:
 async def add_member(incoming: RequestContext) -> web.Response:
     """Add a person to a workspace."""
     fields = await incoming.json(user=str, role=(str, None))
-    where = (await incoming.control.show_workspace(incoming.workspace)).id
-    role = fields.get("role") or "member"
-    await incoming.control.add_member(where, fields["user"], role)
-    _log(incoming, "member added", where, fields["user"])
+    await actions.add_member(incoming, fields["user"], fields.get("role"))
     return json_answer(_DONE, status=201)
 
 
 async def change_member(incoming: RequestContext) -> web.Response:
     """Change what a member may do."""
     fields = await incoming.json(role=str)
-    where = (await incoming.control.show_workspace(incoming.workspace)).id
-    await incoming.control.set_role(where, incoming.part("user"), fields["role"])
-    _log(incoming, "role changed", where, incoming.part("user"))
+    await actions.change_role(incoming, incoming.part("user"), fields["role"])
     return json_answer(_DONE)
 
 
 async def remove_member(incoming: RequestContext) -> web.Response:
     """Take a person out of a workspace, or oneself, and end the calls that they have running in it."""
-    where = (await incoming.control.show_workspace(incoming.workspace)).id
-    user = incoming.part("user")
-    if user == incoming.user:
-        await incoming.control.leave_workspace(where)
-    else:
-        await incoming.control.remove_member(where, user)
-    incoming.services.running.end(user, bytes.fromhex(where), taken_out())
-    _log(incoming, "member removed", where, user)
+    await actions.remove_member(incoming, incoming.part("user"))
     return json_answer(_DONE)
 
 
@@ -202,16 +175,9 @@ async def set_allowance(incoming: RequestContext) -> web.Response:
     fields = await incoming.json(
         user=(str, None), calls_per_day=(int, None), dollars_per_day=(int, float, None)
     )
-    services = incoming.services
-    where = await services.authorize(incoming.user, incoming.workspace, "manage_members")
-    dollars = fields.get("dollars_per_day")
-    allowance = Allowance(
-        fields.get("user") or EVERYBODY,
-        fields.get("calls_per_day"),
-        None if dollars is None else round(dollars * 1_000_000),
+    allowance = await actions.set_allowance(
+        incoming, fields.get("user"), fields.get("calls_per_day"), fields.get("dollars_per_day")
     )
-    await run_sync(services.backing.allowances.set, where.id, allowance)
-    _log(incoming, "allowance set", where.id.hex(), allowance.user)
     return json_answer(_show_allowance(allowance))
 
 
@@ -222,10 +188,6 @@ def _show_allowance(allowance: Allowance) -> dict[str, Any]:
         "calls_per_day": allowance.calls_per_day,
         "dollars_per_day": None if micros is None else micros / 1_000_000,
     }
-
-
-def _log(incoming: RequestContext, what: str, workspace: str, subject: str = "") -> None:
-    incoming.services.log(Changed(what, incoming.user, workspace, subject))
 
 
 _ALLOWANCE = exactly(

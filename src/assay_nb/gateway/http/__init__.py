@@ -1,1 +1,1 @@
-"""HTTP at the gateway: the app, the context of a request, strict reading, responses."""
+"""HTTP at the gateway: the app, the context of a request, strict JSON, responses."""

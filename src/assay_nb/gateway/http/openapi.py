@@ -1,14 +1,19 @@
-"""The OpenAPI document, made from the table of routes, so that it cannot tell anything else."""
+"""The OpenAPI document, made from the table of routes, so that the two cannot differ."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
+from aiohttp import web
+
 from assay_nb.gateway.http.route import Route
 from assay_nb.messages import PROVIDERS
+
+DOCUMENT = web.AppKey[Callable[[], dict[str, Any]]]("openapi")
+"""Where the application keeps the document of its routes, which is made when it is first read."""
 
 _ERROR = {
     "type": "object",
@@ -28,11 +33,11 @@ _ERROR = {
 }
 
 _WORDS = {
-    400: "What was sent cannot be carried out",
-    401: "The hub does not know the token, or there is none",
+    400: "The request is not valid",
+    401: "The token is missing, or the hub does not know it",
     402: "The demo calls are used up",
-    403: "It is not allowed",
-    404: "There is no such thing, or none that the caller can see",
+    403: "The caller may not do this",
+    404: "It does not exist, or the caller cannot see it",
     409: "The workspace's key is missing or cannot be opened",
     413: "The request is too large",
     429: "A limit is reached",

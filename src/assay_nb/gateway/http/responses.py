@@ -1,4 +1,4 @@
-"""What the gateway answers: JSON, and errors as `{"error": {code, message, hint}}`."""
+"""Responses of the gateway: JSON, and errors as `{"error": {code, message, hint}}`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from assay_nb.errors import AssayError, ProviderError
+from assay_nb.errors import AssayError
 
 SAFE_HEADERS = {
     "Cache-Control": "no-store",
@@ -29,63 +29,42 @@ class NotSignedIn(AssayError):
     """The hub does not know the token, or there is none."""
 
     code = "not_signed_in"
+    http_status = 401
 
 
 class HubUnavailable(AssayError):
     """The hub cannot be asked who a caller is, so nobody is let in."""
 
     code = "hub_unavailable"
+    http_status = 503
 
 
 class TooLarge(AssayError):
     """The request is larger than any that makes sense."""
 
     code = "too_large"
+    http_status = 413
 
 
 class NotFound(AssayError):
     """Nothing is at this address."""
 
     code = "not_found"
+    http_status = 404
 
 
 class WrongMethod(AssayError):
     """The address is right and the method is not."""
 
     code = "wrong_method"
+    http_status = 405
 
 
 class Broken(AssayError):
     """An error of the gateway itself; its log has more under the same number."""
 
     code = "internal"
-
-
-STATUS: dict[str, int] = {
-    "wrong_usage": 400,
-    "key_pasted": 400,
-    "not_signed_in": 401,
-    "demo_exhausted": 402,
-    "permission_denied": 403,
-    "endpoint_refused": 403,
-    "workspace_not_found": 404,
-    "not_found": 404,
-    "wrong_method": 405,
-    "provider_key_missing": 409,
-    "vault_integrity": 409,
-    "too_large": 413,
-    "limit_reached": 429,
-    "rate_limited": 429,
-    "internal": 500,
-    "provider_auth": 502,
-    "provider_error": 502,
-    "provider_unavailable": 502,
-    "bad_reply": 502,
-    "store_unavailable": 503,
-    "vault_sealed": 503,
-    "hub_unavailable": 503,
-}
-"""The HTTP status of each error code."""
+    http_status = 500
 
 
 def json_answer(
@@ -98,18 +77,13 @@ def json_answer(
 
 def error_answer(error: AssayError) -> web.Response:
     """Return an error as a JSON response with its status."""
-    response = json_answer({"error": error.to_dict()}, status=status_of(error))
+    response = json_answer({"error": error.to_dict()}, status=error.http_status)
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None:
         response.headers["Retry-After"] = str(max(1, round(retry_after)))
     if isinstance(error, NotSignedIn):
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
-
-
-def status_of(error: AssayError) -> int:
-    """Return the HTTP status that an error is answered with."""
-    return STATUS.get(error.code, 502 if isinstance(error, ProviderError) else 500)
 
 
 def add_safe_headers(response: web.StreamResponse) -> None:

@@ -1,4 +1,4 @@
-"""What a route is. `routes` lists them all; a module of handlers lists its own as `ROUTES`."""
+"""The route: one entry of the table. Each module of handlers lists its own as `ROUTES`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from assay_nb.workspaces.roles import Action
 
 Who = Literal["open", "operator", "member", "session", "page"]
-"""Who may come in by a route.
+"""Who may use a route.
 
 `open`: everybody. `operator`: a hub admin, or a token that may read the hub's own metrics. `member`: a
-person of the hub, by a token or in a browser. `session`: a person in a browser alone, with the XSRF
-token when something changes; a token is refused, for any code in a kernel has one. `page`: like `session`,
-but whoever has not signed in is sent to do so.
+person of the hub, by a token or in a browser. `session`: a person in a browser, with the XSRF token when
+something changes; a token is refused, since any code in a kernel has one. `page`: like `session`, but a
+browser that is not signed in is sent to the hub.
 """
 
 Handler: TypeAlias = "Callable[[RequestContext], Awaitable[web.StreamResponse]]"
@@ -31,22 +31,22 @@ class Route:
     Attributes:
         method: The HTTP method; `*` for any.
         path: Below the service's prefix, without a leading slash, as aiohttp writes patterns.
-        who: Who may come in.
-        handler: What answers.
+        who: Who may use it.
+        handler: Answers its requests.
         summary: One line for the OpenAPI document.
-        action: What the caller's role in the workspace of the path must allow. The rooms below check it;
-            here it is for the document and the authorisation matrix.
+        action: What the caller's role in the workspace of the path must allow. The layers below check
+            it; here it is for the document and the authorisation matrix.
         body: The JSON Schema of the request's body.
-        reply: The schema of a successful answer; None where the document says nothing of it.
+        reply: The schema of a successful answer; None where the document does not describe it.
         media: The media type of a successful answer.
         status: Its status.
         query: The query parameters, each with its JSON Schema.
-        errors: Statuses that it may answer with beside those of every route of its kind.
-        token_headers: Headers other than `Authorization` in which a token is taken, since some SDKs
-            can send it nowhere else.
-        run_tokens: Whether a run token will do. Such a route has a workspace in its path, and it must be
+        errors: Statuses that it may answer with, in addition to those of every route of its kind.
+        token_headers: Headers other than `Authorization` that may carry a token, since some SDKs can
+            send it nowhere else.
+        run_tokens: Whether a run token is accepted. Such a route has a workspace in its path, and it must be
             the token's.
-        listed: Whether it stands in the OpenAPI document.
+        listed: Whether it is in the OpenAPI document.
     """
 
     method: str

@@ -1,4 +1,4 @@
-"""JSON Schemas of what goes in and out, made from the dataclasses that are sent."""
+"""JSON Schemas of requests and responses, made from the dataclasses that are sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading what was sent, strictly: JSON that two programs could read differently is refused."""
+"""Strict JSON: a body that two programs could read differently is refused."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ _PART = re.compile(rb'"[^"]*"?|[\[\]{},]')
 
 
 def parse_json_object(raw: bytes) -> dict[str, Any]:
-    """Return the object that a body holds.
-
-    Refused are: bodies that are no UTF-8, anything but an object, a name that occurs twice (one program
-    takes the first, another the last), `NaN` and `Infinity`, integers of absurd length, nesting and
-    counts that no caller of ours needs.
+    """Return the JSON object in a body.
 
     Raises:
-        WrongUsage: If it is one of those.
+        WrongUsage: If the body is not UTF-8 or not an object, names a field twice (one program takes the
+            first, another the last), contains `NaN` or `Infinity` or an absurdly long integer, or is nested
+            deeper or has more parts than any of our clients needs.
     """
     _check_shape(raw)
     try:
@@ -35,7 +33,7 @@ def parse_json_object(raw: bytes) -> dict[str, Any]:
             parse_float=_finite,
         )
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise WrongUsage("The body is no JSON.", hint="Send UTF-8 JSON.") from None
+        raise WrongUsage("The body is not valid JSON.", hint="Send UTF-8 JSON.") from None
     if not isinstance(value, dict):
         raise WrongUsage("The body must be a JSON object.")
     return cast("dict[str, Any]", value)
@@ -44,8 +42,8 @@ def parse_json_object(raw: bytes) -> dict[str, Any]:
 def _check_shape(raw: bytes) -> None:
     """Count nesting and parts before anything is built from them.
 
-    Escapes are taken out first. One pattern for strings with escapes in them would look at every quote
-    of an unfinished string anew, or remember each escape of a finished one.
+    Escapes are taken out first. One pattern for strings with escapes in them would look again at every
+    quote of an unfinished string, or remember each escape of a finished one.
     """
     depth = 0
     for number, part in enumerate(_PART.finditer(_ESCAPE.sub(b"", raw))):
@@ -66,17 +64,17 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> Any:
-    raise WrongUsage(f"{name} is no JSON number.")
+    raise WrongUsage(f"{name} is not a JSON number.")
 
 
 def _short_int(digits: str) -> int:
     if len(digits) > 20:
-        raise WrongUsage("The body holds a number that is too long.")
+        raise WrongUsage("The body contains a number that is too long.")
     return int(digits)
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise WrongUsage("The body holds a number that is too large.")
+        raise WrongUsage("The body contains a number that is too large.")
     return value

@@ -7,9 +7,6 @@ token, which only our pages have, so that nobody else can put words into them.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -17,6 +14,7 @@ from typing import Literal
 from aiohttp import web
 
 from assay_nb.errors import AssayError
+from assay_nb.gateway.auth.signing import Signer
 from assay_nb.gateway.http.context import RequestContext
 
 COOKIE = "assay-notice"
@@ -47,11 +45,10 @@ def leave_notice(incoming: RequestContext, response: web.StreamResponse, notice:
     """Have the next page say it."""
     cut = Flash(notice.kind, notice.text[:_LONGEST], notice.hint[:_LONGEST])
     content = json.dumps(asdict(cut)).encode()
-    packed = base64.urlsafe_b64encode(content).decode()
     settings = incoming.services.settings
     response.set_cookie(
         COOKIE,
-        f"{packed}.{_sign(incoming, content)}",
+        _signer(incoming).pack("notice", content),
         path=settings.prefix,
         max_age=_LIFE,
         httponly=True,
@@ -66,20 +63,11 @@ def take_notice(incoming: RequestContext, response: web.StreamResponse) -> Flash
     if cookie is None:
         return None
     response.del_cookie(COOKIE, path=incoming.services.settings.prefix)
-    packed, _, signature = cookie.partition(".")
-    try:
-        content = base64.urlsafe_b64decode(packed.encode("ascii"))
-    except ValueError:
-        return None
-    if not hmac.compare_digest(
-        _sign(incoming, content).encode(), signature.encode("utf-8", "replace")
-    ):
-        return None
-    return Flash(**json.loads(content))
+    content = _signer(incoming).unpack("notice", cookie)
+    return None if content is None else Flash(**json.loads(content))
 
 
-def _sign(incoming: RequestContext, content: bytes) -> str:
+def _signer(incoming: RequestContext) -> Signer:
     session = incoming.caller.session
     assert session is not None, "notices are for browsers"
-    key = hmac.digest(session.xsrf.encode(), b"assay_nb/v1/notice", hashlib.sha256)
-    return hmac.digest(key, content, hashlib.sha256).hex()
+    return Signer(session.xsrf.encode())

@@ -1,4 +1,4 @@
-"""What the pages' forms do. Each is one small function: fields in, a notice and the next page out."""
+"""Forms of the pages. Each is one small function: fields in, an action, a notice and the next page out."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from aiohttp import web
-from anyio.to_thread import run_sync
 
 from assay_nb.engine.control import KeyCheck
-from assay_nb.errors import AssayError, ProviderError, WorkspaceNotFound, WrongUsage
-from assay_nb.gateway.calls.inflight import taken_out
+from assay_nb.errors import AssayError, ProviderError, WrongUsage
+from assay_nb.gateway import actions
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.pages.flash import Flash, failed, leave_notice
 from assay_nb.gateway.pages.templates import check_navigation, draw_error, hint_for_page
-from assay_nb.gateway.process.logs import Changed
-from assay_nb.gateway.resources import check_model, check_provider
-from assay_nb.models.catalog import parse_model
-from assay_nb.providers.setup import label_of
-from assay_nb.store.allowance_rows import Allowance
+from assay_nb.messages import label_of
 from assay_nb.text.english import count
 from assay_nb.workspaces.roles import Action
 
@@ -109,58 +104,46 @@ def send_to(incoming: RequestContext, then: Next) -> web.Response:
 
 
 async def _create_workspace(incoming: RequestContext, fields: Fields) -> Next:
-    created = await incoming.control.create_workspace(fields.text("name", "The name"))
-    _log(incoming, "workspace created", created.id)
+    created = await actions.create_workspace(incoming, fields.text("name", "The name"))
     return Next(f"workspaces/{created.id}", Flash("done", f"'{created.name}' is made, and yours."))
 
 
 async def _restore_workspace(incoming: RequestContext, fields: Fields) -> Next:
-    workspaces = incoming.services.backing.workspaces
-    found = await run_sync(workspaces.restore, incoming.user, fields.text("name", "The name"))
-    _log(incoming, "workspace restored", found.id.hex())
+    found = await actions.restore_workspace(incoming, fields.text("name", "The name"))
     said = Flash("care", f"'{found.name}' is back.", "Its keys are not: they were removed with it.")
-    return Next(f"workspaces/{found.id.hex()}", said)
+    return Next(f"workspaces/{found.id}", said)
 
 
 async def _use_workspace(incoming: RequestContext, fields: Fields) -> Next:
-    where = await incoming.control.use_workspace(await _id(incoming))
+    where = await actions.use_workspace(incoming)
     text = f"Your notebooks work in '{where.name}' now, unless they name another workspace."
     return Next(f"workspaces/{where.id}", Flash("done", text))
 
 
 async def _choose_model(incoming: RequestContext, fields: Fields) -> Next:
-    where, model = await _id(incoming), fields.optional("model")
-    if model:
-        provider, name = parse_model(model)
-        check_model(incoming.services.settings, provider, name or "")
-    chosen = await incoming.control.set_model(where, model or None)
-    _log(incoming, "model chosen", where)
+    chosen = await actions.choose_model(incoming, fields.optional("model") or None)
     text = f"Calls that name no model use {chosen}." if chosen else "No model is set any more."
-    return _back(where, Flash("done", text))
+    return await _back(incoming, Flash("done", text))
 
 
 async def _rename_workspace(incoming: RequestContext, fields: Fields) -> Next:
-    where = await _id(incoming)
-    renamed = await incoming.control.rename_workspace(where, fields.text("name", "The new name"))
-    _log(incoming, "workspace renamed", where)
-    return _back(where, Flash("done", f"It is called '{renamed.name}' now."))
+    renamed = await actions.rename_workspace(incoming, fields.text("name", "The new name"))
+    return Next(f"workspaces/{renamed.id}", Flash("done", f"It is called '{renamed.name}' now."))
 
 
 async def _transfer_workspace(incoming: RequestContext, fields: Fields) -> Next:
-    where, user = await _id(incoming), fields.text("user", "The new owner")
-    await run_sync(incoming.services.backing.workspaces.transfer, incoming.user, where, user)
-    _log(incoming, "workspace handed over", where, user)
-    return _back(where, Flash("done", f"It is {user}'s now, and you are an admin of it."))
+    user = fields.text("user", "The new owner")
+    where = await actions.transfer_workspace(incoming, user)
+    return Next(
+        f"workspaces/{where}", Flash("done", f"It is {user}'s now, and you are an admin of it.")
+    )
 
 
 async def _delete_workspace(incoming: RequestContext, fields: Fields) -> Next:
     where = await incoming.control.show_workspace(incoming.workspace)
     if fields.optional("name") != where.name:
         raise WrongUsage("The name is not the workspace's, so nothing was deleted.")
-    await incoming.control.delete_workspace(where.id)
-    gone = WorkspaceNotFound("The call was ended: its workspace was deleted.")
-    incoming.services.running.end(None, bytes.fromhex(where.id), gone)
-    _log(incoming, "workspace deleted", where.id)
+    await actions.delete_workspace(incoming)
     return Next("", Flash("done", f"'{where.name}' is deleted, and its keys with it."))
 
 
@@ -168,50 +151,41 @@ async def _delete_workspace(incoming: RequestContext, fields: Fields) -> Next:
 
 
 async def _add_member(incoming: RequestContext, fields: Fields) -> Next:
-    where, user = await _id(incoming), fields.text("user", "The name on the hub")
-    role = fields.optional("role") or "member"
-    await incoming.control.add_member(where, user, role)
-    _log(incoming, "member added", where, user)
-    return _back(where, Flash("done", f"{user} is in, as {role}."))
+    user = fields.text("user", "The name on the hub")
+    role = await actions.add_member(incoming, user, fields.optional("role") or None)
+    return await _back(incoming, Flash("done", f"{user} is in, as {role}."))
 
 
 async def _change_role(incoming: RequestContext, fields: Fields) -> Next:
-    where, user = await _id(incoming), fields.text("user", "The member")
-    role = fields.text("role", "The role")
-    await incoming.control.set_role(where, user, role)
-    _log(incoming, "role changed", where, user)
-    return _back(where, Flash("done", f"{user} is {role} now."))
+    user, role = fields.text("user", "The member"), fields.text("role", "The role")
+    await actions.change_role(incoming, user, role)
+    return await _back(incoming, Flash("done", f"{user} is {role} now."))
 
 
 async def _remove_member(incoming: RequestContext, fields: Fields) -> Next:
-    where, user = await _id(incoming), fields.text("user", "The member")
-    await incoming.control.remove_member(where, user)
-    incoming.services.running.end(user, bytes.fromhex(where), taken_out())
-    _log(incoming, "member removed", where, user)
-    return _back(where, Flash("done", f"{user} is out, and their running calls are ended."))
+    user = fields.text("user", "The member")
+    if user == incoming.user:  # the page that follows is one they may still see
+        return await _leave_workspace(incoming, fields)
+    await actions.remove_member(incoming, user)
+    return await _back(
+        incoming, Flash("done", f"{user} is out, and their running calls are ended.")
+    )
 
 
 async def _leave_workspace(incoming: RequestContext, fields: Fields) -> Next:
     where = await incoming.control.show_workspace(incoming.workspace)
-    await incoming.control.leave_workspace(where.id)
-    incoming.services.running.end(incoming.user, bytes.fromhex(where.id), taken_out())
-    _log(incoming, "member removed", where.id, incoming.user)
+    await actions.remove_member(incoming, incoming.user)
     return Next("", Flash("done", f"You have left '{where.name}'."))
 
 
 async def _set_allowance(incoming: RequestContext, fields: Fields) -> Next:
-    where, user = await _id(incoming), fields.optional("user")
+    user = fields.optional("user")
     calls, dollars = _number(fields, "calls"), _number(fields, "dollars")
-    allowance = Allowance(
-        user,
-        None if calls is None else int(calls),
-        None if dollars is None else round(dollars * 1_000_000),
-    )
-    allowances = incoming.services.backing.allowances
-    await run_sync(allowances.set, bytes.fromhex(where), allowance)
-    _log(incoming, "allowance set", where, user)
+    if calls is not None and not calls.is_integer():
+        raise WrongUsage("A limit of calls is a whole number; an empty field means none.")
+    await actions.set_allowance(incoming, user, None if calls is None else int(calls), dollars)
     who = user or "every member without a limit of their own"
-    return _back(where, Flash("done", f"The limit for {who} is set."))
+    return await _back(incoming, Flash("done", f"The limit for {who} is set."))
 
 
 def _number(fields: Fields, name: str) -> float | None:
@@ -231,28 +205,22 @@ def _number(fields: Fields, name: str) -> float | None:
 
 
 async def _save_key(incoming: RequestContext, fields: Fields) -> Next:
-    provider, where = incoming.provider, await _id(incoming)
-    check_provider(incoming.services.settings, provider)
-    key = bytearray(_read_key(fields).encode("utf-8", "surrogatepass"))
+    provider, endpoint = incoming.provider, fields.optional("endpoint")
     try:
-        with incoming.services.limiter.slot(incoming.user):
-            outcome = await incoming.control.set_key(
-                where,
-                provider,
-                key,
-                endpoint=fields.optional("endpoint") or None,
-                check=not fields.is_ticked("untested"),
-            )
+        outcome = await actions.save_key(
+            incoming,
+            _read_key(fields),
+            endpoint=endpoint or None,
+            check=not fields.is_ticked("untested"),
+        )
     except ProviderError as error:
         hint = hint_for_page(error) or "Try again, or tick “Store it untested”."
+        where = await actions.find_id(incoming)
         return Next(f"workspaces/{where}/keys/{provider}", failed(error, hint))
-    finally:
-        key[:] = bytes(len(key))
-    _log(incoming, "key stored", where, provider)
     stored = "The key is stored, sealed."
     if fields.is_ticked("keyless"):
-        stored = f"No key is stored: requests to {fields.optional('endpoint')} carry none."
-    return _back(where, _outcome(outcome, stored))
+        stored = f"No key is stored: requests to {endpoint} carry none."
+    return await _back(incoming, _outcome(outcome, stored))
 
 
 def _read_key(fields: Fields) -> str:
@@ -274,25 +242,21 @@ def _read_key(fields: Fields) -> str:
 
 
 async def _test_key(incoming: RequestContext, fields: Fields) -> Next:
-    provider = incoming.provider
-    with incoming.services.limiter.slot(incoming.user):
-        outcome = await incoming.control.test_key(incoming.workspace, provider)
+    outcome = await actions.test_key(incoming)
     works = "" if outcome.outcome == "keyless" else "The key works."
-    return _back(await _id(incoming), _outcome(outcome, works))
+    return await _back(incoming, _outcome(outcome, works))
 
 
 async def _remove_key(incoming: RequestContext, fields: Fields) -> Next:
-    provider, where = incoming.provider, await _id(incoming)
-    removal = await incoming.control.remove_key(where, provider)
-    _log(incoming, "key removed", where, provider)
-    label = label_of(provider)
+    removal = await actions.remove_key(incoming)
+    label = label_of(incoming.provider)
     text = f"The {label} key is removed here. Only revoking it at {label} ends it."
     hint = f"Revoke it there: {removal.revoke_url}"
     if not removal.revoke_url:
         text, hint = f"The {label} endpoint is removed. No key was stored for it.", ""
     if not removal.scrubbed:
         hint += " Its sealed bytes are still in the database's files, and go with the next change."
-    return _back(where, Flash("care", text, hint.strip()))
+    return await _back(incoming, Flash("care", text, hint.strip()))
 
 
 def _outcome(check: KeyCheck, text: str) -> Flash:
@@ -306,16 +270,8 @@ def _outcome(check: KeyCheck, text: str) -> Flash:
     return Flash("care", text, "It was not tested: the first call will show whether it works.")
 
 
-async def _id(incoming: RequestContext) -> str:
-    return (await incoming.control.show_workspace(incoming.workspace)).id
-
-
-def _back(where: str, notice: Flash) -> Next:
-    return Next(f"workspaces/{where}", notice)
-
-
-def _log(incoming: RequestContext, what: str, workspace: str, subject: str = "") -> None:
-    incoming.services.log(Changed(what, incoming.user, workspace, subject))
+async def _back(incoming: RequestContext, notice: Flash) -> Next:
+    return Next(f"workspaces/{await actions.find_id(incoming)}", notice)
 
 
 OVERVIEW: Mapping[str, Form] = {

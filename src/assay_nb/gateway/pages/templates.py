@@ -18,7 +18,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from assay_nb.errors import AssayError, PermissionDenied, WorkspaceNotFound
 from assay_nb.gateway.auth.sessions import XSRF_FIELD
 from assay_nb.gateway.http.context import RequestContext
-from assay_nb.gateway.http.responses import NotFound, status_of
+from assay_nb.gateway.http.responses import NotFound
 from assay_nb.gateway.pages.flash import take_notice
 from assay_nb.render.characters import show_hidden
 
@@ -82,7 +82,7 @@ def draw_error(incoming: RequestContext, error: AssayError) -> web.Response:
     return draw(
         incoming,
         "error",
-        status=status_of(error),
+        status=error.http_status,
         title="That did not work",
         error=error,
         hint=hint,

@@ -19,7 +19,7 @@ from assay_nb.gateway.http.route import Handler, Route
 from assay_nb.gateway.pages import forms
 from assay_nb.gateway.pages.forms import answer_form
 from assay_nb.gateway.pages.templates import check_navigation, draw, draw_error, show_static
-from assay_nb.gateway.resources import check_provider
+from assay_nb.gateway.policy import check_provider
 from assay_nb.store.workspace_rows import Role
 from assay_nb.workspaces.roles import ROLES, Action, is_allowed
 

@@ -1,1 +1,1 @@
-"""The gateway's process: how it starts, what it refuses, what it does between requests."""
+"""The gateway's process: start, hardening, maintenance, log and metrics."""

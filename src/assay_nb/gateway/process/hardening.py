@@ -1,7 +1,7 @@
-"""What is looked at, and shut, before the gateway listens.
+"""Hardening of the gateway's process, and the checks of its surroundings before it listens.
 
-It holds the keys of everybody on the hub. Where the surroundings would let somebody else read its memory
-or its files, it does not start, and says in one line why.
+The gateway holds the keys of everybody on the hub. Where somebody else could read its memory or its files,
+it refuses to start, and says why in one line.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SINGLE_USER = (b"jupyterhub-singleuser", b"jupyterhub.singleuser", b"ipykernel_
 
 
 class Refused(AssayError):
-    """The gateway does not start where its keys would not be safe."""
+    """The gateway refuses to start where its keys would not be safe."""
 
     code = "refused_to_start"
 
@@ -38,8 +38,8 @@ class Refused(AssayError):
 def harden() -> None:
     """Keep other processes of this user out of this one's memory, and its memory out of files.
 
-    Files that it makes are its own; no core is dumped; `/proc/PID/mem` and ptrace are closed to
-    everybody but root, from the first line on: a key that is not there yet cannot be read.
+    Its files are private; no core is dumped; `/proc/PID/mem` and ptrace are closed to everybody but root. This
+    comes before anything else, while there is no key to read yet.
     """
     os.umask(0o077)
     if os.name != "posix":
@@ -52,16 +52,16 @@ def harden() -> None:
 
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
-            raise Refused("The system does not let this process close its memory to others.")
+            raise Refused("This process cannot close its memory to other processes.")
 
 
 def scrub_environment() -> None:
-    """Take everything out of the environment that could steer an SDK, a proxy, or a child."""
+    """Remove everything from the environment that could influence an SDK, a proxy or a child process."""
     config.keep_only(_KEPT, _KEPT_PREFIXES)
 
 
 def settings_of(environment: HubEnvironment) -> Settings:
-    """Return the settings that the hub, the service manager and `ASSAY_` variables have stated."""
+    """Return the settings from the hub, the service manager and the `ASSAY_` variables."""
     said = config.load_config()
     hub = HubSettings()
     if environment.api_url:
@@ -92,7 +92,8 @@ def check_surroundings(settings: Settings) -> None:
     """Refuse to start where keys would not be safe.
 
     Raises:
-        Refused: With one line on why.
+        Refused: With the reason in one line.
+        WrongUsage: If the hub's API is not set.
     """
     _check_user()
     _check_no_secret_in_environment()
@@ -101,8 +102,8 @@ def check_surroundings(settings: Settings) -> None:
         _check_file(path)
     if not settings.hub.api_url:
         raise WrongUsage(
-            "hub.api_url is not set, so nobody's name could be checked.",
-            hint="Such as http://127.0.0.1:8081/hub/api.",
+            "hub.api_url is not set, so no token could be checked.",
+            hint="Set it, for example to http://127.0.0.1:8081/hub/api.",
         )
 
 
@@ -110,7 +111,7 @@ def read_api_token(settings: Settings, environment: HubEnvironment) -> str:
     """Return the service's token at the hub.
 
     Raises:
-        WrongUsage: If there is none.
+        WrongUsage: If it is missing.
     """
     path = settings.hub.api_token_file
     if path is not None:
@@ -124,32 +125,32 @@ def read_api_token(settings: Settings, environment: HubEnvironment) -> str:
     if len(token) < 16:
         raise WrongUsage(
             "The gateway has no token at the hub.",
-            hint="hub.api_token_file names a file with the `api_token` of its entry in c.JupyterHub.services.",
+            hint="Set hub.api_token_file to a file with the `api_token` of its entry in c.JupyterHub.services.",
         )
     return token
 
 
 def _check_user() -> None:
     if not hasattr(os, "geteuid"):
-        raise Refused("The gateway runs on POSIX systems alone.")
+        raise Refused("The gateway runs only on POSIX systems.")
     if os.geteuid() == 0:
         raise Refused(
             "The gateway does not run as root.",
-            hint="Give it a user of its own: docs/operator.md has a unit. `configure_hub(user=…)` for a "
+            hint="Give it its own user: see the unit in docs/operator.md, or `configure_hub(user=…)` for a "
             "gateway that the hub starts.",
         )
     other = _find_single_user(os.geteuid())
     if other is not None:
         raise Refused(
-            f"Process {other}, a notebook server or a kernel, runs as this very user.",
-            hint="Whoever has a kernel could read the keys. Give the gateway a user of its own.",
+            f"Process {other}, a notebook server or a kernel, runs as the same user.",
+            hint="Give the gateway its own user: anyone with a kernel could read the keys.",
         )
 
 
 def _find_single_user(uid: int) -> int | None:
     """Return a process of this user that is a notebook server or a kernel, or None."""
     for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended, or is not ours to look at
+        with suppress(OSError):  # it has ended, or we may not read it
             command = (entry / "cmdline").read_bytes() if entry.stat().st_uid == uid else b""
             if any(name in command for name in _SINGLE_USER):
                 return int(entry.name)
@@ -163,9 +164,9 @@ def _check_no_secret_in_environment() -> None:
     if names:
         raise Refused(
             f"A master key is in the environment, in {names[0]}.",
-            hint="Other processes can read it there, and children inherit it. Put it into a file that "
-            "only the gateway's user may read, name that file in master_key_file, and make a new "
-            "master key: `assay-nb master rotate`.",
+            hint="Put it into a file that only the gateway's user may read, name that file in "
+            "master_key_file, and make a new master key with `assay-nb master rotate`: other processes "
+            "could read this one.",
         )
 
 
@@ -193,7 +194,7 @@ def _check_file(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StoreUnavailable(f"{path} cannot be looked at: {error.strerror}.") from None
+        raise StoreUnavailable(f"{path} cannot be checked: {error.strerror}.") from None
     _check_private(path, found, stat.S_ISREG(found.st_mode), "a plain file", "600")
 
 
@@ -204,14 +205,14 @@ def _check_private(
 
     if not right_kind:
         raise Refused(
-            f"{path} is not {kind}.", hint="A link could lead elsewhere; name the real place."
+            f"{path} is not {kind}.", hint="Name the real path: a link could lead elsewhere."
         )
     if found.st_uid not in (os.geteuid(), 0):
-        raise Refused(f"{path} belongs to another user.", hint="It must be the gateway's user's.")
+        raise Refused(f"{path} belongs to another user.", hint="Make the gateway's user its owner.")
     if found.st_mode & others_of(found):
         raise Refused(
             f"{path} is open to other users of this machine.",
-            hint=f"`chmod {mode} {shlex.quote(str(path))}` closes it.",
+            hint=f"Run `chmod {mode} {shlex.quote(str(path))}`.",
         )
 
 

@@ -1,4 +1,4 @@
-"""What nobody asks for and has to be done all the same, a few times a day."""
+"""Periodic maintenance: purge expired workspaces, usage and run tokens."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _NAME = "(gateway)"
 
 
 async def keep_house(services: Services) -> None:
-    """Do it again and again, for ever. Replicas may do it at the same time."""
+    """Clean up every six hours, until cancelled. Replicas may do it at the same time."""
     while True:
         try:
             for workspace_id in await run_sync(clean_up, services.backing):
                 services.log(Changed("workspace purged", _NAME, workspace_id.hex()))
         except AssayError as error:
-            services.log(Changed(f"housekeeping put off: {error.code}", _NAME))
+            services.log(Changed(f"housekeeping postponed: {error.code}", _NAME))
         await asyncio.sleep(_EVERY)
 
 
 def clean_up(backing: GatewayResources) -> list[bytes]:
-    """End the workspaces whose period of grace is over, and forget what was used long ago."""
+    """Purge workspaces whose grace period is over, and forget old usage and old run tokens."""
     gone = [deleted.id for deleted in backing.workspaces.list_expired()]
     for workspace_id in gone:
         backing.vault.remove_workspace(workspace_id, actor=_NAME)

@@ -1,7 +1,7 @@
 """The gateway's log: one JSON line for each of a closed set of events.
 
-There is no way to log a text. Each event is a dataclass whose fields are names, numbers and codes, so no
-prompt, key, token or error text of somebody else's can come into the log by way of a careless f-string.
+No text can be logged. Each event is a dataclass whose fields are names, numbers and codes, so no prompt, key,
+token or foreign error text can get into the log through a careless f-string.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Write = Callable[[str], Any]
 
 @dataclass(frozen=True, slots=True)
 class GatewayStarted:
-    """It listens."""
+    """The gateway is listening."""
 
     version: str
     listen: str
@@ -31,7 +31,7 @@ class GatewayStarted:
 
 @dataclass(frozen=True, slots=True)
 class GatewayStopped:
-    """It has ended."""
+    """The gateway has stopped."""
 
     seconds: float
     calls_ended: int
@@ -39,7 +39,7 @@ class GatewayStopped:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A request was answered. `route` is the pattern of the table, never the path that was asked for."""
+    """A request was answered. `route` is the pattern in the table, never the requested path."""
 
     route: str
     method: str
@@ -52,7 +52,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Somebody changed a workspace, its members or its keys."""
+    """A person changed a workspace, its members or its keys."""
 
     what: str
     user: str
@@ -62,7 +62,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class CallsEnded:
-    """Calls were ended from outside, and why."""
+    """Calls were ended before they finished, with the reason."""
 
     user: str
     workspace: str
@@ -72,28 +72,28 @@ class CallsEnded:
 
 @dataclass(frozen=True, slots=True)
 class TokensRefused:
-    """So many requests were refused for their token since the last such line."""
+    """The number of requests refused for their token since the last such line."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class CallsUnwritten:
-    """The calls log could not be written; so many of its records wait, and no call begins meanwhile."""
+    """The call log could not be written: the number of waiting records. No call starts meanwhile."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class LinesDropped:
-    """So many lines were not written, since they came faster than they could be."""
+    """The number of lines that were dropped because they came faster than they could be written."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class WentWrong:
-    """An error of our own: its kind and where it was raised, and the number that the caller was told."""
+    """An internal error: its kind, where it was raised, and the number that the caller was given."""
 
     number: str
     kind: str
@@ -119,10 +119,10 @@ _PATIENCE = 2.0
 
 
 class Log:
-    """Writes events to standard error, where the service manager takes them.
+    """Writes events to standard error, where the service manager collects them.
 
-    Requests with a bad token are counted and told of once a minute: anybody can send them, and none
-    may fill the disk.
+    Requests with a bad token are counted and logged once a minute: anybody can send them, and they must not
+    fill the disk.
     """
 
     def __init__(self, write: Write | None = None) -> None:
@@ -135,12 +135,12 @@ class Log:
         self._write(_encode(event))
 
     def close(self) -> None:
-        """Write what is still waiting."""
+        """Write the lines that are still waiting."""
         if self._stderr is not None:
             self._stderr.close()
 
     def count_refusal(self) -> None:
-        """Note a request whose token the hub does not know."""
+        """Count a request whose token the hub does not know."""
         self._refused += 1
         if time.monotonic() - self._told >= _REFUSALS_EVERY:
             self._told = time.monotonic()
@@ -149,10 +149,10 @@ class Log:
 
 
 class _Stderr:
-    """Writes lines from a thread of its own: a reader that is slow holds up no stream.
+    """Writes lines from a separate thread, so that a slow reader does not hold up a stream.
 
-    What comes within a twentieth of a second is written together. Waking the thread for each line cost a
-    busy gateway as much as opening the key does.
+    Lines that come within a twentieth of a second are written together. Waking the thread for each line cost
+    a busy gateway as much as opening the key does.
     """
 
     def __init__(self) -> None:
@@ -164,7 +164,7 @@ class _Stderr:
         self._thread.start()
 
     def put(self, line: str) -> None:
-        """Have a line written, unless too many wait already."""
+        """Queue a line, unless too many are waiting already."""
         if len(self._lines) >= _WAITING:
             self._dropped += 1
             return
@@ -173,7 +173,7 @@ class _Stderr:
             self._due.set()
 
     def close(self) -> None:
-        """Wait until what was put is written, but no longer than two seconds."""
+        """Wait until the queue is written, but no longer than two seconds."""
         self._closing.set()
         self._due.set()
         self._thread.join(_PATIENCE)
@@ -192,7 +192,7 @@ class _Stderr:
             dropped, self._dropped = self._dropped, 0
             lines.append(_encode(LinesDropped(dropped)))
         data = "".join(f"{line}\n" for line in lines).encode()
-        # Past Python's own buffer: what is left in that when nobody reads any more fails the process's end.
+        # Past Python's own buffer: data left in it makes the exit fail once nobody reads any more.
         with suppress(OSError, ValueError):
             while data:
                 data = data[os.write(sys.stderr.fileno(), data) :]

@@ -1,7 +1,7 @@
-"""Starting the gateway: shut first, then look, and only then load what speaks to the network.
+"""The gateway's main program: harden the process, check its surroundings, and only then load the network.
 
-The order is the point. An HTTP library makes its TLS context when it is imported, and with
-`SSLKEYLOGFILE` in the environment it would begin to write every connection's secrets to a file.
+The order matters. An HTTP library makes its TLS context when it is imported, and with `SSLKEYLOGFILE` in the
+environment it would start to write every connection's secrets to a file.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from assay_nb.gateway.settings import add_flags, load_settings
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add the gateway's arguments: a flag for every setting, and what is done instead of serving."""
+    """Add the gateway's arguments: a flag for every setting, and `--new-master-key`."""
     add_flags(parser)
     parser.add_argument(
         "--new-master-key",
         metavar="FILE",
-        help="make a master key in a new file and end, for a service manager to hand over",
+        help="write a master key to a new file and exit, for a service manager to hand over",
     )
 
 
 def make_master_key(path: Path) -> None:
-    """Write a new master key into a file that is not there yet, readable by its owner alone.
+    """Write a new master key to a new file, readable only by its owner.
 
     Raises:
-        WrongUsage: If it is there, or cannot be made.
+        WrongUsage: If the file exists or cannot be created.
     """
     from assay_nb.vault.hierarchy import MasterKey
 
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
     except OSError as error:
-        raise WrongUsage(f"{path} cannot be made: {error.strerror}.") from None
+        raise WrongUsage(f"{path} cannot be created: {error.strerror}.") from None
     with os.fdopen(descriptor, "wb") as file, MasterKey.generate().write() as value:
         file.write(value.reveal())
         file.write(b"\n")

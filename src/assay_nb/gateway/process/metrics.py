@@ -1,4 +1,4 @@
-"""Numbers for Prometheus. No label is a person, a workspace or a model: those are the calls log's."""
+"""Metrics for Prometheus. No label is a person, a workspace or a model: those are in the call log."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Metrics:
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def note_answer(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count a request that was answered. All three come from closed sets."""
+        """Count a request that was answered. Route, method and status come from closed sets."""
         found = self._answered.get((route, method, status))
         if found is None:
             found = self.requests.labels(route, method, str(status)), self.seconds.labels(route)
@@ -51,7 +51,7 @@ class Metrics:
         histogram.observe(seconds)
 
     def text(self) -> bytes:
-        """Return all of them in Prometheus's text format."""
+        """Return all metrics in Prometheus's text format."""
         return generate_latest(self._registry)
 
 

@@ -1,8 +1,8 @@
-"""The way to providers for requests that are passed through: one session, and the key put on last.
+"""The upstream connections of requests that are passed through: one session, and the key put on last.
 
 aiohttp's own client, since what an SDK's HTTP library costs per request would be most of what the gateway
-does. A request leaves without a key; when its connection stands, its head is written with the key in it,
-and the header is taken off again before anything else happens.
+does. A request leaves without a key; when its connection is established, its head is written with
+the key in it, and the header is taken off again before anything else happens.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from typing import Any
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from anyio.to_thread import run_sync
-from multidict import CIMultiDict
 from yarl import URL
 
+from assay_nb.egress.credential import Credential
 from assay_nb.egress.echo import EchoScanner
+from assay_nb.egress.key_header import put_key
 from assay_nb.egress.origins import Policy, check_destination
+from assay_nb.egress.resolver import Vet
+from assay_nb.egress.tls import make_tls_context
 from assay_nb.errors import AssayError, ProviderUnavailable
-from assay_nb.messages import Destination
-from assay_nb.providers.base import Credential
-from assay_nb.providers.keys import header_for
-from assay_nb.providers.setup import label_of
-from assay_nb.providers.transport import Egress, Vet, make_tls_context
+from assay_nb.messages import Destination, label_of
+from assay_nb.providers.transport import Egress
 
 _KEEP = 30.0
 _CONNECT = 10.0
@@ -57,38 +57,25 @@ class UpstreamRequest:
     def destination(self) -> Destination:
         return self.credential.destination
 
-    async def put_key(self, headers: CIMultiDict[str]) -> str | None:
-        """Put the key on a request's headers; return the name of the header to take off again.
-
-        None where the destination is called without a key. Its row is opened all the same, which proves
-        that nobody edited it to say so.
-        """
-        opening = self.credential.open()
-        key = await run_sync(opening.__enter__) if self.off_loop else opening.__enter__()
-        try:
-            header = header_for(self.destination, key)
-            self.echo.arm(key)
-            self.sent = True
-            if header is None:
-                return None
-            name = header[0].decode("ascii")
-            headers[name] = header[1].decode("ascii")
-            return name
-        finally:
-            opening.__exit__(None, None, None)
+    def watch_for(self, key: bytes | bytearray | memoryview) -> None:
+        """Look for this key, which is about to be sent, in what comes back."""
+        self.echo.arm(key)
+        self.sent = True
 
 
-_errand: ContextVar[UpstreamRequest] = ContextVar("errand")
+_current: ContextVar[UpstreamRequest] = ContextVar("upstream_request")
 
 
 class KeyedRequest(aiohttp.ClientRequest):
     """A request that has its key for as long as its head takes to write.
 
-    `send` is called when the connection stands, TLS and all. A proxy's CONNECT request is of another class.
+    `send` is called when the connection is established, TLS and all. A proxy's CONNECT
+    request is of another class.
     """
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
-        name = await _errand.get().put_key(self.headers)
+        request = _current.get()
+        name = await put_key(request, self.headers, off_loop=request.off_loop)
         try:
             return await super().send(conn)
         finally:
@@ -178,7 +165,7 @@ class Upstream:
 
     async def send(
         self,
-        errand: UpstreamRequest,
+        request: UpstreamRequest,
         method: str,
         url: str,
         *,
@@ -191,24 +178,24 @@ class Upstream:
             EndpointRefused: If the key may not be sent there.
             ProviderUnavailable: If there is no response.
         """
-        if errand.destination not in self._allowed:
-            await self._check(errand.destination)
-        return await self._request(errand, method, url, headers, body)
+        if request.destination not in self._allowed:
+            await self._check(request.destination)
+        return await self._request(request, method, url, headers, body)
 
-    def end(self, errand: UpstreamRequest, response: aiohttp.ClientResponse) -> None:
+    def end(self, request: UpstreamRequest, response: aiohttp.ClientResponse) -> None:
         """Close the connection at once, unless the response was read to its end; forget the key's traces."""
         if not response.content.at_eof():
             response.close()
         response.release()
-        errand.echo.disarm()
+        request.echo.disarm()
 
     async def _request(
-        self, errand: UpstreamRequest, method: str, url: str, headers: Mapping[str, str], body: Any
+        self, request: UpstreamRequest, method: str, url: str, headers: Mapping[str, str], body: Any
     ) -> aiohttp.ClientResponse:
-        by_proxy = self._proxied is not None and self._egress.goes_by_proxy(errand.destination)
+        by_proxy = self._proxied is not None and self._egress.goes_by_proxy(request.destination)
         session = self._proxied if by_proxy else self._direct
         assert session is not None, "not open"
-        token = _errand.set(errand)
+        token = _current.set(request)
         try:
             return await session.request(
                 method,
@@ -221,14 +208,14 @@ class Upstream:
         except AssayError as error:
             raise _bare(error) from None
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise _bare(errand.failure or explain(errand.destination, error)) from None
+            raise _bare(request.failure or explain(request.destination, error)) from None
         finally:
-            _errand.reset(token)
+            _current.reset(token)
 
     async def _check(self, destination: Destination) -> None:
         """Refuse what the operator's list no longer has, and addresses, which nobody resolves.
 
-        The list stands as long as this process does, so one look at each destination is enough.
+        The list is fixed for the life of this process, so each destination is checked once.
         """
         check_destination(destination, self._policy)
         host = URL(destination.origin).raw_host or ""
@@ -238,7 +225,7 @@ class Upstream:
             self._allowed.add(destination)
 
     def _session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
-        # Time is kept by whoever waits: it counts silence in both directions.
+        # The watchdog keeps the time: it counts silence in both directions.
         return aiohttp.ClientSession(
             connector=connector,
             request_class=KeyedRequest,
@@ -256,14 +243,14 @@ def explain(destination: Destination, error: BaseException) -> ProviderUnavailab
     hint: str | None = None
     if isinstance(error, aiohttp.ClientSSLError):
         text = f"{origin} has no certificate that this gateway trusts."
-        hint = "If a certificate authority of your own signed it, the operator sets `ca_file`."
+        hint = "If a private certificate authority signed it, the operator sets `ca_file`."
     elif isinstance(error, asyncio.TimeoutError):
         text = f"{label} did not answer in time."
     elif isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ClientProxyConnectionError)):
         text = f"{origin} cannot be reached."
         hint = "The gateway's operator can see whether its network is up."
     elif isinstance(error, aiohttp.ClientHttpProxyError):
-        text = f"The proxy refused the way to {origin}."
+        text = f"The proxy refused to connect to {origin}."
     else:
         text = f"The connection to {label} was cut."
     return ProviderUnavailable(text, hint=hint, provider=destination.provider)

@@ -1,4 +1,4 @@
-"""From the critic's replies to the critique: find the quotes, count the votes, cap the severities."""
+"""Reading of the critic's replies: find the quotes, count the votes, cap the severities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the critic is asked."""
+"""The critic's request: its schema, its system message, and the fenced prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Show a prompt to a model as data: fenced, numbered, and with a word on what that means.
+"""Fenced prompts: shown to a model as data, numbered, and with a sentence on what that means.
 
 The prompt under review is full of orders, since orders are what prompts are made of, and some are
 written to reach the reviewer. A fence does not stop a model from obeying them. It makes it less likely,

@@ -1,4 +1,4 @@
-"""Read a reply's text: the JSON in it, whole or as far as it has come, and its fields one by one.
+"""Parsing of replies: the JSON in a text, whole or as far as it has come, and its fields one by one.
 
 The readers are lenient, since a reply that is still being written goes through them too. Whether a whole
 one fits is for `schema.check_schema` to say.
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from assay_nb.instruments.exchange.schema import Data, Malformed
+from assay_nb.text.english import cut
 
 WordT = TypeVar("WordT", bound=str)
 _MOST_STARTS = 20
@@ -89,5 +90,4 @@ _UNSEEN = re.compile(
 
 def clean(text: str, longest: int = 400) -> str:
     """Return a model's sentence fit to be shown: one line, nothing invisible, of bounded length."""
-    line = " ".join(_UNSEEN.sub("", text).split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"
+    return cut(" ".join(_UNSEEN.sub("", text).split()), longest)

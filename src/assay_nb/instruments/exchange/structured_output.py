@@ -1,4 +1,4 @@
-"""Ask a model for data, and once more if its reply does not fit; say why not if that fails too.
+"""Structured output: a request for data, one more if the reply does not fit, an error if that fails too.
 
 The providers enforce the schema themselves, mostly. A refusal, a reply that was cut, and servers that
 only claim to know schemas give something else, so all of it is checked here again.

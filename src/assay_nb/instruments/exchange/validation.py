@@ -1,4 +1,4 @@
-"""What every instrument does before anything is sent: look at the prompt, the options, the knobs."""
+"""Validation of a call before anything is sent: the prompt, the options, the knobs."""
 
 from __future__ import annotations
 

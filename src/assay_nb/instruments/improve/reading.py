@@ -1,4 +1,4 @@
-"""From the editor's reply to the improvement: find the words, and drop what cannot be done to them."""
+"""Reading of the editor's reply: find the words, and drop what cannot be done to them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from assay_nb.instruments.improve.result import (
     parse_accept,
     pick,
 )
-from assay_nb.instruments.improve.selection import Candidate, Selection, order
+from assay_nb.instruments.improve.selection import LocatedEdit, Selection, order
 from assay_nb.text.anchors import Locator
 from assay_nb.text.edits import Edit, overlap
 from assay_nb.text.segments import split_segments
@@ -97,9 +97,9 @@ def _read_findings(data: Data, locator: Locator) -> tuple[tuple[Finding, ...], i
 
 def _locate(
     data: Data, locator: Locator, findings: Mapping[str, Finding]
-) -> tuple[list[Candidate], list[DroppedEdit]]:
+) -> tuple[list[LocatedEdit], list[DroppedEdit]]:
     """Return the edits whose words are in the prompt and free, and those that have to go."""
-    found: list[Candidate] = []
+    found: list[LocatedEdit] = []
     dropped: list[DroppedEdit] = []
     for described in get_objects(data, "edits"):
         candidate = _read_edit(described, locator, findings)
@@ -111,7 +111,7 @@ def _locate(
     return found, dropped
 
 
-def _find_obstacle(candidate: Candidate, found: Sequence[Candidate]) -> str | None:
+def _find_obstacle(candidate: LocatedEdit, found: Sequence[LocatedEdit]) -> str | None:
     if len(found) >= MOST_EDITS:
         return f"more than {MOST_EDITS} edits were proposed"
     if any(overlap(candidate.edit, other.edit) for other in found):
@@ -124,7 +124,7 @@ def _drop(described: Data, reason: str, checks: tuple[str, ...] = ()) -> Dropped
     return DroppedEdit(op, clean(before), clean(text), reason, checks)
 
 
-def _read_edit(data: Data, locator: Locator, findings: Mapping[str, Finding]) -> Candidate | str:
+def _read_edit(data: Data, locator: Locator, findings: Mapping[str, Finding]) -> LocatedEdit | str:
     """Return the edit with its place, or the reason why it cannot be made."""
     finding = findings.get(get_text(data, "finding"))
     op = get_word(data, "op", OPERATIONS)
@@ -144,7 +144,7 @@ def _read_edit(data: Data, locator: Locator, findings: Mapping[str, Finding]) ->
         edit = Edit(anchor.start, anchor.end, text)
     if locator.text[edit.start : edit.end] == edit.text:
         return "changes nothing"
-    return Candidate(finding, op, anchor, edit, get_word(data, "risk", RISKS) or "medium")
+    return LocatedEdit(finding, op, anchor, edit, get_word(data, "risk", RISKS) or "medium")
 
 
 def _space(prompt: str, at: int, text: str) -> str:

@@ -1,4 +1,4 @@
-"""What the editor is asked, with findings of its own or with those of a critique."""
+"""The editor's request, with findings of its own or with those of a critique."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which edits may be proposed: those that keep the invariants, each alone and all together."""
+"""Selection of edits: those that keep the invariants, each alone and all together."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TypeAlias
 from assay_nb.instruments.exchange.parsing import clean
 from assay_nb.instruments.findings import Finding, Operation
 from assay_nb.instruments.improve.result import DroppedEdit, Risk
-from assay_nb.instruments.invariants.checks import Breach, Change, Invariants
+from assay_nb.instruments.invariants.checks import Breach, Invariants, Revision
 from assay_nb.text.anchors import Anchor
 from assay_nb.text.edits import Edit, apply_edits
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class LocatedEdit:
     """An edit whose words have been found."""
 
     finding: Finding
@@ -25,10 +25,10 @@ class Candidate:
     risk: Risk
 
 
-Checked: TypeAlias = tuple[Candidate, list[Breach]]
+Checked: TypeAlias = tuple[LocatedEdit, list[Breach]]
 
 
-def order(candidates: Sequence[Candidate]) -> list[Checked]:
+def order(candidates: Sequence[LocatedEdit]) -> list[Checked]:
     """Return the edits in the order of the text, with nothing said against them."""
     ordered = sorted(candidates, key=lambda c: (c.edit.start, c.edit.end))
     return [(candidate, []) for candidate in ordered]
@@ -41,7 +41,7 @@ class Selection:
         self._prompt = prompt
         self._invariants = Invariants(prompt)
 
-    def choose(self, candidates: Sequence[Candidate]) -> tuple[list[Checked], list[DroppedEdit]]:
+    def choose(self, candidates: Sequence[LocatedEdit]) -> tuple[list[Checked], list[DroppedEdit]]:
         """Return the edits that hold, in the order of the text, and those that break something."""
         if not candidates:
             return [], []
@@ -60,7 +60,7 @@ class Selection:
     def _check_all(
         self,
         good: Sequence[Checked],
-        candidates: Sequence[Candidate],
+        candidates: Sequence[LocatedEdit],
         together: list[Breach],
     ) -> list[Breach]:
         same = len(good) == len(candidates)
@@ -79,13 +79,13 @@ class Selection:
         return kept, dropped
 
     def _find_breaches(
-        self, candidates: Sequence[Candidate], *, skip_lint: bool = False
+        self, candidates: Sequence[LocatedEdit], *, skip_lint: bool = False
     ) -> list[Breach]:
         evidence = [
             (c.finding.kind, (a.start, a.end)) for c in candidates for a in c.finding.evidence
         ]
         return self._invariants.find_breaches(
-            Change(
+            Revision(
                 after=apply_edits(self._prompt, [candidate.edit for candidate in candidates]),
                 inserted=[candidate.edit.text for candidate in candidates],
                 about=[span for _, span in evidence],
@@ -94,7 +94,7 @@ class Selection:
             skip_lint=skip_lint,
         )
 
-    def _refuse(self, candidate: Candidate, breaches: Sequence[Breach], lead: str) -> DroppedEdit:
+    def _refuse(self, candidate: LocatedEdit, breaches: Sequence[Breach], lead: str) -> DroppedEdit:
         errors = _errors(breaches)
         return DroppedEdit(
             candidate.op,

@@ -1,4 +1,4 @@
-"""What an edit or a rewrite may not break, checked by code before anybody is asked to accept it.
+"""Invariants that an edit or a rewrite may not break, checked by code before anybody is asked to accept it.
 
 A model that improves the wording also likes to translate a variable's name, tidy an example, or drop
 the one number that mattered. None of that can be seen at a glance in a diff, all of it can be computed.
@@ -28,7 +28,8 @@ from typing import Any, Literal
 
 from assay_nb.instruments.base import Line
 from assay_nb.instruments.invariants import languages
-from assay_nb.instruments.invariants.features import ALWAYS_KEPT, Facts, Span
+from assay_nb.instruments.invariants.features import ALWAYS_KEPT, Features, Span
+from assay_nb.text.english import quote
 from assay_nb.text.templates import find_fences, find_variables
 
 Mode = Literal["edit", "rewrite"]
@@ -50,7 +51,7 @@ class Breach(Line):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Revision:
     """A text that is to replace another.
 
     Attributes:
@@ -73,18 +74,18 @@ class Invariants:
     """The invariants of one text. What is to be known of it is found once, for any number of changes."""
 
     def __init__(self, text: str) -> None:
-        self._facts = Facts(text)
+        self._features = Features(text)
 
-    def find_breaches(self, change: Change, *, skip_lint: bool = False) -> list[Breach]:
+    def find_breaches(self, change: Revision, *, skip_lint: bool = False) -> list[Breach]:
         """Return what the change breaks, errors first.
 
         Args:
             change: What is to be done to the text.
             skip_lint: Leave out I12, which takes longer than all the others.
         """
-        new = Facts(change.after)
+        new = Features(change.after)
         checks = [check for check in _CHECKS if not (skip_lint and check is _check_lint)]
-        found = [breach for check in checks for breach in check(self._facts, new, change)]
+        found = [breach for check in checks for breach in check(self._features, new, change)]
         return sorted(found, key=lambda breach: breach.level)
 
 
@@ -115,7 +116,7 @@ _TALK = re.compile(
 )
 
 
-def _check_variables(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+def _check_variables(old: Features, new: Features, change: Revision) -> Iterator[Breach]:
     before, after = old.variables, new.variables
     for family, name in sorted(set(before) | set(after)):
         was, now = before[family, name], after[family, name]
@@ -127,7 +128,7 @@ def _check_variables(old: Facts, new: Facts, change: Change) -> Iterator[Breach]
             yield _error("I1", f"repeats the variable {name!r}")
 
 
-def _check_jinja(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+def _check_jinja(old: Features, new: Features, change: Revision) -> Iterator[Breach]:
     before, after = old.jinja, new.jinja
     moved = change.mode == "edit" and before != after
     if moved or Counter(before) - Counter(after) or set(after) - set(before):
@@ -148,7 +149,7 @@ def _is_closed(blocks: Iterable[str]) -> bool:
     return not expected
 
 
-def _check_code(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+def _check_code(old: Features, new: Features, change: Revision) -> Iterator[Breach]:
     there = Counter(change.after[start:end] for start, end in new.code)
     for start, end in old.code:
         code = old.text[start:end]
@@ -158,7 +159,7 @@ def _check_code(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
             yield _error("I3", f"changes the code {_show(code)}")
 
 
-def _check_literals(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+def _check_literals(old: Features, new: Features, change: Revision) -> Iterator[Breach]:
     there = dict.fromkeys((kind, value) for kind, value, _ in new.literals)
     known = {(kind, value) for kind, value, _ in old.literals}
     text = " ".join(new.text.split())  # quoted words may lose their quotation marks
@@ -177,7 +178,7 @@ def _check_literals(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
         yield Breach("I4", "warning", f"adds {listed}, which the original does not have")
 
 
-def _check_json(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+def _check_json(old: Features, new: Features, change: Revision) -> Iterator[Breach]:
     values = [value for value, _ in new.json]
     for value, span in old.json:
         if value in values:
@@ -188,11 +189,11 @@ def _check_json(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
         yield _error("I5", "leaves a JSON block that does not parse")
 
 
-def _count_broken_json(facts: Facts) -> int:
+def _count_broken_json(features: Features) -> int:
     """Return how many fences that call themselves JSON do not parse; placeholders excuse them."""
     broken = 0
-    for start, end in facts.fences:
-        head, _, body = facts.text[start:end].partition("\n")
+    for start, end in features.fences:
+        head, _, body = features.text[start:end].partition("\n")
         if head.strip("`~ \t").lower() != "json" or find_variables(body):
             continue
         try:
@@ -202,7 +203,7 @@ def _count_broken_json(facts: Facts) -> int:
     return broken
 
 
-def _check_tags(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+def _check_tags(old: Features, new: Features, change: Revision) -> Iterator[Breach]:
     opened, closed = old.tags
     now_opened, now_closed = new.tags
     for name in sorted(set(now_opened) | set(now_closed)):
@@ -216,13 +217,13 @@ def _check_tags(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
             yield _error("I6", f"loses the tag <{name}>")
 
 
-def _check_language(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+def _check_language(old: Features, new: Features, change: Revision) -> Iterator[Breach]:
     message = languages.compare(old.voice, new.voice, change.inserted)
     if message:
         yield _error("I7", message)
 
 
-def _check_secrets(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+def _check_secrets(old: Features, new: Features, change: Revision) -> Iterator[Breach]:
     if new.keys > old.keys:
         yield _error("I9", "adds something shaped like a key or a password")
     if any(_is_random(word) and word not in old.text for word in _WORD.findall(change.after)):
@@ -252,13 +253,13 @@ def _passes_luhn(number: str) -> bool:
     return (sum(digits[::2]) + sum(doubled)) % 10 == 0
 
 
-def _check_lint(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+def _check_lint(old: Features, new: Features, change: Revision) -> Iterator[Breach]:
     worse = new.lint_errors - old.lint_errors
     for rule in sorted(worse):
         yield _error("I12", f"raises the lint error {rule}")
 
 
-def _check_talk(old: Facts, new: Facts, change: Change) -> Iterator[Breach]:
+def _check_talk(old: Features, new: Features, change: Revision) -> Iterator[Breach]:
     for text in change.inserted:
         said = _TALK.search(text)
         if said and said[0] not in old.text:
@@ -273,7 +274,7 @@ def _is_wrapped(text: str) -> bool:
     return len(fences) == 1 and fences[0] == (0, len(text.strip()))
 
 
-_CHECKS: tuple[Callable[[Facts, Facts, Change], Iterator[Breach]], ...] = (
+_CHECKS: tuple[Callable[[Features, Features, Revision], Iterator[Breach]], ...] = (
     _check_variables,
     _check_jinja,
     _check_code,
@@ -296,5 +297,4 @@ def _touches(span: Span, spans: Iterable[Span]) -> bool:
 
 
 def _show(text: str) -> str:
-    line = " ".join(text.split())
-    return f"“{line[:60]}…”" if len(line) > 61 else f"“{line}”"
+    return quote(text, 61)

@@ -1,4 +1,4 @@
-"""What there is in a prompt that a change may lose: variables, code, literals, JSON, tags, its language."""
+"""Features of a prompt that a change may lose: variables, code, literals, JSON, tags, its language."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from assay_nb.text.templates import Variable, find_fences, find_variables
 Span: TypeAlias = tuple[int, int]
 
 
-class Facts:
+class Features:
     """What the checks compare, of one text."""
 
     def __init__(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Tell when a text changes its language or its script. It names no language where it is not sure."""
+"""Languages and scripts of a text, to tell when it changes them. None is named where that is not certain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a prompt states a thing, where code can tell: a check on findings that say it is missing.
+"""Presence of a thing in a prompt, where code can tell: a check on findings that say it is missing.
 
 Models like to report that something is absent. Of a few things the opposite can be shown, and then the
 finding is dropped. Only clear cases count: what is not recognised here proves nothing.

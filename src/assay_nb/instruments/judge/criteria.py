@@ -1,4 +1,4 @@
-"""What an output is judged by: weighted criteria, each answered by itself.
+"""Criteria that an output is judged by: weighted, each answered by itself.
 
 A criterion is answered yes or no, or on a scale from 1 to 5 where a matter of degree is meant. The total
 is made by code from the answers; a model is never asked for one.

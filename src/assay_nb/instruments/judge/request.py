@@ -1,4 +1,4 @@
-"""What the judge is asked, and how the practice provider reads it back."""
+"""The judge's request, and how the practice provider reads it back."""
 
 from __future__ import annotations
 

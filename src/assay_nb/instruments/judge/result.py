@@ -1,15 +1,14 @@
-"""What a judge returns: an answer per criterion with its evidence, or a preference in both orders."""
+"""A judgement: an answer per criterion with its evidence, or a preference in both orders."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from assay_nb.instruments.base import Line, Provenance, Shown
+from assay_nb.instruments.base import Line, Provenance, Shown, decode_provenance, encode_provenance
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
 from assay_nb.instruments.judge.criteria import Criterion
-from assay_nb.instruments.provenance import decode_provenance, encode_provenance
 from assay_nb.render.document import (
     Badge,
     Block,
@@ -129,9 +128,6 @@ class Judgement(Shown):
         if len(self.orders) < 2:
             return None
         return self.winner != "tie" or self.preferences == ("tie", "tie")
-
-    def with_provenance(self, provenance: Provenance) -> Judgement:
-        return replace(self, provenance=provenance)
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -1,4 +1,4 @@
-"""Sixteen rules that read a prompt without a model, a key or a network.
+"""Lint: sixteen rules that read a prompt without a model, a key or a network.
 
     lint("Summarise {{artcle}}", variables=["article"])
 

@@ -1,4 +1,4 @@
-"""Comments that switch rules off: `# assay: ignore A007` and `# assay: ignore-file A010`.
+"""Directives, comments that switch rules off: `# assay: ignore A007` and `# assay: ignore-file A010`.
 
 Beside other text, `ignore` is about its own line; alone on a line, about the next one that is not blank.
 `ignore-file` is about the whole prompt. Both need rule ids: a comment that silences everything would

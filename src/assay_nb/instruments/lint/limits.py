@@ -1,4 +1,4 @@
-"""Lengths that a prompt sets: "at most 50 words", "mindestens drei Absätze", and for what."""
+"""Limits on length that a prompt sets: "at most 50 words", "mindestens drei Absätze", and for what."""
 
 from __future__ import annotations
 

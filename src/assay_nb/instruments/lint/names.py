@@ -1,4 +1,4 @@
-"""How alike two names are: enough to spot a slip of the finger, no more."""
+"""Similarity of names: enough to spot a typing error, no more."""
 
 from __future__ import annotations
 

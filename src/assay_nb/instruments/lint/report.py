@@ -1,4 +1,4 @@
-"""What lint returns: findings with their places, shown as an annotated text. No score.
+"""The lint report: findings with their places, shown as an annotated text. No score.
 
 A number from 0 to 100 would predict nothing about how a prompt does; the counts by class are all there is.
 """

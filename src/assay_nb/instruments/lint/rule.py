@@ -1,4 +1,4 @@
-"""What a rule is: an id, a class, a sentence on why, and a check that yields hits."""
+"""A rule: an id, a class, a sentence on why, and a check that yields hits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sentence does: instruct, forbid, limit. Read off its words."""
+"""Sentences and what they do: instruct, forbid, limit. Read off their words."""
 
 from __future__ import annotations
 

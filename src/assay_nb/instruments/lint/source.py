@@ -1,4 +1,4 @@
-"""A prompt as the rules see it, read once and shared by all of them.
+"""The source of a prompt as the rules see it, read once and shared by all of them.
 
 Three views of the same length, so that an offset in one is an offset in all:
 

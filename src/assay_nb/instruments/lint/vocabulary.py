@@ -1,4 +1,4 @@
-"""The words that instructions are made of, in four languages.
+"""Vocabulary of instructions, in four languages.
 
 Rules about wording read English, French, German and Spanish. A prompt in any other language, or too
 short to tell, gets only the rules that look at form. The lists are short on purpose: a word that is

@@ -1,4 +1,4 @@
-"""Rewrite: the whole prompt anew, with an account of every constraint of the old one.
+"""Rewrite: the whole prompt written again, with an account of every constraint of the old one.
 
 A rewrite is judged by what it loses. So the model has to say, for each constraint of the original, where
 it stands in the new text, or why it was given up. Code finds both quotes, looks for constraints that nobody

@@ -1,4 +1,4 @@
-"""From the rewriter's reply to the rewrite: find both quotes of each constraint, and check the text."""
+"""Reading of the rewriter's reply: find both quotes of each constraint, and check the text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from assay_nb.instruments.exchange.parsing import clean, get_objects, get_text, parse_partial
 from assay_nb.instruments.exchange.schema import Data
 from assay_nb.instruments.exchange.validation import Kind, find_kind
-from assay_nb.instruments.invariants.checks import Breach, Change, Invariants
+from assay_nb.instruments.invariants.checks import Breach, Invariants, Revision
 from assay_nb.instruments.rewrite.request import DEFAULT_BUDGET, find_limit
 from assay_nb.instruments.rewrite.result import LedgerRow, Rewrite
 from assay_nb.text.anchors import Anchor, Locator
@@ -37,7 +37,7 @@ def make_rewrite(
     given_up = [
         (r.before.start, r.before.end) for r in ledger if r.status == "dropped" and r.reason
     ]
-    change = Change(after=proposed, inserted=[proposed], mode="rewrite", settled=given_up)
+    change = Revision(after=proposed, inserted=[proposed], mode="rewrite", settled=given_up)
     breaches = [*Invariants(prompt).find_breaches(change), *_check_length(prompt, proposed, budget)]
     return Rewrite(
         prompt=prompt,

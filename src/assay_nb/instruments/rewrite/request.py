@@ -1,4 +1,4 @@
-"""What the rewriter is asked."""
+"""The rewriter's request: its schema, its system message, the goal and the budget."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Where the master key is kept."""
+"""Key stores: where the master key is kept."""

@@ -1,4 +1,4 @@
-"""What every place for the master key can do."""
+"""The key store: what every place for the master key can do."""
 
 from __future__ import annotations
 

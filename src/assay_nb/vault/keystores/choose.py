@@ -1,4 +1,4 @@
-"""Which key store a process uses."""
+"""The choice of a key store for this process."""
 
 from __future__ import annotations
 
@@ -72,5 +72,5 @@ def _named_file(path: Path, home: Path, say: Callable[[str], None]) -> KeyStore:
 def _announcement(path: Path, reason: str, say: Callable[[str], None]) -> Callable[[], None]:
     return lambda: say(
         f"{reason} So the master key goes into {path}, readable by you alone: a copy of the database "
-        "without it stays closed, but whoever can read this directory can open the keys."
+        "without it stays closed, but anyone who can read this directory can open the keys."
     )

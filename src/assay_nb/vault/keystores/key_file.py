@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from assay_nb.errors import VaultSealed
-from assay_nb.vault.failpoints import checkpoint
+from assay_nb.vault.failpoints import failpoint
 from assay_nb.vault.hierarchy import MasterKey, parse_master_key
 from assay_nb.vault.keystores.base import Protection
 
@@ -55,7 +55,7 @@ class KeyFile:
     def protection(self) -> Protection:
         return Protection(
             strong=False,
-            text="A copy of the database without this file stays closed. Whoever can read both, you and "
+            text="A copy of the database without this file stays closed. Anyone who can read both, you and "
             "every program you run among them, can open the keys.",
         )
 
@@ -164,14 +164,14 @@ def _replace(path: Path, content: bytes) -> None:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-            checkpoint("key file written")
+            failpoint("key file written")
             file.flush()
             os.fsync(descriptor)
         if not hmac.compare_digest(new.read_bytes(), content):
             raise VaultSealed(f"What was written to {new} does not read back.")
-        checkpoint("key file synced")
+        failpoint("key file synced")
         new.replace(path)
-        checkpoint("key file in place")
+        failpoint("key file in place")
         _sync_directory(path.parent)
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from assay_nb import config
 from assay_nb.errors import VaultSealed
-from assay_nb.vault.failpoints import checkpoint
+from assay_nb.vault.failpoints import failpoint
 from assay_nb.vault.hierarchy import MasterKey, parse_master_key
 from assay_nb.vault.keystores.base import Protection
 
@@ -114,9 +114,9 @@ class OsKeyring:
         if there is None:
             # The index first: an entry that it names and that is not there does no harm.
             self._index(vault_id, [*self.list_ids(vault_id), master.mk_id])
-            checkpoint("keyring indexed")
+            failpoint("keyring indexed")
             self._set(name, bytes(value.reveal()).decode())
-            checkpoint("keyring written")
+            failpoint("keyring written")
             there = self._get(name)
         if there is None or not hmac.compare_digest(there.encode(), bytes(value.reveal())):
             raise VaultSealed(

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from assay_nb.instruments.lint.names import find_meant
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.source import Source
+from assay_nb.text.english import cut
 from assay_nb.text.templates import Variable, covers, find_bound_names
 
 _BRACKETED = re.compile(
@@ -72,13 +73,9 @@ def _left_over(source: Source) -> Iterator[Hit]:
             yield Hit(
                 start,
                 start + len(words),
-                f"“{_shorten(words)}” is a gap in the draft that the model would read as it stands: "
+                f"“{cut(words, 40)}” is a gap in the draft that the model would read as it stands: "
                 "fill it in or take it out.",
             )
-
-
-def _shorten(words: str) -> str:
-    return words if len(words) <= 40 else words[:39] + "…"
 
 
 RULE = Rule(

@@ -1,4 +1,4 @@
-"""A004: characters that nobody sees and the model reads."""
+"""A004: invisible characters that the model reads all the same."""
 
 from __future__ import annotations
 

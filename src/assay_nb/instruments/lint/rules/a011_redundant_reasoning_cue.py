@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.sentences import is_imperative
 from assay_nb.instruments.lint.source import Sentence, Source
-from assay_nb.models.parameters import find_facts
+from assay_nb.models.parameters import find_parameters
 
 _CUE = re.compile(
     r"\b(?:think(?: about (?:it|this))?|reason|work(?: through (?:it|this))?|let's think|let us think)"
@@ -30,8 +30,8 @@ _MOST_WORDS = 8
 
 
 def _check(source: Source) -> Iterator[Hit]:
-    facts = find_facts(source.model)
-    if facts is None or not facts.reasons:
+    known = find_parameters(source.model)
+    if known is None or not known.reasons:
         return
     for sentence in source.sentences:
         cue = _CUE.search(sentence.text)

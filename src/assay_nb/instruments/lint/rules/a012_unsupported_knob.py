@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from assay_nb.instruments.lint.rule import Hit, Rule
 from assay_nb.instruments.lint.source import Source
-from assay_nb.models.parameters import find_facts, refused_knobs
+from assay_nb.models.parameters import find_parameters, refused_knobs
 from assay_nb.models.retirements import find_retirement
 
 
@@ -28,8 +28,8 @@ def _check(source: Source) -> Iterator[Hit]:
 
 
 def _low_temperature(source: Source) -> Iterator[Hit]:
-    facts = find_facts(source.model)
-    lowest = facts.lowest_temperature if facts else None
+    known = find_parameters(source.model)
+    lowest = known.lowest_temperature if known else None
     temperature = source.knobs.get("temperature")
     if lowest is not None and isinstance(temperature, int | float) and temperature < lowest:
         yield Hit(

@@ -1,0 +1,126 @@
+"""The planner: what a call becomes (workspace, model, key, limits), decided before anything is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from assay_nb.engine.call import Call
+from assay_nb.engine.local.credentials import find_destinations, missing_key
+from assay_nb.engine.local.practice import is_practice
+from assay_nb.engine.local.resources import PLATFORM, Resources
+from assay_nb.engine.resolve import choose_model, first_default
+from assay_nb.errors import DemoExhausted, WrongUsage
+from assay_nb.instruments.base import Instrument
+from assay_nb.messages import Destination, ProviderId
+from assay_nb.models import catalog
+
+if TYPE_CHECKING:
+    from assay_nb.accounting.allowances import AllowanceReservation
+    from assay_nb.accounting.demo_budget import DemoReservation
+    from assay_nb.workspaces.membership import Workspace
+
+Funder = Literal["byok", "demo"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlan:
+    """What a call will do, decided before anything is sent.
+
+    Attributes:
+        workspace: The workspace that the call belongs to.
+        provider: The provider that is called.
+        model: The model that answers.
+        destination: Where the request goes, as bound to the key.
+        mode: Which key is used: the workspace's own, or the operator's for the demo.
+        demo: The demo call that pays for it, if one does.
+        allowance: The call that was counted against what an admin allows, if any was.
+        funding: Who pays, in words.
+    """
+
+    workspace: Workspace
+    provider: ProviderId
+    model: str
+    destination: Destination
+    mode: Funder = "byok"
+    demo: DemoReservation | None = None
+    allowance: AllowanceReservation | None = None
+    funding: str = "workspace"
+
+    @property
+    def practice(self) -> bool:
+        return is_practice(self.destination)
+
+
+class Planner(Protocol):
+    """Decides what a call becomes."""
+
+    async def plan(self, call: Call, instrument: Instrument[Any]) -> CallPlan:
+        """Return what a call will do.
+
+        Raises:
+            AssayError: If it cannot be made. Everything that can fail before sending fails here.
+        """
+        ...
+
+
+class CallPlanner:
+    """Whose key pays, which model answers and where: what solo mode and the gateway decide alike.
+
+    It reads the database, so it belongs in a thread.
+
+    Args:
+        resources: The vault, the workspaces and the budget.
+        user: Whose calls they are.
+    """
+
+    def __init__(self, resources: Resources, user: str) -> None:
+        self._resources = resources
+        self._user = user
+
+    def decide(self, call: Call, instrument: Instrument[Any]) -> CallPlan:
+        """Return what a call will do, as far as keys and models decide it."""
+        resources = self._resources
+        if call.workspace:
+            workspace = resources.find_workspace(self._user, call.workspace)
+        else:
+            workspace = resources.workspaces.active(self._user)
+        stored = find_destinations(resources, workspace.id)
+        wanted = choose_model(call.model, workspace.model, stored, resources.usable_models)
+        # Where the operator allows none of them, the default is refused in the operator's own words.
+        wanted = wanted or first_default(stored)
+        provider, model = catalog.parse_model(wanted) if wanted else (None, None)
+        if provider is not None and model is not None and provider in stored:
+            return CallPlan(workspace, provider, model, stored[provider])
+        if not stored and instrument.demo:
+            demo = self._plan_demo(workspace, call)
+            if demo is not None:
+                return demo
+        raise missing_key(resources, workspace, provider)
+
+    def _plan_demo(self, workspace: Workspace, call: Call) -> CallPlan | None:
+        """Reserve a demo call, where the operator has stored a platform key."""
+        provider, model = catalog.parse_model(catalog.DEMO_MODEL)
+        platform = self._resources.vault.find_key(PLATFORM, provider, mode="demo")
+        if platform is None:
+            return None
+        budget = self._resources.budget
+        try:
+            reservation = budget.reserve(self._user, call.idempotency_key)
+        except DemoExhausted as exc:
+            hint = "Add a key to the workspace to continue: `assay-nb keys set google` is the fastest start."
+            raise DemoExhausted(exc.message, hint=hint) from None
+        if reservation.repeated:
+            raise WrongUsage(
+                "This demo call was made already.", hint="Run the cell again to make another."
+            )
+        number = budget.granted - budget.left(self._user)
+        return CallPlan(
+            workspace,
+            provider,
+            model,
+            platform.destination,
+            mode="demo",
+            demo=reservation,
+            funding=f"demo call {number} of {budget.granted}",
+        )

@@ -1,0 +1,117 @@
+"""Authentication of a request: find its caller, and check that the route is open to them.
+
+Routes say who may come in by them; the functions here keep to it, before a handler sees the request.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+from anyio.to_thread import run_sync
+
+from assay_nb.errors import PermissionDenied
+from assay_nb.gateway.auth.caller import Caller
+from assay_nb.gateway.auth.identity import Person, check_person, parse_authorization
+from assay_nb.gateway.auth.run_tokens import RunToken, is_run_token
+from assay_nb.gateway.auth.sessions import XSRF_FIELD, XSRF_HEADER, check_origin, check_xsrf
+from assay_nb.gateway.http.context import ACTIVE
+from assay_nb.gateway.http.responses import NotSignedIn
+from assay_nb.gateway.http.route import Route
+from assay_nb.gateway.services import Services
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+async def authenticate(route: Route, request: web.Request, services: Services) -> Caller | None:
+    """Return the caller of a request if the route is open to them; None where it is open to everybody.
+
+    Raises:
+        NotSignedIn: If no token or cookie is shown, or the hub does not know it.
+        PermissionDenied: If the route is not open to this caller.
+    """
+    if route.who == "open":
+        return None
+    caller = await _find_caller(route, request, services)
+    if caller.run is not None:
+        await _check_run(route, request, caller.user, caller.run, services)
+    if route.who == "operator":
+        check_operator(caller.person)
+        return caller
+    check_person(caller.person)
+    if caller.via == "browser":
+        await _check_change(request, caller, services)
+    elif route.who in {"session", "page"}:
+        raise PermissionDenied(
+            "Keys and members are managed in a browser: any code in a kernel has this token.",
+            hint=f"Open {services.settings.public_page} on the hub.",
+        )
+    return caller
+
+
+def check_operator(person: Person) -> None:
+    """Let in hub admins, and tokens that may read the hub's own metrics.
+
+    Raises:
+        PermissionDenied: For everybody else.
+    """
+    if not (person.admin or "read:metrics" in person.scopes):
+        raise PermissionDenied(
+            "Only the hub's operator may see this.",
+            hint="Show a hub admin's token, or a service's with the scope read:metrics.",
+        )
+
+
+async def _find_caller(route: Route, request: web.Request, services: Services) -> Caller:
+    token = _find_token(route, request)
+    if token is not None and is_run_token(token):
+        run = await run_sync(services.run_tokens.find, token)
+        person = await services.identity.identify(run.hub_token)
+        return Caller(person, "run", run.hub_token, run=run)
+    if token is not None:
+        person = await services.identity.identify(token)
+        return Caller(person, "token", token)
+    session = services.sessions.read(request)
+    if session is None:
+        raise NotSignedIn(
+            "You are not signed in.",
+            hint="Send `Authorization: Bearer TOKEN` with a JupyterHub token.",
+        )
+    person = await services.identity.identify(session.token)
+    return Caller(person, "browser", session.token, session)
+
+
+def _find_token(route: Route, request: web.Request) -> str | None:
+    header = request.headers.get("Authorization")
+    if header is not None:
+        return parse_authorization(header)
+    return next(
+        (request.headers[name] for name in route.token_headers if name in request.headers), None
+    )
+
+
+async def _check_run(
+    route: Route, request: web.Request, user: str, run: RunToken, services: Services
+) -> None:
+    """Keep a worker to the calls of its run.
+
+    Raises:
+        PermissionDenied: For any other route, or another workspace.
+    """
+    if not route.run_tokens or user != run.user:
+        raise PermissionDenied(
+            "A run token is only good for the calls of its run.", hint="Show a hub token."
+        )
+    named = request.match_info["workspace"]
+    if named != ACTIVE and await services.find_workspace_id(user, named) != run.workspace_id:
+        raise PermissionDenied("This run token is for another workspace.")
+
+
+async def _check_change(request: web.Request, caller: Caller, services: Services) -> None:
+    if request.method in _SAFE_METHODS:
+        return
+    assert caller.session is not None
+    check_origin(request, services.public_origin)
+    sent = request.headers.get(XSRF_HEADER)
+    if sent is None and request.content_type == "application/x-www-form-urlencoded":
+        field = (await request.post()).get(XSRF_FIELD)
+        sent = field if isinstance(field, str) else None
+    check_xsrf(caller.session, sent)

@@ -1,0 +1,74 @@
+"""The gateway's engine: a local engine that keeps to the operator's lists and a team's allowances."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+from anyio.to_thread import run_sync
+
+from assay_nb.egress.origins import check_destination
+from assay_nb.engine.call import Call
+from assay_nb.engine.local.account import Account
+from assay_nb.engine.local.engine import LocalEngine
+from assay_nb.engine.local.planner import CallPlan, CallPlanner
+from assay_nb.engine.local.recorder import CallWriter
+from assay_nb.gateway.policy import check_model
+from assay_nb.gateway.resources import GatewayResources
+from assay_nb.instruments.base import Instrument
+
+
+def make_engine(resources: GatewayResources, user: str) -> LocalEngine:
+    """Return an engine that makes calls for a member."""
+    return LocalEngine(resources, GatewayPlanner(resources, user), GatewayRecorder(resources, user))
+
+
+class GatewayPlanner:
+    """Decides each call by itself, and keeps to what the operator and a team's admin allow."""
+
+    def __init__(self, resources: GatewayResources, user: str) -> None:
+        self._resources = resources
+        self._user = user
+        self._planner = CallPlanner(resources, user)
+
+    async def plan(self, call: Call, instrument: Instrument[Any]) -> CallPlan:
+        return await run_sync(self._plan, call, instrument)
+
+    def _plan(self, call: Call, instrument: Instrument[Any]) -> CallPlan:
+        resources = self._resources
+        resources.calls.check()
+        plan = self._planner.decide(call, instrument)
+        if plan.mode != "byok":
+            return plan
+        check_model(resources.settings, plan.provider, plan.model)
+        check_destination(plan.destination, resources.policy)
+        return replace(plan, allowance=resources.allowances.reserve(plan.workspace.id, self._user))
+
+
+class GatewayRecorder:
+    """Notes each call when it ends, and adds what it cost to what its member has used."""
+
+    def __init__(self, resources: GatewayResources, user: str) -> None:
+        self._resources = resources
+        self._writer = CallWriter(resources, user)
+
+    def running(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    async def record(
+        self, plan: CallPlan, call: Call, account: Account, error: BaseException | None
+    ) -> None:
+        await run_sync(self._write, plan, call, account, error)
+
+    def _write(
+        self, plan: CallPlan, call: Call, account: Account, error: BaseException | None
+    ) -> None:
+        self._writer.write(plan, call, account, error)
+        if plan.allowance is not None:
+            unknown = self._resources.settings.limits.unpriced_call
+            cost = account.provenance().cost
+            self._resources.allowances.settle(plan.allowance, cost, unknown=unknown)
+
+    async def aclose(self) -> None:
+        """Leave it: every call was written when it ended."""

@@ -1,0 +1,96 @@
+"""Grants: what a person's requests to a provider may use, in one of their workspaces."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from anyio.to_thread import run_sync
+
+from assay_nb.accounting.allowances import EVERYBODY
+from assay_nb.engine.local.credentials import key_missing
+from assay_nb.gateway.resources import GatewayResources
+from assay_nb.messages import Destination, ProviderId
+from assay_nb.store.changes import Remembered
+from assay_nb.store.workspace_rows import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a person's requests to a provider may use.
+
+    Attributes:
+        workspace: Whose account pays.
+        destination: Where its key may be sent.
+        limited: Whether an admin has limited what the person may use.
+    """
+
+    workspace: Workspace
+    destination: Destination
+    limited: bool
+
+
+Authorize: TypeAlias = Callable[[str, "str | None"], Awaitable[Workspace]]
+
+_Key: TypeAlias = "tuple[str, str | None, ProviderId]"
+
+
+class Grants:
+    """The grants of all members.
+
+    Who is a member, where a key may be sent and whether somebody is limited is read once, and again when
+    the database was changed.
+
+    Args:
+        resources: The vault and the allowances.
+        authorize: Returns a person's workspace, by name or id or the active one, if they may call there.
+    """
+
+    def __init__(self, resources: GatewayResources, authorize: Authorize) -> None:
+        self._resources = resources  # the vault is opened by the first request
+        self._changes = resources.changes
+        self._authorize = authorize
+        self._known: Remembered[_Key, Grant] = Remembered(self._changes)
+        self._reading: dict[_Key, asyncio.Task[Grant]] = {}
+
+    async def find(self, user: str, name: str | None, provider: ProviderId) -> Grant:
+        """Return a person's grant: for a workspace by name or id, or for their active one.
+
+        Raises:
+            WorkspaceNotFound: If they are not a member of such a workspace.
+            ProviderKeyMissing: If the workspace has no key. Nobody else's is taken instead.
+        """
+        key: _Key = (user, name, provider)
+        # Who is out may be so a few milliseconds later. The key is another matter: see `CachedVault`.
+        grant = self._known.find(key, self._changes.look_lately())
+        if grant is not None:
+            return grant
+        reading = self._reading.get(key)
+        if reading is None:
+            reading = self._reading[key] = asyncio.create_task(self._read(key))
+            reading.add_done_callback(lambda done: self._forget_reading(key, done))
+        # One look at the database for all who ask the same; a caller who hangs up does not cancel the others'.
+        return await asyncio.shield(reading)
+
+    async def _read(self, key: _Key) -> Grant:
+        user, name, provider = key
+        number = self._changes.look()
+        workspace = await self._authorize(user, name)
+        grant = await run_sync(self._look_up, workspace, user, provider)
+        self._known.keep(key, number, grant)
+        return grant
+
+    def _forget_reading(self, key: _Key, done: asyncio.Task[Grant]) -> None:
+        del self._reading[key]
+        if not done.cancelled():
+            done.exception()  # the callers that waited for it have it; there may be none left
+
+    def _look_up(self, workspace: Workspace, user: str, provider: ProviderId) -> Grant:
+        stored = self._resources.vault.find_key(workspace.id, provider)
+        if stored is None:
+            raise key_missing(workspace.name, provider, hub=True)
+        listed = self._resources.allowances.list(workspace.id)
+        limited = any(one.user in (EVERYBODY, user) for one in listed)
+        return Grant(workspace, stored.destination, limited)

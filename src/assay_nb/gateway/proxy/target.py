@@ -1,0 +1,138 @@
+"""The target of a request: what it asks a provider for, read from its path and query as they were sent."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import unquote, unquote_plus, urlsplit
+
+from assay_nb.errors import PermissionDenied, WrongUsage
+from assay_nb.gateway.http.context import RequestContext
+from assay_nb.gateway.policy import check_model, check_provider
+from assay_nb.messages import Destination, ProviderId
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_BODILESS = frozenset({"GET", "HEAD", "DELETE"})
+_ADMINISTRATION = frozenset({"organization", "organizations"})
+_CREDENTIALS = frozenset({
+    "key", "api_key", "api-key", "apikey", "access_token", "oauth_token", "token", "x-api-key",
+    "x-goog-api-key", "authorization", "auth",
+})  # fmt: skip
+_MODEL = re.compile(r"(?:^|/)(?:models|tunedModels)/([^/:]+)")
+_UNSAFE = re.compile(r"[\x00-\x20\x7f/\\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request asks a provider for.
+
+    Attributes:
+        provider: Which provider.
+        method: The HTTP method.
+        path: Below the provider's endpoint, as it was written, without a leading slash.
+        query: As it was written.
+        model: The model that the path names, if it names one.
+    """
+
+    provider: ProviderId
+    method: str
+    path: str
+    query: str
+    model: str | None
+
+    @property
+    def bodiless(self) -> bool:
+        """Whether the method has no body: such a request asks no model."""
+        return self.method in _BODILESS
+
+    def url(self, destination: Destination) -> str:
+        """Return the URL at a key's destination.
+
+        Some SDKs take a base URL with the version in it and some without, and people try both; a
+        version on both sides is not doubled.
+        """
+        path, endpoint = self.path, destination.endpoint.rstrip("/")
+        version = endpoint.rpartition("/")[2]
+        if path.startswith(f"{version}/") and urlsplit(endpoint).path.count("/"):
+            path = path[len(version) + 1 :]
+        return f"{endpoint}/{path}?{self.query}" if self.query else f"{endpoint}/{path}"
+
+
+def read_target(context: RequestContext) -> Target:
+    """Return what a request asks for, read from its path as it was sent.
+
+    Raises:
+        WrongUsage: If the path or the query could be read as something else on the way, or holds a key.
+        PermissionDenied: If the operator's lists do not have it.
+    """
+    request, settings = context.request, context.services.settings
+    provider = context.provider
+    check_provider(settings, provider)
+    if request.method not in _METHODS or "Upgrade" in request.headers:
+        raise WrongUsage("Only plain HTTP requests are passed through, and no WebSockets.")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise WrongUsage("A compressed request is not passed through.", hint="Send it as it is.")
+    path = _check_path(request.rel_url.raw_path, settings.prefix)
+    query = request.rel_url.raw_query_string
+    if query:
+        _check_query(query)
+    model = None
+    if request.method not in _BODILESS and (match := _MODEL.search(unquote(path))):
+        model = match.group(1)
+        check_model(settings, provider, model)
+    return Target(provider, request.method, path, query, model)
+
+
+def _check_path(raw: str, prefix: str) -> str:
+    """Return the part of a path that is sent on.
+
+    The router has matched as many slashes as there are before it, so they are counted, not compared.
+    """
+    segments = raw.split("/")[prefix.count("/") + 3 :]
+    named = [_read_segment(segment) for segment in segments[:-1]]
+    if segments and segments[-1]:  # a path may end in a slash
+        named.append(_read_segment(segments[-1]))
+    if not _ADMINISTRATION.isdisjoint(name.lower() for name in named[:3]):
+        raise PermissionDenied(
+            "The provider's administration is not passed through.",
+            hint="Its own console has it.",
+        )
+    return "/".join(segments)
+
+
+def _read_segment(segment: str) -> str:
+    text = unquote(segment) if "%" in segment else segment
+    if text in {"", ".", ".."} or _UNSAFE.search(text) or "%" in text:
+        raise WrongUsage("This path could be read in more than one way.", hint="Write it plainly.")
+    return text
+
+
+def _check_query(query: str) -> None:
+    for pair in re.split("[&;]", query):
+        name = unquote_plus(pair.partition("=")[0]).strip().lower()
+        if name in _CREDENTIALS or name.startswith("$"):
+            raise WrongUsage(
+                "A key or a token does not belong in a URL, where logs keep it.",
+                hint="Send the hub token in a header: `Authorization`, `x-api-key` or `x-goog-api-key`.",
+            )
+
+
+def parse_model(body: bytes) -> str | None:
+    """Return the model that a JSON body names, or None if it names none or more than one.
+
+    Only for an operator's list of models; without one, no body is read.
+    """
+    try:
+        pairs: Any = json.loads(body, object_pairs_hook=lambda found: tuple(found))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(pairs, tuple):
+        return None
+    named = [
+        pair for pair in cast("tuple[tuple[str, Any], ...]", pairs) if pair[0].lower() == "model"
+    ]
+    if len(named) != 1 or named[0][0] != "model" or not isinstance(named[0][1], str):
+        return None
+    return named[0][1].removeprefix("models/")
