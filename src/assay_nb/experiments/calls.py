@@ -31,6 +31,7 @@ class HasText(Protocol):
 
 
 def text_of(prompt: str | HasText) -> str:
+    """Return a prompt, given as text or as a result that holds one."""
     return prompt if isinstance(prompt, str) else check_text(getattr(prompt, "text", prompt))
 
 
@@ -43,6 +44,7 @@ def make_improve_call(
     findings: Critique | None,
     knobs: Mapping[str, Any],
 ) -> Call:
+    """Return a call of improve; its findings travel as data."""
     from assay_nb.instruments.improve.result import parse_accept
 
     numbers = None if accept is None else parse_accept(accept)
@@ -64,6 +66,11 @@ def make_improve_call(
 def make_call(
     instrument: str, prompt: str, workspace: str | None, model: str | None, **options: Any
 ) -> Call:
+    """Return a call of an instrument with the options that were given.
+
+    Raises:
+        WrongUsage: If prompt, workspace or model is not text.
+    """
     check_text(prompt)
     check_model(model)
     if workspace is not None:
@@ -81,6 +88,7 @@ def make_playground_call(
     model: str | None,
     knobs: Mapping[str, Any],
 ) -> Call:
+    """Return a call of the playground, with the values as text."""
     from assay_nb.experiments.data.rows import as_text
 
     given = {name: as_text(value) for name, value in (values or {}).items()}
@@ -169,17 +177,20 @@ def keeping(result: Callable[[], Any]) -> Generator[None]:
 
 
 def check_model(model: str | None) -> None:
+    """Refuse a model that is not text."""
     if model is not None:
         check_text(model, "The name of a model")
 
 
 def run_call(call: Call) -> Result:
+    """Run a call to its end, from synchronous code."""
     session = current_session()
     with session.explaining(call):
         return session.portal.call(session.engine.ask, session.address(call))
 
 
 async def await_call(call: Call) -> Result:
+    """Run a call to its end, from asynchronous code on any event loop."""
     session = current_session()
     with session.explaining(call):
         return await session.portal.wait(session.engine.ask, session.address(call))

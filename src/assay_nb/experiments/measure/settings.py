@@ -43,10 +43,16 @@ class Settings:
 
 
 def find_ledger(ledger: str | Path | bool | None) -> Path:
+    """Return the directory of a run's record: the one that was named, or the usual one."""
     return Path(DIRECTORY) if ledger is True or not ledger else Path(ledger)
 
 
 def check_settings(settings: Settings) -> None:
+    """Refuse settings that contradict each other, or that a run would pass over.
+
+    Raises:
+        WrongUsage: If there are such.
+    """
     if not 1 <= settings.candidates <= MAX_CANDIDATES:
         raise WrongUsage(
             f"candidates is 1 to {MAX_CANDIDATES}: with more, luck wins.",
