@@ -262,19 +262,19 @@ def look_up(rows: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         config = Config(home=home / "home", master_key_file=home / "master.key")
-        backing = Resources(config, say=lambda line: None)
-        where = backing.workspaces.create("bench", "ada").id
+        resources = Resources(config, say=lambda line: None)
+        where = resources.workspaces.create("bench", "ada").id
         with SecretBytes(b"sk-bench-0123456789abcdefghijklmnopqrstuvwxyz") as secret:
-            backing.vault.save_key(
+            resources.vault.save_key(
                 where, parse_endpoint("openai"), secret, added_by="ada", verified=True
             )
         _fill(config.home / "vault.sqlite", rows)
         taken: list[float] = []
         for _ in range(3_000):
             began = time.perf_counter()
-            with backing.vault.open_key(where, "openai"):
+            with resources.vault.open_key(where, "openai"):
                 taken.append(time.perf_counter() - began)
-        backing.database.close()
+        resources.database.close()
     return statistics.median(taken[500:]) * 1e6
 
 

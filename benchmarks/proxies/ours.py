@@ -28,7 +28,7 @@ KEY = b"sk-bench-0123456789abcdefghijklmnopqrstuvwxyz"
 async def serve(settings: Settings) -> None:
     async with open_hub_session(settings.hub) as session:
         services = make_services(settings, session, "a-token-of-the-service")
-        services.backing.vault.state()
+        services.resources.vault.state()
         await start(services)
         tune_collector()
         print("ready", flush=True)
@@ -48,12 +48,12 @@ def make_settings(port: int, upstream: int, home: Path) -> Settings:
 
 def store_key(settings: Settings) -> None:
     (origin,) = settings.allow_origins
-    backing = GatewayResources(settings)
-    workspace = backing.workspaces.create("bench", "ada")
+    resources = GatewayResources(settings)
+    workspace = resources.workspaces.create("bench", "ada")
     destination = Destination("openai", f"{origin}/v1", origin, "bearer")
     with SecretBytes(KEY) as secret:
-        backing.vault.save_key(workspace.id, destination, secret, added_by="ada", verified=True)
-    asyncio.run(backing.aclose())
+        resources.vault.save_key(workspace.id, destination, secret, added_by="ada", verified=True)
+    asyncio.run(resources.aclose())
 
 
 if __name__ == "__main__":

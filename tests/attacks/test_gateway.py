@@ -32,7 +32,7 @@ RUN = "api/v1/workspaces/{}/instruments/critique"
 
 
 async def make_team(stage: Stage, owner: str = "olga", *members: str, name: str = "team") -> str:
-    workspaces = stage.services.backing.workspaces
+    workspaces = stage.services.resources.workspaces
 
     def make() -> str:
         made = workspaces.create(name, owner)
@@ -90,7 +90,7 @@ async def test_a057_a_forged_page_changes_nothing(stage: Stage) -> None:
         )
         assert status in (401, 403)
 
-    assert len(await run_sync(stage.services.backing.workspaces.members, "olga", team)) == 1
+    assert len(await run_sync(stage.services.resources.workspaces.members, "olga", team)) == 1
     status, _ = await stage.ask(
         "POST", f"api/v1/workspaces/{team}/members", headers=olga, body=body
     )
@@ -176,14 +176,14 @@ async def test_a060_what_ends_elsewhere_ends_a_stream_within_a_look(
     await asyncio.wait_for(seen.wait(), 10)
     (token,) = [t for t, person in stage.hub.people.items() if person["name"] == "mia"]
     if how == "membership":
-        await run_sync(stage.services.backing.workspaces.remove_member, "olga", team, "mia")
+        await run_sync(stage.services.resources.workspaces.remove_member, "olga", team, "mia")
     elif how == "group":
         stage.hub.people[token]["groups"] = []
     else:
         stage.hub.revoke(token)
     async with asyncio.timeout(60):
         while not reading.done():  # a gateway looks from time to time
-            await stage.services.running.look(stage.services.holds)
+            await stage.services.active_calls.look(stage.services.holds)
             await asyncio.sleep(0.01)
 
     with pytest.raises(AssayError):
@@ -241,7 +241,7 @@ async def test_a064_the_last_owner_cannot_leave_and_a_deleted_workspaces_call_en
     assert status == 200
     with pytest.raises(AssayError, match="deleted"):
         await asyncio.wait_for(reading, 2)
-    assert await run_sync(stage.services.backing.vault.find_keys, bytes.fromhex(team)) == []
+    assert await run_sync(stage.services.resources.vault.find_keys, bytes.fromhex(team)) == []
 
 
 _INJECTIONS = (
@@ -289,7 +289,7 @@ async def test_a065_sql_in_any_string_is_a_string(stage: Stage) -> None:
         ]
         assert all(status < 500 for status in statuses), (text, statuses)
 
-    assert len(await run_sync(stage.services.backing.workspaces.members, "olga", team)) == 1
+    assert len(await run_sync(stage.services.resources.workspaces.members, "olga", team)) == 1
 
 
 # --- how much
@@ -430,7 +430,7 @@ async def test_a088_fifty_calls_with_one_idempotency_key_are_one_call(
     assert {status for status, _ in answers} == {200}
     assert len({text for _, text in answers}) == 1
     assert "event: finished" in answers[0][1]
-    spent = 7 - await run_sync(stage.services.backing.budget.left, "ada")
+    spent = 7 - await run_sync(stage.services.resources.budget.left, "ada")
     assert spent == (1 if funding == "demo" else 0)
 
 
@@ -500,9 +500,9 @@ async def test_a089_a_client_that_hangs_up_has_spent_its_demo_call(
             break
     await run_sync(stage.fake.arrived.wait, 5)
     await events.aclose()  # type: ignore[attr-defined]
-    await asyncio.wait_for(stage.services.running.idle(), 5)
+    await asyncio.wait_for(stage.services.active_calls.idle(), 5)
 
-    assert await run_sync(stage.services.backing.budget.left, "ada") == 6
+    assert await run_sync(stage.services.resources.budget.left, "ada") == 6
 
 
 async def test_a089_a_call_that_the_provider_refused_is_given_back(stage: Stage) -> None:
@@ -514,13 +514,13 @@ async def test_a089_a_call_that_the_provider_refused_is_given_back(stage: Stage)
     with pytest.raises(AssayError):
         await ada.run("critique", PROMPT)
 
-    assert await run_sync(stage.services.backing.budget.left, "ada") == 7
+    assert await run_sync(stage.services.resources.budget.left, "ada") == 7
 
 
 async def test_a090_a_price_that_is_none_counts_as_the_set_maximum(stage: Stage) -> None:
     """No usage, a model of unknown price, NaN, a negative or an endless cost → charged as unknown."""
     team = bytes.fromhex(await make_team(stage, "olga", "mia"))
-    allowances = stage.services.backing.allowances
+    allowances = stage.services.resources.allowances
 
     def spend(dollars: float | None) -> int:
         allowances.set(team, Allowance("mia", micros_per_day=10**9))
@@ -566,7 +566,7 @@ async def test_a092_a_failing_own_key_never_falls_back_to_the_demo(stage: Stage)
             await ada.run("critique", PROMPT)
 
     assert {call.key for call in stage.fake.calls} == {ada.key}
-    assert await run_sync(stage.services.backing.budget.left, "ada") == 7
+    assert await run_sync(stage.services.resources.budget.left, "ada") == 7
 
 
 async def test_a094_a_clock_that_jumps_gives_no_extra_calls(stage: Stage) -> None:
@@ -575,7 +575,7 @@ async def test_a094_a_clock_that_jumps_gives_no_extra_calls(stage: Stage) -> Non
 
     team = bytes.fromhex(await make_team(stage, "olga", "mia"))
     clock = [20_000 * 86_400.0]
-    allowances = Allowances(stage.services.backing.database, now=lambda: clock[0])
+    allowances = Allowances(stage.services.resources.database, now=lambda: clock[0])
 
     def made() -> int:
         count = 0

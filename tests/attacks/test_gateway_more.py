@@ -163,7 +163,7 @@ async def test_a058_every_route_denies_another_teams_id_like_one_that_is_not_the
             assert _same(told[1], there, "secret-team") == _same(untold[1], nowhere), path
 
     assert fake.calls == []
-    assert len(await run_sync(stage.services.backing.workspaces.members, "olga", team)) == 2
+    assert len(await run_sync(stage.services.resources.workspaces.members, "olga", team)) == 2
 
 
 def _same(told: Any, *names: str) -> str:
@@ -298,7 +298,7 @@ async def test_a062_no_spelling_of_a_request_gets_past_the_guard(
         answer = await by_hand(stage, f"{method} {PREFIX}{line} HTTP/1.1", token, headers)
         assert re.match(rb"HTTP/1.[01] 4\d\d", answer), answer[:200]
 
-    assert len(await run_sync(stage.services.backing.vault.find_keys, bytes.fromhex(team))) == 1
+    assert len(await run_sync(stage.services.resources.vault.find_keys, bytes.fromhex(team))) == 1
 
 
 async def by_hand(stage: Stage, line: str, token: str, headers: dict[str, str]) -> bytes:
@@ -384,7 +384,7 @@ async def test_a064_the_last_owner_cannot_become_less(stage: Stage) -> None:
     ]
 
     assert all(400 <= status < 500 for status, _ in tried), tried
-    found = await run_sync(stage.services.backing.workspaces.members, "olga", team)
+    found = await run_sync(stage.services.resources.workspaces.members, "olga", team)
     assert {one.user: one.role for one in found} == {"olga": "owner", "adam": "admin"}
 
 
@@ -417,7 +417,7 @@ async def test_a065_sql_where_nobody_has_been_let_in_yet(stage: Stage) -> None:
         ]
         assert all(400 <= status < 500 for status, _ in answers), (text, answers)
 
-    assert len(await run_sync(stage.services.backing.vault.find_keys, bytes.fromhex(team))) == 1
+    assert len(await run_sync(stage.services.resources.vault.find_keys, bytes.fromhex(team))) == 1
 
 
 # --- where to
@@ -470,7 +470,7 @@ async def test_a067_gateway_stores_no_key_for_a_url_that_reads_two_ways(
 
     assert 400 <= status < 500, answer
     assert not find_canary(str(answer) + "".join(stage.lines), body["key"])
-    assert await run_sync(stage.services.backing.vault.find_keys, bytes.fromhex(team)) == []
+    assert await run_sync(stage.services.resources.vault.find_keys, bytes.fromhex(team)) == []
 
 
 async def test_a067_control_a_listed_url_is_stored(stage: Stage, fake: FakeProviders) -> None:
@@ -486,12 +486,12 @@ async def test_a070_another_endpoint_takes_the_key_anew(stage: Stage, fake: Fake
     """A base URL without a key → refused, the old one stays; with one → the old envelope is gone."""
     team, olga = await make_team(stage), await stage.sign_in("olga")
     old, new = await stage.store_key(team, "openai"), make_canary("openai")
-    path, vault = f"api/v1/workspaces/{team}/keys/openai", stage.services.backing.vault
+    path, vault = f"api/v1/workspaces/{team}/keys/openai", stage.services.resources.vault
 
     def envelope() -> bytes:
         from sqlalchemy import text
 
-        with stage.services.backing.database.read() as connection:
+        with stage.services.resources.database.read() as connection:
             return connection.execute(text("SELECT envelope FROM provider_keys")).scalar_one()
 
     before = await run_sync(envelope)
@@ -594,7 +594,7 @@ async def test_a081_headers_without_end_are_cut(make_stage: Any) -> None:
         stage: Stage = await make_stage(allow_origins=(evil.origin,))
         token = stage.token("ada")
         workspace = (await stage.ask("GET", "api/v1/me", token))[1]["workspaces"][0]["id"]
-        vault = stage.services.backing.vault
+        vault = stage.services.resources.vault
         destination = Destination("anthropic", evil.origin, evil.origin, "bearer")
 
         def save() -> None:
@@ -620,7 +620,7 @@ async def test_a081_headers_without_end_are_cut(make_stage: Any) -> None:
         assert "provider_unavailable" in str(asked)
         assert after_passing < 2**22
         assert stage.services.limiter.running == 0
-        assert len(stage.services.running) == 0
+        assert len(stage.services.active_calls) == 0
 
 
 @pytest.mark.slow
@@ -647,7 +647,7 @@ async def test_a081_what_never_ends_is_cut_and_its_slot_is_free(
 
     assert "finished" not in str(answer)
     assert stage.services.limiter.running == 0
-    assert len(stage.services.running) == 0
+    assert len(stage.services.active_calls) == 0
 
 
 async def test_a081_headers_without_end_are_cut_for_the_sdks_too() -> None:
@@ -717,7 +717,7 @@ async def test_a097_rotation_fails_no_call_that_runs_through_the_gateway(
     """Two master rotations by another process's vault while 100 callers call → every call is answered."""
     stage: Stage = await make_stage(limits={"calls_per_minute": 10_000, "calls_at_once": 1_000})
     member = await join(stage, "openai")
-    backing = stage.services.backing
+    resources = stage.services.resources
 
     def rotate() -> None:
         database = Database.open(stage.services.settings.home / "vault.sqlite")
@@ -739,7 +739,7 @@ async def test_a097_rotation_fails_no_call_that_runs_through_the_gateway(
 
     assert statuses == [200] * 100
     assert {one.key for one in fake.calls} == {member.key}
-    states = [one.state for one in await run_sync(backing.vault.master_status)]
+    states = [one.state for one in await run_sync(resources.vault.master_status)]
     assert states.count("active") == 1
 
 

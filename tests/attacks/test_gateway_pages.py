@@ -170,7 +170,7 @@ async def test_a073_hostile_names_are_text_on_every_page(
     stage: Stage, ada: Browser, team: str
 ) -> None:
     """≥ 200 payloads as model, user, error code, added by, limit → the pages keep their skeleton."""
-    workspace, backing = bytes.fromhex(team.removeprefix("workspaces/")), stage.services.backing
+    workspace, resources = bytes.fromhex(team.removeprefix("workspaces/")), stage.services.resources
 
     def record(text: str) -> None:
         call = make_record(
@@ -182,7 +182,7 @@ async def test_a073_hostile_names_are_text_on_every_page(
             funding="workspace",
             status=text,
         )
-        backing.calls.record(call)
+        resources.calls.record(call)
 
     record("harmless")
     before = Skeleton((await ada.open(team)).text).bones

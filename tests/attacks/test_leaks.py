@@ -274,19 +274,19 @@ def public_objects(stage: Stage, session: Session) -> dict[str, object]:
     with session.stream(call) as events:
         seen = list(events)
     control, engine = session.control, session.engine
-    backing = vars(engine)["_resources"]
-    workspace = backing.workspaces.active("me")
+    resources = vars(engine)["_resources"]
+    workspace = resources.workspaces.active("me")
     return {
         "session": session,
         "portal": session.portal,
         "engine": engine,
         "control": control,
-        "backing": backing,
-        "vault": backing.vault,
-        "database": backing.database,
-        "key store": backing.keystore,
-        "egress": backing.egress,
-        "stored keys": backing.vault.find_keys(workspace.id),
+        "backing": resources,
+        "vault": resources.vault,
+        "database": resources.database,
+        "key store": resources.keystore,
+        "egress": resources.egress,
+        "stored keys": resources.vault.find_keys(workspace.id),
         "credential": engine._credential(
             session.portal.call(engine._planner.plan, call, _instrument())
         ),
@@ -333,10 +333,10 @@ def test_a031_nothing_that_a_public_object_leads_to_holds_a_key(
 
 def test_a031_an_open_key_shows_itself_in_no_form(stage: Stage, session: Session) -> None:
     """The same while a key is open, of the opened key and its secret → no trace, or refused."""
-    backing = vars(session.engine)["_resources"]
-    workspace = backing.workspaces.active("me")
+    resources = vars(session.engine)["_resources"]
+    workspace = resources.workspaces.active("me")
 
-    with backing.vault.open_key(workspace.id, "anthropic") as opened:
+    with resources.vault.open_key(workspace.id, "anthropic") as opened:
         texts = [text for thing in (opened, [opened], {"k": opened}) for text in shapes(thing)]
 
     assert stage.traces_in("\n".join(texts)) == {}

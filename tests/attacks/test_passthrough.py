@@ -306,7 +306,7 @@ async def test_a069_key_bound_to_an_origin_that_is_no_longer_listed_is_not_sent(
     member = await join(stage, "anthropic")
     workspace = bytes.fromhex(member.workspace)
     with SecretBytes(make_canary("anthropic").encode()) as secret:
-        stage.services.backing.vault.save_key(
+        stage.services.resources.vault.save_key(
             workspace, evil.destination("anthropic"), secret, added_by="ada", verified=True
         )
 
@@ -404,7 +404,7 @@ async def test_a093_key_that_is_replaced_or_removed_meanwhile_is_used_whole_or_n
             tasks.start_soon(call)
             if number == 25:
                 new = await stage.store_key(member.workspace, "openai")
-    workspace, vault = bytes.fromhex(member.workspace), stage.services.backing.vault
+    workspace, vault = bytes.fromhex(member.workspace), stage.services.resources.vault
     used: list[Call] = list(fake.calls)
     await run_sync(lambda: vault.remove_key(workspace, "openai", actor="ada"))
     after = await asyncio.gather(*[call() for _ in range(10)])

@@ -231,7 +231,7 @@ def test_restored_workspace_is_the_chosen_one_again(two: Two) -> None:
     two.other.portal.call(control.delete_workspace, "phoenix")
     before = two.active
 
-    control._backing.workspaces.restore(LOCAL_USER, "phoenix")
+    control._resources.workspaces.restore(LOCAL_USER, "phoenix")
 
     assert (before, two.active) == (None, "phoenix")
     assert two.run("member list", "", "").data
@@ -314,7 +314,7 @@ def test_terminal_gets_out_by_the_hint(
 ) -> None:
     """Somebody else's workspace in one's own vault: a vault that was a team's before."""
     control: Any = two.other.control
-    workspaces = control._backing.workspaces
+    workspaces = control._resources.workspaces
     workspaces.create("theirs", "olga")
     workspaces.add_member("olga", "theirs", LOCAL_USER)
     workspaces.use(LOCAL_USER, "theirs")

@@ -38,7 +38,7 @@ def note(session: Session, *, tokens: int | None = 1000, cost: float | None = No
         output_tokens=None if tokens is None else 7,
         cost_micros=None if cost is None else round(cost * 1_000_000),
     )
-    control._backing.calls.record(record)
+    control._resources.calls.record(record)
 
 
 def total(session: Session, more: str = "") -> str:

@@ -98,9 +98,9 @@ def test_team_on_a_hub_is_named_with_the_persons_role(role: str, words: str) -> 
 def hub(home: Path) -> Iterator[Session]:
     """A session that takes itself for a hub's. Its gateway does not answer, so its page is the gateway itself."""
     config = Config(home=home / "vault")
-    backing = Resources(config, lambda _: None, OperatorPolicy(frozenset()))
+    resources = Resources(config, lambda _: None, OperatorPolicy(frozenset()))
     session = Session(replace(config, gateway_url="http://127.0.0.1:1/services/assay"))
-    session.__dict__["_seams"] = (make_solo_engine(backing), LocalControl(backing, "ada"))
+    session.__dict__["_seams"] = (make_solo_engine(resources), LocalControl(resources, "ada"))
     yield session
     session.close()
 

@@ -98,15 +98,15 @@ def test_a_part_that_takes_long_holds_up_no_other_part() -> None:
 
 
 def test_threads_share_one_database(home: Path) -> None:
-    backing = Resources(Config(home=home / "vault"), say=lambda line: None)
+    resources = Resources(Config(home=home / "vault"), say=lambda line: None)
     barrier = threading.Barrier(8)
 
     def ask(_: int) -> int:
         barrier.wait(10)
-        return id(backing.database)
+        return id(resources.database)
 
     with ThreadPoolExecutor(8) as pool:
         found = set(pool.map(ask, range(8)))
-    backing.database.close()
+    resources.database.close()
 
     assert len(found) == 1

@@ -130,7 +130,7 @@ def test_a_case_whose_reply_is_cut_is_scored_where_that_was_asked_for(
 ) -> None:
     engine.task = _cut
 
-    result = run_suite(session, read_suite(suite_file), bench=Runner(session, count_cut=True))
+    result = run_suite(session, read_suite(suite_file), runner=Runner(session, count_cut=True))
 
     assert [case.score for case in result.cases] == [1.0, 1.0]
     assert "cut at the token limit" not in repr(result)
@@ -175,9 +175,9 @@ def test_cases_that_a_sample_chose_are_held_against_their_own_expectations(
     path = tmp_path / "suite.json"
     path.write_text(json.dumps({"prompt": "Say {{n}}", "cases": cases}))
     engine.task = lambda call: call.options["values"]["n"]
-    bench = Runner(session, Limits(sample=5))
+    runner = Runner(session, Limits(sample=5))
 
-    result = run_suite(session, read_suite(path), bench=bench)
+    result = run_suite(session, read_suite(path), runner=runner)
 
     assert result.score == 1.0
     assert [case.output for case in result.cases] == [str(case.number) for case in result.cases]

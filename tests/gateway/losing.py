@@ -35,7 +35,7 @@ class Member:
 
     @property
     def workspaces(self) -> Any:
-        return self.stage.services.backing.workspaces
+        return self.stage.services.resources.workspaces
 
     async def lose(self, way: str, choose: Callable[[str], Any] | None = None) -> None:
         """Join a workspace, choose it and lose it, in one of `WAYS`.

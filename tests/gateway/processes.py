@@ -136,7 +136,7 @@ api_token_file = "{self.home}/hub.token"
         from assay_nb.vault.secret import SecretBytes
 
         key = key or make_canary(provider)
-        backing = GatewayResources(
+        resources = GatewayResources(
             Settings(
                 home=self.vault,
                 master_key_file=self.vault / "master.key",
@@ -145,10 +145,10 @@ api_token_file = "{self.home}/hub.token"
         )
         with _as(GATEWAY_UID), SecretBytes(key.encode()) as secret:
             destination = self.fake.destination(provider)
-            backing.vault.save_key(
+            resources.vault.save_key(
                 workspace_id, destination, secret, added_by="operator", verified=True, mode=mode
             )
-            backing.database.close()
+            resources.database.close()
         return key
 
 

@@ -112,7 +112,7 @@ class Stage:
 
         def save() -> None:
             with SecretBytes(key.encode()) as secret:
-                self.services.backing.vault.save_key(
+                self.services.resources.vault.save_key(
                     bytes.fromhex(workspace_id),
                     there,
                     secret,

@@ -121,7 +121,7 @@ async def test_no_page_asks_for_anything_from_elsewhere_or_breaks_its_policy(
         user=hostile, instrument=hostile, provider=hostile, model=hostile,
         funding="workspace", status=hostile,
     )  # fmt: skip
-    stage.services.backing.calls.record(call)
+    stage.services.resources.calls.record(call)
 
     for path in ("", team, f"{team}/keys/google", "workspaces/none"):
         await window.go(path)

@@ -65,4 +65,4 @@ async def test_the_operators_lists_hold_for_stored_keys_too(
         await ada.run("critique", PROMPT, model="anthropic/claude-sonnet-4-6")
 
     assert not stage.fake.calls
-    assert await run_sync(stage.services.backing.budget.left, "ada") == 7
+    assert await run_sync(stage.services.resources.budget.left, "ada") == 7

@@ -196,14 +196,14 @@ class Cast:
             ("lookalike", f"{stage.origin}.evil.example"),
         ):
             self.headers[f"page owner, {kind}"] = owner | {"Origin": origin}
-        workspaces = stage.services.backing.workspaces
+        workspaces = stage.services.resources.workspaces
         await run_sync(workspaces.create, "elsewhere", "fred")
 
     async def make_workspace(self) -> tuple[str, str, str]:
         """Return the id, the name and the key of a workspace with an owner, an admin and a member."""
         self.made += 1
         name = f"team-{self.made}"
-        workspaces = self.stage.services.backing.workspaces
+        workspaces = self.stage.services.resources.workspaces
 
         def make() -> str:
             made = workspaces.create(name, "olga")
@@ -218,14 +218,14 @@ class Cast:
     def clear(self, workspace: str) -> None:
         """Put a workspace out of the way: a page that lists a thousand of them is a slow one."""
         with suppress(AssayError):
-            self.stage.services.backing.workspaces.delete("olga", workspace)
+            self.stage.services.resources.workspaces.delete("olga", workspace)
 
     async def show_run_token(self, kind: str, workspace: str) -> dict[str, str]:
         """Return the headers of a worker with a run token; but for the last kind, the owner's."""
         services = self.stage.services
 
         def make() -> str:
-            workspaces, where = services.backing.workspaces, bytes.fromhex(workspace)
+            workspaces, where = services.resources.workspaces, bytes.fromhex(workspace)
             user, shown = "olga", self.owner
             if kind == "run elsewhere":
                 where = workspaces.active("olga").id
@@ -239,11 +239,11 @@ class Cast:
 
     async def state_of(self, workspace: str) -> list[Any]:
         """Return all that is stored of a workspace, for telling whether anything was changed."""
-        backing = self.stage.services.backing
+        resources = self.stage.services.resources
         where = bytes.fromhex(workspace)
 
         def look() -> list[Any]:
-            with backing.database.read() as connection:
+            with resources.database.read() as connection:
                 return [
                     tuple(row)
                     for name in ("workspaces", "members", "provider_keys", "allowances")
@@ -270,7 +270,7 @@ class Cast:
             headers = self.headers[kind]
         if route.path == "api/v1/restored":
             services = self.stage.services
-            await run_sync(services.backing.workspaces.delete, "olga", workspace)
+            await run_sync(services.resources.workspaces.delete, "olga", workspace)
         status, _ = await self.stage.ask(method, path, headers=headers, body=body, data=form)
         await run_sync(self.clear, workspace)
         return status

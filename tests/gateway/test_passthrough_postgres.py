@@ -19,7 +19,7 @@ async def test_key_is_used_replaced_and_gone_at_once(
 ) -> None:
     stage = await make_stage(database_url=request.getfixturevalue("postgres_url"))
     member = await join(stage, "openai")
-    workspace, vault = bytes.fromhex(member.workspace), stage.services.backing.vault
+    workspace, vault = bytes.fromhex(member.workspace), stage.services.resources.vault
 
     first, _ = await ask_raw(member, "openai", "responses", {"model": "m"})
     new = await stage.store_key(member.workspace, "openai")

@@ -30,7 +30,7 @@ from assay_nb import (
 from assay_nb.engine.session import current_session, set_session
 from assay_nb.experiments.probes import ProbedCritique, Probing
 from assay_nb.experiments.run.progress import Progress
-from assay_nb.experiments.run.runner import make_bench
+from assay_nb.experiments.run.runner import make_runner
 from assay_nb.instruments.catalog import INSTRUMENTS
 from assay_nb.practice.server import MODEL
 from tests.fakes.practice import Practice
@@ -290,7 +290,7 @@ def test_a_probe_is_run_and_judged(hub: Hub) -> None:
     review = drive("critique", reply, prompt=VAGUE)
     session, before = current_session(), len(hub.calls())
 
-    tried = session.portal.call(Probing(make_bench(session), review).run)
+    tried = session.portal.call(Probing(make_runner(session), review).run)
 
     assert tried.findings[0].status in {"confirmed", "refuted"}
     assert hub.instruments()[before:] == ["playground", "judge"]

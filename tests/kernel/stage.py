@@ -67,13 +67,13 @@ class Stage:
         config = Config(home=self.home)
         session = Session(config, say)
         if hasty:
-            backing = Resources(config, say)
-            backing.egress = Egress(limits=Limits(idle=0.5, connect=5))
-            backing.database = Database.open(self.home / "vault.sqlite", busy_timeout=0.2)
+            resources = Resources(config, say)
+            resources.egress = Egress(limits=Limits(idle=0.5, connect=5))
+            resources.database = Database.open(self.home / "vault.sqlite", busy_timeout=0.2)
             # Neither is a setting of a session's, so its seams are put in from outside.
             session.__dict__["_seams"] = (
-                make_solo_engine(backing),
-                LocalControl(backing, LOCAL_USER),
+                make_solo_engine(resources),
+                LocalControl(resources, LOCAL_USER),
             )
         return session
 

@@ -100,7 +100,7 @@ def solo(server: Server, shared_stage: Stage, practice: Practice) -> Lab:
 
     def lose() -> None:
         session, name = shared_stage.session(), f"theirs-{next(_numbers)}"
-        workspaces = session.control._backing.workspaces  # type: ignore[attr-defined]
+        workspaces = session.control._resources.workspaces  # type: ignore[attr-defined]
         workspaces.create(name, "olga")
         workspaces.add_member("olga", name, LOCAL_USER)
         workspaces.use(LOCAL_USER, name)

@@ -81,13 +81,13 @@ def _share(word: str) -> float:
     return value
 
 
-def _bench(session: Session, args: Namespace) -> Runner:
-    from assay_nb.experiments.run.runner import make_bench
+def _runner(session: Session, args: Namespace) -> Runner:
+    from assay_nb.experiments.run.runner import make_runner
     from assay_nb.experiments.spending.modes import LIMITS
 
     limits = {name: getattr(args, name, None) for name in LIMITS}
     count_cut = getattr(args, "count_cut", False)
-    return make_bench(session, fresh=args.fresh, count_cut=count_cut, **limits)
+    return make_runner(session, fresh=args.fresh, count_cut=count_cut, **limits)
 
 
 def run_eval(session: Session, args: Namespace, desk: Console) -> Outcome:
@@ -99,7 +99,7 @@ def run_eval(session: Session, args: Namespace, desk: Console) -> Outcome:
     against = read_text(Path(args.against)) if args.against else None
     if args.dry_run:
         plan = plan_suite(
-            session, suite, _bench(session, args), against=against, workspace=args.workspace,
+            session, suite, _runner(session, args), against=against, workspace=args.workspace,
             model=args.model, judge_model=args.judge_model,
         )  # fmt: skip
         return Outcome(plan.to_document(), plan.to_dict())
@@ -111,7 +111,7 @@ def run_eval(session: Session, args: Namespace, desk: Console) -> Outcome:
         workspace=args.workspace,
         model=args.model,
         judge_model=args.judge_model,
-        bench=_bench(session, args),
+        runner=_runner(session, args),
         on_progress=desk.watch,
     )
     return Outcome(result.to_document(), result.to_dict(), 0 if result.passed else 1)
@@ -130,7 +130,7 @@ def run_judge_check(session: Session, args: Namespace, desk: Console) -> Outcome
     rubric = read_text(Path(args.rubric)) if args.rubric else None
     if args.dry_run:
         plan = plan_judge_check(
-            session, pairs, _bench(session, args), rubric=rubric, workspace=args.workspace, model=args.model
+            session, pairs, _runner(session, args), rubric=rubric, workspace=args.workspace, model=args.model
         )  # fmt: skip
         return Outcome(plan.to_document(), plan.to_dict())
     result = check_judge(
@@ -139,7 +139,7 @@ def run_judge_check(session: Session, args: Namespace, desk: Console) -> Outcome
         rubric=rubric,
         workspace=args.workspace,
         model=args.model,
-        bench=_bench(session, args),
+        runner=_runner(session, args),
         on_progress=desk.watch,
     )
     return Outcome(result.to_document(), result.to_dict())
@@ -151,14 +151,14 @@ def run_selfcheck(session: Session, args: Namespace, desk: Console) -> Outcome:
 
     if args.dry_run:
         plan = plan_self_check(
-            session, _bench(session, args), workspace=args.workspace, model=args.model
+            session, _runner(session, args), workspace=args.workspace, model=args.model
         )
         return Outcome(plan.to_document(), plan.to_dict())
     result = check_self(
         session,
         workspace=args.workspace,
         model=args.model,
-        bench=_bench(session, args),
+        runner=_runner(session, args),
         on_progress=desk.watch,
     )
     return Outcome(result.to_document(), result.to_dict())

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from assay_nb.vault.vault import MasterKeyStatus
 
 
-def read_key_facts(backing: Resources, workspace_id: bytes, user: str) -> list[KeyFacts]:
+def read_key_facts(resources: Resources, workspace_id: bytes, user: str) -> list[KeyFacts]:
     """Return one fact for each provider. Every stored key is opened for it, and closed again."""
     stored: dict[ProviderId, StoredKey] = {
-        key.destination.provider: key for key in backing.vault.list_keys(workspace_id)
+        key.destination.provider: key for key in resources.vault.list_keys(workspace_id)
     }
     places: dict[ProviderId, Destination] = {
         provider: key.destination for provider, key in stored.items()
     }
-    used = backing.own_practice.put_first(workspace_id, places)
-    sealed = backing.vault.state().name == "sealed"
+    used = resources.own_practice.put_first(workspace_id, places)
+    sealed = resources.vault.state().name == "sealed"
     facts: list[KeyFacts] = []
     for provider in PROVIDERS:
         if provider not in used:

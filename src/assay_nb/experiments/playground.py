@@ -21,7 +21,7 @@ from assay_nb.experiments.data.rows import (
 )
 from assay_nb.experiments.run.jobs import Job, JobResult
 from assay_nb.experiments.run.progress import Progress
-from assay_nb.experiments.run.runner import Runner, Task, check_fit, make_bench, number_repeats
+from assay_nb.experiments.run.runner import Runner, Task, check_fit, make_runner, number_repeats
 from assay_nb.experiments.run.target import Target, find_target
 from assay_nb.experiments.spending.budget import OverBudget
 from assay_nb.experiments.spending.plan import Plan
@@ -48,7 +48,7 @@ class Playing:
 
     def __init__(
         self,
-        bench: Runner,
+        runner: Runner,
         sides: Sequence[Side],
         data: Any,
         *,
@@ -58,9 +58,9 @@ class Playing:
         single: bool = False,
         keep_empty: bool = False,
     ) -> None:
-        self._bench = bench
+        self._runner = runner
         self._sides = sides
-        self._rows: Rows = bench.limits.choose(read_rows(data, sides[0].prompt))
+        self._rows: Rows = runner.limits.choose(read_rows(data, sides[0].prompt))
         self._keep_empty = keep_empty or single
         self._single = single
         for side in sides:
@@ -82,7 +82,7 @@ class Playing:
         progress = Progress("Playground", describe_unfit(jobs, self._rows), total=len(jobs))
         yield progress
         progress = replace(progress, step="rows")
-        stream = self._bench.stream(jobs)
+        stream = self._runner.stream(jobs)
         try:
             async with aclosing(cast("Any", stream)):
                 async for job, answer in stream:
@@ -97,30 +97,30 @@ class Playing:
             self._stopped = "failed"
             raise
         finally:
-            self._bench.close()
+            self._runner.close()
 
     async def plan(self) -> Plan:
         """Return what it would take. Nothing is sent."""
         jobs = await self._prepare()
         names = self._labels if len(self._sides) > 1 else ("rows",)
         steps = [
-            self._bench.plan(name, [job for job in jobs if job.tag[0] == side])
+            self._runner.plan(name, [job for job in jobs if job.tag[0] == side])
             for side, name in enumerate(names)
         ]
-        self._bench.close()
+        self._runner.close()
         return Plan(tuple(steps), "Playground")
 
     async def _prepare(self) -> list[Job]:
         """Return the calls, in order: all rows are looked through before one is sent."""
-        control = self._bench.session.control
+        control = self._runner.session.control
         workspace = self._workspace or control.selected
         self._targets = [await find_target(control, workspace, side.model) for side in self._sides]
-        self._bench.limits.check_prices(self._targets)
+        self._runner.limits.check_prices(self._targets)
         return list(self._jobs())
 
     def steps(self) -> Generator[Progress]:
         """Run it from code that is not async, and yield how far it is."""
-        return self._bench.session.portal.iterate(self.stream)
+        return self._runner.session.portal.iterate(self.stream)
 
     async def run(self) -> Batch | SideBySide:
         """Run it to its end, on the background loop."""
@@ -200,7 +200,7 @@ def prepare(
 
     Without data, a comparison is of single runs, with `values` as its only row.
     """
-    bench = make_bench(session, **settings)
+    runner = make_runner(session, **settings)
     sides = [Side(prompt=prompt, model=model)]
     if beside is not None or beside_model is not None:
         sides.append(Side(prompt=beside or prompt, model=beside_model or model))
@@ -213,7 +213,7 @@ def prepare(
     given = {name: as_text(value) for name, value in (values or {}).items()}
     rows = [given] if single else data
     return Playing(
-        bench,
+        runner,
         sides,
         rows,
         workspace=workspace,

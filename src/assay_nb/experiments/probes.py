@@ -38,14 +38,14 @@ class Probing:
 
     def __init__(
         self,
-        bench: Runner,
+        runner: Runner,
         critique: Critique,
         *,
         workspace: str | None = None,
         model: str | None = None,
         judge_model: str | None = None,
     ) -> None:
-        self._bench = bench
+        self._runner = runner
         self._critique = critique
         self._workspace, self._model, self._judge_model = workspace, model, judge_model
         self._outputs: dict[str, str] = {}
@@ -53,7 +53,7 @@ class Probing:
 
     async def stream(self) -> AsyncIterator[Progress]:
         """Run the probes, on the background loop, and yield how far it is."""
-        control = self._bench.session.control
+        control = self._runner.session.control
         target = await find_target(control, self._workspace or control.selected, self._model)
         judge = await find_judge(control, target, self._judge_model)
         probed = [
@@ -63,14 +63,14 @@ class Probing:
         yield progress
         for jobs in (self._runs(probed, target), None):
             todo = jobs if jobs is not None else self._judgements(probed, judge)
-            stream = self._bench.stream(todo, all_may_fail=True)
+            stream = self._runner.stream(todo, all_may_fail=True)
             async with aclosing(cast("Any", stream)):
                 async for job, answer in stream:
-                    if answer.whole or self._bench.count_cut:  # half a reply shows nothing
+                    if answer.whole or self._runner.count_cut:  # half a reply shows nothing
                         self._keep(job, answer.payload)
                     progress = progress.after(answer)
                     yield progress
-        self._bench.close()
+        self._runner.close()
 
     async def run(self) -> Critique:
         """Run the probes and return the critique, on the background loop."""
@@ -80,7 +80,7 @@ class Probing:
 
     def steps(self) -> Generator[Progress]:
         """Run the probes from code that is not async, and yield how far it is."""
-        return self._bench.session.portal.iterate(self.stream)
+        return self._runner.session.portal.iterate(self.stream)
 
     def result(self) -> Critique:
         """Return the critique, each finding confirmed, refuted or untested."""

@@ -30,7 +30,7 @@ async def create_workspace(context: RequestContext, name: str) -> WorkspaceFacts
 
 async def restore_workspace(context: RequestContext, name: str) -> WorkspaceFacts:
     """Bring back a deleted workspace that the caller owned, without its keys."""
-    workspaces = context.services.backing.workspaces
+    workspaces = context.services.resources.workspaces
     restored = (await run_sync(workspaces.restore, context.user, name)).id.hex()
     _log(context, "workspace restored", restored)
     return await context.control.show_workspace(restored)
@@ -88,7 +88,7 @@ async def rename_workspace(context: RequestContext, name: str) -> WorkspaceFacts
 async def transfer_workspace(context: RequestContext, user: str) -> str:
     """Hand the workspace to another member; the caller stays in it as an admin. Return its id."""
     where = await find_id(context)
-    await run_sync(context.services.backing.workspaces.transfer, context.user, where, user)
+    await run_sync(context.services.resources.workspaces.transfer, context.user, where, user)
     _log(context, "workspace handed over", where, user)
     return where
 
@@ -98,7 +98,7 @@ async def delete_workspace(context: RequestContext) -> None:
     where = await find_id(context)
     await context.control.delete_workspace(where)
     gone = WorkspaceNotFound("The call was ended: its workspace was deleted.")
-    context.services.running.end(None, bytes.fromhex(where), gone)
+    context.services.active_calls.end(None, bytes.fromhex(where), gone)
     _log(context, "workspace deleted", where)
 
 
@@ -127,7 +127,7 @@ async def remove_member(context: RequestContext, user: str) -> None:
         await context.control.leave_workspace(where)
     else:
         await context.control.remove_member(where, user)
-    context.services.running.end(user, bytes.fromhex(where), taken_out())
+    context.services.active_calls.end(user, bytes.fromhex(where), taken_out())
     _log(context, "member removed", where, user)
 
 
@@ -143,7 +143,7 @@ async def set_allowance(
     where = await context.services.authorize(context.user, context.workspace, "manage_members")
     micros = None if dollars is None else round(dollars * 1_000_000)
     allowance = Allowance(user or EVERYBODY, calls, micros)
-    await run_sync(context.services.backing.allowances.set, where.id, allowance)
+    await run_sync(context.services.resources.allowances.set, where.id, allowance)
     _log(context, "allowance set", where.id.hex(), allowance.user)
     return allowance
 

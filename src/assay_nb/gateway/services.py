@@ -41,26 +41,26 @@ class Services:
 
     Attributes:
         settings: What the operator set.
-        backing: Vault, workspaces, budget, call log, outbound connections.
+        resources: Vault, workspaces, budget, call log, outbound connections.
         hub: The hub's REST API.
         identity: Turns tokens into people.
         signer: Signs cookies and run tokens with the service's own token, which every replica has.
         sessions: Browsers' cookies.
         limiter: Limits the calls of one person.
-        running: The calls that run now.
+        active_calls: The calls that run now.
         idempotency: The calls with an idempotency key.
         metrics: Counters for Prometheus.
         log: The structured log.
     """
 
     settings: Settings
-    backing: GatewayResources
+    resources: GatewayResources
     hub: Hub
     identity: Identity
     signer: Signer
     sessions: Sessions
     limiter: Limiter
-    running: ActiveCalls = field(default_factory=ActiveCalls)
+    active_calls: ActiveCalls = field(default_factory=ActiveCalls)
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=Log)
@@ -68,7 +68,7 @@ class Services:
     @once
     def run_tokens(self) -> RunTokens:
         """The tokens that the workers of a run show."""
-        return RunTokens(self.backing.database, self.signer)
+        return RunTokens(self.resources.database, self.signer)
 
     @property
     def public_origin(self) -> str | None:
@@ -81,11 +81,11 @@ class Services:
 
     def control(self, user: str) -> LocalControl:
         """Return the control of a person: what they may see and change."""
-        return LocalControl(self.backing, user)
+        return LocalControl(self.resources, user)
 
     def engine(self, user: str) -> LocalEngine:
         """Return an engine that makes calls for a person."""
-        return make_engine(self.backing, user)
+        return make_engine(self.resources, user)
 
     async def find_workspace_id(self, user: str, workspace: str | None) -> bytes:
         """Return the id of a person's workspace by its name or id; None is the active one.
@@ -100,7 +100,7 @@ class Services:
 
         def run() -> Workspace:
             where = self._find_workspace(user, workspace)
-            return self.backing.workspaces.authorize(user, where.id, action)
+            return self.resources.workspaces.authorize(user, where.id, action)
 
         return await run_sync(run)
 
@@ -134,7 +134,7 @@ class Services:
         return reason
 
     def _find_workspace(self, user: str, workspace: str | None) -> Workspace:
-        workspaces = self.backing.workspaces
+        workspaces = self.resources.workspaces
         return workspaces.get(user, workspace) if workspace else workspaces.active(user)
 
 
@@ -150,17 +150,17 @@ def make_services(
         log: Where the log goes; standard error by default.
     """
     log = log or Log()
-    backing = GatewayResources(settings, log)
+    resources = GatewayResources(settings, log)
     hub = Hub(session, settings.hub.api_url, api_token)
 
     async def joined(person: Person) -> None:
-        await run_sync(_sync_groups, backing, settings.teams, person)
+        await run_sync(_sync_groups, resources, settings.teams, person)
 
     fresh = settings.hub.cache_seconds
     signer = Signer(api_token.encode())
     return Services(
         settings=settings,
-        backing=backing,
+        resources=resources,
         hub=hub,
         identity=Identity(
             hub.ask, service=settings.hub.service, joined=joined, fresh=fresh, longest=60.0
@@ -176,9 +176,9 @@ def make_services(
     )
 
 
-def _sync_groups(backing: GatewayResources, teams: Mapping[str, str], person: Person) -> None:
+def _sync_groups(resources: GatewayResources, teams: Mapping[str, str], person: Person) -> None:
     if person.kind == "user":
-        backing.workspaces.sync_groups(person.name, person.groups, teams, hub_admin=person.admin)
+        resources.workspaces.sync_groups(person.name, person.groups, teams, hub_admin=person.admin)
 
 
 SERVICES = web.AppKey("services", Services)

@@ -208,12 +208,12 @@ def _judge_rows(
 ) -> Result:
     from assay_nb.experiments.batch import Batch
     from assay_nb.experiments.grading.judging import Judging
-    from assay_nb.experiments.run.runner import make_bench
+    from assay_nb.experiments.run.runner import make_runner
 
     if against is not None and not isinstance(against, Batch):
         raise WrongUsage("A table of outputs is compared with another table of outputs.")
     judging = Judging(
-        make_bench(current_session(), fresh=args.fresh, count_cut=args.count_cut, **_limits(args)),
+        make_runner(current_session(), fresh=args.fresh, count_cut=args.count_cut, **_limits(args)),
         output,
         against=against,
         rubric=rubric,
@@ -267,7 +267,7 @@ def _probe(
 ) -> Result:
     from assay_nb.engine.call import Call
     from assay_nb.experiments.probes import Probing
-    from assay_nb.experiments.run.runner import make_bench
+    from assay_nb.experiments.run.runner import make_runner
     from assay_nb.magics.running import Running
 
     call = Call(
@@ -287,7 +287,7 @@ def _probe(
         raise
     keep(critique)
     probing = Probing(
-        make_bench(session),
+        make_runner(session),
         critique,
         workspace=args.workspace,
         model=args.model,

@@ -239,7 +239,7 @@ def test_row_that_calls_a_provider_without_a_key_calls_nobody(
 
 
 def store_past_the_checks(session: Session, destination: Destination, key: str) -> None:
-    vault = session.control._backing.vault  # type: ignore[attr-defined]
+    vault = session.control._resources.vault  # type: ignore[attr-defined]
     where = session.portal.call(session.control.show_workspace, None)
     with SecretBytes(key.encode()) as secret:
         vault.save_key(bytes.fromhex(where.id), destination, secret, added_by="me", verified=False)

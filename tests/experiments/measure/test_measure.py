@@ -13,8 +13,7 @@ from assay_nb.engine.call import Call
 from assay_nb.engine.session import set_session
 from assay_nb.evaluation import Split, paired_verdict, row_key, split_rows
 from assay_nb.experiments.grading import graders
-from assay_nb.experiments.measure import candidates
-from assay_nb.experiments.measure import measure as measuring
+from assay_nb.experiments.measure import candidates, design
 from assay_nb.instruments.invariants import checks as invariants
 from tests.canaries import make_canary
 from tests.experiments.simulated import (
@@ -305,7 +304,7 @@ def test_without_the_split_that_gain_would_pass(
 ) -> None:
     everything = tuple(range(100))
     leaky = Split(everything, everything, False, "leaky")
-    monkeypatch.setattr(measuring, "split_rows", lambda *args, **kwargs: leaky)
+    monkeypatch.setattr(design, "split_rows", lambda *args, **kwargs: leaky)
 
     assert measure(OLD, None, make_rows(100), is_good).verdict == "improved"
 

@@ -18,7 +18,7 @@ from assay_nb.experiments.calibration.judge_check import LabelledPair, check_jud
 from assay_nb.experiments.calibration.self_check import check_self
 from assay_nb.experiments.data.rows import read_rows
 from assay_nb.experiments.grading.judged_rows import Judgements
-from assay_nb.experiments.run.runner import Runner, make_bench, make_call
+from assay_nb.experiments.run.runner import Runner, make_call, make_runner
 from assay_nb.experiments.run.target import Target
 from assay_nb.experiments.spending.estimates import estimate_call
 from assay_nb.experiments.spending.limits import Limits
@@ -207,19 +207,19 @@ RUNS: dict[str, Callable[[Session, dict[str, Any]], Any]] = {
         OLD, make_rows(40), is_good, reflection_model=LOCAL, **limits
     ),
     "suite": lambda session, limits: run_suite(
-        session, SUITE, model=LOCAL, bench=make_bench(session, **limits)
+        session, SUITE, model=LOCAL, runner=make_runner(session, **limits)
     ),
     "suite, judged": lambda session, limits: run_suite(
         session,
         Suite(name="s", prompt=PROMPT, cases=SUITE.cases, rubric="- Good."),
         judge_model=LOCAL,
-        bench=make_bench(session, **limits),
+        runner=make_runner(session, **limits),
     ),
     "judge-check": lambda session, limits: check_judge(
-        session, PAIRS, model=LOCAL, bench=make_bench(session, **limits)
+        session, PAIRS, model=LOCAL, runner=make_runner(session, **limits)
     ),
     "selfcheck": lambda session, limits: check_self(
-        session, model=LOCAL, bench=make_bench(session, **limits)
+        session, model=LOCAL, runner=make_runner(session, **limits)
     ),
 }  # fmt: skip
 
@@ -272,13 +272,13 @@ def test_a_limit_of_nothing_sends_nothing(
 ) -> None:
     batch = playground(PROMPT, data=tickets(10))
     echo.calls.clear()
-    bench = make_bench(session, fresh=True, **limits)
+    runner = make_runner(session, fresh=True, **limits)
     runs: dict[str, Callable[[], Any]] = {
         "playground": lambda: playground(PROMPT, data=tickets(10), fresh=True, **limits),
         "judge": lambda: judge(PROMPT, batch, rubric="- Good.", **limits),  # type: ignore[arg-type]
-        "suite": lambda: run_suite(session, SUITE, bench=bench),
-        "judge-check": lambda: check_judge(session, PAIRS, rubric="- Good.", bench=bench),
-        "selfcheck": lambda: check_self(session, bench=bench),
+        "suite": lambda: run_suite(session, SUITE, runner=runner),
+        "judge-check": lambda: check_judge(session, PAIRS, rubric="- Good.", runner=runner),
+        "selfcheck": lambda: check_self(session, runner=runner),
         "measure": lambda: measure(OLD, NEW, make_rows(40), is_good, **limits),
     }
 
@@ -334,7 +334,9 @@ def test_a_suite_that_the_limits_do_not_cover_is_refused_before_it_begins(
     session: Session, echo: Engine
 ) -> None:
     with pytest.raises(WrongUsage, match="about 20 calls, and the limit is 19"):
-        run_suite(session, SUITE, against=f"Now {PROMPT}", bench=make_bench(session, max_calls=19))
+        run_suite(
+            session, SUITE, against=f"Now {PROMPT}", runner=make_runner(session, max_calls=19)
+        )
     assert echo.calls == []
 
 
@@ -342,11 +344,11 @@ def test_a_suite_played_twice_and_judged_twice_stays_within_one_limit(
     session: Session, echo: Engine
 ) -> None:
     suite = Suite(name="s", prompt=PROMPT, cases=SUITE.cases, rubric="- Good.")
-    bench = make_bench(session, max_calls=40)
+    runner = make_runner(session, max_calls=40)
 
-    run_suite(session, suite, against=f"Now {PROMPT}", bench=bench)
+    run_suite(session, suite, against=f"Now {PROMPT}", runner=runner)
 
-    assert (len(echo.calls), bench.purse.left.max_calls) == (40, 0)
+    assert (len(echo.calls), runner.purse.left.max_calls) == (40, 0)
 
 
 def test_a_suite_with_a_judge_and_no_rubric_for_it_is_refused(

@@ -295,7 +295,7 @@ async def test_what_runs_with_a_token_that_is_given_back_is_ended(stage: Stage) 
         if isinstance(event, Delta):
             break
     await take_back(ada.engine.client, None, lent)
-    await stage.services.running.look(stage.services.holds)
+    await stage.services.active_calls.look(stage.services.holds)
 
     with pytest.raises(PermissionDenied, match="revoked"):
         async for _ in events:
@@ -314,7 +314,7 @@ async def test_a_call_of_the_kernel_goes_on_when_a_run_token_ends(stage: Stage) 
             break
 
     await take_back(ada.engine.client, None, lent)
-    await stage.services.running.look(stage.services.holds)
+    await stage.services.active_calls.look(stage.services.holds)
 
     assert isinstance([event async for event in events][-1], Finished)
 
@@ -323,7 +323,7 @@ async def test_whoever_is_taken_out_of_a_workspace_has_no_run_there(stage: Stage
     olga, max_ = await stage.kernel("olga"), await stage.kernel("max")
     team = await olga.control.create_workspace("research")
     await stage.store_key(team.id)
-    workspaces = stage.services.backing.workspaces
+    workspaces = stage.services.resources.workspaces
     where = bytes.fromhex(team.id)
     await run_sync(lambda: workspaces.add_member("olga", where, "max"))
     lent = await lend(max_, "research")
@@ -369,7 +369,7 @@ async def test_another_replica_takes_it(stage: Stage) -> None:
         try:
             return replica.run_tokens.find(lent.token).user
         finally:
-            replica.backing.database.close()
+            replica.resources.database.close()
 
     assert await run_sync(find, SECRET) == "ada"
     with pytest.raises(NotSignedIn):
@@ -420,12 +420,12 @@ async def test_housekeeping_deletes_old_ones(stage: Stage, monkeypatch: pytest.M
 
     ada = await stage.kernel("ada")
     lent = await lend(ada)
-    backing, digest = stage.services.backing, bytes.fromhex(lent.id)
-    await run_sync(clean_up, backing)
+    resources, digest = stage.services.resources, bytes.fromhex(lent.id)
+    await run_sync(clean_up, resources)
     assert await run_sync(stage.services.run_tokens.is_kept, digest)
 
     monkeypatch.setattr("assay_nb.gateway.process.housekeeping.forget_old", late)
-    await run_sync(clean_up, backing)
+    await run_sync(clean_up, resources)
 
     assert not await run_sync(stage.services.run_tokens.is_kept, digest)
 

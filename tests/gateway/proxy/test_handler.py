@@ -401,7 +401,7 @@ async def test_member_who_is_taken_out_hears_no_more(
     async with open_stream(member, "anthropic") as response:
         await response.content.readany()
         reason = PermissionDenied("The call was ended: you are no longer a member.")
-        stage.services.running.end("ada", bytes.fromhex(member.workspace), reason)
+        stage.services.active_calls.end("ada", bytes.fromhex(member.workspace), reason)
         with anyio.fail_after(5):
             rest = await response.content.read()
 
@@ -453,7 +453,7 @@ async def test_slot_is_free_again_however_a_call_ends(
             await ask_raw(member, "anthropic", "v1/messages", {"model": "m", "stream": True})
 
     assert stage.services.limiter.running == 0
-    assert len(stage.services.running) == 0
+    assert len(stage.services.active_calls) == 0
 
 
 # --- what is refused, and in which words
@@ -684,7 +684,7 @@ async def test_example_on_the_page_runs(
     code: str, stage: Stage, fake: FakeProviders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = stage.token("ada")
-    where = await run_sync(stage.services.backing.workspaces.create, "research", "ada")
+    where = await run_sync(stage.services.resources.workspaces.create, "research", "ada")
     keys = [await stage.store_key(where.id.hex(), provider) for provider in PROVIDERS]
     monkeypatch.setenv("ASSAY_GATEWAY_URL", stage.url)
     monkeypatch.setenv("JUPYTERHUB_API_TOKEN", token)
@@ -700,7 +700,7 @@ async def test_example_on_the_page_runs(
 
 
 async def allow(member: Member, **allowance: int) -> None:
-    allowances = member.stage.services.backing.allowances
+    allowances = member.stage.services.resources.allowances
     await run_sync(
         allowances.set, bytes.fromhex(member.workspace), Allowance(EVERYBODY, **allowance)
     )
@@ -787,7 +787,7 @@ async def test_row_that_calls_a_provider_without_a_key_calls_nobody(
 
     def save() -> None:
         with SecretBytes(b"") as none:
-            stage.services.backing.vault.save_key(
+            stage.services.resources.vault.save_key(
                 bytes.fromhex(member.workspace), there, none, added_by="x", verified=False
             )
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
-def bench() -> ModuleType:
+def runner() -> ModuleType:
     spec = importlib.util.spec_from_file_location("bench_lint", ROOT / "benchmarks" / "lint.py")
     assert spec is not None
     assert spec.loader is not None
@@ -39,9 +39,9 @@ def test_corpus_has_eighty_pairs_in_four_languages() -> None:
     ("level", "precision", "recall"), [("error", 0.98, 0.85), ("warning", 0.90, 0.85)]
 )
 def test_class_reaches_its_marks(
-    bench: ModuleType, level: str, precision: float, recall: float
+    runner: ModuleType, level: str, precision: float, recall: float
 ) -> None:
-    count = bench.measure(load_pairs()).of_level(level)
+    count = runner.measure(load_pairs()).of_level(level)
 
     assert count.precision >= precision
     assert count.recall >= recall
@@ -65,20 +65,20 @@ def test_line_ends_of_windows_change_no_finding() -> None:
         assert [(f.rule, f.line) for f in windows] == [(f.rule, f.line) for f in unix]
 
 
-def test_docs_are_up_to_date(bench: ModuleType) -> None:
-    page = bench.PAGE.read_text("utf-8")
+def test_docs_are_up_to_date(runner: ModuleType) -> None:
+    page = runner.PAGE.read_text("utf-8")
 
-    assert page == bench.render_page(page), "run: python benchmarks/lint.py --write-docs"
+    assert page == runner.render_page(page), "run: python benchmarks/lint.py --write-docs"
 
 
 @pytest.mark.slow
-def test_wilson_interval_matches_scipy(bench: ModuleType) -> None:
+def test_wilson_interval_matches_scipy(runner: ModuleType) -> None:
     from scipy.stats import binomtest
 
     for right, total in [(0, 5), (5, 5), (43, 45), (1, 3)]:
         theirs = binomtest(right, total).proportion_ci(method="wilson")
 
-        assert bench.wilson(right, total) == pytest.approx((theirs.low, theirs.high), abs=1e-6)
+        assert runner.wilson(right, total) == pytest.approx((theirs.low, theirs.high), abs=1e-6)
 
 
 @pytest.mark.slow

@@ -62,8 +62,8 @@ class LocalControl(OperatorControl):
 
     mode: Mode = "solo"
 
-    def __init__(self, backing: Resources, user: str) -> None:
-        super().__init__(backing, user)
+    def __init__(self, resources: Resources, user: str) -> None:
+        super().__init__(resources, user)
         self.selected: str | None = None
 
     # --- status
@@ -75,15 +75,15 @@ class LocalControl(OperatorControl):
         from assay_nb._version import read_version
 
         workspace = self._find_active()
-        vault = self._backing.vault
+        vault = self._resources.vault
         keys = self._keys(workspace) if workspace else []
         return Standing(
             mode=self.mode,
             version=read_version(),
             user=self._user,
             vault=vault.state().name,
-            vault_place=self._backing.database.name,
-            master_key_place=self._backing.keystore.describe(),
+            vault_place=self._resources.database.name,
+            master_key_place=self._resources.keystore.describe(),
             workspace=self._facts(workspace, workspace) if workspace else None,
             keys=keys,
             model=self._model_in_use(workspace, keys) if workspace else None,
@@ -95,21 +95,23 @@ class LocalControl(OperatorControl):
     async def workspaces(self) -> list[WorkspaceFacts]:
         def run() -> list[WorkspaceFacts]:
             active = self._find_active()
-            return [self._facts(one, active) for one in self._backing.workspaces.list(self._user)]
+            return [self._facts(one, active) for one in self._resources.workspaces.list(self._user)]
 
         return await run_sync(run)
 
     async def use_workspace(self, name: str) -> WorkspaceFacts:
         def run() -> Workspace:
-            found = self._backing.find_workspace(self._user, name)
-            return self._backing.workspaces.use(self._user, found.id)
+            found = self._resources.find_workspace(self._user, name)
+            return self._resources.workspaces.use(self._user, found.id)
 
         workspace = await run_sync(run)
         self.selected = workspace.id.hex()
         return self._facts(workspace, workspace)
 
     async def create_workspace(self, name: str) -> WorkspaceFacts:
-        return self._facts(await run_sync(self._backing.workspaces.create, name, self._user), None)
+        return self._facts(
+            await run_sync(self._resources.workspaces.create, name, self._user), None
+        )
 
     async def show_workspace(self, name: str | None) -> WorkspaceFacts:
         def run() -> WorkspaceFacts:
@@ -119,36 +121,36 @@ class LocalControl(OperatorControl):
         return await run_sync(run)
 
     async def rename_workspace(self, name: str, new_name: str) -> WorkspaceFacts:
-        renamed = await run_sync(self._backing.workspaces.rename, self._user, name, new_name)
+        renamed = await run_sync(self._resources.workspaces.rename, self._user, name, new_name)
         return await self.show_workspace(renamed.id.hex())
 
     async def delete_workspace(self, name: str) -> None:
         def run() -> None:
-            deleted = self._backing.workspaces.delete(self._user, name)
-            self._backing.vault.remove_workspace(deleted.id, actor=self._user)
+            deleted = self._resources.workspaces.delete(self._user, name)
+            self._resources.vault.remove_workspace(deleted.id, actor=self._user)
             self._part_from(deleted)
 
         await run_sync(run)
 
     async def leave_workspace(self, name: str) -> None:
-        self._part_from(await run_sync(self._backing.workspaces.leave, self._user, name))
+        self._part_from(await run_sync(self._resources.workspaces.leave, self._user, name))
 
     async def members(self, workspace: str | None) -> list[MemberFacts]:
         def run() -> list[MemberFacts]:
             where = self._workspace(workspace)
-            members = self._backing.workspaces.members(self._user, where.id)
+            members = self._resources.workspaces.members(self._user, where.id)
             return [MemberFacts(user=m.user, role=m.role, source=m.source) for m in members]
 
         return await run_sync(run)
 
     async def add_member(self, workspace: str | None, user: str, role: str) -> None:
-        await self._on_members(self._backing.workspaces.add_member, workspace, user, role)
+        await self._on_members(self._resources.workspaces.add_member, workspace, user, role)
 
     async def remove_member(self, workspace: str | None, user: str) -> None:
-        await self._on_members(self._backing.workspaces.remove_member, workspace, user)
+        await self._on_members(self._resources.workspaces.remove_member, workspace, user)
 
     async def set_role(self, workspace: str | None, user: str, role: str) -> None:
-        await self._on_members(self._backing.workspaces.set_role, workspace, user, role)
+        await self._on_members(self._resources.workspaces.set_role, workspace, user, role)
 
     async def _on_members(self, act: Callable[..., Any], workspace: str | None, *args: str) -> None:
         await run_sync(lambda: act(self._user, self._workspace(workspace).id, *args))
@@ -181,7 +183,7 @@ class LocalControl(OperatorControl):
                         Credential(destination, lambda: nullcontext(secret.reveal()))
                     )
             await run_sync(
-                lambda: self._backing.vault.save_key(
+                lambda: self._resources.vault.save_key(
                     where.id,
                     destination,
                     secret,
@@ -189,7 +191,7 @@ class LocalControl(OperatorControl):
                     verified=outcome.outcome == "accepted",
                 )
             )
-        self._backing.own_practice.forget(where.id, provider)
+        self._resources.own_practice.forget(where.id, provider)
         return outcome
 
     def use_own_practice(
@@ -206,19 +208,19 @@ class LocalControl(OperatorControl):
             provider: hold_key(self._destination(provider, url), key)
             for provider, url in endpoints.items()
         }
-        self._backing.own_practice.begin(bytes.fromhex(workspace), credentials)
+        self._resources.own_practice.begin(bytes.fromhex(workspace), credentials)
         self.selected = workspace
 
     async def test_key(self, workspace: str | None, provider: ProviderId) -> KeyCheck:
         where = await run_sync(self._workspace, workspace)
-        there = (await run_sync(find_destinations, self._backing, where.id)).get(provider)
+        there = (await run_sync(find_destinations, self._resources, where.id)).get(provider)
         if there is None:
-            raise await run_sync(missing_key, self._backing, where, provider)
-        stored = await run_sync(self._backing.vault.find_key, where.id, provider)
-        outcome = await self._check(find_credential(self._backing, where.id, there))
+            raise await run_sync(missing_key, self._resources, where, provider)
+        stored = await run_sync(self._resources.vault.find_key, where.id, provider)
+        outcome = await self._check(find_credential(self._resources, where.id, there))
         if outcome.outcome == "accepted" and stored is not None and not stored.verified:
             await run_sync(
-                lambda: self._backing.vault.mark_verified(
+                lambda: self._resources.vault.mark_verified(
                     where.id, provider, actor=self._user, row_version=stored.row_version
                 )
             )
@@ -226,14 +228,14 @@ class LocalControl(OperatorControl):
 
     async def remove_key(self, workspace: str | None, provider: ProviderId) -> Removal:
         where = await run_sync(self._authorized, workspace)
-        self._backing.own_practice.forget(where.id, provider)
-        stored = await run_sync(self._backing.vault.find_key, where.id, provider)
+        self._resources.own_practice.forget(where.id, provider)
+        stored = await run_sync(self._resources.vault.find_key, where.id, provider)
         if stored is None:
-            raise await run_sync(missing_key, self._backing, where, provider)
+            raise await run_sync(missing_key, self._resources, where, provider)
         # From really opening it: a row that was edited to hold none talks nobody out of revoking its key.
         known = {fact.provider: fact for fact in await run_sync(self._keys, where)}
         removal = await run_sync(
-            lambda: self._backing.vault.remove_key(where.id, provider, actor=self._user)
+            lambda: self._resources.vault.remove_key(where.id, provider, actor=self._user)
         )
         opens_nothing = known[provider].keyless or is_practice(stored.destination)
         revoke_url = "" if opens_nothing else SETUP[provider].keys_url
@@ -261,8 +263,8 @@ class LocalControl(OperatorControl):
 
         there = credential.destination
         retry = Retry(attempts=1) if is_practice(there) else None
-        provider = await get_provider(there.provider, self._backing.egress, retry=retry)
-        with explained(there, has_practice=self._backing.has_practice):
+        provider = await get_provider(there.provider, self._resources.egress, retry=retry)
+        with explained(there, has_practice=self._resources.has_practice):
             return await provider.list_models(credential)
 
     # --- models, budget, log
@@ -274,7 +276,7 @@ class LocalControl(OperatorControl):
         def run() -> str | None:
             where = self._workspace(workspace)
             full = None if model is None else "/".join(catalog.parse_model(model))
-            return self._backing.workspaces.set_model(self._user, where.id, full).model
+            return self._resources.workspaces.set_model(self._user, where.id, full).model
 
         return await run_sync(run)
 
@@ -283,8 +285,10 @@ class LocalControl(OperatorControl):
             return [read_model_facts(model) for model in catalog.MODELS.values()]
         where = await run_sync(self._workspace, workspace)
         facts: list[ModelFacts] = []
-        for provider, there in (await run_sync(find_destinations, self._backing, where.id)).items():
-            credential = find_credential(self._backing, where.id, there)
+        for provider, there in (
+            await run_sync(find_destinations, self._resources, where.id)
+        ).items():
+            credential = find_credential(self._resources, where.id, there)
             facts += [
                 ModelFacts(
                     name=one.id,
@@ -303,7 +307,7 @@ class LocalControl(OperatorControl):
         def run() -> list[CallFacts]:
             where = self._workspace(workspace)
             return [
-                read_call_facts(record) for record in self._backing.calls.recent(where.id, limit)
+                read_call_facts(record) for record in self._resources.calls.recent(where.id, limit)
             ]
 
         return await run_sync(run)
@@ -314,7 +318,7 @@ class LocalControl(OperatorControl):
         from assay_nb.engine.local.doctor import examine
 
         def run() -> list[Diagnosis]:
-            findings = examine(self._backing)
+            findings = examine(self._resources)
             # A database that cannot be read is among the findings already.
             with suppress(AssayError):
                 if self._find_active() is None:
@@ -342,17 +346,17 @@ class LocalControl(OperatorControl):
 
     def _workspace(self, name: str | None) -> Workspace:
         if name and name != self.selected:
-            return self._backing.find_workspace(self._user, name)
+            return self._resources.find_workspace(self._user, name)
         active = self._find_active()
         if active is None:
-            own = self._backing.own_practice.workspace_id
+            own = self._resources.own_practice.workspace_id
             practised = own is not None and self.selected == own.hex()
             raise no_workspace() if practised else workspace_gone()
         return active
 
     def _find_active(self) -> Workspace | None:
         """Return where calls go that name no workspace, for showing it; None if that one is gone."""
-        workspaces = self._backing.workspaces
+        workspaces = self._resources.workspaces
         if self.selected is None:
             return workspaces.find_active(self._user)
         mine = workspaces.list(self._user)
@@ -364,12 +368,12 @@ class LocalControl(OperatorControl):
             self.selected = None
 
     def _authorized(self, name: str | None) -> Workspace:
-        return self._backing.workspaces.authorize(
+        return self._resources.workspaces.authorize(
             self._user, self._workspace(name).id, "manage_keys"
         )
 
     def _destination(self, provider: ProviderId, endpoint: str | None) -> Destination:
-        return parse_endpoint(provider, endpoint, policy=self._backing.policy)
+        return parse_endpoint(provider, endpoint, policy=self._resources.policy)
 
     def _facts(self, workspace: Workspace, active: Workspace | None) -> WorkspaceFacts:
         return WorkspaceFacts(
@@ -382,15 +386,15 @@ class LocalControl(OperatorControl):
         )
 
     def _keys(self, workspace: Workspace) -> list[KeyFacts]:
-        return read_key_facts(self._backing, workspace.id, self._user)
+        return read_key_facts(self._resources, workspace.id, self._user)
 
     def _model_in_use(self, workspace: Workspace, keys: list[KeyFacts]) -> str | None:
         stored = [key.provider for key in keys if key.state != "missing"]
-        return choose_model(None, workspace.model, stored, self._backing.usable_models)
+        return choose_model(None, workspace.model, stored, self._resources.usable_models)
 
     def _budget(self) -> BudgetFacts:
         provider, _ = catalog.parse_model(catalog.DEMO_MODEL)
-        if self._backing.vault.find_key(PLATFORM, provider, mode="demo") is None:
+        if self._resources.vault.find_key(PLATFORM, provider, mode="demo") is None:
             return BudgetFacts(granted=0, left=0)
-        budget = self._backing.budget
+        budget = self._resources.budget
         return BudgetFacts(granted=budget.granted, left=budget.left(self._user))

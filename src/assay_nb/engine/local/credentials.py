@@ -42,37 +42,37 @@ def make_credential(
 
 
 def find_credential(
-    backing: Resources,
+    resources: Resources,
     workspace_id: bytes,
     destination: Destination,
     *,
     mode: Literal["byok", "demo"] = "byok",
 ) -> Credential:
     """Return what opens a key: from the vault, or of this process's own practice server."""
-    own = backing.own_practice.find(workspace_id).get(destination.provider)
+    own = resources.own_practice.find(workspace_id).get(destination.provider)
     if own is not None and own.destination == destination:
         return own
-    return make_credential(backing.vault, workspace_id, destination, mode=mode)
+    return make_credential(resources.vault, workspace_id, destination, mode=mode)
 
 
-def find_destinations(backing: Resources, workspace_id: bytes) -> dict[ProviderId, Destination]:
+def find_destinations(resources: Resources, workspace_id: bytes) -> dict[ProviderId, Destination]:
     """Return where a workspace's keys lead, by provider."""
-    keys = backing.vault.find_keys(workspace_id)
+    keys = resources.vault.find_keys(workspace_id)
     stored: dict[ProviderId, Destination] = {
         key.destination.provider: key.destination for key in keys
     }
-    return backing.own_practice.put_first(workspace_id, stored)
+    return resources.own_practice.put_first(workspace_id, stored)
 
 
 def missing_key(
-    backing: Resources, workspace: Workspace, provider: ProviderId | None
+    resources: Resources, workspace: Workspace, provider: ProviderId | None
 ) -> ProviderKeyMissing:
     """Return the error for a workspace without the key that a call needs: a real one, or practice's."""
-    if backing.has_practice and workspace.name == WORKSPACE:
-        stored = find_destinations(backing, workspace.id)
+    if resources.has_practice and workspace.name == WORKSPACE:
+        stored = find_destinations(resources, workspace.id)
         if all(is_practice(destination) for destination in stored.values()):
             return no_key()
-    return key_missing(workspace.name, provider, hub=not backing.has_practice)
+    return key_missing(workspace.name, provider, hub=not resources.has_practice)
 
 
 def key_missing(

@@ -50,7 +50,7 @@ _FOREIGN = (
 )
 
 
-def examine(backing: Resources) -> list[Diagnosis]:
+def examine(resources: Resources) -> list[Diagnosis]:
     """Return what was found, worst first within each subject's place.
 
     One problem can stop several checks. It is reported once, where it was met first.
@@ -69,16 +69,16 @@ def examine(backing: Resources) -> list[Diagnosis]:
         _models,
     ):
         said = {finding.text for finding in found}
-        found += [finding for finding in _guarded(look, backing) if finding.text not in said]
+        found += [finding for finding in _guarded(look, resources) if finding.text not in said]
     return found
 
 
 def _guarded(
-    look: Callable[[Resources], Iterator[Diagnosis]], backing: Resources
+    look: Callable[[Resources], Iterator[Diagnosis]], resources: Resources
 ) -> list[Diagnosis]:
     """Run one look; an error of ours is a finding too, and the next check runs."""
     try:
-        return list(look(backing))
+        return list(look(resources))
     except AssayError as error:
         return [
             Diagnosis(
@@ -90,17 +90,17 @@ def _guarded(
         ]
 
 
-def _promise(backing: Resources) -> Iterator[Diagnosis]:
+def _promise(resources: Resources) -> Iterator[Diagnosis]:
     yield Diagnosis(level="info", subject="what is protected", text=PROMISE)
 
 
-def _python(backing: Resources) -> Iterator[Diagnosis]:
+def _python(resources: Resources) -> Iterator[Diagnosis]:
     yield Diagnosis(
         level="ok", subject="python", text=f"{platform.python_version()} on {sys.platform}"
     )
 
 
-def _versions(backing: Resources) -> Iterator[Diagnosis]:
+def _versions(resources: Resources) -> Iterator[Diagnosis]:
     for name, floor in _FLOORS.items():
         try:
             installed = importlib.metadata.version(name)
@@ -122,8 +122,8 @@ def _versions(backing: Resources) -> Iterator[Diagnosis]:
             )
 
 
-def _database(backing: Resources) -> Iterator[Diagnosis]:
-    database = backing.database
+def _database(resources: Resources) -> Iterator[Diagnosis]:
+    database = resources.database
     yield Diagnosis(
         level="ok", subject="database", text=f"{database.name} is private and up to date."
     )
@@ -162,12 +162,12 @@ def _process_name(process: Path) -> str:
     return f"process {process.name}"
 
 
-def _master_key(backing: Resources) -> Iterator[Diagnosis]:
+def _master_key(resources: Resources) -> Iterator[Diagnosis]:
     from assay_nb.vault.keystores.choose import explain_key_file
 
-    keystore = backing.keystore
+    keystore = resources.keystore
     protection = keystore.protection()
-    why = "" if protection.strong else f" {explain_key_file(backing.config)}"
+    why = "" if protection.strong else f" {explain_key_file(resources.config)}"
     yield Diagnosis(
         level="ok" if protection.strong else "info",
         subject="master key",
@@ -175,8 +175,8 @@ def _master_key(backing: Resources) -> Iterator[Diagnosis]:
     )
 
 
-def _vault(backing: Resources) -> Iterator[Diagnosis]:
-    state = backing.vault.state()
+def _vault(resources: Resources) -> Iterator[Diagnosis]:
+    state = resources.vault.state()
     if state.name == "sealed":
         yield Diagnosis(
             level="problem", subject="vault", text=f"Sealed: {state.reason}", hint=state.hint
@@ -187,11 +187,11 @@ def _vault(backing: Resources) -> Iterator[Diagnosis]:
         subject="vault",
         text="Open." if state.name == "open" else "Empty: no key is stored yet.",
     )
-    for warning in backing.vault.examine():
+    for warning in resources.vault.examine():
         yield Diagnosis(level="warning", subject="vault", text=warning)
 
 
-def _environment(backing: Resources) -> Iterator[Diagnosis]:
+def _environment(resources: Resources) -> Iterator[Diagnosis]:
     present = [name for name in _FOREIGN if config.is_set(name)]
     if present:
         yield Diagnosis(
@@ -202,8 +202,8 @@ def _environment(backing: Resources) -> Iterator[Diagnosis]:
         )
 
 
-def _egress(backing: Resources) -> Iterator[Diagnosis]:
-    settings = backing.config
+def _egress(resources: Resources) -> Iterator[Diagnosis]:
+    settings = resources.config
     if settings.https_proxy:
         yield Diagnosis(
             level="info",
@@ -218,19 +218,19 @@ def _egress(backing: Resources) -> Iterator[Diagnosis]:
         )
 
 
-def _connections(backing: Resources) -> Iterator[Diagnosis]:
+def _connections(resources: Resources) -> Iterator[Diagnosis]:
     """Try each endpoint that a key of ours opens for; one that was edited is proven wrong, and left alone."""
     from assay_nb.engine.local.connectivity import find_obstacle
     from assay_nb.engine.local.practice import is_practice
 
     destinations = {
         key.destination.origin: key.destination
-        for workspace in backing.workspaces.list(config.LOCAL_USER)
-        for key in backing.vault.list_keys(workspace.id)
+        for workspace in resources.workspaces.list(config.LOCAL_USER)
+        for key in resources.vault.list_keys(workspace.id)
         if key.state == "ready" and not is_practice(key.destination)
     }
     for origin, destination in sorted(destinations.items()):
-        obstacle = find_obstacle(destination, backing.egress, backing.config)
+        obstacle = find_obstacle(destination, resources.egress, resources.config)
         yield Diagnosis(
             level="warning" if obstacle else "ok",
             subject="connection",
@@ -238,7 +238,7 @@ def _connections(backing: Resources) -> Iterator[Diagnosis]:
         )
 
 
-def _models(backing: Resources) -> Iterator[Diagnosis]:
+def _models(resources: Resources) -> Iterator[Diagnosis]:
     age = catalog.table_age_days(datetime.now(UTC).date())
     if age > 90:
         yield Diagnosis(

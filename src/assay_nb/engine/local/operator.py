@@ -17,22 +17,22 @@ from assay_nb.providers.keys import place_key
 class OperatorControl:
     """What an operator may do with the vault in this process; see `Control`."""
 
-    def __init__(self, backing: Resources, user: str) -> None:
-        self._backing = backing
+    def __init__(self, resources: Resources, user: str) -> None:
+        self._resources = resources
         self._user = user
 
     async def master_status(self) -> list[MasterFacts]:
         def run() -> list[MasterFacts]:
-            return [read_master_facts(one) for one in self._backing.vault.master_status()]
+            return [read_master_facts(one) for one in self._resources.vault.master_status()]
 
         return await run_sync(run)
 
     async def rotate_master(self) -> MasterFacts:
         def run() -> MasterFacts:
-            self._backing.vault.rotate_master(actor=self._user)
+            self._resources.vault.rotate_master(actor=self._user)
             return next(
                 read_master_facts(one)
-                for one in self._backing.vault.master_status()
+                for one in self._resources.vault.master_status()
                 if one.state == "active"
             )
 
@@ -40,7 +40,7 @@ class OperatorControl:
 
     async def purge_master(self, older_than_days: int) -> list[MasterFacts]:
         def run() -> list[MasterFacts]:
-            gone = self._backing.vault.purge_master(
+            gone = self._resources.vault.purge_master(
                 timedelta(days=older_than_days), actor=self._user
             )
             return [read_master_facts(one) for one in gone]
@@ -48,7 +48,7 @@ class OperatorControl:
         return await run_sync(run)
 
     async def accept_restore(self) -> None:
-        await run_sync(lambda: self._backing.vault.accept_restore(actor=self._user))
+        await run_sync(lambda: self._resources.vault.accept_restore(actor=self._user))
 
     async def set_platform_key(self, provider: ProviderId, key: bytearray) -> None:
         from assay_nb.vault.sealed_keys import accept_key
@@ -57,9 +57,9 @@ class OperatorControl:
         def run() -> None:
             with SecretBytes(key) as typed, accept_key(typed) as secret:
                 destination = place_key(
-                    parse_endpoint(provider, None, policy=self._backing.policy), secret.reveal()
+                    parse_endpoint(provider, None, policy=self._resources.policy), secret.reveal()
                 )
-                self._backing.vault.save_key(
+                self._resources.vault.save_key(
                     PLATFORM, destination, secret, added_by=self._user, verified=False, mode="demo"
                 )
 
@@ -67,7 +67,7 @@ class OperatorControl:
 
     async def remove_platform_key(self, provider: ProviderId) -> None:
         await run_sync(
-            lambda: self._backing.vault.remove_key(
+            lambda: self._resources.vault.remove_key(
                 PLATFORM, provider, actor=self._user, mode="demo"
             )
         )

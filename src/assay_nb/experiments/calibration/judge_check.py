@@ -174,21 +174,21 @@ def check_judge(
     rubric: RubricLike | None = None,
     workspace: str | None = None,
     model: str | None = None,
-    bench: Runner | None = None,
+    runner: Runner | None = None,
     on_progress: OnProgress | None = None,
 ) -> JudgeCheck:
     """Return how often the judge agrees with the labels. Each pair is two requests."""
-    bench = bench or Runner(session)
-    judge, jobs = _prepare(session, pairs, bench, rubric, workspace, model)
+    runner = runner or Runner(session)
+    judge, jobs = _prepare(session, pairs, runner, rubric, workspace, model)
     answers: dict[int, JobResult] = {}
     try:
         progress = Progress("Judge check", "pairs", total=len(jobs))
-        for job, answer in watch_answers(bench.answers(jobs), progress, on_progress):
+        for job, answer in watch_answers(runner.answers(jobs), progress, on_progress):
             answers[job.tag] = answer
     except OverBudget:
         pass
     finally:
-        bench.close()
+        runner.close()
     name = judge.name or ""
     result = _count(name, [answers.get(number) for number in range(len(pairs))])
     return result.with_provenance(summarise(list(answers.values()), judge.workspace_name, name))
@@ -197,21 +197,21 @@ def check_judge(
 def plan_judge_check(
     session: Session,
     pairs: Sequence[LabelledPair],
-    bench: Runner,
+    runner: Runner,
     *,
     rubric: RubricLike | None = None,
     workspace: str | None = None,
     model: str | None = None,
 ) -> Plan:
     """Return what a check of a judge would take. Nothing is sent."""
-    _, jobs = _prepare(session, pairs, bench, rubric, workspace, model)
-    return Plan((bench.plan("judging", jobs),), "Judge check")
+    _, jobs = _prepare(session, pairs, runner, rubric, workspace, model)
+    return Plan((runner.plan("judging", jobs),), "Judge check")
 
 
 def _prepare(
     session: Session,
     pairs: Sequence[LabelledPair],
-    bench: Runner,
+    runner: Runner,
     rubric: RubricLike | None,
     workspace: str | None,
     model: str | None,
@@ -226,7 +226,7 @@ def _prepare(
         return await find_judge(session.control, target, model)
 
     judge = session.portal.call(find)
-    bench.limits.check_prices([judge])
+    runner.limits.check_prices([judge])
     # The better answer stands on alternating sides, so that a label cannot be read off its place.
     sides = [_place(pair, number) for number, pair in enumerate(pairs)]
     jobs = [

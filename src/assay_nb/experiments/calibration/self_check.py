@@ -125,15 +125,15 @@ def check_self(
     workspace: str | None = None,
     model: str | None = None,
     corpus: Sequence[Planted] | None = None,
-    bench: Runner | None = None,
+    runner: Runner | None = None,
     on_progress: OnProgress | None = None,
 ) -> SelfCheck:
     """Return the report card of a model: one critique per prompt, thirty calls."""
     corpus = corpus or load_corpus()
-    bench = bench or Runner(session)
-    target, jobs = _prepare(session, corpus, bench, workspace, model)
+    runner = runner or Runner(session)
+    target, jobs = _prepare(session, corpus, runner, workspace, model)
     progress = Progress("Self-check", "prompts", total=len(jobs))
-    watched = watch_answers(bench.answers(jobs), progress, on_progress)
+    watched = watch_answers(runner.answers(jobs), progress, on_progress)
     answers: list[tuple[Planted, JobResult]] = []
     with suppress(OverBudget):  # what is missing is counted
         answers.extend((job.tag, answer) for job, answer in watched)
@@ -145,20 +145,20 @@ def check_self(
 
 def plan_self_check(
     session: Session,
-    bench: Runner,
+    runner: Runner,
     *,
     workspace: str | None = None,
     model: str | None = None,
 ) -> Plan:
     """Return what a self-check would take. Nothing is sent."""
-    _, jobs = _prepare(session, load_corpus(), bench, workspace, model)
-    return Plan((bench.plan("critiques", jobs),), "Self-check")
+    _, jobs = _prepare(session, load_corpus(), runner, workspace, model)
+    return Plan((runner.plan("critiques", jobs),), "Self-check")
 
 
 def _prepare(
     session: Session,
     corpus: Sequence[Planted],
-    bench: Runner,
+    runner: Runner,
     workspace: str | None,
     model: str | None,
 ) -> tuple[Target, list[Job]]:
@@ -168,7 +168,7 @@ def _prepare(
         return await find_target(session.control, workspace or session.control.selected, model)
 
     target = session.portal.call(find)
-    bench.limits.check_prices([target])
+    runner.limits.check_prices([target])
     jobs = [Job(make_call("critique", one.prompt, target), one, target=target) for one in corpus]
     return target, jobs
 

@@ -236,7 +236,7 @@ class JudgeGrader:
             if a is not None and b is not None
         ]
         progress = Progress(trial.title, step, total=len(jobs))
-        with closing(trial.bench.answers(jobs)) as answers:
+        with closing(trial.runner.answers(jobs)) as answers:
             for job, answer in answers:
                 preferences = answer.payload.get("preferences")
                 self._answers[name, job.tag] = answer
@@ -328,7 +328,7 @@ def _lost(trial: Outputs, rows: Sequence[int]) -> tuple[list[str | None], list[s
 
 
 def make_cards(
-    changes: Sequence[Change], rows: Sequence[int], trial: Outputs, referee: Grader
+    changes: Sequence[Change], rows: Sequence[int], trial: Outputs, grader: Grader
 ) -> tuple[RowCard, ...]:
     """Return the cards of the rows that changed most: the worst ten broken, then the best ten fixed."""
     listed = sorted(changes, key=lambda change: rows[change.row])
@@ -343,7 +343,7 @@ def make_cards(
             },
             old=trial.output("old", rows[change.row]),
             new=trial.output("new", rows[change.row]),
-            why=referee.explain(rows[change.row], fixed=change.is_fixed),
+            why=grader.explain(rows[change.row], fixed=change.is_fixed),
         )
         for change in choose_changes(listed)
     )

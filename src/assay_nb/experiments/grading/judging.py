@@ -19,7 +19,7 @@ from assay_nb.experiments.grading.judge import judge_job, judge_output
 from assay_nb.experiments.grading.judged_rows import Judgements
 from assay_nb.experiments.run.jobs import Job, JobResult
 from assay_nb.experiments.run.progress import Progress
-from assay_nb.experiments.run.runner import Runner, make_bench
+from assay_nb.experiments.run.runner import Runner, make_runner
 from assay_nb.experiments.run.target import Target, find_judge, find_target
 from assay_nb.experiments.spending.budget import OverBudget
 from assay_nb.experiments.spending.plan import Plan
@@ -34,7 +34,7 @@ class Judging:
 
     def __init__(
         self,
-        bench: Runner,
+        runner: Runner,
         batch: Batch,
         *,
         against: Batch | None = None,
@@ -52,8 +52,8 @@ class Judging:
                 "The two tables are of different rows, so no row has its pair.",
                 hint="Run both prompts on the same rows: the same data, with the same limit or sample.",
             )
-        self._bench = bench
-        wanted = bench.limits
+        self._runner = runner
+        wanted = runner.limits
         self._batch = batch.take(wanted.choose(batch.rows))
         self._against = against and against.take(wanted.choose(against.rows))
         self._rubric = parse_rubric(rubric or DEFAULT_RUBRIC)
@@ -68,7 +68,7 @@ class Judging:
         jobs = await self._prepare()
         progress = Progress("Judge", total=len(jobs))
         yield progress
-        stream = self._bench.stream(jobs)
+        stream = self._runner.stream(jobs)
         try:
             async with aclosing(cast("Any", stream)):
                 async for job, answer in stream:
@@ -82,27 +82,27 @@ class Judging:
             self._stopped = "failed"
             raise
         finally:
-            self._bench.close()
+            self._runner.close()
 
     async def plan(self) -> Plan:
         """Return what it would take. Nothing is sent."""
         jobs = await self._prepare()
-        step = self._bench.plan("judging", jobs)
-        self._bench.close()
+        step = self._runner.plan("judging", jobs)
+        self._runner.close()
         return Plan((step,), "Judge")
 
     async def _prepare(self) -> list[Job]:
-        control = self._bench.session.control
+        control = self._runner.session.control
         source = self._batch.provenance
         judged = f"{source.provider}/{source.model}" if source.provider else None
         target = await find_target(control, self._workspace or control.selected, judged)
         self._judge = await find_judge(control, target, self._model)
-        self._bench.limits.check_prices([self._judge])
+        self._runner.limits.check_prices([self._judge])
         return list(self._jobs(self._judge))
 
     def steps(self) -> Generator[Progress]:
         """Judge from code that is not async, and yield how far it is."""
-        return self._bench.session.portal.iterate(self.stream)
+        return self._runner.session.portal.iterate(self.stream)
 
     async def run(self) -> Judgements:
         """Judge to the end, on the background loop."""
@@ -141,7 +141,7 @@ class Judging:
             ends = {} if batch is None else batch.ends
             if counts := {end: count for end, count in ends.items() if end != "whole"}:
                 found[name] = counts
-        return {} if self._bench.count_cut else found
+        return {} if self._runner.count_cut else found
 
     def _jobs(self, judge: Target) -> Iterator[Job]:
         rubric = [criterion.to_dict() for criterion in self._rubric]
@@ -157,7 +157,7 @@ class Judging:
 
     def _observed(self) -> tuple[list[str | None], list[str | None]]:
         """Return the outputs that count, and those of the other table."""
-        count_cut = self._bench.count_cut
+        count_cut = self._runner.count_cut
         judged = self._batch.observed(count_cut=count_cut)
         if self._against is None:
             return judged, [None] * len(judged)
@@ -183,7 +183,7 @@ class Judging:
             [answer.lost if answer else "not reached" for answer in side.answers]
             for side in (self._against or self._batch, self._batch)
         )
-        return ([None] * len(old), [None] * len(new)) if self._bench.count_cut else (old, new)
+        return ([None] * len(old), [None] * len(new)) if self._runner.count_cut else (old, new)
 
 
 def are_pairs(rows: Rows, others: Rows) -> bool:
@@ -211,7 +211,7 @@ async def judge_any(
         if against is not None and not isinstance(against, Batch):
             raise WrongUsage("A table of outputs is compared with another table of outputs.")
         judging = Judging(
-            make_bench(session, **settings),
+            make_runner(session, **settings),
             output,
             against=against,
             rubric=rubric,

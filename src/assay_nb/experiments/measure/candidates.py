@@ -54,7 +54,7 @@ class Candidate:
 
 
 def propose(
-    bench: Runner,
+    runner: Runner,
     target: Target,
     prompt: str,
     failures: Sequence[Failure],
@@ -67,7 +67,7 @@ def propose(
     """Return up to `count` candidates; those that fail a check are marked refused.
 
     Args:
-        bench: Makes the calls.
+        runner: Makes the calls.
         target: Who proposes.
         prompt: The old prompt.
         failures: Dev rows, the worst first.
@@ -82,7 +82,7 @@ def propose(
         return Job(make_call(instrument, prompt, target, **given, **knobs), target=target)
 
     told = describe_failures(prompt, failures, feedback)
-    review = _ask(bench, [job("critique")])[0]
+    review = _ask(runner, [job("critique")])[0]
     found = review.to_dict() if isinstance(review, Critique) and review.findings else None
     jobs = {
         "edits": job("improve", findings=found, feedback=told),
@@ -90,14 +90,14 @@ def propose(
         "targeted edits": job("improve", feedback=told),
     }
     names = list(jobs)[:count]
-    results = _ask(bench, [replace(jobs[name], tag=name) for name in names])
+    results = _ask(runner, [replace(jobs[name], tag=name) for name in names])
     named = [_read(name, result, prompt) for name, result in zip(names, results, strict=True)]
     return list(_check(prompt, named, rows))
 
 
-def _ask(bench: Runner, jobs: Sequence[Job]) -> list[Any]:
+def _ask(runner: Runner, jobs: Sequence[Job]) -> list[Any]:
     """Return the results in the order of the jobs; for a call that failed, why."""
-    answers = bench.answers(jobs, all_may_fail=True)
+    answers = runner.answers(jobs, all_may_fail=True)
     got = {id(job): answer.result or answer.error for job, answer in answers}
     return [got[id(job)] for job in jobs]
 

@@ -51,9 +51,9 @@ class Adapter:
     """GEPA's own way of proposing is used."""
 
     def __init__(
-        self, bench: Runner, target: Target, scorer: Scorer, options: Mapping[str, Any]
+        self, runner: Runner, target: Target, scorer: Scorer, options: Mapping[str, Any]
     ) -> None:
-        self._bench = bench
+        self._runner = runner
         self._target = target
         self._scorer = scorer
         self._options = options
@@ -95,7 +95,7 @@ class Adapter:
         repeats = number_repeats(values)
         jobs = [task.job(v, n, i) for i, (v, n) in enumerate(zip(values, repeats, strict=True))]
         try:
-            outputs = {job.tag: answer for job, answer in _answers(self._bench, jobs)}
+            outputs = {job.tag: answer for job, answer in _answers(self._runner, jobs)}
         except ProviderError as error:  # of a few rows all may be refused, for what the prompt says
             if not refuses_text(error):
                 raise
@@ -103,7 +103,7 @@ class Adapter:
         return [self._trace(batch[i], values[i], outputs[i], i) for i in range(len(batch))]
 
     def _trace(self, row: Row, values: Mapping[str, str], answer: JobResult, number: int) -> Trace:
-        output = answer.observed(count_cut=self._bench.count_cut)
+        output = answer.observed(count_cut=self._runner.count_cut)
         if output is None:  # GEPA knows no missing score, and the prompt has to answer for it
             why = answer.error or f"{WORDS[answer.lost or 'failed']}."
             return Trace(values, "", 0.0, f"There was no whole reply: {why}")
@@ -134,21 +134,21 @@ def make_gepa_task(
     check_columns(prompt, rows)
     split = split_rows([row_key(row) for row in rows])
     dev = [rows[index] for index in split.dev]
-    bench = Runner(session, settings.limits, settings.executor, count_cut=settings.count_cut)
+    runner = Runner(session, settings.limits, settings.executor, count_cut=settings.count_cut)
     target, reflector = session.portal.call(_find_targets, session, settings, reflection_model)
     settings.limits.check_prices([target, reflector])
     arguments = {
         "seed_candidate": {COMPONENT: prompt},
         "trainset": dev[0::2] or dev,
         "valset": dev[1::2] or dev,
-        "adapter": Adapter(bench, target, Scorer(settings.metric), settings.options),
-        "reflection_lm": _make_reflector(bench, reflector),
+        "adapter": Adapter(runner, target, Scorer(settings.metric), settings.options),
+        "reflection_lm": _make_reflector(runner, reflector),
     }
 
     def measure(found: Any) -> Measurement:
         best = getattr(found, "best_candidate", found)
         text = best if isinstance(best, str) else best[COMPONENT]
-        left = replace(bench.purse.left, limit=None, sample=None)  # the rows are chosen already
+        left = replace(runner.purse.left, limit=None, sample=None)  # the rows are chosen already
         measuring = Measuring(session, prompt, text, rows, replace(settings, limits=left))
         watch_steps(measuring.steps(), None)
         return measuring.result
@@ -156,16 +156,16 @@ def make_gepa_task(
     return GepaTask(arguments, measure)
 
 
-def _answers(bench: Runner, jobs: Sequence[Job]) -> list[tuple[Job, JobResult]]:
+def _answers(runner: Runner, jobs: Sequence[Job]) -> list[tuple[Job, JobResult]]:
     """Return the answers to all of the jobs.
 
     Raises:
         LimitReached: If the limits do not cover each of them. GEPA's search ends with it.
     """
     try:
-        return list(bench.answers(jobs))
+        return list(runner.answers(jobs))
     except OverBudget:
-        purse = bench.purse
+        purse = runner.purse
         raise LimitReached(
             f"The search is at its limit after {count(purse.calls, 'call')} and ${purse.spent:.2f}.",
             hint="Raise budget or max_calls; rows that were answered cost nothing again.",
@@ -181,14 +181,14 @@ async def _find_targets(
     return target, reflector
 
 
-def _make_reflector(bench: Runner, target: Target) -> Callable[[Any], str]:
+def _make_reflector(runner: Runner, target: Target) -> Callable[[Any], str]:
     """Return the function that GEPA asks for new texts: a call of the workspace's, like any other."""
 
     def reflect(prompt: Any) -> str:
         text = prompt if isinstance(prompt, str) else "\n\n".join(str(m["content"]) for m in prompt)
         # The text is data here: braces in it are GEPA's, and nothing of ours to fill.
         call = make_call("playground", "{{reflection}}", target, values={"reflection": text})
-        [(_, answer)] = _answers(bench, [Job(call, target=target)])
+        [(_, answer)] = _answers(runner, [Job(call, target=target)])
         if answer.lost is not None:
             raise BadReply(
                 f"The reflecting model's reply is not whole: {answer.error or WORDS[answer.lost]}.",

@@ -31,17 +31,17 @@ class Outputs:
     """The outputs of one run."""
 
     def __init__(
-        self, bench: Runner, rows: Rows, see: Callable[[Place, Row, JobResult], None], title: str
+        self, runner: Runner, rows: Rows, see: Callable[[Place, Row, JobResult], None], title: str
     ) -> None:
         """Prepare a trial.
 
         Args:
-            bench: Makes the calls.
+            runner: Makes the calls.
             rows: The data.
             see: Called with each output as it comes, in the caller's thread.
             title: What the run is called while it is shown.
         """
-        self.bench = bench
+        self.runner = runner
         self.rows = rows
         self.title = title
         self._see = see
@@ -67,7 +67,7 @@ class Outputs:
     def observed(self, name: str, row: int, repeat: int = 0) -> str | None:
         """Return an output if it counts: None where it was lost, unless cut ones were asked to count."""
         answer = self._answers[name, row, repeat]
-        return answer.observed(count_cut=self.bench.count_cut)
+        return answer.observed(count_cut=self.runner.count_cut)
 
     def lost(self, name: str, row: int) -> str | None:
         """Return why a reply does not count; None where it does."""
@@ -85,7 +85,7 @@ class Outputs:
         """Return how many of these have to be asked, and how many were answered before."""
         jobs = [self._job(one) for one in wanted if self._place(one) not in self._answers]
         fit = [job for job in jobs if job.unfit is None]
-        asked = sum(self.bench.is_open(job) for job in fit)
+        asked = sum(self.runner.is_open(job) for job in fit)
         return asked, len(fit) - asked
 
     def gather(self, step: str, wanted: Sequence[Wanted]) -> Iterator[Progress]:
@@ -93,7 +93,7 @@ class Outputs:
         missing = [one for one in wanted if self._place(one) not in self._answers]
         progress = Progress(self.title, step, total=len(missing))
         yield progress
-        with closing(self.bench.answers(map(self._job, missing))) as answers:
+        with closing(self.runner.answers(map(self._job, missing))) as answers:
             for job, answer in answers:
                 place: Place = job.tag
                 self._answers[place] = replace(answer, result=None)

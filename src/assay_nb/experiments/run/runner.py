@@ -1,4 +1,4 @@
-"""The bench that a run works at: who answers, how many at once, what was answered before, what it may cost."""
+"""The runner of many calls: who answers, how many at once, what was answered before, what it may cost."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def number_repeats(values: Iterable[Mapping[str, str]]) -> list[int]:
     return numbers
 
 
-def make_bench(
+def make_runner(
     session: Session,
     *,
     executor: Executor | None = None,
@@ -236,5 +236,5 @@ def make_bench(
     count_cut: bool = False,
     **limits: Any,
 ) -> Runner:
-    """Return a bench with these settings, and limits by their names in `Limits`."""
+    """Return a runner with these settings, and limits by their names in `Limits`."""
     return Runner(session, Limits.of(**limits), executor, fresh, count_cut)

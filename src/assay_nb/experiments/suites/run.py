@@ -36,14 +36,14 @@ def run_suite(
     workspace: str | None = None,
     model: str | None = None,
     judge_model: str | None = None,
-    bench: Runner | None = None,
+    runner: Runner | None = None,
     on_progress: OnProgress | None = None,
 ) -> SuiteResult:
     """Run a suite; with `against`, an earlier version of the prompt, compare the two on the same cases."""
     running = _Running(
         session,
         suite,
-        bench or Runner(session),
+        runner or Runner(session),
         workspace,
         model or suite.model,
         judge_model,
@@ -69,7 +69,7 @@ def run_suite(
 def plan_suite(
     session: Session,
     suite: Suite,
-    bench: Runner,
+    runner: Runner,
     *,
     against: str | None = None,
     workspace: str | None = None,
@@ -77,7 +77,7 @@ def plan_suite(
     judge_model: str | None = None,
 ) -> Plan:
     """Return what a suite would take. Nothing is sent."""
-    running = _Running(session, suite, bench, workspace, model or suite.model, judge_model, None)
+    running = _Running(session, suite, runner, workspace, model or suite.model, judge_model, None)
     return running.plan([suite.prompt] if against is None else [suite.prompt, against])
 
 
@@ -85,7 +85,7 @@ def plan_suite(
 class _Running:
     session: Session
     suite: Suite
-    bench: Runner
+    runner: Runner
     workspace: str | None
     model: str | None
     judge_model: str | None
@@ -107,14 +107,14 @@ class _Running:
     def check(self, prompts: Sequence[str]) -> None:
         """Raise `WrongUsage` before anything is sent where the limits do not cover every case."""
         self._find_judge()
-        Plan(tuple(self._plays(prompts))).check(self.bench.limits)
+        Plan(tuple(self._plays(prompts))).check(self.runner.limits)
 
     def plan(self, prompts: Sequence[str]) -> Plan:
         """Return what it would take. Nothing is sent."""
         judge, steps = self._find_judge(), list(self._plays(prompts))
         if judge is not None:
             calls = len(prompts) * len(self.suite.cases)
-            limits = self.bench.limits
+            limits = self.runner.limits
             steps.append(plan_step("judging, at most", "judge", calls, judge, JUDGE_TOKENS, limits))
         return Plan(tuple(steps), f"Suite {self.suite.name}")
 
@@ -133,7 +133,7 @@ class _Running:
                 )
             return None
         judge = self.session.portal.call(self._look_up_judge)
-        self.bench.limits.check_prices([judge])
+        self.runner.limits.check_prices([judge])
         return judge
 
     async def _look_up_judge(self) -> Target:
@@ -147,7 +147,7 @@ class _Running:
         side = Side(prompt=prompt, model=self.model)
         # An empty value is what a case is about, if somebody wrote it there.
         return Playing(
-            self.bench, [side], rows, workspace=self.workspace, options=options, keep_empty=True
+            self.runner, [side], rows, workspace=self.workspace, options=options, keep_empty=True
         )
 
     def score(self, batch: Batch) -> list[CaseResult]:
@@ -158,7 +158,7 @@ class _Running:
         # Of some of the cases, where a limit or a sample chose them.
         place = batch.rows.number(number)
         answer, case = batch.answers[number] or JobResult(), self.suite.cases[place]
-        output = answer.observed(count_cut=self.bench.count_cut)
+        output = answer.observed(count_cut=self.runner.count_cut)
         if output is None:
             return _lose_case(answer, place)
         bad = find_failed(case, output)
@@ -177,7 +177,7 @@ class _Running:
         if self.suite.rubric is None:
             return None
         judging = Judging(
-            self.bench,
+            self.runner,
             batch,
             rubric=self.suite.rubric,
             workspace=self.workspace,

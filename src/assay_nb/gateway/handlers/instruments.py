@@ -31,23 +31,23 @@ PAUSE = 15.0
 """Seconds of silence after which a heartbeat is sent; nginx takes a minute of it for the end."""
 
 
-async def run_instrument(incoming: RequestContext) -> web.StreamResponse:
+async def run_instrument(context: RequestContext) -> web.StreamResponse:
     """Run an instrument and stream its events.
 
     Until the first event an error is an ordinary error response. After it, an error is the stream's
     last event.
     """
-    services, caller = incoming.services, incoming.caller
-    stream = _EventStream(incoming.request)
+    services, caller = context.services, context.caller
+    stream = _EventStream(context.request)
     with services.limiter.slot(caller.user), services.metrics.running.track_inprogress():
-        call = await _read_call(incoming)
+        call = await _read_call(context)
         workspace_id = await services.find_workspace_id(caller.user, call.workspace)
         call = replace(call, workspace=workspace_id.hex())
         with (
-            services.running.hold(caller, workspace_id) as held,
+            services.active_calls.hold(caller, workspace_id) as held,
             _no_longer_than(services.settings.limits.call_seconds, held),
         ):
-            await _relay(incoming, call, stream)
+            await _relay(context, call, stream)
         if held.ended_by is not None:
             await stream.fail(held.ended_by)
     return stream.response
@@ -64,8 +64,8 @@ def _no_longer_than(seconds: float, held: ActiveCall) -> Generator[None]:
         timer.cancel()
 
 
-async def _read_call(incoming: RequestContext) -> Call:
-    fields = await incoming.json(
+async def _read_call(context: RequestContext) -> Call:
+    fields = await context.json(
         prompt=str,
         model=(str, None),
         options=(dict, None),
@@ -73,12 +73,12 @@ async def _read_call(incoming: RequestContext) -> Call:
         max_requests=(int, None),
     )
     return Call.from_dict(
-        {**fields, "instrument": incoming.part("instrument"), "workspace": incoming.workspace}
+        {**fields, "instrument": context.part("instrument"), "workspace": context.workspace}
     )
 
 
-async def _relay(incoming: RequestContext, call: Call, stream: _EventStream) -> None:
-    services, user = incoming.services, incoming.user
+async def _relay(context: RequestContext, call: Call, stream: _EventStream) -> None:
+    services, user = context.services, context.user
     frames = partial(_frames, services, user, call)
     if call.idempotency_key is None:
         answer = frames()

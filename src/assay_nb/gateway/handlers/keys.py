@@ -15,21 +15,21 @@ from assay_nb.gateway.http.schemas import OPTIONAL_TEXT, TEXT, exactly, listed, 
 from assay_nb.messages import PROVIDERS
 
 
-async def list_keys(incoming: RequestContext) -> web.Response:
+async def list_keys(context: RequestContext) -> web.Response:
     """List what is known of a workspace's keys. The keys are not."""
-    return json_answer([one.to_dict() for one in await incoming.control.keys(incoming.workspace)])
+    return json_answer([one.to_dict() for one in await context.control.keys(context.workspace)])
 
 
-async def set_key(incoming: RequestContext) -> web.Response:
+async def set_key(context: RequestContext) -> web.Response:
     """Test a key with the provider's free listing call, and store it.
 
     An empty one means that the server at the endpoint needs none.
     """
-    fields = await incoming.json(key=str, endpoint=(str, None), check=(bool, None))
+    fields = await context.json(key=str, endpoint=(str, None), check=(bool, None))
     if not fields["key"].strip():
-        await _check_nothing_lost(incoming)
+        await _check_nothing_lost(context)
     outcome = await actions.save_key(
-        incoming,
+        context,
         fields.pop("key"),
         endpoint=fields.get("endpoint") or None,
         check=fields.get("check") is not False,
@@ -37,24 +37,24 @@ async def set_key(incoming: RequestContext) -> web.Response:
     return json_answer(outcome.to_dict())
 
 
-async def test_key(incoming: RequestContext) -> web.Response:
+async def test_key(context: RequestContext) -> web.Response:
     """Open a stored key and ask the provider for its list of models."""
-    return json_answer((await actions.test_key(incoming)).to_dict())
+    return json_answer((await actions.test_key(context)).to_dict())
 
 
-async def remove_key(incoming: RequestContext) -> web.Response:
+async def remove_key(context: RequestContext) -> web.Response:
     """Delete a key; only revoking it at the provider ends it."""
-    return json_answer((await actions.remove_key(incoming)).to_dict())
+    return json_answer((await actions.remove_key(context)).to_dict())
 
 
-async def list_providers(incoming: RequestContext) -> web.Response:
+async def list_providers(context: RequestContext) -> web.Response:
     """List the providers, with how to get started with each."""
-    allowed = incoming.services.settings.allow_providers
-    return json_answer([incoming.control.setup(p).to_dict() for p in PROVIDERS if p in allowed])
+    allowed = context.services.settings.allow_providers
+    return json_answer([context.control.setup(p).to_dict() for p in PROVIDERS if p in allowed])
 
 
-async def _check_nothing_lost(incoming: RequestContext) -> None:
-    if would_lose_key(await incoming.control.keys(incoming.workspace), incoming.provider):
+async def _check_nothing_lost(context: RequestContext) -> None:
+    if would_lose_key(await context.control.keys(context.workspace), context.provider):
         raise WrongUsage(
             "The key is empty, so the stored one was kept.",
             hint="Remove the stored key first, if the server needs none.",

@@ -18,11 +18,11 @@ from assay_nb.gateway.process.logs import Changed
 _USUAL = 900
 
 
-async def issue_run_token(incoming: RequestContext) -> web.Response:
+async def issue_run_token(context: RequestContext) -> web.Response:
     """Make a run token: calls in one workspace, as the caller, for a while."""
-    fields = await incoming.json(seconds=(int, None))
-    services, caller = incoming.services, incoming.caller
-    where = await services.authorize(caller.user, incoming.workspace, "call")
+    fields = await context.json(seconds=(int, None))
+    services, caller = context.services, context.caller
+    where = await services.authorize(caller.user, context.workspace, "call")
     with services.limiter.slot(caller.user):
         issued = await run_sync(
             services.run_tokens.issue, caller.user, where.id, caller.token, _read_seconds(fields)
@@ -32,11 +32,11 @@ async def issue_run_token(incoming: RequestContext) -> web.Response:
     return json_answer(answer, status=201)
 
 
-async def revoke_run_token(incoming: RequestContext) -> web.Response:
+async def revoke_run_token(context: RequestContext) -> web.Response:
     """End one of the caller's run tokens, and within seconds the calls that run with it."""
-    services, caller = incoming.services, incoming.caller
-    where = await services.authorize(caller.user, incoming.workspace, "call")
-    digest = _read_id(incoming.part("id"))
+    services, caller = context.services, context.caller
+    where = await services.authorize(caller.user, context.workspace, "call")
+    digest = _read_id(context.part("id"))
     await run_sync(services.run_tokens.revoke, caller.user, where.id, digest)
     services.log(Changed("run token revoked", caller.user, where.id.hex()))
     return json_answer({"done": True})

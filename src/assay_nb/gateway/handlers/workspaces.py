@@ -28,155 +28,153 @@ from assay_nb.workspaces.roles import is_allowed
 _DONE = {"done": True}
 
 
-async def show_me(incoming: RequestContext) -> web.Response:
+async def show_me(context: RequestContext) -> web.Response:
     """Tell the caller who they are here, and what they have."""
     from assay_nb._version import read_version
 
-    control, caller = incoming.control, incoming.caller
+    control, caller = context.control, context.caller
     workspaces = await control.workspaces()
-    vault = await run_sync(incoming.services.backing.vault.state)
+    vault = await run_sync(context.services.resources.vault.state)
     return json_answer(
         {
             "user": caller.user,
             "admin": caller.person.admin,
             "version": read_version(),
             "vault": vault.name,
-            "page": incoming.services.settings.public_page,
+            "page": context.services.settings.public_page,
             "workspaces": [one.to_dict() for one in workspaces],
             "budget": (await control.budget()).to_dict(),
         }
     )
 
 
-async def show_standing(incoming: RequestContext) -> web.Response:
+async def show_standing(context: RequestContext) -> web.Response:
     """Tell what `%assay` alone shows. Where the gateway keeps its files is not for its members."""
-    control = incoming.control
-    if incoming.workspace is not None:
-        control.selected = (await control.show_workspace(incoming.workspace)).id
+    control = context.control
+    if context.workspace is not None:
+        control.selected = (await control.show_workspace(context.workspace)).id
     standing = await control.standing()
     return json_answer(replace(standing, mode="hub", vault_place="", master_key_place="").to_dict())
 
 
-async def list_workspaces(incoming: RequestContext) -> web.Response:
+async def list_workspaces(context: RequestContext) -> web.Response:
     """List the caller's workspaces."""
-    return json_answer([one.to_dict() for one in await incoming.control.workspaces()])
+    return json_answer([one.to_dict() for one in await context.control.workspaces()])
 
 
-async def create_workspace(incoming: RequestContext) -> web.Response:
+async def create_workspace(context: RequestContext) -> web.Response:
     """Make a team workspace that the caller owns."""
-    fields = await incoming.json(name=str)
-    created = await actions.create_workspace(incoming, fields["name"])
+    fields = await context.json(name=str)
+    created = await actions.create_workspace(context, fields["name"])
     return json_answer(created.to_dict(), status=201)
 
 
-async def show_workspace(incoming: RequestContext) -> web.Response:
+async def show_workspace(context: RequestContext) -> web.Response:
     """Show one workspace, with the model that calls in it use when none is named."""
-    facts = await incoming.control.show_workspace(incoming.workspace)
+    facts = await context.control.show_workspace(context.workspace)
     return json_answer(facts.to_dict())
 
 
-async def change_workspace(incoming: RequestContext) -> web.Response:
+async def change_workspace(context: RequestContext) -> web.Response:
     """Rename a workspace, choose its model, or make it the one that the caller works in."""
-    fields = await incoming.json(name=(str, None), model=(str, None), active=(bool, None))
-    actions.check_choice(incoming, fields.get("model"))  # before anything is changed
-    where = await actions.find_id(incoming)
+    fields = await context.json(name=(str, None), model=(str, None), active=(bool, None))
+    actions.check_choice(context, fields.get("model"))  # before anything is changed
+    where = await actions.find_id(context)
     if fields.get("name") is not None:
-        await actions.rename_workspace(incoming, fields["name"])
+        await actions.rename_workspace(context, fields["name"])
     if "model" in fields:
-        await actions.choose_model(incoming, fields["model"], where)
+        await actions.choose_model(context, fields["model"], where)
     if fields.get("active"):
-        await actions.use_workspace(incoming, where)
-    return json_answer((await incoming.control.show_workspace(where)).to_dict())
+        await actions.use_workspace(context, where)
+    return json_answer((await context.control.show_workspace(where)).to_dict())
 
 
-async def delete_workspace(incoming: RequestContext) -> web.Response:
+async def delete_workspace(context: RequestContext) -> web.Response:
     """Delete a workspace and its keys, and end the calls that run in it."""
-    await actions.delete_workspace(incoming)
+    await actions.delete_workspace(context)
     return json_answer(_DONE)
 
 
-async def restore_workspace(incoming: RequestContext) -> web.Response:
+async def restore_workspace(context: RequestContext) -> web.Response:
     """Bring back a deleted workspace that the caller owned, without its keys."""
-    fields = await incoming.json(name=str)
-    return json_answer((await actions.restore_workspace(incoming, fields["name"])).to_dict())
+    fields = await context.json(name=str)
+    return json_answer((await actions.restore_workspace(context, fields["name"])).to_dict())
 
 
-async def transfer_workspace(incoming: RequestContext) -> web.Response:
+async def transfer_workspace(context: RequestContext) -> web.Response:
     """Hand a workspace to another member; whoever gives it stays as an admin."""
-    fields = await incoming.json(user=str)
-    where = await actions.transfer_workspace(incoming, fields["user"])
-    return json_answer((await incoming.control.show_workspace(where)).to_dict())
+    fields = await context.json(user=str)
+    where = await actions.transfer_workspace(context, fields["user"])
+    return json_answer((await context.control.show_workspace(where)).to_dict())
 
 
-async def list_members(incoming: RequestContext) -> web.Response:
+async def list_members(context: RequestContext) -> web.Response:
     """List the members of a workspace."""
-    return json_answer(
-        [one.to_dict() for one in await incoming.control.members(incoming.workspace)]
-    )
+    return json_answer([one.to_dict() for one in await context.control.members(context.workspace)])
 
 
-async def add_member(incoming: RequestContext) -> web.Response:
+async def add_member(context: RequestContext) -> web.Response:
     """Add a person to a workspace."""
-    fields = await incoming.json(user=str, role=(str, None))
-    await actions.add_member(incoming, fields["user"], fields.get("role"))
+    fields = await context.json(user=str, role=(str, None))
+    await actions.add_member(context, fields["user"], fields.get("role"))
     return json_answer(_DONE, status=201)
 
 
-async def change_member(incoming: RequestContext) -> web.Response:
+async def change_member(context: RequestContext) -> web.Response:
     """Change what a member may do."""
-    fields = await incoming.json(role=str)
-    await actions.change_role(incoming, incoming.part("user"), fields["role"])
+    fields = await context.json(role=str)
+    await actions.change_role(context, context.part("user"), fields["role"])
     return json_answer(_DONE)
 
 
-async def remove_member(incoming: RequestContext) -> web.Response:
+async def remove_member(context: RequestContext) -> web.Response:
     """Take a person out of a workspace, or oneself, and end the calls that they have running in it."""
-    await actions.remove_member(incoming, incoming.part("user"))
+    await actions.remove_member(context, context.part("user"))
     return json_answer(_DONE)
 
 
-async def list_models(incoming: RequestContext) -> web.Response:
+async def list_models(context: RequestContext) -> web.Response:
     """List the models that are known, or with `ask=true` those that the providers list for its keys.
 
     What is known is the same everywhere, so it needs no active workspace.
     """
-    services, ask, where = incoming.services, incoming.flag("ask"), incoming.workspace
+    services, ask, where = context.services, context.flag("ask"), context.workspace
     if ask or where is not None:
-        where = (await services.authorize(incoming.user, where, "view")).id.hex()
-    with services.limiter.slot(incoming.user) if ask else nullcontext():
-        facts = await incoming.control.models(where, ask=ask)
+        where = (await services.authorize(context.user, where, "view")).id.hex()
+    with services.limiter.slot(context.user) if ask else nullcontext():
+        facts = await context.control.models(where, ask=ask)
     allowed = services.settings.is_model_allowed
     return json_answer([one.to_dict() for one in facts if allowed(one.provider, one.name)])
 
 
-async def list_calls(incoming: RequestContext) -> web.Response:
+async def list_calls(context: RequestContext) -> web.Response:
     """List a workspace's latest calls: who, when, what, how many tokens. Never content."""
-    limit = incoming.number("limit", default=20, most=1000)
+    limit = context.number("limit", default=20, most=1000)
     return json_answer(
-        [one.to_dict() for one in await incoming.control.calls(incoming.workspace, limit)]
+        [one.to_dict() for one in await context.control.calls(context.workspace, limit)]
     )
 
 
-async def list_allowances(incoming: RequestContext) -> web.Response:
+async def list_allowances(context: RequestContext) -> web.Response:
     """List what members may use in a day. A member sees their own and everybody's."""
-    services, user = incoming.services, incoming.user
-    where = await services.authorize(user, incoming.workspace, "view")
+    services, user = context.services, context.user
+    where = await services.authorize(user, context.workspace, "view")
     sees_all = is_allowed(where.role, "manage_members")
-    listed = await run_sync(services.backing.allowances.list, where.id)
+    listed = await run_sync(services.resources.allowances.list, where.id)
     shown = [one for one in listed if sees_all or one.user in (EVERYBODY, user)]
-    used = await run_sync(services.backing.allowances.used, where.id, user)
+    used = await run_sync(services.resources.allowances.used, where.id, user)
     return json_answer(
         {"allowances": [_show_allowance(one) for one in shown], "used_today": asdict(used)}
     )
 
 
-async def set_allowance(incoming: RequestContext) -> web.Response:
+async def set_allowance(context: RequestContext) -> web.Response:
     """Set what a member, or everybody, may use in a day; without figures, as much as they like."""
-    fields = await incoming.json(
+    fields = await context.json(
         user=(str, None), calls_per_day=(int, None), dollars_per_day=(int, float, None)
     )
     allowance = await actions.set_allowance(
-        incoming, fields.get("user"), fields.get("calls_per_day"), fields.get("dollars_per_day")
+        context, fields.get("user"), fields.get("calls_per_day"), fields.get("dollars_per_day")
     )
     return json_answer(_show_allowance(allowance))
 

@@ -58,14 +58,14 @@ def make_app(services: Services, routes: tuple[Route, ...] = ROUTES) -> web.Appl
 async def _run_tasks(app: web.Application) -> AsyncIterator[None]:
     services = app[SERVICES]
     tasks = {
-        asyncio.create_task(services.running.watch(services.holds, WATCH_SECONDS)),
+        asyncio.create_task(services.active_calls.watch(services.holds, WATCH_SECONDS)),
         asyncio.create_task(keep_house(services)),
     }
     yield
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-    await services.backing.aclose()
+    await services.resources.aclose()
 
 
 def _enter(route: Route, services: Services) -> _Dispatch:

@@ -41,14 +41,14 @@ def failed(error: AssayError, hint: str) -> Flash:
     return Flash("failed", error.message, hint)
 
 
-def leave_notice(incoming: RequestContext, response: web.StreamResponse, notice: Flash) -> None:
+def leave_notice(context: RequestContext, response: web.StreamResponse, notice: Flash) -> None:
     """Have the next page say it."""
     cut = Flash(notice.kind, notice.text[:_LONGEST], notice.hint[:_LONGEST])
     content = json.dumps(asdict(cut)).encode()
-    settings = incoming.services.settings
+    settings = context.services.settings
     response.set_cookie(
         COOKIE,
-        _signer(incoming).pack("notice", content),
+        _signer(context).pack("notice", content),
         path=settings.prefix,
         max_age=_LIFE,
         httponly=True,
@@ -57,17 +57,17 @@ def leave_notice(incoming: RequestContext, response: web.StreamResponse, notice:
     )
 
 
-def take_notice(incoming: RequestContext, response: web.StreamResponse) -> Flash | None:
+def take_notice(context: RequestContext, response: web.StreamResponse) -> Flash | None:
     """Return what is to be said, if there is something, and forget it."""
-    cookie = incoming.request.cookies.get(COOKIE)
+    cookie = context.request.cookies.get(COOKIE)
     if cookie is None:
         return None
-    response.del_cookie(COOKIE, path=incoming.services.settings.prefix)
-    content = _signer(incoming).unpack("notice", cookie)
+    response.del_cookie(COOKIE, path=context.services.settings.prefix)
+    content = _signer(context).unpack("notice", cookie)
     return None if content is None else Flash(**json.loads(content))
 
 
-def _signer(incoming: RequestContext) -> Signer:
-    session = incoming.caller.session
+def _signer(context: RequestContext) -> Signer:
+    session = context.caller.session
     assert session is not None, "notices are for browsers"
     return Signer(session.xsrf.encode())

@@ -71,121 +71,119 @@ class Form:
     needs: Action | None = None
 
 
-async def answer_form(incoming: RequestContext, forms: Mapping[str, Form]) -> web.Response:
+async def answer_form(context: RequestContext, forms: Mapping[str, Form]) -> web.Response:
     """Do what a form asks for, and send the browser to the page that says what came of it."""
-    check_navigation(incoming.request)
-    fields = Fields(await incoming.request.post())
+    check_navigation(context.request)
+    fields = Fields(await context.request.post())
     form = forms.get(fields.optional("action"))
     if form is not None and form.needs is not None:
         try:
-            await incoming.services.authorize(incoming.user, incoming.workspace, form.needs)
+            await context.services.authorize(context.user, context.workspace, form.needs)
         except AssayError as error:
-            return draw_error(incoming, error)
+            return draw_error(context, error)
     try:
         if form is None:
             raise WrongUsage("This form has no such button.", hint="Load the page again.")
-        then = await form.act(incoming, fields)
+        then = await form.act(context, fields)
     except AssayError as error:
-        page = incoming.request.rel_url.raw_path.removeprefix(incoming.services.settings.prefix)
+        page = context.request.rel_url.raw_path.removeprefix(context.services.settings.prefix)
         then = Next(page, failed(error, hint_for_page(error)))
-    return send_to(incoming, then)
+    return send_to(context, then)
 
 
-def send_to(incoming: RequestContext, then: Next) -> web.Response:
+def send_to(context: RequestContext, then: Next) -> web.Response:
     """Return the redirect to a page of ours."""
-    location = incoming.services.settings.prefix + then.page
+    location = context.services.settings.prefix + then.page
     response = web.Response(status=303, headers={"Location": location})
     if then.notice is not None:
-        leave_notice(incoming, response, then.notice)
+        leave_notice(context, response, then.notice)
     return response
 
 
 # --- workspaces
 
 
-async def _create_workspace(incoming: RequestContext, fields: Fields) -> Next:
-    created = await actions.create_workspace(incoming, fields.text("name", "The name"))
+async def _create_workspace(context: RequestContext, fields: Fields) -> Next:
+    created = await actions.create_workspace(context, fields.text("name", "The name"))
     return Next(f"workspaces/{created.id}", Flash("done", f"'{created.name}' is made, and yours."))
 
 
-async def _restore_workspace(incoming: RequestContext, fields: Fields) -> Next:
-    found = await actions.restore_workspace(incoming, fields.text("name", "The name"))
+async def _restore_workspace(context: RequestContext, fields: Fields) -> Next:
+    found = await actions.restore_workspace(context, fields.text("name", "The name"))
     said = Flash("care", f"'{found.name}' is back.", "Its keys are not: they were removed with it.")
     return Next(f"workspaces/{found.id}", said)
 
 
-async def _use_workspace(incoming: RequestContext, fields: Fields) -> Next:
-    where = await actions.use_workspace(incoming)
+async def _use_workspace(context: RequestContext, fields: Fields) -> Next:
+    where = await actions.use_workspace(context)
     text = f"Your notebooks work in '{where.name}' now, unless they name another workspace."
     return Next(f"workspaces/{where.id}", Flash("done", text))
 
 
-async def _choose_model(incoming: RequestContext, fields: Fields) -> Next:
-    chosen = await actions.choose_model(incoming, fields.optional("model") or None)
+async def _choose_model(context: RequestContext, fields: Fields) -> Next:
+    chosen = await actions.choose_model(context, fields.optional("model") or None)
     text = f"Calls that name no model use {chosen}." if chosen else "No model is set any more."
-    return await _back(incoming, Flash("done", text))
+    return await _back(context, Flash("done", text))
 
 
-async def _rename_workspace(incoming: RequestContext, fields: Fields) -> Next:
-    renamed = await actions.rename_workspace(incoming, fields.text("name", "The new name"))
+async def _rename_workspace(context: RequestContext, fields: Fields) -> Next:
+    renamed = await actions.rename_workspace(context, fields.text("name", "The new name"))
     return Next(f"workspaces/{renamed.id}", Flash("done", f"It is called '{renamed.name}' now."))
 
 
-async def _transfer_workspace(incoming: RequestContext, fields: Fields) -> Next:
+async def _transfer_workspace(context: RequestContext, fields: Fields) -> Next:
     user = fields.text("user", "The new owner")
-    where = await actions.transfer_workspace(incoming, user)
+    where = await actions.transfer_workspace(context, user)
     return Next(
         f"workspaces/{where}", Flash("done", f"It is {user}'s now, and you are an admin of it.")
     )
 
 
-async def _delete_workspace(incoming: RequestContext, fields: Fields) -> Next:
-    where = await incoming.control.show_workspace(incoming.workspace)
+async def _delete_workspace(context: RequestContext, fields: Fields) -> Next:
+    where = await context.control.show_workspace(context.workspace)
     if fields.optional("name") != where.name:
         raise WrongUsage("The name is not the workspace's, so nothing was deleted.")
-    await actions.delete_workspace(incoming)
+    await actions.delete_workspace(context)
     return Next("", Flash("done", f"'{where.name}' is deleted, and its keys with it."))
 
 
 # --- members
 
 
-async def _add_member(incoming: RequestContext, fields: Fields) -> Next:
+async def _add_member(context: RequestContext, fields: Fields) -> Next:
     user = fields.text("user", "The name on the hub")
-    role = await actions.add_member(incoming, user, fields.optional("role") or None)
-    return await _back(incoming, Flash("done", f"{user} is in, as {role}."))
+    role = await actions.add_member(context, user, fields.optional("role") or None)
+    return await _back(context, Flash("done", f"{user} is in, as {role}."))
 
 
-async def _change_role(incoming: RequestContext, fields: Fields) -> Next:
+async def _change_role(context: RequestContext, fields: Fields) -> Next:
     user, role = fields.text("user", "The member"), fields.text("role", "The role")
-    await actions.change_role(incoming, user, role)
-    return await _back(incoming, Flash("done", f"{user} is {role} now."))
+    await actions.change_role(context, user, role)
+    return await _back(context, Flash("done", f"{user} is {role} now."))
 
 
-async def _remove_member(incoming: RequestContext, fields: Fields) -> Next:
+async def _remove_member(context: RequestContext, fields: Fields) -> Next:
     user = fields.text("user", "The member")
-    if user == incoming.user:  # the page that follows is one they may still see
-        return await _leave_workspace(incoming, fields)
-    await actions.remove_member(incoming, user)
-    return await _back(
-        incoming, Flash("done", f"{user} is out, and their running calls are ended.")
-    )
+    if user == context.user:  # the page that follows is one they may still see
+        return await _leave_workspace(context, fields)
+    await actions.remove_member(context, user)
+    return await _back(context, Flash("done", f"{user} is out, and their running calls are ended."))
 
 
-async def _leave_workspace(incoming: RequestContext, fields: Fields) -> Next:
-    where = await incoming.control.show_workspace(incoming.workspace)
-    await actions.remove_member(incoming, incoming.user)
+async def _leave_workspace(context: RequestContext, fields: Fields) -> Next:
+    where = await context.control.show_workspace(context.workspace)
+    await actions.remove_member(context, context.user)
     return Next("", Flash("done", f"You have left '{where.name}'."))
 
 
-async def _set_allowance(incoming: RequestContext, fields: Fields) -> Next:
+async def _set_allowance(context: RequestContext, fields: Fields) -> Next:
     user = fields.optional("user")
     calls, dollars = _number(fields, "calls"), _number(fields, "dollars")
     if calls is not None and not calls.is_integer():
         raise WrongUsage("A limit of calls is a whole number; an empty field means none.")
-    await actions.set_allowance(incoming, user, None if calls is None else int(calls), dollars)
+    await actions.set_allowance(context, user, None if calls is None else int(calls), dollars)
     who = user or "every member without a limit of their own"
-    return await _back(incoming, Flash("done", f"The limit for {who} is set."))
+    return await _back(context, Flash("done", f"The limit for {who} is set."))
 
 
 def _number(fields: Fields, name: str) -> float | None:
@@ -204,23 +202,23 @@ def _number(fields: Fields, name: str) -> float | None:
 # --- keys
 
 
-async def _save_key(incoming: RequestContext, fields: Fields) -> Next:
-    provider, endpoint = incoming.provider, fields.optional("endpoint")
+async def _save_key(context: RequestContext, fields: Fields) -> Next:
+    provider, endpoint = context.provider, fields.optional("endpoint")
     try:
         outcome = await actions.save_key(
-            incoming,
+            context,
             _read_key(fields),
             endpoint=endpoint or None,
             check=not fields.is_ticked("untested"),
         )
     except ProviderError as error:
         hint = hint_for_page(error) or "Try again, or tick “Store it untested”."
-        where = await actions.find_id(incoming)
+        where = await actions.find_id(context)
         return Next(f"workspaces/{where}/keys/{provider}", failed(error, hint))
     stored = "The key is stored, sealed."
     if fields.is_ticked("keyless"):
         stored = f"No key is stored: requests to {endpoint} carry none."
-    return await _back(incoming, _outcome(outcome, stored))
+    return await _back(context, _outcome(outcome, stored))
 
 
 def _read_key(fields: Fields) -> str:
@@ -241,22 +239,22 @@ def _read_key(fields: Fields) -> str:
     return ""
 
 
-async def _test_key(incoming: RequestContext, fields: Fields) -> Next:
-    outcome = await actions.test_key(incoming)
+async def _test_key(context: RequestContext, fields: Fields) -> Next:
+    outcome = await actions.test_key(context)
     works = "" if outcome.outcome == "keyless" else "The key works."
-    return await _back(incoming, _outcome(outcome, works))
+    return await _back(context, _outcome(outcome, works))
 
 
-async def _remove_key(incoming: RequestContext, fields: Fields) -> Next:
-    removal = await actions.remove_key(incoming)
-    label = label_of(incoming.provider)
+async def _remove_key(context: RequestContext, fields: Fields) -> Next:
+    removal = await actions.remove_key(context)
+    label = label_of(context.provider)
     text = f"The {label} key is removed here. Only revoking it at {label} ends it."
     hint = f"Revoke it there: {removal.revoke_url}"
     if not removal.revoke_url:
         text, hint = f"The {label} endpoint is removed. No key was stored for it.", ""
     if not removal.scrubbed:
         hint += " Its sealed bytes are still in the database's files, and go with the next change."
-    return await _back(incoming, Flash("care", text, hint.strip()))
+    return await _back(context, Flash("care", text, hint.strip()))
 
 
 def _outcome(check: KeyCheck, text: str) -> Flash:
@@ -270,8 +268,8 @@ def _outcome(check: KeyCheck, text: str) -> Flash:
     return Flash("care", text, "It was not tested: the first call will show whether it works.")
 
 
-async def _back(incoming: RequestContext, notice: Flash) -> Next:
-    return Next(f"workspaces/{await actions.find_id(incoming)}", notice)
+async def _back(context: RequestContext, notice: Flash) -> Next:
+    return Next(f"workspaces/{await actions.find_id(context)}", notice)
 
 
 OVERVIEW: Mapping[str, Form] = {

@@ -43,44 +43,44 @@ _STATIC = {"page.css": "text/css", "mark.svg": "image/svg+xml"}
 
 
 def draw(
-    incoming: RequestContext, template: str, *, status: int = 200, title: str, **about: Any
+    context: RequestContext, template: str, *, status: int = 200, title: str, **about: Any
 ) -> web.Response:
     """Return a page.
 
     Args:
-        incoming: The request that asks for it.
+        context: The request that asks for it.
         template: The template's name, without its ending.
         status: The HTTP status.
         title: What the page is called, in its tab and its first heading.
         about: What the template shows.
     """
-    session = incoming.caller.session
+    session = context.caller.session
     assert session is not None, "pages are for browsers"
-    services = incoming.services
+    services = context.services
     response = web.Response(status=status, content_type="text/html", headers=_HEADERS)
     response.text = (
         _environment()
         .get_template(f"{template}.html")
         .render(
             title=title,
-            user=incoming.user,
+            user=context.user,
             home=services.settings.prefix,
             hub=f"/{services.settings.hub.base_url.strip('/')}/hub/home".replace("//", "/"),
             style=_style_name(),
             xsrf=session.xsrf,
             xsrf_field=XSRF_FIELD,
-            notice=take_notice(incoming, response),
+            notice=take_notice(context, response),
             **about,
         )
     )
     return response
 
 
-def draw_error(incoming: RequestContext, error: AssayError) -> web.Response:
+def draw_error(context: RequestContext, error: AssayError) -> web.Response:
     """Return the page for what could not be shown."""
     hint = hint_for_page(error)
     return draw(
-        incoming,
+        context,
         "error",
         status=error.http_status,
         title="That did not work",
@@ -108,9 +108,9 @@ def check_navigation(request: web.Request) -> None:
         raise PermissionDenied("This page is for a browser's window, not for a script or a frame.")
 
 
-async def show_static(incoming: RequestContext) -> web.Response:
+async def show_static(context: RequestContext) -> web.Response:
     """Return the style sheet or the mark."""
-    name = incoming.part("name")
+    name = context.part("name")
     if name not in _STATIC:
         raise NotFound("Nothing is at this address.")
     return web.Response(

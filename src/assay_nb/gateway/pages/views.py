@@ -73,49 +73,49 @@ class May:
 def _page(show: Callable[[RequestContext], Awaitable[web.Response]]) -> Handler:
     """Return a handler that answers errors with a page too."""
 
-    async def handler(incoming: RequestContext) -> web.Response:
-        check_navigation(incoming.request)  # outside: an error's page has the XSRF token too
+    async def handler(context: RequestContext) -> web.Response:
+        check_navigation(context.request)  # outside: an error's page has the XSRF token too
         try:
-            return await show(incoming)
+            return await show(context)
         except AssayError as error:
-            return draw_error(incoming, error)
+            return draw_error(context, error)
 
     return handler
 
 
 @_page
-async def show_overview(incoming: RequestContext) -> web.Response:
+async def show_overview(context: RequestContext) -> web.Response:
     """Show the caller's workspaces."""
-    control = incoming.control
+    control = context.control
     workspaces = await control.workspaces()
     return draw(
-        incoming,
+        context,
         "overview",
         title="Workspaces",
-        workspaces=[(one, await _cards(incoming, one)) for one in workspaces],
+        workspaces=[(one, await _cards(context, one)) for one in workspaces],
         gone="" if any(one.active for one in workspaces) else workspace_gone().message,
         budget=await control.budget(),
     )
 
 
 @_page
-async def show_workspace(incoming: RequestContext) -> web.Response:
+async def show_workspace(context: RequestContext) -> web.Response:
     """Show one workspace: keys, members, limits, calls."""
-    control, services = incoming.control, incoming.services
-    where = await control.show_workspace(incoming.workspace)
+    control, services = context.control, context.services
+    where = await control.show_workspace(context.workspace)
     may = May(where)
-    listed = await run_sync(services.backing.allowances.list, bytes.fromhex(where.id))
-    shown = [one for one in listed if may.manage_members or one.user in ("", incoming.user)]
+    listed = await run_sync(services.resources.allowances.list, bytes.fromhex(where.id))
+    shown = [one for one in listed if may.manage_members or one.user in ("", context.user)]
     return draw(
-        incoming,
+        context,
         "workspace",
         title=where.name,
         where=where,
         may=may,
-        cards=await _cards(incoming, where),
+        cards=await _cards(context, where),
         members=await control.members(where.id),
         roles=ROLES if may.manage_owners else ROLES[1:],
-        models=_models(incoming),
+        models=_models(context),
         allowances=shown,
         budget=await control.budget(),
         calls=await control.calls(where.id, _CALLS),
@@ -123,62 +123,62 @@ async def show_workspace(incoming: RequestContext) -> web.Response:
 
 
 @_page
-async def show_key(incoming: RequestContext) -> web.Response:
+async def show_key(context: RequestContext) -> web.Response:
     """Show one provider's key, how to get one, and the form to enter it."""
-    settings = incoming.services.settings
-    check_provider(settings, incoming.provider)
-    where = await incoming.control.show_workspace(incoming.workspace)
-    cards = await _cards(incoming, where)
-    card = next(card for card in cards if card.key.provider == incoming.provider)
+    settings = context.services.settings
+    check_provider(settings, context.provider)
+    where = await context.control.show_workspace(context.workspace)
+    cards = await _cards(context, where)
+    card = next(card for card in cards if card.key.provider == context.provider)
     return draw(
-        incoming,
+        context,
         "key",
         title=f"{card.setup.name} key",
         where=where,
         may=May(where),
         card=card,
-        official=OFFICIAL[incoming.provider],
+        official=OFFICIAL[context.provider],
         origins=settings.allow_origins,
     )
 
 
-async def sign_out(incoming: RequestContext) -> web.Response:
+async def sign_out(context: RequestContext) -> web.Response:
     """Forget the browser's session here, and go to the hub, which has one of its own."""
-    check_navigation(incoming.request)
-    base = incoming.services.settings.hub.base_url.strip("/")
+    check_navigation(context.request)
+    base = context.services.settings.hub.base_url.strip("/")
     location = f"/{base}/hub/home" if base else "/hub/home"
     response = web.Response(status=303, headers={"Location": location})
-    incoming.services.sessions.end(response)
-    incoming.services.identity.forget(incoming.caller.token)
+    context.services.sessions.end(response)
+    context.services.identity.forget(context.caller.token)
     return response
 
 
-async def change_overview(incoming: RequestContext) -> web.Response:
+async def change_overview(context: RequestContext) -> web.Response:
     """Do what a form on the overview asks for."""
-    return await answer_form(incoming, forms.OVERVIEW)
+    return await answer_form(context, forms.OVERVIEW)
 
 
-async def change_workspace(incoming: RequestContext) -> web.Response:
+async def change_workspace(context: RequestContext) -> web.Response:
     """Do what a form on a workspace's page asks for."""
-    return await answer_form(incoming, forms.WORKSPACE)
+    return await answer_form(context, forms.WORKSPACE)
 
 
-async def change_key(incoming: RequestContext) -> web.Response:
+async def change_key(context: RequestContext) -> web.Response:
     """Do what a form on a key's page asks for."""
-    return await answer_form(incoming, forms.KEY)
+    return await answer_form(context, forms.KEY)
 
 
-async def _cards(incoming: RequestContext, where: WorkspaceFacts) -> list[Card]:
-    allowed = incoming.services.settings.allow_providers
-    keys = await incoming.control.keys(where.id)
+async def _cards(context: RequestContext, where: WorkspaceFacts) -> list[Card]:
+    allowed = context.services.settings.allow_providers
+    keys = await context.control.keys(where.id)
     return [
-        Card(key, incoming.control.setup(key.provider)) for key in keys if key.provider in allowed
+        Card(key, context.control.setup(key.provider)) for key in keys if key.provider in allowed
     ]
 
 
-def _models(incoming: RequestContext) -> list[str]:
-    allowed = incoming.services.settings.is_model_allowed
-    known = incoming.control.known_models()
+def _models(context: RequestContext) -> list[str]:
+    allowed = context.services.settings.is_model_allowed
+    known = context.control.known_models()
     return [name for name in known if allowed(*name.split("/", 1))]
 
 

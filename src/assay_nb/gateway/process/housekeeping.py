@@ -20,19 +20,19 @@ async def keep_house(services: Services) -> None:
     """Clean up every six hours, until cancelled. Replicas may do it at the same time."""
     while True:
         try:
-            for workspace_id in await run_sync(clean_up, services.backing):
+            for workspace_id in await run_sync(clean_up, services.resources):
                 services.log(Changed("workspace purged", _NAME, workspace_id.hex()))
         except AssayError as error:
             services.log(Changed(f"housekeeping postponed: {error.code}", _NAME))
         await asyncio.sleep(_EVERY)
 
 
-def clean_up(backing: GatewayResources) -> list[bytes]:
+def clean_up(resources: GatewayResources) -> list[bytes]:
     """Purge workspaces whose grace period is over, and forget old usage and old run tokens."""
-    gone = [deleted.id for deleted in backing.workspaces.list_expired()]
+    gone = [deleted.id for deleted in resources.workspaces.list_expired()]
     for workspace_id in gone:
-        backing.vault.remove_workspace(workspace_id, actor=_NAME)
-        backing.workspaces.purge(workspace_id)
-    backing.allowances.forget_old()
-    forget_old(backing.database)
+        resources.vault.remove_workspace(workspace_id, actor=_NAME)
+        resources.workspaces.purge(workspace_id)
+    resources.allowances.forget_old()
+    forget_old(resources.database)
     return gone

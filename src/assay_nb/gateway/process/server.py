@@ -92,7 +92,7 @@ async def start(services: Services) -> web.AppRunner:
         raise WrongUsage(
             f"The gateway cannot listen on {services.settings.listen}: {error.strerror}."
         ) from None
-    database = services.backing.database.name
+    database = services.resources.database.name
     services.log(GatewayStarted(read_version(), services.settings.listen, database))
     return runner
 
@@ -124,7 +124,7 @@ def tune_collector() -> None:
 
 def _warm_up(services: Services) -> None:
     """Open the database and check the vault, so that an error in either is reported at the start."""
-    services.backing.vault.state()
+    services.resources.vault.state()
 
 
 async def _finish(services: Services, runner: web.AppRunner) -> int:
@@ -132,15 +132,15 @@ async def _finish(services: Services, runner: web.AppRunner) -> int:
     for site in list(runner.sites):
         await site.stop()
     with suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(services.running.idle(), FINISH_SECONDS)
-    ended = len(services.running)
+        await asyncio.wait_for(services.active_calls.idle(), FINISH_SECONDS)
+    ended = len(services.active_calls)
     if ended:
         services.log(CallsEnded("", "", ended, "gateway stopped"))
         reason = ProviderUnavailable(
             "The call was ended because the gateway is restarting.", hint="Run it again."
         )
-        services.running.end_all(reason)
+        services.active_calls.end_all(reason)
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(services.running.idle(), _CLEANUP_SECONDS / 2)
+            await asyncio.wait_for(services.active_calls.idle(), _CLEANUP_SECONDS / 2)
     await runner.cleanup()
     return ended

@@ -63,7 +63,7 @@ async def pass_through(context: RequestContext) -> web.StreamResponse:
     proxied = ProxiedRequest(context, proxy, target, grant)
     try:
         with services.limiter.slot(caller.user):
-            with services.running.hold(caller, grant.workspace.id) as call:
+            with services.active_calls.hold(caller, grant.workspace.id) as call:
                 await proxied.run(call)
             if call.ended_by is not None:
                 await proxied.fail(call.ended_by)

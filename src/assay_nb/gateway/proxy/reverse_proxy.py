@@ -30,13 +30,13 @@ class ReverseProxy:
     """
 
     def __init__(self, services: Services) -> None:
-        settings, resources = services.settings, services.backing
+        settings, resources = services.settings, services.resources
         self._settings = settings
         self._resources = resources
         self.grants = Grants(resources, partial(services.authorize, action="call"))
         self.journal = resources.calls
         self.watchdog = Watchdog()
-        services.metrics.running.set_function(lambda: len(services.running))
+        services.metrics.running.set_function(lambda: len(services.active_calls))
         self.upstream = Upstream(
             policy=resources.policy,
             vet=make_vet(resources.policy),
@@ -83,7 +83,7 @@ REVERSE_PROXY = web.AppKey("reverse_proxy", ReverseProxy)
 async def open_reverse_proxy(app: web.Application) -> AsyncIterator[None]:
     """Open the connections when the application starts, and close them when it ends."""
     services = app[SERVICES]
-    await run_sync(lambda: services.backing.database)
+    await run_sync(lambda: services.resources.database)
     proxy = app[REVERSE_PROXY] = ReverseProxy(services)
     await proxy.upstream.open()
     watching = asyncio.create_task(proxy.watchdog.run())
