@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from assay_nb.experiments.run.progress import Progress
 
 _KEY_LIMIT = 65_536
-_DESCRIPTION = "Prompts, keys and workspaces of assay_nb. Alone, it shows where you stand."
+_DESCRIPTION = (
+    "Prompts, keys and workspaces of assay_nb. Without a sub-command, it shows your status."
+)
 
 
 class TerminalDesk:

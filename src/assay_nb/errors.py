@@ -8,7 +8,7 @@
     ├── ProviderKeyMissing        the workspace has no key for this provider
     ├── DemoExhausted             the seven demo calls are used up
     ├── EndpointRefused           the destination is not one that this key may be sent to
-    ├── LimitReached              one person has asked for as much as they may for now
+    ├── LimitReached              one person has reached their limit for now
     ├── StoreUnavailable          the database is locked, full, read-only, or damaged
     ├── VaultSealed               keys are stored, but the master key that opens them is not here
     ├── VaultIntegrityError       a stored key was moved, edited or damaged; one text for every cause
@@ -112,7 +112,7 @@ class EndpointRefused(AssayError):
 
 
 class LimitReached(AssayError):
-    """One person has asked for as much as they may for now.
+    """One person has reached their limit for now.
 
     Attributes:
         retry_after: Seconds until there is more, where that is known.

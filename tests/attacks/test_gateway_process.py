@@ -358,7 +358,7 @@ def test_a104_a_stream_that_would_go_on_is_ended_and_settled(
     calling.join()
 
     assert "event: error" in answers[0]
-    assert "restarted" in answers[0]
+    assert "restarting" in answers[0]
     assert gateway.process.returncode == 0
     with closing(sqlite3.connect(where.vault / "vault.sqlite")) as connection:
         assert connection.execute("SELECT state FROM reservations").fetchall() == [("spent",)]
@@ -382,7 +382,7 @@ def test_a104_a_stream_of_another_sdk_ends_with_a_reason(
     gateway.stop()
     calling.join()
 
-    assert "restarted" in "".join(heard)
+    assert "restarting" in "".join(heard)
     assert gateway.process.returncode == 0
     assert fake.calls[0].closed.wait(60)
     with closing(sqlite3.connect(where.vault / "vault.sqlite")) as connection:

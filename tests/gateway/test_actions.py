@@ -28,6 +28,7 @@ class Act:
     form: Mapping[str, str]
     page: str = ""
     refused: str = ""
+    logs: bool = True
     kept: bool = False
     """Whether a key is stored before."""
 
@@ -78,6 +79,15 @@ ACTS = {
         "PUT", "/allowances", {"calls_per_day": -1}, {"action": "allow", "calls": "-1"},
         refused="0 up",
     ),
+    "large allowance": Act(
+        "PUT", "/allowances", {"calls_per_day": 2_000_000},
+        {"action": "allow", "calls": "2000000"},
+    ),
+    "absurd allowance": Act(
+        "PUT", "/allowances", {"calls_per_day": 10**13}, {"action": "allow", "calls": str(10**13)},
+        refused="0 up",
+    ),
+    "use": Act("PATCH", "", {"active": True}, {"action": "use"}, logs=False),
     "key": Act(
         "PUT", "/keys/openai", {"key": "KEY", "check": False},
         {"action": "save", "key": "KEY", "untested": "on"}, page="/keys/openai",
@@ -156,7 +166,7 @@ async def test_the_api_and_the_pages_do_the_same(name: str, make_stage: Callable
             )
         assert act.refused in told
         lines = logged(stage.lines, where)
-        assert bool(lines) != bool(act.refused)
+        assert bool(lines) == (act.logs and not act.refused)
         state = await state_of(stage, headers, where)
         for key in state["/keys"][1] if state["/keys"][0] == 200 else ():
             key["last4"] = key["added_at"] = None

@@ -30,13 +30,14 @@ from assay_nb.render.document import (
 )
 from assay_nb.text.english import count
 
-_STATES: dict[str, tuple[str, Tone]] = {
+KEY_STATES: dict[str, tuple[str, Tone]] = {
     "ready": ("ready", "good"),
     "keyless": ("no key needed", "good"),
     "unreadable": ("cannot be opened", "bad"),
     "sealed": ("sealed", "warning"),
-    "missing": ("none", "neutral"),
+    "missing": ("none yet", "neutral"),
 }
+"""What the state of a key is called, and how it is coloured: in the terminal and in the panels."""
 
 
 def add_keys(add: Adder) -> None:
@@ -168,7 +169,7 @@ def keys_table(facts: list[KeyFacts]) -> Table:
     """Return the table of key states that `keys list` and `status` share."""
     rows: list[list[Inline]] = []
     for fact in facts:
-        word, tone = _STATES["keyless" if fact.keyless else fact.state]
+        word, tone = KEY_STATES["keyless" if fact.keyless else fact.state]
         rows.append(
             [
                 Code(fact.provider),
@@ -258,7 +259,7 @@ def _add_provider(parser: Parser) -> None:
 def _check_flags(args: Namespace, setup: Setup, own: bool) -> None:
     if args.no_key and args.from_env:
         raise WrongUsage(
-            "--no-key and --from-env exclude each other: one says that there is no key, one where it is.",
+            "--no-key and --from-env cannot be used together: one says that there is no key, the other where it is.",
             hint="Leave one of them out.",
         )
     if args.no_key and not own:

@@ -1,4 +1,4 @@
-"""What lint says about files: a card for each, or a line for each finding."""
+"""Lint reports for files: a card for each file, or a line for each finding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each magic takes on its line: one grammar for the kernel and for the buttons beside it."""
+"""Magic line grammar: the options of each magic, shared by the kernel and the toolbar buttons."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def parser_for(name: str) -> Parser:
 def _new_name(word: str) -> str:
     """Return a name that can be assigned to: found out before the call is paid for."""
     if not word.isidentifier() or iskeyword(word):
-        raise ArgumentTypeError(f"'{word}' is no name for a variable")
+        raise ArgumentTypeError(f"'{word}' is not a valid variable name")
     return word
 
 
@@ -79,7 +79,7 @@ def refuse_variable(name: str, args: Namespace) -> None:
     """
     if args.variable:
         raise WrongUsage(
-            f"%%{name} takes its prompt from the cell, and '{args.variable}' stands on its line.",
+            f"%%{name} takes its prompt from the cell, and '{args.variable}' is on its line.",
             hint=f"A result goes into a variable with `-o {args.variable}`; `%{name} {args.variable}` reads one.",
         )
 
@@ -145,7 +145,7 @@ def _improve(parser: Parser) -> None:
     parser.add_argument("--cluster", metavar="COLUMN", help="what rows belong to that go together")
     parser.add_argument("--candidates", type=int, metavar="K", help="how many to propose, 1 to 3")
     parser.add_argument(
-        "--rows", choices=("all", "unseen"), help="unseen: test rows that no verdict stands on yet"
+        "--rows", choices=("all", "unseen"), help="unseen: test rows that no verdict has used yet"
     )
     _limits(parser)
     add_count_cut(parser)
@@ -162,7 +162,7 @@ def _playground(parser: Parser) -> None:
     parser.add_argument(
         "--data", metavar="NAME", help="run on every row of this DataFrame or list of dictionaries"
     )
-    parser.add_argument("--system", metavar="NAME", help="a variable with standing instructions")
+    parser.add_argument("--system", metavar="NAME", help="a variable that holds the system prompt")
     parser.add_argument(
         "--beside", metavar="NAME", help="a variable with a prompt to see beside it"
     )

@@ -1,4 +1,4 @@
-"""Where one stands: status, model, models, budget, calls, doctor."""
+"""Status commands: status, model, models, budget, calls, doctor."""
 
 from __future__ import annotations
 

@@ -32,13 +32,13 @@ ReadResult = Callable[[Mapping[str, Any]], Result]
 def encode_event(event: Event) -> bytes:
     """Return an event as it is written to the stream."""
     if isinstance(event, Finished):
-        return _write("finished", event.result.to_dict())
-    return _write(_NAMES[type(event)], asdict(event))
+        return write_event("finished", event.result.to_dict())
+    return write_event(_NAMES[type(event)], asdict(event))
 
 
 def encode_error(error: AssayError) -> bytes:
     """Return the last event of a call that failed after its stream had begun."""
-    return _write("error", error.to_dict())
+    return write_event("error", error.to_dict())
 
 
 def decode_event(name: str, data: str, read: ReadResult) -> Event | None:
@@ -85,6 +85,7 @@ async def read_events(lines: AsyncIterator[str]) -> AsyncIterator[tuple[str, str
             data.append(line[5:].removeprefix(" "))
 
 
-def _write(name: str, fields: Mapping[str, Any]) -> bytes:
+def write_event(name: str, fields: Mapping[str, Any]) -> bytes:
+    """Return one event as bytes of a `text/event-stream`."""
     # ASCII alone: neither a lone surrogate in a prompt nor an exotic line end can break the framing.
     return f"event: {name}\ndata: {json.dumps(fields, ensure_ascii=True)}\n\n".encode("ascii")

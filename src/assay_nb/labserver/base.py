@@ -20,7 +20,7 @@ from assay_nb.errors import AssayError, WrongUsage
 T = TypeVar("T")
 
 LONGEST_BODY = 8 * 1024 * 1024
-"""A notebook's texts may be long; a body beyond this is no prompt and no cell."""
+"""A notebook's texts may be long; a longer body is neither a prompt nor a cell."""
 
 
 def guarded(method: Callable[..., Any]) -> Any:

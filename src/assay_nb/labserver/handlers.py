@@ -1,4 +1,4 @@
-"""The routes: where one stands, workspaces, keys, models, calls, lint and the save guard's look."""
+"""Route handlers: status, workspaces, keys, models, calls, lint and the save guard's scan."""
 
 # pyright: reportUnknownMemberType=false, reportUntypedFunctionDecorator=false
 # jupyter_server's and tornado's types are partial.

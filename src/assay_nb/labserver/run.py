@@ -11,7 +11,6 @@ reply, and `bundle`, the MIME bundle that the kernel's magic would have left in 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any, cast
@@ -20,7 +19,7 @@ from tornado.iostream import StreamClosedError
 
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Delta, Event, Finished, NextRound
-from assay_nb.engine.sse import encode_error, encode_event
+from assay_nb.engine.sse import encode_error, encode_event, write_event
 from assay_nb.errors import AssayError, WrongUsage
 from assay_nb.instruments.catalog import INSTRUMENTS, find_instrument
 from assay_nb.labserver.base import Handler, guarded
@@ -118,4 +117,4 @@ class RunHandler(Handler):
             self._write_more("preview", result.to_dict())
 
     def _write_more(self, name: str, fields: Mapping[str, Any]) -> None:
-        self.write(f"event: {name}\ndata: {json.dumps(fields, ensure_ascii=True)}\n\n")
+        self.write(write_event(name, fields))

@@ -1,4 +1,4 @@
-"""The save guard's look at a notebook."""
+"""Save guard scan of a notebook."""
 
 from __future__ import annotations
 

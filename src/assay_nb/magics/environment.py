@@ -90,7 +90,7 @@ def show_environment(session: Session, args: Namespace, desk: Console) -> Outcom
     token = config.hub_token()
     if session.config.gateway_url is None or token is None:
         raise WrongUsage(
-            "There is no gateway here that other software could go through.",
+            "No gateway is available here for other software.",
             hint="This is for kernels on a hub with a gateway. Here, the instruments use your own vault.",
         )
     workspace = session.portal.call(session.control.show_workspace, args.workspace)

@@ -84,7 +84,7 @@ class AssayMagics(Magics):
         """Run the prompt in this cell, once or on every row of a table.
 
         `{{name}}` takes the Python variable of that name, or with `--data` the column. A run that was
-        stopped keeps every row that is done; running it again goes on, and pays for none twice. `.frame` of
+        stopped keeps every row that is done; running it again continues, and pays for no row twice. `.frame` of
         the result is the data with the outputs beside it.
 
             %%playground --data df --budget 0.50 -o runs
@@ -118,7 +118,7 @@ class AssayMagics(Magics):
     @no_var_expand
     @line_magic
     def assay(self, line: str) -> Any:
-        """Show where you stand, or run a sub-command: keys, workspaces, model, budget, calls, doctor.
+        """Show your status, or run a sub-command: keys, workspaces, model, budget, calls, doctor.
 
             %assay
             %assay workspace use research

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DESCRIPTION = "Keys, workspaces, model and budget. Alone, it shows where you stand."
+_DESCRIPTION = "Keys, workspaces, model and budget. Without a sub-command, it shows your status."
 
 
 class NotebookConsole:

@@ -85,11 +85,11 @@ class Running:
             case NextRound(number):
                 self._text = ""
                 self._display.note(
-                    f"The reply did not fit its form; asking again (round {number}) …"
+                    f"The reply did not match its schema; asking again (round {number}) …"
                 )
             case Waiting(seconds, attempt):
                 self._display.note(
-                    f"The provider asks for patience: trying again in {seconds:.0f} s (attempt {attempt}) …"
+                    f"The provider is rate-limiting; retrying in {seconds:.0f} s (attempt {attempt}) …"
                 )
             case _:
                 pass

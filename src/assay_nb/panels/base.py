@@ -1,4 +1,4 @@
-"""What all panels have in common: two forms, a line of news, and errors as sentences."""
+"""Panel base class: two forms, a line of news, and errors as sentences."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportMissingTypeStubs=false
 # ipywidgets ships no types.

@@ -19,7 +19,7 @@ import ipywidgets as widgets
 from traitlets import Unicode
 from traitlets.log import get_logger
 
-from assay_nb.commands.keys import tested_word, tone_of
+from assay_nb.commands.keys import KEY_STATES, tested_word, tone_of
 from assay_nb.engine.control import KeyCheck, KeyFacts
 from assay_nb.engine.remote.key_page import find_key_page
 from assay_nb.engine.session import Session
@@ -36,21 +36,11 @@ from assay_nb.render.document import (
     Inline,
     Paragraph,
     Table,
-    Tone,
 )
 from assay_nb.text.english import a, count
 
 ORDER: tuple[ProviderId, ...] = ("google", "anthropic", "openai")
 """The fastest start stands first."""
-
-_STATES: dict[str, tuple[str, Tone]] = {
-    "ready": ("ready", "good"),
-    "keyless": ("no key needed", "good"),
-    "unreadable": ("cannot be opened", "bad"),
-    "sealed": ("sealed", "warning"),
-    "missing": ("none yet", "neutral"),
-}
-
 
 _NOWHERE = "No workspace is chosen, so there is no key to show."
 
@@ -161,7 +151,7 @@ class KeyCard(LivePanel):
     def save(self) -> None:
         """Test what was typed with the provider, and store it sealed."""
         if self.field is None or not self.field.holds:
-            raise WrongUsage("There is no key in the field.", hint="Paste it, then Save.")
+            raise WrongUsage("There is no key in the field.", hint="Paste a key, then choose Save.")
         key = self.field.take()
         self.news.say("info", ["Testing, then saving …"])
         try:
@@ -310,7 +300,7 @@ def _cells(fact: KeyFacts) -> list[Inline]:
 
 
 def _badge(fact: KeyFacts) -> Badge:
-    return Badge(*_STATES["keyless" if fact.keyless else fact.state])
+    return Badge(*KEY_STATES["keyless" if fact.keyless else fact.state])
 
 
 def _ways(session: Session) -> list[Block]:

@@ -1,4 +1,4 @@
-"""What `%assay panel` opens."""
+"""Settings panel that `%assay panel` opens."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportMissingTypeStubs=false
 # ipywidgets ships no types.

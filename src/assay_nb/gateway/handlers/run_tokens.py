@@ -85,7 +85,7 @@ ROUTES = (
         who="member",
         action="call",
         handler=revoke_run_token,
-        summary="End a run token of one's own before its time",
+        summary="End one of the caller's run tokens early",
         reply=DONE,
     ),
 )

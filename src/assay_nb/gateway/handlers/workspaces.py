@@ -102,7 +102,7 @@ async def restore_workspace(context: RequestContext) -> web.Response:
 
 
 async def transfer_workspace(context: RequestContext) -> web.Response:
-    """Hand a workspace to another member; whoever gives it stays as an admin."""
+    """Hand a workspace to another member; the giver stays as an admin."""
     fields = await context.json(user=str)
     where = await actions.transfer_workspace(context, fields["user"])
     return json_answer((await context.control.show_workspace(where)).to_dict())
@@ -169,7 +169,7 @@ async def list_allowances(context: RequestContext) -> web.Response:
 
 
 async def set_allowance(context: RequestContext) -> web.Response:
-    """Set what a member, or everybody, may use in a day; without figures, as much as they like."""
+    """Set what a member, or everybody, may use in a day; without figures, no limit."""
     fields = await context.json(
         user=(str, None), calls_per_day=(int, None), dollars_per_day=(int, float, None)
     )

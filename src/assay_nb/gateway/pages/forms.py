@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -63,7 +64,7 @@ class Form:
 
     Attributes:
         act: What it does.
-        needs: What the caller's role in the workspace of the path must allow. Whoever lacks it gets an
+        needs: What the caller's role in the workspace of the path must allow. A caller who lacks it gets an
             error's page; what goes wrong later is said on the page that they came from.
     """
 
@@ -105,7 +106,9 @@ def send_to(context: RequestContext, then: Next) -> web.Response:
 
 async def _create_workspace(context: RequestContext, fields: Fields) -> Next:
     created = await actions.create_workspace(context, fields.text("name", "The name"))
-    return Next(f"workspaces/{created.id}", Flash("done", f"'{created.name}' is made, and yours."))
+    return Next(
+        f"workspaces/{created.id}", Flash("done", f"'{created.name}' is created, and you own it.")
+    )
 
 
 async def _restore_workspace(context: RequestContext, fields: Fields) -> Next:
@@ -122,7 +125,7 @@ async def _use_workspace(context: RequestContext, fields: Fields) -> Next:
 
 async def _choose_model(context: RequestContext, fields: Fields) -> Next:
     chosen = await actions.choose_model(context, fields.optional("model") or None)
-    text = f"Calls that name no model use {chosen}." if chosen else "No model is set any more."
+    text = f"Calls that name no model use {chosen}." if chosen else "No model is set now."
     return await _back(context, Flash("done", text))
 
 
@@ -193,8 +196,8 @@ def _number(fields: Fields, name: str) -> float | None:
     try:
         number = float(text)
     except ValueError:
-        number = -1.0
-    if not 0 <= number <= 1_000_000:
+        number = math.nan
+    if not math.isfinite(number):
         raise WrongUsage("A limit is a number from 0 up; an empty field means none.")
     return number
 

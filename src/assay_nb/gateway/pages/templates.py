@@ -1,7 +1,7 @@
 """Drawing a page: templates that escape everything, and headers that let a browser do nothing else.
 
 No page has a script, and no page shows a word of a model's. A page is drawn only for a browser that goes
-to it: a script of another page on this host, such as a notebook's, is told so by `Sec-Fetch-Dest` and
+to it: a script of another page on this host, such as a notebook's, is recognised by `Sec-Fetch-Dest` and
 cannot read the XSRF token off it.
 """
 
@@ -123,7 +123,7 @@ async def show_static(context: RequestContext) -> web.Response:
 
 @cache
 def _environment() -> Environment:
-    folder = files("assay_nb.gateway") / "templates"
+    folder = files("assay_nb.gateway.pages") / "html"
     environment = Environment(
         loader=FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
         autoescape=True,
@@ -137,7 +137,7 @@ def _environment() -> Environment:
 
 @cache
 def _static(name: str) -> bytes:
-    return (files("assay_nb.gateway") / "static" / name).read_bytes()
+    return (files("assay_nb.gateway.pages") / "static" / name).read_bytes()
 
 
 @cache

@@ -7,7 +7,6 @@ key is put on. The stored key decides where it is sent; nothing in the request d
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from anyio.to_thread import run_sync
 
 from assay_nb.accounting.call_log import make_record
 from assay_nb.egress.checks import ResponseHead, echoed
+from assay_nb.engine.sse import write_event
 from assay_nb.errors import (
     AssayError,
     PermissionDenied,
@@ -144,9 +144,8 @@ class ProxiedRequest:
             raise error
         if self.response.content_type == "text/event-stream":
             frame = {"type": "error", "error": {"type": error.code, **error.to_dict()}}
-            text = f"\n\nevent: error\ndata: {json.dumps(frame)}\n\n"
             try:
-                await self.response.write_eof(text.encode())
+                await self.response.write_eof(b"\n\n" + write_event("error", frame))
                 return
             except (ConnectionError, RuntimeError):
                 pass
