@@ -41,6 +41,17 @@ def test_every_room_is_on_the_page() -> None:
     assert {room for room in inner if not re.search(rf"\b{room}/", PAGE)} == set()
 
 
+def test_every_name_in_the_tree_is_a_module_or_a_room() -> None:
+    tree = PAGE.split("## The tree")[1].split("```")[1]
+    known = {path.stem for path in HOUSE.rglob("*.py")} | {path.name for path in HOUSE.rglob("*")}
+    first = [line.split("  ")[0].strip().rstrip("/") for line in tree.splitlines() if line.strip()]
+    named = re.findall(r"(?<![\w'])([a-z]+_[a-z_]+)", tree)
+
+    assert len(named) > 10
+    assert [name for name in named if name not in known] == []
+    assert [name for name in first if name and " " not in name and name not in known] == []
+
+
 def test_every_inner_room_is_in_the_tree() -> None:
     tree = PAGE.split("## The tree")[1].split("```")[1]
     walled = ("engine", "experiments", "gateway", "evaluation", "instruments/exchange")

@@ -210,7 +210,6 @@ RETIRED = (
 FRAGMENTS = {path for path in PROSE if path.parent.name == "changes"} | {ROOT / "CHANGELOG.md"}
 UNWRAPPED = FRAGMENTS | {
     ROOT / "docs" / "lint.md",  # its rules are copied from their docstrings, a line each
-    ROOT / "docs" / "architecture.md",
 }
 
 
