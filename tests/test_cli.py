@@ -381,7 +381,7 @@ def test_variable_with_nothing_in_it_is_not_taken_for_no_key(
         ),
         (
             "keys set openai --no-key --from-env KEY --endpoint http://127.0.0.1:11434/v1",
-            "--no-key and --from-env exclude each other",
+            "--no-key and --from-env cannot be used together",
         ),
     ],
 )
