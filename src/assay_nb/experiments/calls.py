@@ -111,7 +111,7 @@ def prepare_playing(
     """Return a run over data, or beside something, that is ready to go; None for a single run."""
     check_text(prompt)
     compared = beside is not None or beside_model is not None
-    check_settings(
+    _check_mode(
         "beside" if compared else "playground",
         settings,
         many=data is not None,
@@ -142,7 +142,7 @@ def prepare_judging(
 ) -> Callable[[], Awaitable[Judgement | Judgements | Plan]]:
     """Return what judges, to be run on the background loop."""
     check_text(prompt)
-    check_settings("judge", settings, many=hasattr(output, "answers"), values=values or None)
+    _check_mode("judge", settings, many=hasattr(output, "answers"), values=values or None)
     from assay_nb.experiments.grading.judging import judge_any
 
     return lambda: judge_any(
@@ -151,7 +151,7 @@ def prepare_judging(
     )  # fmt: skip
 
 
-def check_settings(name: str, settings: Mapping[str, Any], *, many: bool, **others: Any) -> None:
+def _check_mode(name: str, settings: Mapping[str, Any], *, many: bool, **others: Any) -> None:
     """Refuse, before anything is sent, a setting that this kind of run would pass over."""
     from assay_nb.experiments.spending.limits import Limits
     from assay_nb.experiments.spending.modes import LIMITS, check_mode
