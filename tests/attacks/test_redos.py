@@ -11,12 +11,14 @@ import gc
 import re
 import time
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 
 from assay_nb.errors import WrongUsage
 from assay_nb.instruments.lint import RULES, lint
 from assay_nb.instruments.lint.source import Source
+from assay_nb.text.placeholders import describe_placeholders, find_placeholders
 from assay_nb.text.redaction import find_keys, redact
 from assay_nb.text.segments import split_segments
 from assay_nb.text.templates import fill, find_fences, find_variables
@@ -42,6 +44,11 @@ STRUCTURES = [
     "```\n", "```", "~~~\n{a}\n", "```json\n{\"a\": 1,}\n```\n", "`", "`a", "<a>", "</a>", "<a>\n", "<a", "<", "<a b=\"",
     "<a>\n</b>\n", "<a><b></a></b>\n", "<!--", "<!-- -->", "\\frac{a}", "{\"a\": ", "{\"a\": 1}\n", "[{\"", "\"", "“", "«a",
     "# assay: ignore A001 ", "# assay: ignore A001\n", "# assay: ignore A001, ", "- a\n", "1. a\n", "# a\n", "a:\n", "> a\n",
+]  # fmt: skip
+PLACEHOLDERS = [
+    "{{a}} {b} ", "{{a}} {a} ", "{{{a}}} ", "${{a}} ", "{{$a", "$a ", "$a", "$", "$$a", "[a] ", "[", "[a", "[[a](", "<a> ", "<a> </b> ",
+    "【a】", "【", "{b c} ", "{ a", "{{a|", "{{ a | b }} ", "{{b c | d}} ", "{{~a~}}", "{{~#a", "{{#a}}", "{{#a}} `{{/a}}` ", "{{else ",
+    "{#", "#}", "{# a #}", "{# a ", "{\"a\": {a}, ", "{\"a\": {a}}\n", "{'", "{ \"", "`{a}`", "```\n{% a %}\n```\n", "- [a] ", "\n- [x] ",
 ]  # fmt: skip
 SENTENCES = [
     "Write a short note. ", "Do not guess. ", "Never. ", "TODO: ", "[INSERT ", "lorem ipsum dolor ", "....... ", ".", "! ", "!!!",
@@ -102,6 +109,19 @@ def test_a083_template_parsers_take_linear_time(piece: str) -> None:
     """1 MiB of openings that never close → the parsers read it once."""
     assert_linear(find_variables, piece, 2**20)
     assert_linear(find_fences, piece, 2**20)
+
+
+@pytest.mark.parametrize("piece", [*sampled(STRUCTURES), *PLACEHOLDERS])
+def test_a083_placeholders_are_found_in_linear_time(piece: str) -> None:
+    """200 kB of placeholders in any syntax, or of halves of them → each is read once."""
+
+    runs = count()
+
+    def check(text: str) -> None:
+        another = f"n{next(runs)}"  # what was found for the same columns is kept
+        describe_placeholders(find_placeholders(text, ["a", "b c", another]))
+
+    assert_linear(check, piece, 200_000)
 
 
 @pytest.mark.parametrize("piece", [".", "!?", '."', ".)", "。", "。”", "a. ", "\n", " \n"])

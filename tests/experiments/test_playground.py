@@ -22,10 +22,14 @@ from assay_nb import (
     SideBySide,
     WrongUsage,
     aplayground,
+    judge,
     playground,
 )
 from assay_nb.engine.call import Call
+from assay_nb.engine.session import current_session
+from assay_nb.experiments.playground import prepare
 from assay_nb.experiments.run.progress import Progress
+from assay_nb.experiments.spending.plan import Plan
 from tests.canaries import make_canary
 from tests.experiments.simulated import Engine, Session
 from tests.fakes.providers import Answer, FakeProviders
@@ -302,6 +306,105 @@ def test_a_frame_in_a_variable_is_sent_whole(echo: Engine) -> None:
 
     assert isinstance(run, Run)
     assert run.output == frame.to_csv(index=False)
+
+
+# --- placeholders that nothing fills ------------------------------------------------------------------
+
+MIXED = "Billing or shipping: {{ticket}}? Not {label}."
+LABELLED = [{"ticket": "<t0>", "label": "billing"}, {"ticket": "<t1>", "label": "shipping"}]
+NOTE = "`{label}` is sent as it stands: write `{{label}}` to put the column there."
+
+
+def test_a_placeholder_that_is_sent_is_named_before_the_first_request(stage: Stage) -> None:
+    stage.fake.answers("fine")
+    session = current_session()
+    playing = prepare(session, MIXED, None, data=LABELLED)
+
+    async def begin() -> tuple[Progress, int]:
+        stream = playing.stream()
+        first = await anext(stream), len(stage.fake.calls)
+        async for _ in stream:
+            pass
+        return first
+
+    first, sent = session.portal.call(begin)
+
+    assert (first.step, sent) == (NOTE, 0)
+    assert len(stage.fake.calls) == 2
+
+
+def test_a_placeholder_that_was_sent_is_named_with_the_result(echo: Engine) -> None:
+    batch = playground(MIXED, data=LABELLED)
+
+    assert isinstance(batch, Batch)
+    assert batch.notes == (NOTE,)
+    assert "`{label}` is sent as it stands" in " ".join(repr(batch).split())
+    assert Batch.from_dict(json.loads(json.dumps(batch.to_dict()))).notes == (NOTE,)
+
+
+def test_a_dry_run_names_a_placeholder_that_would_be_sent(echo: Engine) -> None:
+    plan = playground(MIXED, data=LABELLED, dry_run=True)
+
+    assert isinstance(plan, Plan)
+    assert plan.to_dict()["notes"] == [NOTE]
+    assert "`{label}` is sent as it stands" in " ".join(repr(plan).split())
+    assert echo.calls == []
+
+
+def test_a_judge_of_a_table_is_told_of_it_too(echo: Engine) -> None:
+    batch = playground(MIXED, data=LABELLED)
+    assert isinstance(batch, Batch)
+
+    plan = judge(MIXED, batch, dry_run=True)
+
+    assert isinstance(plan, Plan)
+    assert plan.notes == (NOTE,)
+
+
+@pytest.mark.parametrize("beside", [None, "Say {{ticket}}."])
+@pytest.mark.parametrize(
+    ("prompt", "language"),
+    [
+        ("{{#if ticket}}Sort {{ticket}}.{{/if}}", "Handlebars"),
+        ("{% if label %}Sort {{ticket}}.{% endif %}", "Jinja"),
+    ],
+)
+def test_blocks_of_a_template_are_refused_and_nothing_is_sent(
+    stage: Stage, prompt: str, language: str, beside: str | None
+) -> None:
+    with pytest.raises(WrongUsage, match=f"The prompt has {language} blocks"):
+        playground(prompt, data=LABELLED, beside=beside)
+    with pytest.raises(WrongUsage, match=f"The prompt has {language} blocks"):
+        playground(prompt, {"ticket": "<t0>", "label": "billing"}, beside=beside)
+
+    assert stage.fake.calls == []
+
+
+def test_a_single_run_names_a_value_that_nothing_was_filled_with(echo: Engine) -> None:
+    run = playground(MIXED, LABELLED[0])
+
+    assert "`{label}` is sent as it stands" in " ".join(repr(run).split())
+
+
+def test_a_prompt_without_values_is_sent_as_it_is(session: Session, engine: Engine) -> None:
+    engine.task = lambda call: "It is a condition."
+
+    prompt = "What does {% if x %} do, and {{ x | upper }}?"
+    run = playground(prompt)
+    both = playground(prompt, beside="And {{ y | lower }}?")
+
+    assert isinstance(run, Run)
+    assert run.sent == prompt
+    assert "sent as it stands" not in repr(run) + repr(both)
+    assert len(engine.calls) == 3
+
+
+def test_two_single_runs_name_what_either_was_sent(echo: Engine) -> None:
+    both = playground(MIXED, LABELLED[0], beside="Sort {{ticket}}, not $LABEL.")
+
+    shown = " ".join(repr(both).split())
+    assert shown.count("`{label}` is sent as it stands") == 1
+    assert shown.count("`$LABEL` is sent as it stands") == 1
 
 
 # --- what is there of a run that did not end ----------------------------------------------------------

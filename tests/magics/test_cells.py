@@ -9,11 +9,14 @@ import pytest
 from assay_nb import (
     BelowThreshold,
     KeyPasted,
+    LintReport,
     ProviderAuthError,
     ProviderKeyMissing,
     WorkspaceNotFound,
     WrongUsage,
 )
+from assay_nb.instruments.lint import LintFinding
+from assay_nb.instruments.lint.rule import Level
 from assay_nb.instruments.rubric import QUESTIONS
 from tests.canaries import make_canary
 from tests.fakes.providers import FakeProviders
@@ -119,17 +122,41 @@ def test_goal_and_feedback_reach_the_model(stage: Stage, shell: Shell) -> None:
 
 
 def test_lint_needs_neither_vault_nor_key(shell: Shell) -> None:
-    ran = shell.run("%%lint -o report\nAnswer NOW!!! You MUST NOT GUESS!!!\n")
+    ran = shell.run("%%lint -o report\nAnswer yes or n\u200bo.\n")
 
     assert ran.error is None
     assert shell["report"].findings
 
 
 def test_strict_lint_fails_the_cell_and_keeps_the_report(shell: Shell) -> None:
-    ran = shell.run("%%lint --strict -o report\nHello {{name}}, and {name}, summarise it.\n")
+    ran = shell.run("%%lint --strict -o report\nAnswer yes or n\u200bo.\n")
 
     assert isinstance(ran.error, BelowThreshold)
     assert shell["report"].findings
+
+
+@pytest.mark.parametrize(
+    ("level", "flag", "fails"),
+    [
+        ("error", "", False),
+        ("error", "--strict", True),
+        ("warning", "--strict", True),
+        ("hint", "--strict", False),
+    ],
+)
+def test_strict_lint_fails_warnings_too_and_hints_never(
+    level: Level, flag: str, fails: bool, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finding = LintFinding(
+        rule="A001", name="n", level=level, message="m", start=0, end=1, line=1, column=1
+    )
+    report = LintReport(text="Hello.", findings=(finding,))
+    monkeypatch.setattr("assay_nb.api.lint", lambda *_, **__: report)
+
+    ran = shell.run(f"%%lint {flag}\nHello.\n")
+
+    assert isinstance(ran.error, BelowThreshold) is fails
+    assert shell["_assay"] == report
 
 
 def test_score_under_the_bar_fails_the_cell(stage: Stage, shell: Shell) -> None:

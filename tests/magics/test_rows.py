@@ -73,6 +73,19 @@ def test_every_row_of_a_table_is_run(stage: Stage, shell: Shell) -> None:
     assert list(shell["runs"].frame["output"]) == ["cba", "fed"]
 
 
+def test_a_placeholder_that_nothing_fills_is_named_above_the_result(
+    stage: Stage, shell: Shell
+) -> None:
+    stage.fake.answers("fine")
+    shell.run("rows = [{'word': 'abc', 'label': 'x'}]")
+
+    shown = " ".join(shell.run("%%playground --data rows\n{{word}}, not {label}").out.split())
+
+    before, _, after = shown.partition("Playground: 1 of 1 rows")
+    assert "`{label}` is sent as it stands: write `{{label}}` to put the column there." in before
+    assert "`{label}` is sent as it stands: write `{{label}}` to put the column there." in after
+
+
 def test_two_prompts_stand_side_by_side(stage: Stage, shell: Shell) -> None:
     stage.fake.answers("fine")
     shell.run("other = 'Say it again.'")

@@ -113,6 +113,7 @@ def run_eval(session: Session, args: Namespace, desk: Console) -> Outcome:
         judge_model=args.judge_model,
         runner=_runner(session, args),
         on_progress=desk.watch,
+        on_note=desk.say,
     )
     return Outcome(result.to_document(), result.to_dict(), 0 if result.passed else 1)
 

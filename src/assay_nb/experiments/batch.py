@@ -11,7 +11,7 @@ from assay_nb.experiments.data.rows import Row, Rows, find_names, values_for
 from assay_nb.experiments.run.ends import count_ends, describe_ends
 from assay_nb.experiments.run.jobs import JobResult
 from assay_nb.instruments.base import Provenance, Shown, decode_provenance, encode_provenance
-from assay_nb.instruments.fineprint import make_fine_print, make_notices
+from assay_nb.instruments.fineprint import make_fine_print, make_notices, make_warnings
 from assay_nb.messages import Usage
 from assay_nb.render.document import Block, Callout, Document, Heading, Paragraph, Table
 from assay_nb.text.english import cut
@@ -35,6 +35,7 @@ class Batch(Shown):
             reply is.
         stopped: Why it ended early: `"interrupted"`, `"budget"` or `"failed"`; None when it did not.
         provenance: Model, and tokens and cost of this run; what the cache gave costs nothing again.
+        notes: What was said of the prompt before the first call: placeholders that nothing fills.
     """
 
     schema: ClassVar[str] = "assay.runs.v1"
@@ -44,6 +45,7 @@ class Batch(Shown):
     answers: tuple[JobResult | None, ...]
     stopped: str | None = None
     provenance: Provenance = field(default_factory=Provenance)
+    notes: tuple[str, ...] = ()
 
     @property
     def outputs(self) -> list[str | None]:
@@ -106,6 +108,7 @@ class Batch(Shown):
             "stopped": self.stopped,
             "ends": self.ends,
             "rows": [None if a is None else _write_answer(a) for a in self.answers],
+            "notes": list(self.notes),
             "provenance": encode_provenance(self.provenance),
         }
 
@@ -119,6 +122,7 @@ class Batch(Shown):
             answers=tuple(answers),
             stopped=fields["stopped"],
             provenance=decode_provenance(fields["provenance"]),
+            notes=tuple(fields.get("notes", ())),
         )
 
     def to_document(self) -> Document:
@@ -204,7 +208,11 @@ def _inputs(batch: Batch, index: int, columns: Sequence[str]) -> list[str]:
 
 
 def describe_end(batch: Batch) -> Iterator[Block]:
-    """Yield what went wrong: replies that are not whole, rows that failed, and why it ended early."""
+    """Yield what went wrong: replies that are not whole, rows that failed, and why it ended early.
+
+    First comes what was said before it began.
+    """
+    yield from make_warnings(batch.notes)
     if batch.ends.keys() - {"whole", "not reached"}:
         yield Paragraph([f"{describe_ends(batch.ends)}."])
     yield from describe_stopped(batch.stopped)

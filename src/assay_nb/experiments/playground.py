@@ -16,6 +16,7 @@ from assay_nb.experiments.data.rows import (
     as_text,
     check_columns,
     find_blank,
+    find_notes,
     read_rows,
     values_for,
 )
@@ -27,6 +28,7 @@ from assay_nb.experiments.spending.budget import OverBudget
 from assay_nb.experiments.spending.plan import Plan
 from assay_nb.instruments.playground import Run
 from assay_nb.messages import StopReason
+from assay_nb.text.placeholders import check_blocks
 from assay_nb.text.templates import fill
 
 _BLANK = "{{{{{}}}}} is empty. Set keep_empty=True (--keep-empty) to send such rows."
@@ -44,6 +46,9 @@ class Playing:
     """A table under way.
 
     Iterate `steps` to run it; `result` gives what is there, at any time.
+
+    Attributes:
+        notes: What to know of the prompts before the first call: placeholders that nothing fills.
     """
 
     def __init__(
@@ -65,9 +70,11 @@ class Playing:
         self._single = single
         for side in sides:
             if single:
+                check_blocks(side.prompt, given=bool(self._rows.columns))
                 fill(side.prompt, self._rows[0])
             else:
                 check_columns(side.prompt, self._rows)
+        self.notes = find_notes([side.prompt for side in sides], self._rows)
         self._workspace = workspace
         self._options = dict(options or {})
         self._labels = labels
@@ -79,7 +86,8 @@ class Playing:
         """Run it, on the background loop, and yield how far it is."""
         jobs = await self._prepare()
         check_fit(jobs)
-        progress = Progress("Playground", describe_unfit(jobs, self._rows), total=len(jobs))
+        told = " ".join([*self.notes, *describe_unfit(jobs, self._rows)])
+        progress = Progress("Playground", told or "rows", total=len(jobs))
         yield progress
         progress = replace(progress, step="rows")
         stream = self._runner.stream(jobs)
@@ -108,7 +116,7 @@ class Playing:
             for side, name in enumerate(names)
         ]
         self._runner.close()
-        return Plan(tuple(steps), "Playground")
+        return Plan(tuple(steps), "Playground", notes=self.notes)
 
     async def _prepare(self) -> list[Job]:
         """Return the calls, in order: all rows are looked through before one is sent."""
@@ -141,7 +149,9 @@ class Playing:
         target = self._targets[side] if self._targets else None
         name = target.workspace_name if target else ""
         source = summarise(answers, name, target.name if target else None)
-        return Batch(self._sides[side].prompt, self._rows, tuple(answers), self._stopped, source)
+        prompt = self._sides[side].prompt
+        notes = find_notes([prompt], self._rows)
+        return Batch(prompt, self._rows, tuple(answers), self._stopped, source, notes)
 
     def _jobs(self) -> Iterator[Job]:
         """Yield the rows in order, both sides of a row next to each other."""
@@ -162,11 +172,11 @@ class Playing:
                 yield job
 
 
-def describe_unfit(jobs: Sequence[Job], rows: Rows) -> str:
+def describe_unfit(jobs: Sequence[Job], rows: Rows) -> list[str]:
     """Return what is left out, and why, for whoever watches the run begin."""
     left = {job.tag[1]: JobResult(error=job.unfit, sent=False) for job in jobs if job.unfit}
     answers = [left.get(index) for index in range(len(rows))]
-    return " ".join(describe_failures(answers, rows)) or "rows"
+    return list(describe_failures(answers, rows))
 
 
 def _single(batch: Batch) -> Run:
@@ -176,7 +186,7 @@ def _single(batch: Batch) -> Run:
         raise BadReply(answer.error if answer and answer.error else "There is no reply.")
     stop = cast("StopReason", answer.stop or "end")
     source = replace(batch.provenance, seconds=answer.seconds)
-    values = values_for(batch.prompt, batch.rows[0])
+    values = dict(batch.rows[0])
     return Run(
         batch.prompt, answer.output, values, stop=stop, thought=answer.thought, provenance=source
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from assay_nb.instruments.base import Provenance
 from assay_nb.messages import Usage, label_of
-from assay_nb.render.document import Callout, FinePrint
+from assay_nb.render.document import Callout, FinePrint, sentence
 from assay_nb.text.english import count
 
 
@@ -33,6 +33,11 @@ def make_notices(provenance: Provenance) -> list[Callout]:
             )
         )
     return notices
+
+
+def make_warnings(notes: Iterable[str]) -> list[Callout]:
+    """Return what was said of a run before its first call, for whoever reads its result."""
+    return [Callout("warning", sentence(note)) for note in notes]
 
 
 def _find_parts(provenance: Provenance) -> Iterator[str]:

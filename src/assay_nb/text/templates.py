@@ -1,7 +1,8 @@
 """Template variables: find them in every common syntax, fill in our own.
 
 Prompts arrive in four families of placeholder. Only `{{name}}` is ours to fill; the others are found so
-that lint can warn about a mixture and an edit can be checked to have left each one alone.
+that lint can warn about a mixture and an edit can be checked to have left each one alone. What of them would
+reach a model unfilled is the affair of `placeholders`.
 
 The hard part is what is *not* a variable. Prompts are full of braces that mean something else: JSON
 examples, code, LaTeX, dictionaries in an f-string. `{x}` counts only when it holds an identifier, and
@@ -79,6 +80,11 @@ def find_variables(text: str) -> list[Variable]:
     return sorted([*doubles, *singles], key=lambda variable: variable.start)
 
 
+def is_ours(variable: Variable) -> bool:
+    """Whether a variable is filled here: `{{name}}`, and nothing else."""
+    return variable.family == "mustache" and variable.kind == "variable"
+
+
 def fill(text: str, values: Mapping[str, object]) -> str:
     """Return `text` with each `{{name}}` replaced by `str(values[name])`.
 
@@ -88,7 +94,7 @@ def fill(text: str, values: Mapping[str, object]) -> str:
     Raises:
         WrongUsage: If a variable has no value; the message lists all that are missing.
     """
-    ours = [v for v in _find_doubles(text) if v.family == "mustache" and v.kind == "variable"]
+    ours = [variable for variable in _find_doubles(text) if is_ours(variable)]
     missing = dict.fromkeys(v.name for v in ours if v.name not in values)
     if missing:
         raise _missing(list(missing), values)
@@ -229,6 +235,11 @@ def _read_single(match: re.Match[str]) -> Variable | None:
 def _is_escaped(text: str, start: int, end: int) -> bool:
     """Whether the braces are doubled on either side: `{{x}` and `{x}}` name nothing."""
     return text[start - 1 : start] == "{" and text[end : end + 1] == "}"
+
+
+def stands_in_code(text: str, start: int) -> bool:
+    """Whether the brace at `start` belongs to LaTeX or to a line of code."""
+    return _follows_tex(text, start) or _is_code(text, start)
 
 
 def _follows_tex(text: str, start: int) -> bool:

@@ -12,6 +12,7 @@ from assay_nb.experiments.data.rows import (
     as_text,
     check_columns,
     find_blank,
+    find_notes,
     is_empty,
     leave_out_blank,
     read_rows,
@@ -61,6 +62,41 @@ def test_every_missing_column_is_named() -> None:
 def test_a_prompt_without_a_variable_would_be_the_same_call_each_time() -> None:
     with pytest.raises(WrongUsage, match="no variable"):
         check_columns("Hello.", read_rows([{"a": 1}]))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message", "hint"),
+    [
+        ("Sort {{ ticket | upper }}.", "`{{ ticket | upper }}` is Jinja", "Write {{ticket}}."),
+        ("Sort {ticket}.", "`{ticket}` is not filled in here", "Write {{ticket}}."),
+        ("Sort {{ticket.title}}.", "{{ticket.title}} is Jinja", "Write {{ticket}}, or"),
+        ("{% for t in ticket %}{{t}}{% endfor %}", "Jinja blocks from line 1 on", "Render"),
+        ("`{% for t in ticket %}` {{t}}", "{{t}} gets its value from a Jinja block", "Render"),
+        ("{% if ticket %}Hi.{% endif %}", "Jinja blocks from line 1 on", "Render"),
+        ("{{#if ticket}}{{ticket}}{{/if}}", "Handlebars blocks from line 1 on", "Render"),
+    ],
+)
+def test_another_template_language_is_named_in_the_refusal(
+    prompt: str, message: str, hint: str
+) -> None:
+    with pytest.raises(WrongUsage) as caught:
+        check_columns(prompt, read_rows([{"ticket": "a", "label": "b"}]))
+
+    assert message in caught.value.message
+    assert (caught.value.hint or "").startswith(hint)
+
+
+def test_a_single_column_is_refused_with_the_name_of_another_syntax() -> None:
+    with pytest.raises(WrongUsage, match=r"`\{ticket\}` is not filled in here"):
+        read_rows(["a", "b"], "Sort {ticket}.")
+
+
+def test_notes_of_two_prompts_name_each_placeholder_once() -> None:
+    rows = read_rows([{"ticket": "a", "label": "b"}])
+
+    notes = find_notes(["{{ticket}} {label}", None, "{{ticket}} {label} $label"], rows)
+
+    assert [note.partition(" ")[0] for note in notes] == ["`{label}`", "`$label`"]
 
 
 def test_a_row_reads_as_a_dictionary_and_by_attribute() -> None:

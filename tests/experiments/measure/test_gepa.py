@@ -62,6 +62,20 @@ def test_a_row_without_a_whole_reply_scores_nothing_and_says_why(
     assert told["prompt"][0]["Feedback"] == f"There was no whole reply: {WORDS[stop]}."
 
 
+def test_a_candidate_with_blocks_of_a_template_scores_nothing_and_is_not_sent(
+    session: Session, engine: Engine, rows: list[dict[str, Any]]
+) -> None:
+    pytest.importorskip("gepa", reason="GEPA is in the group `test`")
+    task = to_gepa(OLD, rows, is_good)
+    new = {"prompt": f"{{% if x %}}{OLD}{{% endif %}}"}
+
+    batch = task.arguments["adapter"].evaluate(task.arguments["trainset"][:2], new, True)
+    told = task.arguments["adapter"].make_reflective_dataset(new, batch, ["prompt"])
+
+    assert (batch.scores, engine.calls) == ([0.0, 0.0], [])
+    assert told["prompt"][0]["Feedback"].startswith("The prompt has Jinja blocks")
+
+
 @pytest.mark.parametrize("status", [400, 413, 422])
 def test_a_candidate_that_the_provider_refuses_scores_nothing_and_says_why(
     session: Session, engine: Engine, rows: list[dict[str, Any]], status: int

@@ -14,6 +14,7 @@ from assay_nb.engine.session import set_session
 from assay_nb.evaluation import Split, paired_verdict, row_key, split_rows
 from assay_nb.experiments.grading import graders
 from assay_nb.experiments.measure import candidates, design
+from assay_nb.experiments.spending.plan import Plan
 from assay_nb.instruments.invariants import checks as invariants
 from tests.canaries import make_canary
 from tests.experiments.simulated import (
@@ -427,6 +428,44 @@ def test_a_measurement_survives_the_way_through_json(session: Session) -> None:
 def test_a_prompt_without_a_column_for_its_variable_is_refused(session: Session) -> None:
     with pytest.raises(WrongUsage, match=r"no column for \{\{tickt\}\}"):
         measure("Read {{tickt}}.", NEW, make_rows(30), is_good)
+
+
+NOTE = "`{answer}` in line 4 is sent as it stands: write `{{answer}}` to put the column there."
+
+
+def test_a_placeholder_that_is_sent_is_named_before_the_first_call_and_with_the_result(
+    session: Session, engine: Engine
+) -> None:
+    seen: list[str] = []
+
+    result = measure(
+        f"{OLD}\nNot {{answer}}.",
+        NEW,
+        make_rows(30),
+        is_good,
+        on_progress=lambda p: seen.append(p.step),
+    )
+
+    assert seen[0].startswith(NOTE)
+    assert isinstance(result, Measurement)
+    assert result.notes == (NOTE,)
+    assert "`{answer}` in line 4 is sent as it stands" in " ".join(repr(result).split())
+
+
+def test_a_dry_run_names_a_placeholder_of_the_new_prompt(session: Session, engine: Engine) -> None:
+    plan = measure(OLD, f"{OLD}\nNot {{answer}}.", make_rows(30), is_good, dry_run=True)
+
+    assert isinstance(plan, Plan)
+    assert (plan.notes, engine.calls) == ((NOTE,), [])
+
+
+def test_a_new_prompt_with_blocks_of_a_template_is_refused(
+    session: Session, engine: Engine
+) -> None:
+    with pytest.raises(WrongUsage, match="The prompt has Jinja blocks from line 4 on"):
+        measure(OLD, f"{OLD}\n{{% if x %}}Hurry.{{% endif %}}", make_rows(30), is_good)
+
+    assert engine.calls == []
 
 
 # --- truth, end to end ------------------------------------------------------------------------------

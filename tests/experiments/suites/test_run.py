@@ -10,6 +10,8 @@ import pytest
 
 from assay_nb import cli
 from assay_nb.engine.session import set_session
+from assay_nb.experiments.suites.file import read_suite
+from assay_nb.experiments.suites.run import run_suite
 from tests.fakes.providers import Answer, Call
 from tests.kernel.stage import Stage
 
@@ -133,3 +135,49 @@ def test_a_suite_that_is_stopped_keeps_the_cases_that_were_answered(
     assert (stopped, run()) == (130, 0)
     assert kept >= 2
     assert len([call for call in stage.fake.calls if call.method == "POST"]) == 4 - kept
+
+
+# --- placeholders that nothing fills ------------------------------------------------------------------
+
+NOTE = "`{team}` is sent as it stands: write `{{team}}` to put the column there."
+
+
+def with_teams(prompt: str) -> dict[str, Any]:
+    cases = [{"values": {"ticket": f"<t{n}>", "team": "billing"}} for n in range(4)]
+    return {"prompt": prompt, "cases": cases}
+
+
+def test_a_placeholder_that_is_sent_is_named_before_the_first_case(stage: Stage) -> None:
+    answer(stage)
+    told: list[tuple[str, int]] = []
+    Path("suite.json").write_text(json.dumps({**SUITE, **with_teams("{{ticket}} {team}")}))
+    suite = read_suite(Path("suite.json"))
+
+    result = run_suite(
+        stage.session(), suite, on_note=lambda note: told.append((note, len(stage.fake.calls)))
+    )
+
+    assert told == [(NOTE, 0)]
+    assert result.to_dict()["notes"] == [NOTE]
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_a_terminal_shows_a_placeholder_that_is_sent(
+    stage: Stage, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    answer(stage)
+
+    assert run(*words, **with_teams("{{ticket}} {team}")) == 0
+
+    assert "`{team}` is sent as it stands" in " ".join(capsys.readouterr().out.split())
+    assert bool(stage.fake.calls) == (not words)
+
+
+def test_a_suite_with_blocks_of_a_template_is_refused_and_nothing_is_sent(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = run(**with_teams("{{#if team}}{{ticket}}{{/if}}"))
+
+    assert status == 2
+    assert "The prompt has Handlebars blocks from line 1 on" in capsys.readouterr().err
+    assert stage.fake.calls == []

@@ -9,7 +9,13 @@ from typing import Any, cast
 
 from assay_nb.errors import WrongUsage
 from assay_nb.text.english import kind_of
-from assay_nb.text.templates import find_variables
+from assay_nb.text.placeholders import (
+    check_blocks,
+    describe_placeholders,
+    find_placeholders,
+    refuse_unfilled,
+)
+from assay_nb.text.templates import find_bound_names, find_variables, is_ours
 
 
 class Row(dict[str, Any]):
@@ -130,6 +136,8 @@ def _only_name(data: Any, prompt: str) -> str:
     names = find_names(prompt)
     if len(names) == 1:
         return names[0]
+    if not names and find_variables(prompt):
+        raise refuse_unfilled(prompt, ())
     listed = ", ".join(f"{{{{{name}}}}}" for name in names) or "none"
     raise WrongUsage(
         f"The data is a single column, and the prompt has {len(names) or 'no'} variables ({listed}).",
@@ -156,30 +164,55 @@ def _read_row(row: object, number: int) -> Row:
 @lru_cache(maxsize=16)  # a run asks again for each of its rows
 def find_names(prompt: str) -> tuple[str, ...]:
     """Return the names of the variables that are ours to fill, `{{name}}`, each once."""
-    ours = [v for v in find_variables(prompt) if v.family == "mustache" and v.kind == "variable"]
-    return tuple(dict.fromkeys(variable.name for variable in ours))
+    return tuple(dict.fromkeys(v.name for v in find_variables(prompt) if is_ours(v)))
 
 
 def check_columns(prompt: str, rows: Rows) -> None:
     """Raise `WrongUsage` if the prompt has a variable that the data has no column for.
 
-    A prompt without any variable is refused too: it would be sent once per row, the same each time.
+    A prompt without any variable is refused too: it would be sent once per row, the same each time. So is
+    one that has to be rendered first, since it has blocks of a template.
     """
-    names = find_names(prompt)
+    names, columns = find_names(prompt), rows.columns
     if not names:
-        raise WrongUsage(
-            "The prompt has no variable, so every row would be the same call.",
-            hint=f"Put a column into it: {{{{{(rows.columns or ('name',))[0]}}}}}.",
-        )
-    missing = [name for name in names if name not in rows.columns]
-    if not missing:
-        _check_keys(names, rows)
+        raise refuse_unfilled(prompt, columns)
+    check_blocks(prompt)
+    missing = [name for name in names if name not in columns]
     if missing:
-        listed = ", ".join(f"{{{{{name}}}}}" for name in missing)
-        raise WrongUsage(
-            f"The data has no column for {listed}.",
-            hint=f"Its columns are {', '.join(rows.columns[:20])}.",
-        )
+        raise _refuse_missing(prompt, missing, columns)
+    _check_keys(names, rows)
+
+
+def _refuse_missing(prompt: str, missing: Sequence[str], columns: Sequence[str]) -> WrongUsage:
+    """Return the refusal of variables without a column; Jinja is named where it would give them a value."""
+    bound = find_bound_names(prompt)
+    for name in missing:
+        whole, _, attribute = name.partition(".")
+        if name in bound:
+            return WrongUsage(
+                f"{{{{{name}}}}} gets its value from a Jinja block of the prompt, and Jinja is not run here.",
+                hint="Render the template first, or take the blocks out.",
+            )
+        if attribute and whole in columns:
+            return WrongUsage(
+                f"{{{{{name}}}}} is Jinja for a part of {{{{{whole}}}}}, and Jinja is not run here.",
+                hint=f"Write {{{{{whole}}}}}, or give the data a column '{name}'.",
+            )
+    listed = ", ".join(f"{{{{{name}}}}}" for name in missing)
+    return WrongUsage(
+        f"The data has no column for {listed}.", hint=f"Its columns are {', '.join(columns[:20])}."
+    )
+
+
+def find_notes(prompts: Iterable[str | None], rows: Rows) -> tuple[str, ...]:
+    """Return what a run says of its prompts before the first call: placeholders that nothing fills."""
+    columns = rows.columns
+    if not columns:  # of a single run without values, nothing is filled in
+        return ()
+    given = [prompt for prompt in dict.fromkeys(prompts) if prompt is not None]
+    return describe_placeholders(
+        [one for prompt in given for one in find_placeholders(prompt, columns)]
+    )
 
 
 def values_for(prompt: str, row: Mapping[str, Any]) -> dict[str, str]:

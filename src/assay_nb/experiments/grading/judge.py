@@ -16,6 +16,7 @@ from assay_nb.experiments.run.target import Target, find_judge, find_target
 from assay_nb.instruments.judge import Judgement, RubricLike, parse_rubric
 from assay_nb.instruments.judge.criteria import DEFAULT_RUBRIC
 from assay_nb.instruments.playground import Run
+from assay_nb.text.placeholders import check_blocks
 from assay_nb.text.templates import fill
 
 
@@ -37,6 +38,8 @@ async def judge_output(
         BadReply: Where a run's reply is not whole.
     """
     criteria = [criterion.to_dict() for criterion in parse_rubric(rubric or DEFAULT_RUBRIC)]
+    if values:
+        check_blocks(prompt, given=True)
     control = session.control
     ask = cast("Ask", session.engine.ask)
     target = await find_target(control, workspace or control.selected, None)

@@ -16,7 +16,7 @@ from assay_nb.experiments.data.rows import Row, Rows
 from assay_nb.experiments.run.ends import describe_ends
 from assay_nb.experiments.run.jobs import JobResult
 from assay_nb.instruments.base import Provenance, Shown, decode_provenance, encode_provenance
-from assay_nb.instruments.fineprint import make_fine_print, make_notices
+from assay_nb.instruments.fineprint import make_fine_print, make_notices, make_warnings
 from assay_nb.instruments.judge.criteria import Criterion
 from assay_nb.render.document import (
     Block,
@@ -46,6 +46,7 @@ class Judgements(Shown):
         inputs: What was sent for each row's variables.
         lost: Replies that were not judged since they are not whole: `{"judged": {"length": 3}}`.
         provenance: The judge's model, tokens, cost.
+        notes: What was said of the prompt before the first call: placeholders that nothing fills.
     """
 
     schema: ClassVar[str] = "assay.judgements.v1"
@@ -59,6 +60,7 @@ class Judgements(Shown):
     inputs: tuple[str, ...] = ()
     lost: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
     provenance: Provenance = field(default_factory=Provenance)
+    notes: tuple[str, ...] = ()
 
     @property
     def scores(self) -> list[float | None]:
@@ -106,6 +108,7 @@ class Judgements(Shown):
             "stopped": self.stopped,
             "inputs": list(self.inputs),
             "lost": {side: dict(counts) for side, counts in self.lost.items()},
+            "notes": list(self.notes),
             "provenance": encode_provenance(self.provenance),
         }
 
@@ -123,6 +126,7 @@ class Judgements(Shown):
             inputs=tuple(fields.get("inputs") or ("",) * len(answers)),
             lost=fields.get("lost", {}),
             provenance=decode_provenance(fields["provenance"]),
+            notes=tuple(fields.get("notes", ())),
         )
 
     def to_document(self) -> Document:
@@ -142,11 +146,13 @@ def _describe(judged: Judgements) -> Iterator[Block]:
         head, *rest = judged.verdict.to_document().blocks
         yield head
         yield from make_notices(judged.provenance)
+        yield from make_warnings(judged.notes)
         yield from rest
         yield from make_fine_print(judged.provenance)
         return
     yield Heading(f"Judge: {_tell_score(judged)}")
     yield from make_notices(judged.provenance)
+    yield from make_warnings(judged.notes)
     yield from describe_stopped(judged.stopped)
     for counts in judged.lost.values():
         text = f"Not judged, since only a whole reply is an observation: {describe_ends(counts)}."

@@ -56,6 +56,8 @@ class Judging:
         wanted = runner.limits
         self._batch = batch.take(wanted.choose(batch.rows))
         self._against = against and against.take(wanted.choose(against.rows))
+        sides = [self._batch] if self._against is None else [self._batch, self._against]
+        self._notes = tuple(dict.fromkeys(note for side in sides for note in side.notes))
         self._rubric = parse_rubric(rubric or DEFAULT_RUBRIC)
         self._workspace, self._model = workspace, model
         self._options = dict(options or {})
@@ -66,8 +68,9 @@ class Judging:
     async def stream(self) -> AsyncIterator[Progress]:
         """Judge, on the background loop, and yield how far it is."""
         jobs = await self._prepare()
-        progress = Progress("Judge", total=len(jobs))
+        progress = Progress("Judge", " ".join(self._notes) or "rows", total=len(jobs))
         yield progress
+        progress = replace(progress, step="rows")
         stream = self._runner.stream(jobs)
         try:
             async with aclosing(cast("Any", stream)):
@@ -89,7 +92,7 @@ class Judging:
         jobs = await self._prepare()
         step = self._runner.plan("judging", jobs)
         self._runner.close()
-        return Plan((step,), "Judge")
+        return Plan((step,), "Judge", notes=self._notes)
 
     async def _prepare(self) -> list[Job]:
         control = self._runner.session.control
@@ -123,6 +126,7 @@ class Judging:
             self._inputs(),
             self._lost(),
             summarise(self._answers, name, self._judge.name if self._judge else None),
+            self._notes,
         )
 
     def _inputs(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from assay_nb.evaluation.splits import MIN_ROWS
 from assay_nb.experiments.data.rows import (
     Rows,
     check_columns,
+    find_notes,
     leave_out_blank,
     read_rows,
     values_for,
@@ -44,6 +45,7 @@ class Design:
         new: The prompt to test; None until one was found.
         rows: The rows that are used.
         left_out: The rows that are not, since they have nothing for a variable, by number.
+        notes: What to know of the prompts before the first call: placeholders that nothing fills.
         keys: A key for each row's content.
         names: The same, told apart where rows are equal.
         clusters: What each row belongs to; None where rows are independent.
@@ -61,6 +63,7 @@ class Design:
         for prompt in (old, new):
             if prompt is not None:
                 check_columns(prompt, self.rows)
+        self.notes = find_notes((old, new), self.rows)
         self.left_out: tuple[int, ...] = ()
         if not settings.keep_empty:
             self.rows, self.left_out = leave_out_blank(old, self.rows)

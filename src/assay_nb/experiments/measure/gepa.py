@@ -30,6 +30,7 @@ from assay_nb.experiments.run.target import Target, find_target
 from assay_nb.experiments.run.workers import refuses_text
 from assay_nb.experiments.spending.budget import OverBudget
 from assay_nb.text.english import count
+from assay_nb.text.placeholders import check_blocks
 
 COMPONENT = "prompt"
 
@@ -90,6 +91,10 @@ class Adapter:
             return [Trace({}, "", 0.0, "The prompt names a variable that the data has not.")] * len(
                 batch
             )
+        try:
+            check_blocks(prompt)
+        except WrongUsage as error:
+            return [Trace({}, "", 0.0, error.message)] * len(batch)
         task = Task(prompt, self._target, self._options)
         values = [values_for(prompt, row) for row in batch]
         repeats = number_repeats(values)

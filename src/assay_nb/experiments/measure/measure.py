@@ -147,7 +147,7 @@ class Measuring:
         if self._design.new is not None:
             self._outputs.add("new", Task(self._design.new, self._target, self._settings.options))
         self._settings.limits.check_prices({self._target, judge})
-        self._plan = Plan(tuple(self._plan_steps()), title)
+        self._plan = Plan(tuple(self._plan_steps()), title, notes=self._design.notes)
         if check:
             self._plan.check(self._settings.limits)
         self._purse.expected = self._plan.calls
@@ -336,7 +336,7 @@ class Measuring:
         self._stopped = (at, reason)
 
     def _describe_plan(self) -> str:
-        parts = [self._plan.describe()]
+        parts = [*self._design.notes, self._plan.describe()]
         if self._design.left_out:
             rows = name_rows(self._design.left_out)
             parts.insert(0, f"{rows} left out, with nothing for a variable.")
@@ -403,6 +403,7 @@ class Measuring:
             looks=self._glance.look.number if self._glance else 1,
             cards=self._cards if self._paired else (),
             plan=self._plan.to_dict(),
+            notes=self._design.notes,
             judge=judge.name if judge else None,
             provenance=source,
         )

@@ -10,7 +10,7 @@ from assay_nb.evaluation import Headroom, NoiseFloor, PairedVerdict
 from assay_nb.experiments.measure.candidates import Candidate
 from assay_nb.experiments.measure.cards import RowCard, show_cards
 from assay_nb.instruments.base import Provenance, Shown, decode_provenance, encode_provenance
-from assay_nb.instruments.fineprint import make_fine_print, make_notices
+from assay_nb.instruments.fineprint import make_fine_print, make_notices, make_warnings
 from assay_nb.render.document import (
     Badge,
     Block,
@@ -73,6 +73,7 @@ class Measurement(Shown):
         judge: Who judged, `provider/model`; None with a metric.
         ledger: Where the run's record is.
         provenance: Model, tokens and cost of this run; what the cache gave costs nothing again.
+        notes: What was said of the prompts before the first call: placeholders that nothing fills.
     """
 
     schema: ClassVar[str] = "assay.measurement.v1"
@@ -95,6 +96,7 @@ class Measurement(Shown):
     judge: str | None = None
     ledger: str | None = None
     provenance: Provenance = field(default_factory=Provenance)
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str | None:
@@ -142,6 +144,7 @@ class Measurement(Shown):
             "plan": dict(self.plan),
             "judge": self.judge,
             "ledger": self.ledger,
+            "notes": list(self.notes),
             "provenance": encode_provenance(self.provenance),
         }
 
@@ -159,6 +162,7 @@ class Measurement(Shown):
             candidates=tuple(Candidate(**candidate) for candidate in fields["candidates"]),
             cards=tuple(RowCard(**card) for card in fields.get("cards", ())),
             figures=(SideFigures(**left), SideFigures(**right)),
+            notes=tuple(fields.get("notes", ())),
             provenance=decode_provenance(fields["provenance"]),
         )
         return cls(**read)
@@ -175,11 +179,13 @@ def _describe(result: Measurement) -> Iterator[Block]:
         title, tone = _STOPPED[result.stopped_at or "budget"]
         yield Heading(title)
         yield from make_notices(result.provenance)
+        yield from make_warnings(result.notes)
         yield Callout(tone, [result.reason])
     else:
         head, *rest = result.paired.to_document().blocks
         yield head
         yield from make_notices(result.provenance)
+        yield from make_warnings(result.notes)
         yield from rest
         yield from show_cards(result.cards)
         yield _compare(result)

@@ -11,6 +11,7 @@ from assay_nb.experiments.run.target import Target
 from assay_nb.experiments.spending.estimates import CHARACTERS_PER_TOKEN, OUTPUT_GUESS
 from assay_nb.experiments.spending.limits import Limits
 from assay_nb.instruments.base import Provenance, Shown
+from assay_nb.instruments.fineprint import make_warnings
 from assay_nb.render.document import Block, Document, Heading, Paragraph, Table
 from assay_nb.text.english import count
 
@@ -54,6 +55,7 @@ class Plan(Shown):
     Attributes:
         steps: The steps, in order.
         title: What the run is called.
+        notes: What to know of its prompts: placeholders that nothing fills.
     """
 
     schema: ClassVar[str] = "assay.plan.v1"
@@ -61,6 +63,7 @@ class Plan(Shown):
     steps: tuple[Step, ...]
     title: str = "Plan"
     provenance: Provenance = field(default_factory=Provenance)
+    notes: tuple[str, ...] = ()
 
     @property
     def calls(self) -> int:
@@ -122,6 +125,7 @@ class Plan(Shown):
             "tokens": _as_list(self.tokens),
             "cost": self.cost,
             "steps": [{**asdict(step), "tokens": _as_list(step.tokens)} for step in self.steps],
+            "notes": list(self.notes),
         }
 
     def to_document(self) -> Document:
@@ -135,6 +139,7 @@ def _as_list(tokens: tuple[int, int] | None) -> list[int] | None:
 def _describe(plan: Plan) -> Iterator[Block]:
     yield Heading(f"{plan.title}: what it would take")
     yield Paragraph([f"{plan.describe()} Nothing was sent."])
+    yield from make_warnings(plan.notes)
     rows = [
         (
             step.name,

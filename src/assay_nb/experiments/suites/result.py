@@ -11,7 +11,7 @@ from assay_nb.evaluation import PairedVerdict
 from assay_nb.experiments.batch import shorten
 from assay_nb.experiments.run.ends import describe_ends, order_ends
 from assay_nb.instruments.base import Provenance, Shown, encode_provenance
-from assay_nb.instruments.fineprint import make_fine_print, make_notices
+from assay_nb.instruments.fineprint import make_fine_print, make_notices, make_warnings
 from assay_nb.render.document import Badge, Block, Callout, Document, Heading, Paragraph, Table
 
 _SHOWN_CASES = 20
@@ -51,6 +51,7 @@ class SuiteResult(Shown):
         threshold: The bar.
         verdict: Against another version of the prompt: the paired verdict; None alone.
         provenance: Model, tokens and cost.
+        notes: What was said of the prompts before the first call: placeholders that nothing fills.
     """
 
     schema: ClassVar[str] = "assay.suiteresult.v1"
@@ -60,6 +61,7 @@ class SuiteResult(Shown):
     threshold: float
     verdict: PairedVerdict | None = None
     provenance: Provenance = field(default_factory=Provenance)
+    notes: tuple[str, ...] = ()
 
     @property
     def score(self) -> float:
@@ -81,6 +83,7 @@ class SuiteResult(Shown):
             "passed": self.passed,
             "verdict": self.verdict.to_dict() if self.verdict else None,
             "cases": [asdict(case) for case in self.cases],
+            "notes": list(self.notes),
             "provenance": encode_provenance(self.provenance),
         }
 
@@ -103,6 +106,7 @@ def _describe(result: SuiteResult) -> Iterator[Block]:
             f" {result.score:.0%} over {len(result.cases)} cases; the bar is {result.threshold:.0%}.",
         ]
     )
+    yield from make_warnings(result.notes)
     lost = {name: count for name, count in count_lost(result.cases).items() if name != "whole"}
     if lost:
         text = f"A case that cannot be scored counts 0: {describe_ends(lost)}."

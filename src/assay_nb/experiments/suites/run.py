@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from assay_nb.errors import WrongUsage
 from assay_nb.evaluation import paired_verdict
 from assay_nb.evaluation.splits import MIN_ROWS
 from assay_nb.experiments.batch import Batch
-from assay_nb.experiments.data.rows import Row, Rows
+from assay_nb.experiments.data.rows import Row, Rows, find_notes
 from assay_nb.experiments.grading.judged_rows import Judgements
 from assay_nb.experiments.grading.judging import Judging
 from assay_nb.experiments.playground import Playing, Side
@@ -38,8 +38,12 @@ def run_suite(
     judge_model: str | None = None,
     runner: Runner | None = None,
     on_progress: OnProgress | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> SuiteResult:
-    """Run a suite; with `against`, an earlier version of the prompt, compare the two on the same cases."""
+    """Run a suite; with `against`, an earlier version of the prompt, compare the two on the same cases.
+
+    `on_note` is told what to know of the prompts before the first call.
+    """
     running = _Running(
         session,
         suite,
@@ -49,7 +53,12 @@ def run_suite(
         judge_model,
         on_progress,
     )
-    running.check([suite.prompt] if against is None else [suite.prompt, against])
+    prompts = [suite.prompt] if against is None else [suite.prompt, against]
+    running.check(prompts)
+    notes = find_notes(prompts, running.rows)
+    if on_note is not None:
+        for note in notes:
+            on_note(note)
     batch = running.play(suite.prompt)
     cases = running.score(batch)
     verdict = None
@@ -63,7 +72,7 @@ def run_suite(
             exploratory=len(cases) < MIN_ROWS,
         )
     bar = suite.threshold if threshold is None else threshold
-    return SuiteResult(suite.name, tuple(cases), bar, verdict, batch.provenance)
+    return SuiteResult(suite.name, tuple(cases), bar, verdict, batch.provenance, notes)
 
 
 def plan_suite(
@@ -91,6 +100,11 @@ class _Running:
     judge_model: str | None
     on_progress: OnProgress | None
 
+    @property
+    def rows(self) -> Rows:
+        """The cases' values."""
+        return Rows(tuple(Row(case.values) for case in self.suite.cases))
+
     def play(self, prompt: str) -> Batch:
         playing = self._playing(prompt)
         watch_steps(playing.steps(), self.on_progress)
@@ -116,7 +130,8 @@ class _Running:
             calls = len(prompts) * len(self.suite.cases)
             limits = self.runner.limits
             steps.append(plan_step("judging, at most", "judge", calls, judge, JUDGE_TOKENS, limits))
-        return Plan(tuple(steps), f"Suite {self.suite.name}")
+        notes = find_notes(prompts, self.rows)
+        return Plan(tuple(steps), f"Suite {self.suite.name}", notes=notes)
 
     def _plays(self, prompts: Sequence[str]) -> Iterator[Step]:
         for prompt in prompts:
@@ -142,12 +157,16 @@ class _Running:
         return await find_judge(control, target, self.judge_model)
 
     def _playing(self, prompt: str) -> Playing:
-        rows = Rows(tuple(Row(case.values) for case in self.suite.cases))
         options = {"system": self.suite.system} if self.suite.system else {}
         side = Side(prompt=prompt, model=self.model)
         # An empty value is what a case is about, if somebody wrote it there.
         return Playing(
-            self.runner, [side], rows, workspace=self.workspace, options=options, keep_empty=True
+            self.runner,
+            [side],
+            self.rows,
+            workspace=self.workspace,
+            options=options,
+            keep_empty=True,
         )
 
     def score(self, batch: Batch) -> list[CaseResult]:
