@@ -151,11 +151,12 @@ def test_everything_that_lists_prints_json(line: str, assay: Assay) -> None:
 
 
 def test_lint_as_json_names_each_file(assay: Assay, tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("Summarise {{ticket}} in two sentences.")
-    (tmp_path / "b.txt").write_text("Use {{name}} and {name}. NEVER GUESS!!!")
+    (tmp_path / "a.txt").write_text("Say hello.")
+    (tmp_path / "b.txt").write_text("Answer yes or n\u200bo.", encoding="utf-8")
 
     done = assay(f"lint {tmp_path}/a.txt {tmp_path}/b.txt --json")
 
+    assert done.status == 1
     assert [Path(report["file"]).name for report in done.data] == ["a.txt", "b.txt"]
 
 
@@ -163,22 +164,10 @@ def test_lint_reads_standard_input(assay: Assay) -> None:
     assert assay("lint - --json", "Summarise {{ticket}}.").data[0]["file"] == "-"
 
 
-def test_lint_fails_on_errors_and_on_warnings_only_when_strict(
-    assay: Assay, tmp_path: Path
-) -> None:
-    (tmp_path / "warned.txt").write_text("Summarise {{ticket}}. NEVER EVER GUESS ANYTHING!!!")
-    (tmp_path / "wrong.txt").write_text("Use {{name}} and {name} to answer.")
+def test_lint_of_a_good_file_is_silent_in_a_pipe(assay: Assay, tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_text("Say hello.")
 
-    def levels(name: str) -> set[str]:
-        (report,) = assay(f"lint {tmp_path}/{name} --json").data
-        return {finding["level"] for finding in report["findings"]}
-
-    assert levels("warned.txt") >= {"warning"}
-    assert "error" not in levels("warned.txt")
-    assert levels("wrong.txt") == {"error"}
-    assert assay(f"lint {tmp_path}/warned.txt").status == 0
-    assert assay(f"lint {tmp_path}/warned.txt --strict").status == 1
-    assert assay(f"lint {tmp_path}/wrong.txt").status == 1
+    assert assay(f"lint {tmp_path}/good.txt") == Done(0, "", "")
 
 
 # --- keys -------------------------------------------------------------------------------------------
@@ -725,7 +714,7 @@ def test_any_width_shows_something(
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("TERM", "dumb")
 
-    done = assay(line, "Use {{name}} and {name}.")
+    done = assay(line, "Answer yes or n\u200bo.")
 
     assert done.err == ""
     assert done.out.strip()

@@ -16,7 +16,7 @@ describe('positions', () => {
 
   test('a mark in a cell stands below the magic', () => {
     const marks = { findings: [], variables: [{ name: 'x', start: 1, end: 6 }] };
-    expect(placeMarks(marks, '%%critique\n', '🔑{{x}}')).toEqual([
+    expect(placeMarks(marks, '%%critique\n', '🔑{{x}}', false)).toEqual([
       { from: 13, to: 18, kind: 'variable', title: 'x' }
     ]);
   });

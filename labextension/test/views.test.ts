@@ -182,6 +182,47 @@ describe('a card', () => {
   });
 });
 
+describe('a lint report', () => {
+  const page = (lines: number[], more: object = {}): HTMLElement => {
+    const findings = lines.map((line, index) => ({
+      rule: 'A004',
+      level: 'hint',
+      message: `Number ${index + 1}.`,
+      start: index,
+      end: index + 1,
+      line,
+      fix: null,
+      ...more
+    }));
+    const report = { text: 'x'.repeat(lines.length), findings } as unknown as LintReport;
+    return h('div', {}, ...viewLint(report, trans));
+  };
+  const items = (node: HTMLElement): (string | null)[] =>
+    [...node.querySelectorAll('.assay-title')].map(item => item.textContent);
+
+  test('shows hints, and five findings of one rule', () => {
+    const shown = page([1, 2, 3, 4, 5]);
+
+    expect(items(shown)).toHaveLength(5);
+    expect(items(shown)[4]).toBe('Number 5. hint A004');
+    expect(shown.textContent).not.toContain('more of the same');
+  });
+
+  test('shows the first three where there are more, and counts the others', () => {
+    const shown = page(Array.from({ length: 20 }, (_, index) => index + 1));
+
+    expect(items(shown)).toHaveLength(3);
+    expect(shown.querySelectorAll('mark')).toHaveLength(3);
+    expect(shown.querySelector('li:last-child')?.textContent).toContain(
+      'A004: 17 more of the same, on lines 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 …'
+    );
+  });
+
+  test('names a line once', () => {
+    expect(page([1, 2, 3, 8, 8, 8]).textContent).toContain('3 more of the same, on line 8');
+  });
+});
+
 describe('a key card', () => {
   const setup = {
     provider: 'google' as const,

@@ -45,7 +45,7 @@ class TerminalDesk:
 
     @property
     def answers(self) -> bool:
-        return _stdin() is not None and sys.stdin.isatty()
+        return _is_terminal(_stdin())
 
     def read_key(self, prompt: str) -> bytearray:
         if self.answers:
@@ -151,9 +151,10 @@ def _add_own(add: Adder) -> None:
     lint.add_argument("--strict", action="store_true", help="warnings fail too")
     lint.add_argument(
         "--format",
-        choices=("card", "lines"),
-        default="card",
-        help="lines: FILE:LINE:COLUMN: RULE LEVEL: MESSAGE, one a finding, as editors and CI read it",
+        choices=("card", "text", "json", "github", "junit"),
+        help="card: for people, the default in a terminal; text: a line FILE:LINE:COLUMN: RULE LEVEL: "
+        "MESSAGE for each finding, the default in a pipe; github: annotations in GitHub Actions; "
+        "junit: XML for other CI servers",
     )
     trying = add(
         "try", "see it work: no key, no network, a practice provider in place of a model", _try
@@ -185,40 +186,38 @@ def _version() -> Outcome:
 
 def _lint(session: Session, args: Namespace, desk: Console) -> Outcome:
     from assay_nb.api import lint
-    from assay_nb.commands.linting import Linted, show_linted
+    from assay_nb.commands.linting import Linted, show_linted, write_linted
+
+    form = args.format or ("card" if _is_terminal(sys.stdout) else "text")
+    alone = len(args.files) == 1 and (args.json or form in {"card", "text"})
 
     def check(name: str) -> Linted:
         try:
             return Linted(name, lint(_read_prompt(name), model=args.model))
         except WrongUsage as error:
-            if len(args.files) == 1:
+            if alone:
                 raise
             return Linted(name, error)
 
     linted = [check(name) for name in args.files]
-    as_lines = args.format == "lines"
-    if as_lines and not args.json:
-        write_out("".join(f"{line}\n" for one in linted for line in one.lines()), end="")
-    return show_linted(linted, strict=args.strict, cards=not as_lines)
+    if form != "card" and not args.json:
+        write_out(write_linted(linted, form, strict=args.strict), end="")
+    return show_linted(linted, strict=args.strict, cards=form == "card")
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 def _read_prompt(name: str) -> str:
-    try:
-        text = _read_input() if name == "-" else Path(name).read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise WrongUsage(
-            f"{name} is not UTF-8 text.", hint="A prompt file holds one prompt, as text."
-        ) from None
-    except OSError as exc:
-        raise WrongUsage(f"{name} cannot be read: {exc.strerror}.") from exc
-    return text.removeprefix("\ufeff")  # some editors begin a file with it; it is not of the prompt
+    from assay_nb.commands.prompt_files import read_prompt, read_prompt_file
 
-
-def _read_input() -> str:
+    if name != "-":
+        return read_prompt_file(name)
     stdin = _stdin()
     if stdin is None:
         raise WrongUsage("Standard input is closed, so there is no prompt to read from it.")
-    return stdin.read()
+    return read_prompt(stdin.buffer, "Standard input")
 
 
 def _try(session: Session, args: Namespace, desk: Console) -> Outcome:

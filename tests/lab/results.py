@@ -101,7 +101,7 @@ def hostile_rewrite(texts: Sequence[str]) -> Rewrite:
 def hostile_lint(texts: Sequence[str]) -> LintReport:
     findings = tuple(
         LintFinding(
-            rule="A001",
+            rule=f"A{number:03}",  # findings of one rule would fold
             name="unbound-variable",
             level="error",
             message=text,
@@ -111,6 +111,6 @@ def hostile_lint(texts: Sequence[str]) -> LintReport:
             column=1,
             fix=LintFix(anchor.start, anchor.end, text),
         )
-        for text, anchor in zip(texts, _anchors(texts), strict=True)
+        for number, (text, anchor) in enumerate(zip(texts, _anchors(texts), strict=True))
     )
     return LintReport(text=_prompt(texts), findings=findings)

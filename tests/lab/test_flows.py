@@ -6,7 +6,7 @@ import re
 
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.fakes.providers import Answer
 from tests.lab import replies
@@ -126,12 +126,35 @@ def test_variables_and_lint_findings_are_marked_as_one_types(lab: Lab) -> None:
 
     lab.page.locator(".jp-CodeCell .cm-content").click()
     lab.page.keyboard.press("Control+End")
-    lab.page.keyboard.type(", NEVER EVER GUESS!! and {{more}}")
+    lab.page.keyboard.type(", answer yes or n\u200bo and {{more}}")
 
     expect(marked.filter(has_text="more").first).to_be_visible()
-    expect(lab.page.locator(".jp-CodeCell .assay-in-cell[title^=A014]").first).to_be_visible()
+    expect(lab.page.locator(".jp-CodeCell .assay-in-cell[title^=A004]").first).to_be_visible()
     assert lab.stage.fake.calls == []
     lab.photograph("marks")
+
+
+def test_hints_are_marked_once_the_setting_is_on_and_no_page_is_loaded_again(lab: Lab) -> None:
+    def answer(route: Route) -> None:
+        places = {"error": 0, "hint": 5}
+        findings = [
+            {"rule": "A004", "level": level, "message": level, "start": at, "end": at + 4}
+            for level, at in places.items()
+        ]
+        route.fulfill(json={"findings": findings, "variables": []})
+
+    lab.page.route("**/assay-nb/api/v1/lint*", answer)
+    lab.open("hints.ipynb", [new_code_cell("%%lint\nBe very brief.")], kernel=False)
+    marked = lab.page.locator(".jp-CodeCell .assay-in-cell")
+    expect(marked).to_have_text(["Be v"])
+
+    lab.page.evaluate(
+        "() => window.jupyterapp.commands.execute('settingeditor:open', {query: 'Mark hints too'})"
+    )
+    lab.page.get_by_label("Mark hints too").check()
+    lab.page.locator(".lm-TabBar-tab", has_text="hints.ipynb").first.click()
+
+    expect(marked).to_have_text(["Be v", "ry b"])
 
 
 def test_cell_that_is_no_prompt_is_sent_nowhere(lab: Lab) -> None:

@@ -104,6 +104,7 @@ export interface LintFinding {
   message: string;
   start: number;
   end: number;
+  line: number;
   fix: { start: number; end: number; replacement: string } | null;
 }
 

@@ -1,7 +1,8 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { EditorExtensionRegistry, IEditorExtensionRegistry } from '@jupyterlab/codemirror';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
-import { promptMarks } from '../editor/marks';
+import { Signal } from '@lumino/signaling';
+import { promptMarks, type Marking } from '../editor/marks';
 import { IAssay } from '../tokens';
 import { SETTINGS } from './names';
 
@@ -18,17 +19,23 @@ export const editor: JupyterFrontEndPlugin<void> = {
     registry: IEditorExtensionRegistry,
     settings: ISettingRegistry | null
   ) => {
-    let on = true;
+    let marking: Marking = { on: true, hints: false };
+    const changed = new Signal<object, void>({});
     void settings?.load(SETTINGS).then(loaded => {
       const read = (): void => {
-        on = loaded.get('lintAsYouType').composite !== false;
+        marking = {
+          on: loaded.get('lintAsYouType').composite !== false,
+          hints: loaded.get('lintHints').composite === true
+        };
+        changed.emit();
       };
       loaded.changed.connect(read);
       read();
     });
     const lint = promptMarks(
       text => assay.api.lint(text),
-      () => on
+      () => marking,
+      changed
     );
     registry.addExtension({
       name: 'assay-nb:marks',

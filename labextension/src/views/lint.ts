@@ -9,6 +9,11 @@ const TONES: Record<LintFinding['level'], Tone> = {
   hint: 'info'
 };
 
+/** More findings of one rule than that are shown as the first few and a count, with some line numbers. */
+const MOST_ALIKE = 5;
+const BEFORE_FOLD = 3;
+const MOST_LINES = 10;
+
 /** A lint report: the rules' findings beside the words they speak of. No score. */
 export function viewLint(result: LintReport, trans: TranslationBundle): HTMLElement[] {
   const heading = h('h3', { class: 'assay-heading' }, trans.__('Lint'), ' ');
@@ -19,44 +24,91 @@ export function viewLint(result: LintReport, trans: TranslationBundle): HTMLElem
     heading.append(badge(trans.__('pass'), 'good'));
     return [heading, h('p', {}, trans.__('Lint found nothing.'))];
   }
-  const marks = result.findings.map(({ start, end }, index) => ({
+  const entries = fold(result.findings).map((entry, index) => ({
+    ...entry,
+    label: String(index + 1)
+  }));
+  const marks = entries.map(({ finding: { start, end, level }, label }) => ({
     start,
     end,
-    label: String(index + 1),
-    tone: TONES[result.findings[index]?.level ?? 'hint']
+    label,
+    tone: TONES[level]
   }));
   const prompt = new MarkedPrompt(
     result.text,
     marks,
     trans.__('The prompt, with its findings marked')
   );
-  const items = result.findings.map((finding, index) => ({
-    label: String(index + 1),
-    node: h(
-      'li',
-      { class: 'assay-item' },
-      h('span', { class: 'assay-label' }, String(index + 1)),
-      h(
-        'div',
-        { class: 'assay-title' },
-        finding.message,
-        ' ',
-        badge(finding.level, TONES[finding.level]),
-        ' ',
-        badge(finding.rule)
-      ),
-      finding.fix &&
-        h(
-          'div',
-          { class: 'assay-more' },
-          ...(finding.fix.replacement.trim()
-            ? [trans.__('Fix: write '), h('code', {}, finding.fix.replacement)]
-            : [trans.__('Fix: delete it.')])
-        )
-    )
+  const items = entries.map(({ finding, folded, label }) => ({
+    label,
+    node: viewFinding(finding, folded, label, trans)
   }));
   const more = result.omitted
     ? [h('p', { class: 'assay-note' }, trans.__('%1 more in .findings', result.omitted))]
     : [];
   return [heading, prompt.node, findingList(items, prompt), ...more];
+}
+
+function viewFinding(
+  finding: LintFinding,
+  folded: readonly LintFinding[],
+  label: string,
+  trans: TranslationBundle
+): HTMLElement {
+  return h(
+    'li',
+    { class: 'assay-item' },
+    h('span', { class: 'assay-label' }, label),
+    h(
+      'div',
+      { class: 'assay-title' },
+      finding.message,
+      ' ',
+      badge(finding.level, TONES[finding.level]),
+      ' ',
+      badge(finding.rule)
+    ),
+    finding.fix &&
+      h(
+        'div',
+        { class: 'assay-more' },
+        ...(finding.fix.replacement.trim()
+          ? [trans.__('Fix: write '), h('code', {}, finding.fix.replacement)]
+          : [trans.__('Fix: delete it.')])
+      ),
+    folded.length ? h('div', { class: 'assay-more' }, countOf(finding.rule, folded, trans)) : null
+  );
+}
+
+/** A finding that is shown, and those of its rule that a line behind it counts. */
+interface Entry {
+  finding: LintFinding;
+  folded: LintFinding[];
+}
+
+/** Return what is shown, in order: all of a rule, or its first where it has many. */
+function fold(findings: readonly LintFinding[]): Entry[] {
+  const alike = new Map<string, LintFinding[]>();
+  const kindOf = ({ rule, level }: LintFinding): string => `${rule} ${level}`;
+  for (const finding of findings) {
+    const group = alike.get(kindOf(finding)) ?? [];
+    group.push(finding);
+    alike.set(kindOf(finding), group);
+  }
+  return findings.flatMap(finding => {
+    const group = alike.get(kindOf(finding)) ?? [];
+    const number = group.indexOf(finding) + 1;
+    if (group.length <= MOST_ALIKE || number < BEFORE_FOLD) {
+      return [{ finding, folded: [] }];
+    }
+    return number === BEFORE_FOLD ? [{ finding, folded: group.slice(BEFORE_FOLD) }] : [];
+  });
+}
+
+function countOf(rule: string, folded: readonly LintFinding[], trans: TranslationBundle): string {
+  const lines = [...new Set(folded.map(({ line }) => line))];
+  const named = lines.slice(0, MOST_LINES).join(', ') + (lines.length > MOST_LINES ? ' …' : '');
+  return lines.length === 1
+    ? trans.__('%1: %2 more of the same, on line %3', rule, folded.length, named)
+    : trans.__('%1: %2 more of the same, on lines %3', rule, folded.length, named);
 }

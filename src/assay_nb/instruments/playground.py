@@ -21,9 +21,10 @@ from assay_nb.instruments.base import (
 )
 from assay_nb.instruments.exchange.structured_output import check_stop
 from assay_nb.instruments.exchange.validation import check_options, check_prompt
-from assay_nb.instruments.fineprint import make_fine_print, make_notices
+from assay_nb.instruments.fineprint import make_fine_print, make_notices, make_warnings
 from assay_nb.messages import Message, Request, StopReason
 from assay_nb.render.document import Block, Callout, Document, Heading, Paragraph, Verbatim
+from assay_nb.text.placeholders import check_blocks, describe_placeholders, find_placeholders
 from assay_nb.text.templates import fill
 
 _CUT: Mapping[StopReason, str] = {
@@ -96,6 +97,7 @@ def start(prompt: str, options: Mapping[str, Any]) -> Script[Run]:
     values = _take_values(given.get("values", {}))
     system: str | None = given.get("system")
     check_prompt(prompt)
+    check_blocks(prompt, given=bool(values))
     filled = fill(prompt, values)
     check_prompt(filled)
     return _script(prompt, filled, values, system, given)
@@ -145,7 +147,11 @@ def _describe(run: Run) -> Iterator[Block]:
 
 
 def describe_reply(run: Run) -> Iterator[Block]:
-    """Yield a reply, below why it is not whole, if it is not."""
+    """Yield a reply, below the placeholders that were sent, and why it is not whole, if it is not."""
+    if run.values:  # without any, nothing was to be filled in
+        yield from make_warnings(
+            describe_placeholders(find_placeholders(run.prompt, list(run.values)))
+        )
     why = explain_stop(run.stop, thought=run.thought)
     if why:
         yield Callout("warning", [why])

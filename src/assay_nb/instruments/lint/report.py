@@ -5,7 +5,8 @@ A number from 0 to 100 would predict nothing about how a prompt does; the counts
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -32,6 +33,9 @@ from assay_nb.text.english import count
 MOST_SHOWN = 30
 MOST_SAVED = 200
 """Findings that a notebook shows, and that it saves as JSON. 2,000 of them, shown whole, took 4 MB."""
+
+_MOST_ALIKE, _BEFORE_FOLD, _MOST_LINES = 5, 3, 10
+"""More findings of one rule than that are shown as the first few and a count, with some line numbers."""
 
 _TONES: dict[Level, Tone] = {"error": "bad", "warning": "warning", "hint": "info"}
 
@@ -90,14 +94,12 @@ class LintReport(Shown):
     Attributes:
         text: The prompt, each character of a credential in it replaced by `█`, so that spans still hold.
         findings: What was found; empty means pass.
-        language: The language that rules about wording read it as, or None when they kept silent.
     """
 
     schema: ClassVar[str] = "assay.lint.v1"
 
     text: str
     findings: tuple[LintFinding, ...] = ()
-    language: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -143,7 +145,6 @@ class LintReport(Shown):
             "schema": self.schema,
             "ok": self.ok,
             "counts": dict(self.counts),
-            "language": self.language,
             "text": self.text,
             "findings": [finding.to_dict() for finding in self.findings],
         }
@@ -154,7 +155,6 @@ class LintReport(Shown):
         return cls(
             text=data["text"],
             findings=tuple(LintFinding.from_dict(item) for item in data["findings"]),
-            language=data["language"],
         )
 
     def to_saved(self) -> dict[str, Any]:
@@ -181,14 +181,17 @@ class LintReport(Shown):
             return Document((Callout("warning", ("The prompt is empty: nothing was checked.",)),))
         if not self.findings:
             return Document((Paragraph((Badge("Pass", "good"), " Lint found nothing.")),))
-        shown = self.first(MOST_SHOWN)
-        more = len(self.findings) - len(shown)
+        entries = list(_fold(self.findings))
+        if len(entries) > MOST_SHOWN:
+            entries = sorted(entries, key=lambda e: LEVELS.index(e.finding.level))[:MOST_SHOWN]
+        more = len(self.findings) - sum(1 + len(entry.folded) for entry in entries)
+        shown = [entry.finding for entry in entries]
         marks = [Mark(f.start, f.end, f.rule, _TONES[f.level]) for f in shown if f.start < f.end]
         blocks: list[Block] = [
             Heading("Lint"),
             Paragraph((_in_words(self.counts),)),
             *([annotate(self.text, marks)] if marks else []),
-            Items(tuple(_item(finding) for finding in shown)),
+            Items(tuple(item for entry in entries for item in _items(entry))),
             *([Paragraph((f"{more:,} more in ", Code(".findings"), "."))] if more else []),
         ]
         return Document(tuple(blocks))
@@ -198,11 +201,54 @@ def _in_words(counts: Mapping[Level, int]) -> str:
     return ", ".join(count(n, level) for level, n in counts.items() if n) + "."
 
 
-def _item(finding: LintFinding) -> Item:
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A finding that is shown, and those of its rule that one line behind it counts."""
+
+    finding: LintFinding
+    placed: bool = False
+    folded: Sequence[LintFinding] = ()
+
+
+def _fold(findings: Sequence[LintFinding]) -> Iterator[_Entry]:
+    """Yield what is shown, in the order of the text: all of a rule, or its first where it has many."""
+    groups: dict[tuple[str, Level], list[LintFinding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.rule, finding.level), []).append(finding)
+    seen: Counter[tuple[str, Level]] = Counter()
+    for finding in findings:
+        kind = (finding.rule, finding.level)
+        group = groups[kind]
+        seen[kind] += 1
+        if len(group) <= _MOST_ALIKE:
+            yield _Entry(finding)
+        elif seen[kind] < _BEFORE_FOLD:
+            yield _Entry(finding, placed=True)
+        elif seen[kind] == _BEFORE_FOLD:
+            yield _Entry(finding, placed=True, folded=group[_BEFORE_FOLD:])
+
+
+def _items(entry: _Entry) -> Iterator[Item]:
+    yield _item(entry.finding, placed=entry.placed)
+    if entry.folded:
+        said = f"{len(entry.folded):,} more of the same, {_on_lines(entry.folded)}"
+        yield Item(label=entry.finding.rule, title=(said,))
+
+
+def _on_lines(findings: Sequence[LintFinding]) -> str:
+    lines = list(dict.fromkeys(f"{finding.line:,}" for finding in findings))
+    if len(lines) == 1:
+        return f"on line {lines[0]}"
+    return f"on lines {', '.join(lines[:_MOST_LINES])}{' …' if len(lines) > _MOST_LINES else ''}"
+
+
+def _item(finding: LintFinding, *, placed: bool) -> Item:
     lines: list[tuple[Inline, ...]] = []
+    if placed:
+        lines.append((f"At line {finding.line:,}, column {finding.column:,}.",))
     if finding.fix:
         change = finding.fix.replacement.strip()
-        lines = [("Fix: write ", Code(change), ".") if change else ("Fix: delete it.",)]
+        lines.append(("Fix: write ", Code(change), ".") if change else ("Fix: delete it.",))
     return Item(
         label=finding.rule,
         title=sentence(finding.message),
