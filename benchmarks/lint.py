@@ -3,29 +3,39 @@
 python benchmarks/lint.py               print both
 python benchmarks/lint.py --write-docs  and put the rules and the figures into docs/lint.md
 python benchmarks/lint.py --misses      list what was missed or wrongly reported, outside the held-out part
+python benchmarks/lint.py --corpus DIR  precision per rule on labelled findings of other prompts, and how
+                                        many findings there are per 1,000 prompts, by size and language
+
+DIR holds `prompts.jsonl` (id, language, text) and `firings.jsonl` (prompt, rule, start, end, verdict: right,
+arguable or wrong). A finding is labelled where one of its rule touches the same words.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import sqrt
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from assay_nb.instruments.lint import RULES, LintFinding, Rule, lint  # noqa: E402
+from assay_nb.instruments.lint.measured import PUBLIC  # noqa: E402
 from assay_nb.text.redaction import redact  # noqa: E402
 from tests.corpus.planted import Pair, Prompt, load_pairs  # noqa: E402
 
 PAGE = ROOT / "docs" / "lint.md"
-_PART = re.compile(r"(<!-- (rules|figures):begin[^>]*-->\n).*?(\n<!-- \2:end -->)", re.DOTALL)
+_PART = re.compile(
+    r"(<!-- (rules|public|figures):begin[^>]*-->\n).*?(\n<!-- \2:end -->)", re.DOTALL
+)
 _LEVELS = {"error": "Errors", "warning": "Warnings", "hint": "Hints"}
 _SIZES = (10_000, 100_000, 1_000_000)
 _Z = 1.959964
@@ -135,7 +145,11 @@ def wilson(right: int, total: int) -> tuple[float, float]:
 
 def render_page(page: str) -> str:
     """Return docs/lint.md with its generated parts made anew."""
-    parts = {"rules": render_rules(), "figures": render_figures(load_pairs())}
+    parts = {
+        "rules": render_rules(),
+        "public": render_public(),
+        "figures": render_figures(load_pairs()),
+    }
     return _PART.sub(lambda match: match[1] + parts[match[2]] + match[3], page)
 
 
@@ -178,6 +192,23 @@ def _shown(example: str) -> str:
     return "\n  ".join(lines)
 
 
+def render_public() -> str:
+    """Return what readers said of the findings on public prompts, per rule and class."""
+    lines = ["| | right | arguable | wrong | precision |", "|---|---|---|---|---|"]
+    names = {rule.id: rule.name for rule in RULES}
+    for (rule, level), reading in PUBLIC.items():
+        share = _with_interval(reading.right, reading.read)
+        cells = f"{reading.right} | {reading.arguable} | {reading.wrong} | {share}"
+        lines.append(f"| {rule} {names[rule]}, {level} | {cells} |")
+    for level, name in _LEVELS.items():
+        readings = [reading for (_, of), reading in PUBLIC.items() if of == level]
+        right, read = sum(r.right for r in readings), sum(r.read for r in readings)
+        arguable, wrong = sum(r.arguable for r in readings), sum(r.wrong for r in readings)
+        share = _with_interval(right, read)
+        lines.append(f"| **{name}** | {right} | {arguable} | {wrong} | {share} |")
+    return "\n".join(lines)
+
+
 def render_figures(pairs: list[Pair]) -> str:
     """Return precision and recall per rule and per class, with their intervals."""
     everything = measure(pairs)
@@ -208,6 +239,87 @@ def _with_interval(right: int, total: int) -> str:
     return f"{right / total:.2f} ({low:.2f}–{high:.2f})"
 
 
+# --- prompts of others ------------------------------------------------------------------------------
+
+_VERDICTS = ("right", "arguable", "wrong")
+_BUCKETS = (
+    (2_000, "under 2 kB"),
+    (8_000, "2 to 8 kB"),
+    (30_000, "8 to 30 kB"),
+    (10**9, "over 30 kB"),
+)
+Labels = dict[str, list[dict[str, Any]]]
+
+
+def show_corpus(folder: Path) -> None:
+    """Print precision per rule on labelled findings, and the rates of findings by size and language."""
+    prompts = _read_lines(folder / "prompts.jsonl")
+    labels: Labels = defaultdict(list)
+    for label in _read_lines(folder / "firings.jsonl"):
+        labels[label["prompt"]].append(label)
+    verdicts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    sizes, languages = Rates(), Rates()
+    for prompt in prompts:
+        report = lint(prompt["text"])
+        sizes.add(_bucket(len(prompt["text"])), report.findings)
+        languages.add(prompt.get("language") or "not known", report.findings)
+        open_labels = list(labels[prompt["id"]])
+        for finding in report.findings:
+            label = next((x for x in open_labels if _speaks_of(x, finding)), None)
+            verdicts[finding.rule, finding.level][
+                str(label["verdict"]) if label else "unlabelled"
+            ] += 1
+            if label:
+                open_labels.remove(label)
+        for label in open_labels:
+            verdicts[label["rule"], "no longer made"][str(label["verdict"])] += 1
+    print(
+        f"{len(prompts):,} prompts\n\nrule   class           right arguable wrong unlabelled  precision"
+    )
+    for (rule, level), counts in sorted(verdicts.items()):
+        labelled = sum(counts[verdict] for verdict in _VERDICTS)
+        share = "" if level == "no longer made" else _with_interval(counts["right"], labelled)
+        cells = "".join(f"{counts[verdict]:>8}" for verdict in (*_VERDICTS, "unlabelled"))
+        print(f"{rule:6} {level:14}{cells}   {share}")
+    sizes.show("Findings per 1,000 prompts, by size")
+    languages.show("Findings per 1,000 prompts, by language")
+
+
+class Rates:
+    """How many prompts there are of a kind, and how many findings of each class they have."""
+
+    def __init__(self) -> None:
+        self._prompts: Counter[str] = Counter()
+        self._findings: dict[str, Counter[str]] = defaultdict(Counter)
+
+    def add(self, kind: str, findings: Iterable[LintFinding]) -> None:
+        """Count a prompt."""
+        self._prompts[kind] += 1
+        self._findings[kind].update(finding.level for finding in findings)
+
+    def show(self, title: str) -> None:
+        """Print a line for each kind, the most frequent first."""
+        print(f"\n{title}\n{'':14}prompts  errors warnings   hints")
+        for kind, prompts in self._prompts.most_common(12):
+            rates = [1_000 * self._findings[kind][level] / prompts for level in _LEVELS]
+            print(f"{kind:14}{prompts:>7,}" + "".join(f"{rate:>8.0f}" for rate in rates))
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+
+
+def _bucket(size: int) -> str:
+    return next(name for most, name in _BUCKETS if size < most)
+
+
+def _speaks_of(label: dict[str, Any], finding: LintFinding) -> bool:
+    overlaps = finding.start < max(label["end"], label["start"] + 1) and label["start"] < max(
+        finding.end, finding.start + 1
+    )
+    return label["rule"] == finding.rule and overlaps
+
+
 # --- time -------------------------------------------------------------------------------------------
 
 
@@ -233,7 +345,11 @@ def main() -> None:
     )
     parser.add_argument("--write-docs", action="store_true")
     parser.add_argument("--misses", action="store_true")
+    parser.add_argument("--corpus", type=Path, metavar="DIR")
     options = parser.parse_args()
+    if options.corpus:
+        show_corpus(options.corpus)
+        return
     pairs = load_pairs()
     if options.misses:
         print(*measure(pair for pair in pairs if not pair.held_out).notes, sep="\n")

@@ -129,6 +129,14 @@ DIMENSIONS: tuple[Dimension, ...] = (
 
 QUESTIONS: dict[str, Question] = {q.id: q for d in DIMENSIONS for q in d.questions}
 LABELS: dict[str, str] = {d.id: d.label for d in DIMENSIONS}
+DIMENSION_OF_RULE: dict[str, DimensionId] = {
+    "A001": "context",
+    "A002": "consistency",
+    "A003": "robustness",
+    "A004": "robustness",
+    "A005": "output",
+}
+"""Which aspect a lint error is about."""
 
 
 def describe_rubric() -> str:

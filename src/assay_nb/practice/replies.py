@@ -1,7 +1,7 @@
 """What the practice provider answers: what the lint rules see, in the form that a model would use.
 
-No model is at work, and nothing pretends that one is. The findings are real, since the rules are; what only
-a reader with understanding could tell is answered "na".
+No model is at work, and nothing pretends that one is. It says only what rules say that have proved right
+about public prompts; what only a reader with understanding could tell is answered "na".
 """
 
 from __future__ import annotations
@@ -15,40 +15,14 @@ from typing import Any
 from assay_nb.instruments.exchange.fencing import parse_fence
 from assay_nb.instruments.invariants import presence
 from assay_nb.instruments.lint import RULES, LintFinding, lint
-from assay_nb.instruments.rubric import QUESTIONS
+from assay_nb.instruments.lint.measured import has_proved_right
+from assay_nb.instruments.rubric import DIMENSION_OF_RULE, QUESTIONS
 from assay_nb.practice.rules import judge, work
 from assay_nb.practice.wire import Asked
 from assay_nb.text.segments import Segment, split_segments
 from assay_nb.text.templates import find_fences, find_variables
 
 _WHY = {rule.id: rule.why for rule in RULES}
-_SEVERITY = {"error": "major", "warning": "minor", "hint": "nit"}
-_DIMENSION = {
-    "A001": "context",
-    "A002": "consistency",
-    "A003": "robustness",
-    "A004": "robustness",
-    "A005": "output",
-    "A006": "robustness",
-    "A007": "robustness",
-    "A008": "consistency",
-    "A009": "output",
-    "A010": "output",
-    "A013": "task",
-    "A015": "consistency",
-    "A016": "task",
-}
-_MEASURES = {
-    "brief": "of at most 60 words",
-    "briefly": "in at most 60 words",
-    "concise": "of at most 60 words",
-    "concisely": "in at most 60 words",
-    "short": "at most three-sentence",
-    "shortly": "in at most 60 words",
-    "a few": "three",
-    "some": "three",
-    "several": "five",
-}
 _UNKNOWN = re.compile(
     r"\b(?:if|when|where)\b[^.\n]{0,80}\b(?:empty|missing|unknown|unclear|not (?:known|given|found|sure)|no\b)",
     re.IGNORECASE,
@@ -101,7 +75,11 @@ class _Reader:
     def __init__(self, prompt: str, segments: Sequence[Segment]) -> None:
         self._prompt = prompt
         self._segments = segments
-        self._findings = [finding for finding in lint(prompt).findings if self._segment_of(finding)]
+        self._findings = [
+            finding
+            for finding in lint(prompt).findings
+            if has_proved_right(finding) and self._segment_of(finding)
+        ]
 
     # --- what each instrument gets
 
@@ -169,21 +147,13 @@ class _Reader:
             "task.action": lambda: bool(self._segments),
             "context.inputs": lambda: "A001" not in rules,
             "output.format": lambda: presence.states(self._prompt, "format"),
-            "output.parts": lambda: (
-                "A009" not in rules if presence.states(self._prompt, "format") else False
-            ),
             "output.size": lambda: presence.states(self._prompt, "length"),
             "output.empty": lambda: bool(_UNKNOWN.search(self._prompt)),
-            "consistency.agree": lambda: "A008" not in rules,
-            "consistency.once": lambda: "A015" not in rules,
-            "consistency.checkable": lambda: not rules & {"A010", "A013"},
             "examples.shown": lambda: presence.states(self._prompt, "example"),
             "examples.edge": lambda: bool(_UNKNOWN.search(self._prompt)),
             "robustness.bounds": lambda: (
                 presence.states(self._prompt, "boundary") if variables else None
             ),
-            "robustness.private": lambda: "A003" not in rules,
-            "robustness.references": lambda: "A006" not in rules,
         }
         check = checks.get(question)
         return None if check is None else check()
@@ -196,10 +166,10 @@ class _Reader:
         return {
             "evidence": [{"segment": segment.id, "quote": self._words(finding)}],
             "kind": "present",
-            "dimension": _DIMENSION.get(finding.rule, "task"),
+            "dimension": DIMENSION_OF_RULE.get(finding.rule, "robustness"),
             "problem": finding.message,
             "consequence": _WHY[finding.rule],
-            "severity": _SEVERITY[finding.level],
+            "severity": "major",
         }
 
     def _words(self, finding: LintFinding) -> str:
@@ -229,28 +199,10 @@ class _Reader:
 
     def _change(self, number: int, finding: LintFinding) -> _Change | None:
         segment = self._segment_of(finding)
-        words = self._words(finding)
-        if segment is None:
+        fix = finding.fix
+        if segment is None or fix is None or (fix.start, fix.end) != (finding.start, finding.end):
             return None
-        if finding.fix is not None and (finding.fix.start, finding.fix.end) == (
-            finding.start,
-            finding.end,
-        ):
-            return _Change(f"f{number}", segment, words, finding.fix.replacement)
-        if finding.rule == "A010" and words.lower() in _MEASURES:
-            return _Change(f"f{number}", segment, words, _MEASURES[words.lower()])
-        if finding.rule == "A007":
-            return self._delimit(number, finding, segment)
-        return None
-
-    def _delimit(self, number: int, finding: LintFinding, segment: Segment) -> _Change | None:
-        for variable in find_variables(self._prompt):
-            inside = segment.start <= variable.start and variable.end <= segment.end
-            touches = variable.start < finding.end and finding.start < variable.end
-            if inside and touches and variable.kind == "variable":
-                enclosed = f"<{variable.name}>{variable.text}</{variable.name}>"
-                return _Change(f"f{number}", segment, variable.text, enclosed)
-        return None
+        return _Change(f"f{number}", segment, self._words(finding), fix.replacement)
 
     # --- rewriting
 

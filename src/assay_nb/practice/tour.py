@@ -23,8 +23,14 @@ from assay_nb.practice.server import MODEL, PracticeServer
 from assay_nb.render.document import Callout, Code, Document, Heading, Paragraph, Verbatim
 
 SAMPLE = """\
-You are a support agent. Summarise {{ticket}} briefly and say how angry the customer is.
-Return JSON. NEVER EVER GUESS!!
+You are a support agent. Write in the tone of our guide: [INSERT TONE GUIDE]
+
+<ticket>
+{{ticket}}
+</tiket>
+
+Summarise the ticket in one sentence and say how angry the customer is. Return JSON like this:
+{"summary": "The parcel is late.", "anger": 3,}
 """
 
 _WHAT = (

@@ -35,20 +35,13 @@ from assay_nb.instruments.findings import (
 )
 from assay_nb.instruments.invariants import presence
 from assay_nb.instruments.lint import LintFinding, lint
-from assay_nb.instruments.rubric import DIMENSIONS, QUESTIONS, Dimension
+from assay_nb.instruments.lint.measured import has_proved_right
+from assay_nb.instruments.rubric import DIMENSION_OF_RULE, DIMENSIONS, QUESTIONS, Dimension
 from assay_nb.text.anchors import Locator
 from assay_nb.text.segments import split_segments
 
 _MOST_FINDINGS = 24
 _SAME_PLACE = 0.5
-
-_LINT_DIMENSIONS = {
-    "A001": "context",
-    "A002": "consistency",
-    "A003": "robustness",
-    "A004": "robustness",
-    "A005": "output",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +59,7 @@ def judge(prompt: str, kind: Kind, replies: Sequence[Data], k: int) -> Critique:
     """Return the critique that the replies of `k` runs add up to."""
     locator = Locator(prompt, split_segments(prompt))
     runs = [_read_run(reply, locator, prompt) for reply in replies]
-    lint_errors = [finding for finding in lint(prompt).findings if finding.level == "error"]
+    lint_errors = [finding for finding in lint(prompt).findings if has_proved_right(finding)]
     merged = [_limit(f, lint_errors) for f in _cluster([run.findings for run in runs])]
     findings = order_findings([*merged, *_adopt(lint_errors, merged, locator)])
     dimensions = _score(runs)
@@ -228,13 +221,16 @@ def _limit(finding: Finding, lint_errors: Sequence[LintFinding]) -> Finding:
 def _adopt(
     lint_errors: Sequence[LintFinding], findings: Sequence[Finding], locator: Locator
 ) -> Iterator[Finding]:
-    """Yield the lint errors that no model's finding speaks of, as findings of their own."""
+    """Yield the lint errors that no model's finding speaks of, as findings of their own.
+
+    Only those of rules that have proved right: a false one would keep a good prompt from passing.
+    """
     for number, error in enumerate(lint_errors):
         known = any(overlaps(finding, error.start, error.end) for finding in findings)
         if not known and error.start < error.end:
             yield Finding(
                 id=f"lint{number}",
-                dimension=_LINT_DIMENSIONS.get(error.rule, "robustness"),
+                dimension=DIMENSION_OF_RULE.get(error.rule, "robustness"),
                 severity="major",
                 kind="present",
                 evidence=(locator.make_anchor(error.start, error.end),),

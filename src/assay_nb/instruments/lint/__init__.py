@@ -47,13 +47,11 @@ def lint(
         today=today or datetime.now(UTC).date(),
     )
     findings = sorted(_findings(source), key=lambda f: (f.start, f.end, f.rule, f.message))
-    return LintReport(text=source.masked, findings=tuple(findings), language=source.language)
+    return LintReport(text=source.masked, findings=tuple(findings))
 
 
 def _findings(source: Source) -> Iterator[LintFinding]:
     for rule in RULES:
-        if rule.languages and source.language not in rule.languages:
-            continue
         for hit in rule.check(source):
             line = source.line_of(hit.start)
             if not source.directives.ignores(rule.id, line):

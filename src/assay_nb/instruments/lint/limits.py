@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assay_nb.instruments.lint.source import Sentence
-from assay_nb.instruments.lint.vocabulary import Words, word_set
+from assay_nb.instruments.lint.vocabulary import ANY, word_set
 
 Unit = Literal["words", "sentences", "paragraphs", "points", "characters", "lines"]
 
@@ -112,7 +112,7 @@ class Limit:
         return self.low if self.unit == "words" else self.low * _WORDS_EACH.get(self.unit, 0)
 
 
-def find_limits(sentence: Sentence, words: Words) -> Iterator[Limit]:
+def find_limits(sentence: Sentence) -> Iterator[Limit]:
     """Yield the lengths that a sentence sets."""
     if not _UNIT_WORDS.intersection(sentence.words):
         return
@@ -124,7 +124,7 @@ def find_limits(sentence: Sentence, words: Words) -> Iterator[Limit]:
         after = sentence.text[match.end() : match.end() + _LOOK_BACK]
         low, high, firm = _bounds(before, after, match, count)
         yield Limit(
-            _thing(sentence, match, words),
+            _thing(sentence, match),
             _unit(match),
             low,
             high,
@@ -154,7 +154,7 @@ def _bounds(
     return count, count, bool(_EXACTLY.search(before))
 
 
-def _thing(sentence: Sentence, match: re.Match[str], words: Words) -> str:
+def _thing(sentence: Sentence, match: re.Match[str]) -> str:
     """Return what the limit is set for: a label, "each …", or the nearest product before or after it."""
     label = _LABEL.match(sentence.text, 0, match.start())
     if label:
@@ -169,7 +169,7 @@ def _thing(sentence: Sentence, match: re.Match[str], words: Words) -> str:
         if word in _EACH:
             following = (before[-6:] + after[:6])[index + 1 : index + 2]
             return "each " + " ".join(following)
-    products = [w for w in reversed(before) if w in words.products]
-    products += [w for w in after[:3] if w in words.products]
+    products = [w for w in reversed(before) if w in ANY.products]
+    products += [w for w in after[:3] if w in ANY.products]
     thing = products[0] if products else ""
     return "" if thing in _REPLY else thing

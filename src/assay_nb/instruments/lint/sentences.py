@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from assay_nb.instruments.lint.source import Sentence
-from assay_nb.instruments.lint.vocabulary import GERMAN, Words
+from assay_nb.instruments.lint.vocabulary import ANY, GERMAN, Words
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _DIGIT = re.compile(r"\d")
@@ -24,7 +23,7 @@ def tokens(sentence: Sentence) -> list[tuple[str, int, int]]:
     ]
 
 
-def has_number(sentence: Sentence, words: Words) -> bool:
+def has_number(sentence: Sentence, words: Words = ANY) -> bool:
     """Whether it counts something, in figures or in words."""
     if _DIGIT.search(sentence.text) or words.numbers.intersection(sentence.words):
         return True
@@ -33,7 +32,7 @@ def has_number(sentence: Sentence, words: Words) -> bool:
     return any(words.units.intersection(said[i + 1 : i + 3]) for i in articles)
 
 
-def is_imperative(sentence: Sentence, words: Words) -> bool:
+def is_imperative(sentence: Sentence, words: Words = ANY) -> bool:
     """Whether it opens with an order: "Please list …", "Summary: write …"."""
     return (
         _opens_with_imperative(sentence.words, words)
@@ -42,7 +41,7 @@ def is_imperative(sentence: Sentence, words: Words) -> bool:
     )
 
 
-def _opens_with_imperative(said: tuple[str, ...], words: Words) -> bool:
+def _opens_with_imperative(said: tuple[str, ...], words: Words = ANY) -> bool:
     for word in said[:_OPENERS]:
         if word in words.imperatives:
             return True
@@ -51,7 +50,7 @@ def _opens_with_imperative(said: tuple[str, ...], words: Words) -> bool:
     return False
 
 
-def _is_labelled_order(sentence: Sentence, words: Words) -> bool:
+def _is_labelled_order(sentence: Sentence, words: Words = ANY) -> bool:
     label = _LABEL.match(sentence.text)
     if label is None:
         return False
@@ -59,7 +58,7 @@ def _is_labelled_order(sentence: Sentence, words: Words) -> bool:
     return _opens_with_imperative(sentence.words[skipped:], words)
 
 
-def _is_introduced_order(sentence: Sentence, words: Words) -> bool:
+def _is_introduced_order(sentence: Sentence, words: Words = ANY) -> bool:
     """Whether an order follows an opening phrase: "Using the manual, list …", "Wenn …, antworte …"."""
     if not sentence.words or sentence.words[0] not in words.introductions:
         return False
@@ -68,23 +67,22 @@ def _is_introduced_order(sentence: Sentence, words: Words) -> bool:
     return any(_opens_with_imperative(clause, words) for clause in said)
 
 
-def is_instruction(sentence: Sentence, words: Words) -> bool:
+def is_instruction(sentence: Sentence, words: Words = ANY) -> bool:
     """Whether it tells the model what to do, as an order or as a rule."""
     return is_imperative(sentence, words) or bool(words.obligations.intersection(sentence.words))
 
 
-def is_prohibition(sentence: Sentence, words: Words) -> bool:
+def is_prohibition(sentence: Sentence) -> bool:
     """Whether it orders something *not* to be done: "Do not …", "Ne … pas", "Verwende kein …"."""
     if sentence.text.rstrip().endswith("?"):
         return False
-    head = _without_openers(sentence.words, words)[:_NEGATION_REACH]
-    opening = _PROHIBITIONS[words.language]
-    return opening(head) if head else False
+    head = _without_openers(sentence.words)[:_NEGATION_REACH]
+    return bool(head) and any(forbids(head) for forbids in _PROHIBITIONS)
 
 
-def _without_openers(said: tuple[str, ...], words: Words) -> tuple[str, ...]:
+def _without_openers(said: tuple[str, ...]) -> tuple[str, ...]:
     for index, word in enumerate(said):
-        if word not in words.openers:
+        if word not in ANY.openers:
             return said[index:]
     return ()
 
@@ -125,9 +123,9 @@ _NEGATION_REACH = 7
 _PARTICIPLES = frozenset(
     {"shown", "given", "sent", "made", "done", "seen", "written", "taken", "kept"}
 )
-_PROHIBITIONS: dict[str, Callable[[tuple[str, ...]], bool]] = {
-    "en": _forbids_in_english,
-    "fr": _forbids_in_french,
-    "de": _forbids_in_german,
-    "es": _forbids_in_spanish,
-}
+_PROHIBITIONS = (
+    _forbids_in_english,
+    _forbids_in_french,
+    _forbids_in_german,
+    _forbids_in_spanish,
+)

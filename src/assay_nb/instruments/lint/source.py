@@ -4,7 +4,8 @@ Three views of the same length, so that an offset in one is an offset in all:
 
 - `text`: the prompt, with credentials and lint comments blanked. No rule can quote a key.
 - `structure`: the text without code and comments, for what is about tags.
-- `prose`: the text without code, quoted words and data, for what is about instructions.
+- `prose`: the text without code, quoted words, data, examples and front matter, for what is about
+  instructions.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-from assay_nb.instruments.lint import tags
+from assay_nb.instruments.lint.demos import find_demos
 from assay_nb.instruments.lint.directives import Directives, find_directives
-from assay_nb.instruments.lint.vocabulary import Words, detect_language, word_set, words_of
+from assay_nb.instruments.lint.tags import TagTree, parse_tags
+from assay_nb.instruments.lint.vocabulary import word_set
 from assay_nb.text.redaction import KeyShape, find_keys
 from assay_nb.text.templates import Variable, covers, find_fences, find_variables
 
@@ -29,6 +31,8 @@ MASK = "█"
 _INLINE_CODE = re.compile(r"`[^`\n]+`")
 _QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|“[^”\n]{1,200}”|„[^“”\n]{1,200}[“”]|«[^»\n]{1,200}»")
 _COMMENT = re.compile(r"<!--(?:(?!-->|<!--)[\s\S])*-->")
+_FRONT_MATTER = re.compile(r"\ufeff?---[ \t]*\r?\n(?:[^\n]*\n){0,200}?---[ \t]*(?:\r?\n|$)")
+_CLOSING_LINE = re.compile(r"^[ \t]*</(?P<name>[^\W\d_][\w.:-]{0,60})>[ \t]*\r?$", re.MULTILINE)
 _BULLET = re.compile(r"[ \t]*(?:[-*+•–]|\(?\d{1,3}[.)]|[a-zA-Z][.)]|#{1,6})[ \t]+")
 _SPACES = re.compile(r"(?<=[.!?…\"”»)\]*])[ \t\n]+")
 _ABBREVIATIONS = word_set(
@@ -98,7 +102,8 @@ class Source:
 
     @cached_property
     def fences(self) -> list[tuple[int, int]]:
-        return find_fences(self.text)
+        """Fenced code, fence lines included. A closing tag ends a fence that was opened within it."""
+        return [_cut_at_closing_tag(self.text, *span) for span in find_fences(self.text)]
 
     @cached_property
     def inline_code(self) -> list[tuple[int, int]]:
@@ -110,22 +115,20 @@ class Source:
         return blank(without_code, (m.span() for m in _COMMENT.finditer(without_code)))
 
     @cached_property
-    def tags(self) -> list[tags.Tag]:
-        return tags.find_tags(self.structure)
+    def tree(self) -> TagTree:
+        """The tags outside of code and comments, as a balanced tree."""
+        return parse_tags(self.structure)
 
     @cached_property
-    def tag_names(self) -> frozenset[str]:
-        return frozenset(tag.name for tag in self.tags)
+    def front_matter(self) -> int:
+        """Where the prompt begins behind the front matter of its file; 0 where there is none."""
+        match = _FRONT_MATTER.match(self.text)
+        return match.end() if match else 0
 
     @cached_property
-    def regions(self) -> list[tags.Region]:
-        """The stretches between an opening tag and its closing one."""
-        return tags.find_regions(self.tags)
-
-    @cached_property
-    def data_spans(self) -> list[tuple[int, int]]:
-        """Tagged stretches that hold data rather than instructions, none overlapping."""
-        return tags.data_spans(self.regions)
+    def demos(self) -> list[tuple[int, int]]:
+        """Few-shot examples, sample replies and sample turns."""
+        return find_demos(self.structure)
 
     @cached_property
     def quoted(self) -> list[tuple[int, int]]:
@@ -137,9 +140,11 @@ class Source:
         return blank(
             self.structure,
             [
-                *self.data_spans,
+                (0, self.front_matter),
+                *self.tree.data_spans,
+                *self.demos,
                 *self.quoted,
-                *(tag.span for tag in self.tags),
+                *(tag.span for tag in self.tree.tags),
                 *((v.start, v.end) for v in self.variables if v.kind == "block"),
             ],
         )
@@ -156,7 +161,7 @@ class Source:
     @cached_property
     def last_prose_line(self) -> int:
         """Where the last line begins that is more than a label, a tag or a variable; -1 without one."""
-        spans = [*(tag.span for tag in self.tags), *((v.start, v.end) for v in self.variables)]
+        spans = [*(tag.span for tag in self.tree.tags), *((v.start, v.end) for v in self.variables)]
         rest = blank(self.structure, spans)
         for start in reversed(self.line_starts):
             line = rest[start : self.line_span(start)[1]]
@@ -167,16 +172,6 @@ class Source:
     @cached_property
     def sentences(self) -> list[Sentence]:
         return list(_split_sentences(self.prose))
-
-    @cached_property
-    def language(self) -> str | None:
-        """`"en"`, `"fr"`, `"de"`, `"es"`, or None for any other."""
-        return detect_language(word for s in self.sentences for word in s.words)
-
-    @cached_property
-    def words(self) -> Words | None:
-        """The word lists of the prompt's language, or None where there are none."""
-        return words_of(self.language)
 
     @cached_property
     def line_starts(self) -> list[int]:
@@ -201,6 +196,17 @@ class Source:
         """Return where the line after that of `position` begins; the end of the prompt if there is none."""
         after = self.line_of(position) + 1
         return self.line_starts[after] if after < len(self.line_starts) else len(self.original)
+
+
+def _cut_at_closing_tag(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return the fence without what lies behind the end of the tag that it was opened in."""
+    for match in _CLOSING_LINE.finditer(text, start, end):
+        opening = re.compile(rf"<{re.escape(match['name'])}[\s>]")
+        if opening.search(text, 0, start) and not opening.search(text, start, match.start()):
+            closed = text.count(f"</{match['name']}>", 0, start)
+            if len(opening.findall(text, 0, start)) > closed:
+                return start, match.start()
+    return start, end
 
 
 def blank(text: str, spans: Iterable[tuple[int, int]], filler: str = " ") -> str:

@@ -1,15 +1,14 @@
 """Vocabulary of instructions, in four languages.
 
-Rules about wording read English, French, German and Spanish. A prompt in any other language, or too
-short to tell, gets only the rules that look at form. The lists are short on purpose: a word that is
-vague in one sentence and exact in the next stays out.
+Rules about wording read English, French, German and Spanish, sentence by sentence, and nothing tells the
+language first: a guess about a short prompt is often wrong, and a prompt may hold two languages. Several
+words of one list have to come together before a rule speaks, so that a neighbour (Italian, Portuguese)
+is not read by mistake. A word that is vague in one sentence and exact in the next stays out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,13 +16,11 @@ class Words:
     """What one language's rules look for. All in lower case.
 
     Attributes:
-        language: Its ISO code.
+        language: Its ISO code; empty for all of them.
         imperatives: Verb forms that open an instruction.
         introductions: Words that open a phrase before the order: "Using the list, name …".
         openers: Words that may stand before the verb, such as "please" or "then".
         obligations: Words that make a sentence a rule wherever they stand.
-        negations: Words that make an instruction a prohibition.
-        alternatives: Words that introduce what to do instead.
         vague_sizes: Adjectives that set a length without saying which.
         vague_manners: Adverbs that do the same.
         vague_counts: Quantity words.
@@ -32,10 +29,7 @@ class Words:
         numbers: Number words that count, whatever follows.
         articles: Words that count only before a unit: "in einem Satz".
         units: What an article counts.
-        brief: Words for few words.
-        detailed: Words for many.
         be: Forms that make a predicate of an adjective ("be brief", "keep it brief").
-        examples: Words for an example.
     """
 
     language: str
@@ -43,8 +37,6 @@ class Words:
     introductions: frozenset[str]
     openers: frozenset[str]
     obligations: frozenset[str]
-    negations: frozenset[str]
-    alternatives: frozenset[str]
     vague_sizes: frozenset[str]
     vague_manners: frozenset[str]
     vague_counts: frozenset[str]
@@ -53,15 +45,7 @@ class Words:
     numbers: frozenset[str]
     articles: frozenset[str]
     units: frozenset[str]
-    brief: frozenset[str]
-    detailed: frozenset[str]
     be: frozenset[str]
-    examples: frozenset[str]
-
-    @property
-    def function_words(self) -> frozenset[str]:
-        """The words that hold its sentences together."""
-        return _MARKERS[self.language]
 
 
 def word_set(words: str) -> frozenset[str]:
@@ -109,11 +93,6 @@ ENGLISH = Words(
         "instead otherwise just only simply carefully if your task is to you must should"
     ),
     obligations=word_set("must shall should"),
-    negations=word_set("not never don't avoid without cannot can't mustn't shouldn't no"),
-    alternatives=word_set(
-        "instead but rather only unless except if otherwise when where until beyond outside more "
-        "other than before after because"
-    ),
     vague_sizes=word_set("short brief concise long lengthy compact"),
     vague_manners=word_set("briefly concisely shortly"),
     vague_counts=word_set("some several few many couple various multiple"),
@@ -136,15 +115,7 @@ ENGLISH = Words(
     ),
     articles=word_set("a an"),
     units=word_set("sentence paragraph word line bullet letter"),
-    brief=word_set(
-        "brief briefly concise concisely short terse succinct succinctly shortly minimal"
-    ),
-    detailed=word_set(
-        "detailed exhaustive exhaustively comprehensive comprehensively thorough thoroughly "
-        "elaborate extensive extensively lengthy verbose detail length depth"
-    ),
     be=word_set("be keep stay remain is are being make"),
-    examples=word_set("example examples sample samples instance e.g"),
 )
 
 FRENCH = Words(
@@ -184,11 +155,6 @@ FRENCH = Words(
         "puis ensuite enfin d'abord alors et toujours aussi sinon uniquement maintenant"
     ),
     obligations=word_set("dois devez doit doivent faut"),
-    negations=word_set(
-        "ne n'est n'invente n'inventez n'utilise n'utilisez n'ajoute n'ajoutez pas jamais aucun "
-        "aucune évite évitez sans"
-    ),
-    alternatives=word_set("mais plutôt sauf uniquement si sinon seulement lorsque quand que hors"),
     vague_sizes=word_set(
         "court courte courts courtes bref brève brefs brèves concis concise concises long longue "
         "longs longues succinct succincte"
@@ -212,16 +178,7 @@ FRENCH = Words(
     ),
     articles=word_set("un une"),
     units=word_set("phrase paragraphe mot ligne puce lettre"),
-    brief=word_set(
-        "bref brève brefs brèves brièvement concis concise court courte succinct succincte "
-        "succinctement"
-    ),
-    detailed=word_set(
-        "détaillé détaillée détaillés détaillées détail exhaustif exhaustive exhaustivement "
-        "approfondi approfondie complet complète longuement"
-    ),
     be=word_set("sois soyez reste restez être est sera"),
-    examples=word_set("exemple exemples"),
 )
 
 GERMAN = Words(
@@ -264,10 +221,6 @@ GERMAN = Words(
         "zunächst schließlich"
     ),
     obligations=word_set("musst müssen muss sollst sollen soll darfst dürfen"),
-    negations=word_set(
-        "nicht nie niemals kein keine keinen keinem keiner keinerlei vermeide vermeiden ohne"
-    ),
-    alternatives=word_set("sondern stattdessen aber nur außer wenn falls sonst"),
     vague_sizes=word_set(
         "kurz kurze kurzen kurzer kurzes knapp knappe knappen knapper knappes prägnante "
         "prägnanten lange langen langer langes ausführliche ausführlichen"
@@ -294,13 +247,7 @@ GERMAN = Words(
     ),
     articles=word_set("ein eine einen einem einer"),
     units=word_set("satz absatz wort zeile stichpunkt"),
-    brief=word_set("kurz kurze kurzen knapp knappe knappen bündig prägnant prägnante"),
-    detailed=word_set(
-        "ausführlich ausführliche ausführlichen detailliert detaillierte detaillierten umfassend "
-        "umfassende erschöpfend eingehend detail einzelne"
-    ),
     be=word_set("sei seien bleibe bleib bleiben ist halte halten"),
-    examples=word_set("beispiel beispiele beispielen"),
 )
 
 SPANISH = Words(
@@ -339,8 +286,6 @@ SPANISH = Words(
         "por favor luego después primero finalmente y siempre también ahora entonces solo sólo"
     ),
     obligations=word_set("debes debe deben"),
-    negations=word_set("no nunca jamás evita evite evitar sin ningún ninguna"),
-    alternatives=word_set("sino pero salvo si solo sólo únicamente cuando excepto más que"),
     vague_sizes=word_set(
         "corto corta cortos cortas breve breves conciso concisa largo larga largos largas extenso "
         "extensa"
@@ -363,73 +308,17 @@ SPANISH = Words(
     ),
     articles=word_set("un una"),
     units=word_set("frase oración párrafo palabra línea letra"),
-    brief=word_set("breve breves brevemente conciso concisa concisos corto corta escueto escueta"),
-    detailed=word_set(
-        "detallado detallada detallados detalladas detalle exhaustivo exhaustiva exhaustivamente "
-        "minucioso minuciosa profundidad extenso extensa"
-    ),
     be=word_set("sé sea sean es mantén mantenga ser"),
-    examples=word_set("ejemplo ejemplos"),
 )
 
-_WORDS = {words.language: words for words in (ENGLISH, FRENCH, GERMAN, SPANISH)}
-LANGUAGES = tuple(_WORDS)
-
-# Function words that set one language apart. The last three have no lists: they are here so that they
-# are not taken for a neighbour.
-_MARKERS = {
-    "en": word_set(
-        "at any than then their its which what when does do only but have has was were will can so "
-        "the and of to is in you your with for that this it are from be not each if as by or an"
-    ),
-    "fr": word_set(
-        "tu es un nous mais plus comme être leur son sa ses donc sont très suis assistant "
-        "le les des du une et est dans pour vous que qui sur avec pas ne au aux par ce cette "
-        "votre ton il elle si ou chaque réponds à l'article l'avis"
-    ),
-    "de": word_set(
-        "dich dir dein bist sind es wir sein ihr sich bei nach wie einer eines aber dieser diese "
-        "der die das und ist nicht ein eine einen mit für auf den dem des von zu im in oder wenn "
-        "als bitte du sie ihre deine jede jeder antworte nur aus"
-    ),
-    "es": word_set(
-        "eres sos está son este esta pero entre sobre un qué cuando tus sus ese esa ni "
-        "el la los las una y es en para que con no por del al se su tu si lo cada como responde "
-        "sin más"
-    ),
-    "it": word_set(
-        "il lo gli di che è e una con non del della dei nel alla da come rispondi ogni questo"
-    ),
-    "pt": word_set(
-        "o os um uma e é em não com para do da dos das ao você que se por seu sua responda cada"
-    ),
-    "nl": word_set(
-        "het een en van is niet met voor op de te dat je u zijn als of elke antwoord geef"
-    ),
-}
-_NO_WORDS: frozenset[str] = frozenset()
-_ENOUGH_WORDS = 400
-_SHARE = 0.06
-
-
-def words_of(language: str | None) -> Words | None:
-    """Return the lists of a language, or None for one that has none."""
-    return _WORDS.get(language or "")
-
-
-def detect_language(words: Iterable[str]) -> str | None:
-    """Return the language that most function words speak for, or None when none of ours clearly leads.
-
-    Imperatives count as well, since a prompt may be three words long.
-    """
-    sample = list(islice(words, _ENOUGH_WORDS))
-    votes = {language: _count_votes(sample, language) for language in _MARKERS}
-    (first, most), (_, second) = sorted(votes.items(), key=lambda item: -item[1])[:2]
-    clear = most > second and most >= max(1, _SHARE * len(sample))
-    return first if clear and first in _WORDS else None
-
-
-def _count_votes(sample: Iterable[str], language: str) -> int:
-    markers = _MARKERS[language]
-    imperatives = _WORDS[language].imperatives if language in _WORDS else _NO_WORDS
-    return sum((word in markers) + (word in imperatives) for word in sample)
+VOCABULARIES = (ENGLISH, FRENCH, GERMAN, SPANISH)
+LANGUAGES = tuple(words.language for words in VOCABULARIES)
+ANY = Words(
+    language="",
+    **{
+        field.name: frozenset[str]().union(*(getattr(words, field.name) for words in VOCABULARIES))
+        for field in fields(Words)
+        if field.name != "language"
+    },
+)
+"""The words of all four: an order is one in whichever language it is given."""

@@ -12,7 +12,6 @@ from assay_nb.instruments.lint.rules import (
     a006_dangling_reference,
     a007_undelimited_input,
     a008_contradictory_limits,
-    a009_output_contract_gap,
     a010_unmeasurable_limit,
     a011_redundant_reasoning_cue,
     a012_unsupported_knob,
@@ -20,6 +19,7 @@ from assay_nb.instruments.lint.rules import (
     a014_shouting,
     a015_duplicate_rule,
     a016_buried_task,
+    a017_legacy_turns,
 )
 
 RULES: tuple[Rule, ...] = tuple(
@@ -33,7 +33,6 @@ RULES: tuple[Rule, ...] = tuple(
         a006_dangling_reference,
         a007_undelimited_input,
         a008_contradictory_limits,
-        a009_output_contract_gap,
         a010_unmeasurable_limit,
         a011_redundant_reasoning_cue,
         a012_unsupported_knob,
@@ -41,5 +40,6 @@ RULES: tuple[Rule, ...] = tuple(
         a014_shouting,
         a015_duplicate_rule,
         a016_buried_task,
+        a017_legacy_turns,
     )
 )

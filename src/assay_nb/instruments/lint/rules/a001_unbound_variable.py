@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 
+from assay_nb.instruments.lint.gaps import find_bare_gaps, find_gaps
 from assay_nb.instruments.lint.names import find_meant
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.source import Source
 from assay_nb.text.english import cut
-from assay_nb.text.templates import Variable, covers, find_bound_names
-
-_BRACKETED = re.compile(
-    r"[\[<](?:(?i:insert|fill in|add here|einfügen|einsetzen|insérer|insérez|à compléter|compléter|"
-    r"insertar|inserte|rellenar|completar)\b|(?:YOUR|TODO|TBD|FIXME|IHR|IHRE|DEIN|VOTRE|SU|TU)\b)"
-    r"[^\]>\n]{0,80}[\]>]"
-)
-_MARKER = re.compile(
-    r"^[ \t]*(?:[-*#/]+[ \t]*)?(?:TODO|FIXME|TBD|XXX)\b(?:\([^)\n]{0,40}\))?(?::|[ \t\r]*$|[ \t]+[a-z])"
-    r"|(?<=[:=(])[ \t]*(?:TODO|FIXME|TBD|XXX|\?\?\?)[ \t]*(?=[).;,\r]|$)",
-    re.MULTILINE,
-)
-_FILLER = re.compile(r"\blorem ipsum dolor\b[^\n.]{0,200}", re.IGNORECASE)
+from assay_nb.text.templates import Variable, find_bound_names
 
 
 def _check(source: Source) -> Iterator[Hit]:
     if source.bound is not None:
         yield from _unbound(source, source.bound)
-    yield from _left_over(source)
+    for start, end in find_gaps(source):
+        words = cut(source.text[start:end], 40)
+        yield Hit(
+            start,
+            end,
+            f"“{words}” is a gap in the draft that the model would read as it stands: fill it in or delete it.",
+        )
+    for start, end in find_bare_gaps(source):
+        words = cut(source.text[start:end], 40)
+        yield Hit(
+            start,
+            end,
+            f"“{words}” looks like a gap in the draft, and the model gets the brackets as they stand: fill it "
+            "in, or make it a variable.",
+            level="warning",
+        )
 
 
 def _unbound(source: Source, bound: Collection[str]) -> Iterator[Hit]:
@@ -50,7 +53,7 @@ def _is_filled(variable: Variable) -> bool:
 
 def _hit(variable: Variable, meant: str | None) -> Hit:
     if meant is None:
-        advice = "give it a value or take it out"
+        advice = "give it a value or delete it"
         fix = None
     else:
         advice = f"`{meant}` may be meant"
@@ -58,24 +61,6 @@ def _hit(variable: Variable, meant: str | None) -> Hit:
         fix = LintFix(variable.start, variable.end, fixed)
     message = f"`{variable.text}` has no value, so the braces would reach the model: {advice}."
     return Hit(variable.start, variable.end, message, fix)
-
-
-def _left_over(source: Source) -> Iterator[Hit]:
-    # A gap such as <YOUR NAME> reads as a tag, which the prose leaves out.
-    spoken_of = sorted([*source.quoted, *source.data_spans])
-    brackets = (
-        m for m in _BRACKETED.finditer(source.structure) if not covers(spoken_of, m.start())
-    )
-    for matches in (brackets, _MARKER.finditer(source.prose), _FILLER.finditer(source.prose)):
-        for match in matches:
-            start = match.start() + len(match[0]) - len(match[0].lstrip())
-            words = source.structure[start : match.end()].rstrip()
-            yield Hit(
-                start,
-                start + len(words),
-                f"“{cut(words, 40)}” is a gap in the draft that the model would read as it stands: "
-                "fill it in or take it out.",
-            )
 
 
 RULE = Rule(

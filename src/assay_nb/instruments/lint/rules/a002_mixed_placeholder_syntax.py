@@ -1,106 +1,129 @@
-"""A002: two ways to write a variable in one prompt, or two names for one."""
+"""A002: one variable written in two ways."""
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Collection, Iterator
-from itertools import islice
+from collections import defaultdict
+from collections.abc import Iterator
 
-from assay_nb.instruments.lint.names import is_slip
+from assay_nb.instruments.lint.examples import find_json
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.source import Source
 from assay_nb.text.templates import Variable, covers, find_bound_names
 
-_PATTERN_WORD = re.compile(
-    r"(?i)\b(?:format|form|template|pattern|exactly|modèle|forme|vorlage|form|muster|plantilla|formato)\b"
-)
-_MOST_NAMES = 60
-_SHORTEST_NAME = 4
+_SHORTEST_NAME, _LONGEST_NAME = 3, 60
+_FEWEST_NAMES = 2
+_REACH = 40
+_TEX = re.compile(r"(?:\\[A-Za-z]+|[_^}])\Z")
 
 
 def _check(source: Source) -> Iterator[Hit]:
-    variables = [v for v in source.variables if v.kind == "variable"]
-    ours = dict.fromkeys(v.name for v in variables if v.family in {"mustache", "jinja"})
-    if ours:
-        for variable in variables:
-            if variable.family in {"brace", "dollar"} and _is_meant(source, variable, ours):
-                yield _mixed(variable, ours)
-    if source.bound is None:
-        yield from _twins(source, variables)
+    placeholders = list(_placeholders(source))
+    yield from _mixed(source, placeholders)
+    yield from _two_ways(source, placeholders)
+    yield from _cased(source, placeholders)
 
 
-def _is_meant(source: Source, variable: Variable, ours: Collection[str]) -> bool:
-    """Whether it is meant to be filled in, rather than to show the model a pattern."""
-    if variable.name in ours or variable.name in (source.bound or ()):
-        return True
-    if any(is_slip(variable.name, name) for name in islice(ours, _MOST_NAMES)):
-        return True
-    start, _ = source.line_span(variable.start)
-    quoted = not source.prose[variable.start : variable.end].strip()
-    above = source.text[max(0, start - 160) : variable.start]
-    return not quoted and not _PATTERN_WORD.search(above)
+def _placeholders(source: Source) -> Iterator[Variable]:
+    """Yield the variables that are meant to be filled in, without those that the prompt shows or explains."""
+    json = [(example.start, example.end) for example in find_json(source)]
+    own = find_bound_names(source.text)
+    shown = {
+        v.name
+        for v in source.variables
+        if v.family in {"brace", "dollar"}
+        and (covers(source.quoted, v.start) or _is_code(source, v))
+    }
+    for variable in source.variables:
+        name = variable.name
+        if variable.kind == "block" or name in own | shown or variable.start < source.front_matter:
+            continue
+        shown_there = covers(json, variable.start) or covers(source.demos, variable.start)
+        if not shown_there and not _is_formula(source, variable):
+            yield variable
 
 
-def _mixed(variable: Variable, ours: Collection[str]) -> Hit:
-    fix = None
-    if variable.name in ours:
-        fix = LintFix(variable.start, variable.end, f"{{{{{variable.name}}}}}")
+def _is_formula(source: Source, variable: Variable) -> bool:
+    """Whether it is an argument of a TeX command ("frac{{a}}{{b}}" behind a backslash), doubled for a format string."""
+    return bool(_TEX.search(source.text, max(0, variable.start - _REACH), variable.start))
+
+
+def _is_code(source: Source, variable: Variable) -> bool:
+    return source.in_fence(variable.start) or covers(source.inline_code, variable.start)
+
+
+def _mixed(source: Source, placeholders: list[Variable]) -> Iterator[Hit]:
+    """Report `{user}` where `{{user}}` or `${user}` is there as well: only one of the two is filled in."""
+    doubles = {v.name for v in placeholders if v.family in {"mustache", "jinja"}}
+    doubles.update(source.bound or ())
+    dollars = {v.name for v in placeholders if v.family == "dollar"}
+    for variable in placeholders:
+        if variable.family in {"brace", "dollar"} and variable.name in doubles:
+            yield _hit(variable, f"{{{{{variable.name}}}}}")
+        elif variable.family == "brace" and variable.name in dollars:
+            yield _hit(variable, f"${{{variable.name}}}")
+
+
+def _two_ways(source: Source, placeholders: list[Variable]) -> Iterator[Hit]:
+    """Report the first `{country}` beside `${user}`: whatever fills in one leaves the other."""
+    if source.bound is not None or any(v.family in {"mustache", "jinja"} for v in source.variables):
+        return
+    in_prose = [v for v in placeholders if source.prose[v.start : v.end].strip()]
+    dollars = [v for v in in_prose if v.family == "dollar" and not v.name.isupper()]
+    braces = [v for v in in_prose if v.family == "brace"]
+    names = {v.name for v in dollars}, {v.name for v in braces}
+    if names[0] & names[1] or min(map(len, names)) < _FEWEST_NAMES:
+        return  # one alone is as likely a pattern that is shown
+    rarer, other = sorted((dollars, braces), key=len)
+    yield Hit(
+        rarer[0].start,
+        rarer[0].end,
+        f"`{rarer[0].text}` and `{other[0].text}` are two ways to write a variable, and whatever fills in one "
+        "leaves the other as it is: write both alike.",
+        level="warning",
+    )
+
+
+def _hit(variable: Variable, wanted: str) -> Hit:
     return Hit(
         variable.start,
         variable.end,
-        f"`{variable.text}` is not filled in where `{{{{name}}}}` is, so the model gets it with its braces: "
-        f"write `{{{{{variable.name}}}}}`.",
-        fix,
+        f"`{variable.text}` is not filled in where `{wanted}` is, so the model gets it with its braces: write "
+        f"`{wanted}`.",
+        LintFix(variable.start, variable.end, wanted),
     )
 
 
-def _twins(source: Source, variables: list[Variable]) -> Iterator[Hit]:
-    """Report the rarer of two names that differ by a slip of the finger."""
-    own = find_bound_names(source.text)
-    variables = [v for v in variables if v.name not in own and _is_named_with_care(source, v)]
-    counts = Counter(v.name for v in variables)
-    first = {v.name: v for v in reversed(variables)}
-    for written, meant in _slips(list(counts)):
-        rare, usual = sorted((written, meant), key=lambda name: (counts[name], -first[name].start))
-        variable = first[rare]
-        yield Hit(
-            variable.start,
-            variable.end,
-            f"`{rare}` and `{usual}` look like one variable spelled in two ways, of which one would stay "
-            "empty: use one name.",
-        )
-
-
-def _is_named_with_care(source: Source, variable: Variable) -> bool:
-    """Whether a likeness of its name means something: `{tid}` in a code example is no slip of `{sid}`."""
-    spoken_of = variable.family in {"brace", "dollar"} and covers(
-        source.inline_code, variable.start
-    )
-    return len(variable.name) >= _SHORTEST_NAME and "." not in variable.name and not spoken_of
-
-
-def _slips(names: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the pairs of names that differ by a slip.
-
-    Sorted by length, a name is compared with its neighbours only: prompts have few variables, and a
-    text that has thousands is no prompt.
-    """
-    ordered = sorted(names, key=lambda name: (len(name), name))
-    lengths = [len(name) for name in ordered]
-    for index, name in enumerate(ordered):
-        last = min(bisect_right(lengths, len(name) + 1), index + 1 + _MOST_NAMES)
-        for other in ordered[index + 1 : last]:
-            if is_slip(other, name):
-                yield other, name
+def _cased(source: Source, placeholders: list[Variable]) -> Iterator[Hit]:
+    """Report the rarer of two names that differ in capitals alone, such as `{Name}` and `{name}`."""
+    if source.bound is not None:
+        return
+    first: dict[str, Variable] = {}
+    uses: defaultdict[str, int] = defaultdict(int)
+    spellings: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for variable in placeholders:
+        uses[variable.name] += 1
+        if (
+            first.setdefault(variable.name, variable) is variable
+            and len(variable.name) <= _LONGEST_NAME
+        ):
+            spellings[variable.family, variable.name.lower()].append(variable.name)
+    for names in spellings.values():
+        usual, *others = sorted(names, key=lambda name: (-uses[name], first[name].start))
+        for rare in others:
+            yield Hit(
+                first[rare].start,
+                first[rare].end,
+                f"`{rare}` and `{usual}` differ in capitals alone, and one of the two stays empty: write "
+                f"`{usual}`.",
+            )
 
 
 RULE = Rule(
     id="A002",
     name="mixed-placeholder-syntax",
     level="error",
-    summary="Two placeholder syntaxes in one prompt, or two names that differ by a slip.",
+    summary="One variable in two placeholder syntaxes, or with and without capitals.",
     why="Only one of them is filled in; the other reaches the model with its braces.",
     bad="Greet {{user}} and thank {user} for the order.",
     good="Greet {{user}} and thank {{user}} for the order.",

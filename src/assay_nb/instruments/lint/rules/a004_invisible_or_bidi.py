@@ -21,6 +21,7 @@ _MARKS = frozenset("\u200e\u200f\u061c")
 _ISOLATES = frozenset("\u2066\u2067\u2068\u2069")
 _JOINERS = frozenset("\u200c\u200d")
 _NEIGHBOURS = 3
+_QUOTES = frozenset({'""', "''", "“”", "‘’", "«»", "``", "「」"})
 
 
 def _check(source: Source) -> Iterator[Hit]:
@@ -28,11 +29,20 @@ def _check(source: Source) -> Iterator[Hit]:
     for match in _HIDDEN.finditer(source.text):
         start, end = match.span()
         start = flags.get(start, start)  # a regional flag is spelled in tag characters
-        if start < end and not _is_at_home(source.text, start, end):
-            yield _hit(source.text[start:end], start, end)
+        if start < end and not _is_meant(source.text, start, end):
+            yield _hit(source.text, start, end)
 
 
-def _hit(hidden: str, start: int, end: int) -> Hit:
+def _is_meant(text: str, start: int, end: int) -> bool:
+    """Whether a script needs it, the prompt shows it between quotes, or it guards a fence within a fence."""
+    around = text[start - 1 : start] + text[end : end + 1]
+    return (
+        around in _QUOTES or text.startswith(("```", "~~~"), end) or _is_at_home(text, start, end)
+    )
+
+
+def _hit(text: str, start: int, end: int) -> Hit:
+    hidden = text[start:end]
     names = ", ".join(dict.fromkeys(_name(character) for character in hidden[:3]))
     more = f" and {len(hidden) - 3} more" if len(hidden) > 3 else ""
     verb = "is" if len(hidden) == 1 else "are"
@@ -41,8 +51,17 @@ def _hit(hidden: str, start: int, end: int) -> Hit:
         end,
         f"{names}{more} {verb} invisible to people and read by the model, which hides instructions and "
         "breaks matching: delete what nobody meant.",
-        LintFix(start, end, ""),
+        LintFix(start, end, "") if _is_spare(text, start, end) else None,
     )
+
+
+def _is_spare(text: str, start: int, end: int) -> bool:
+    r"""Whether the text is right without it: not what is left of an escape (`\f` of `\frac`), or of mojibake."""
+    is_control = any(unicodedata.category(character) == "Cc" for character in text[start:end])
+    garbled = any(
+        "\u0080" <= character <= "\u00ff" for character in text[max(0, start - 1) : end + 1]
+    )
+    return not is_control and not (garbled and "\u00ad" in text[start:end])
 
 
 def _name(character: str) -> str:

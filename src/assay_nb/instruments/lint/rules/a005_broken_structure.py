@@ -10,90 +10,140 @@ from assay_nb.instruments.lint.names import is_slip
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.source import Source
 from assay_nb.instruments.lint.tags import Tag
-from assay_nb.instruments.lint.vocabulary import word_set
+from assay_nb.text.templates import covers, find_fences
 
-_COMMON = word_set(
-    "rules instructions instruction context document documents example examples input output data text "
-    "question task system role guidelines constraints format policy steps email article transcript "
-    "background tools source sources regeln anweisungen kontext dokument daten aufgabe règles "
-    "instructions contexte consignes données tâche reglas instrucciones contexto documento datos tarea"
-)
 _FORMAT_LINE = re.compile(
-    r"(?i)(?:format|form|template|pattern|modèle|vorlage|plantilla|formato)[^\n]{0,40}:\s*$"
+    r"(?i)(?:format|form|template|pattern|structure|output|example|schema|syntax|modèle|vorlage|plantilla|"
+    r"formato|格式|模板|输出|形式)[^\n]{0,60}[:：]\s*$"
 )
-
+_FENCE = re.compile(r"(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*?)[ \t\r]*(?:\n|$)")
+_INNER_FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})[ \t]*\w", re.MULTILINE)
+_PROSE_FOLLOWS = re.compile(
+    r"^[ \t]*\n(?:#{2,6} |\*\*\w|\d\. [A-Z]|[-*] [A-Z]\w+ \w+ )", re.MULTILINE
+)
+_PROSE_FENCES = frozenset({"markdown", "md", "text", "txt", "yaml", "yml", ""})
 _REACH = 50
-_LONGEST_TAG_LINE = 300
+_FEWEST_AFTER = 2
 
 
 def _check(source: Source) -> Iterator[Hit]:
     yield from _open_fence(source)
     yield from _tags(source)
     yield from _json(source)
+    yield from _stray_braces(source)
 
 
 def _open_fence(source: Source) -> Iterator[Hit]:
-    if not source.fences:
+    """Report a last fence without an end, unless all of it may be code, or fences within fences mislead."""
+    fences = find_fences(source.text)
+    if not fences or source.fences[-1][1] < len(source.text) or _has_nested(source.text, fences):
         return
-    start, end = source.fences[-1]
-    first, _, rest = source.text[start:end].partition("\n")
-    opening = re.search(r"(`{3,}|~{3,})", first)
-    last = rest.rstrip().rpartition("\n")[2].strip() if rest.strip() else ""
-    if opening and not (last.startswith(opening[1]) and not last.strip(opening[1][0])):
+    start, end = fences[-1]
+    opening = _FENCE.search(source.text, start, end)
+    if start == 0 or opening is None or opening["info"].lower() in _PROSE_FENCES:
+        return
+    rest = source.text[opening.end() : end]
+    if opening["marks"] not in rest and _PROSE_FOLLOWS.search(rest):
         yield Hit(
-            start + opening.start(1),
-            start + len(first.rstrip()),
-            f"This code fence never closes, so all that follows reads as code: add a line `{opening[1]}` "
-            "where the code ends.",
+            opening.start("marks"),
+            opening.end("info"),
+            f"This code fence is never closed, so all that follows reads as code: add a line "
+            f"`{opening['marks']}` where the code ends.",
         )
 
 
+def _has_nested(text: str, fences: list[tuple[int, int]]) -> bool:
+    """Whether a fence seems to be opened within another: `find_fences` then pairs the wrong lines."""
+    return any(_INNER_FENCE.search(text, start + 3, end) for start, end in fences)
+
+
 def _tags(source: Source) -> Iterator[Hit]:
-    """Walk the tags with a stack; what is left over on either side is a fault."""
-    stack: list[Tag] = []
-    unopened: list[Tag] = []
-    unclosed: list[Tag] = []
-    opened: dict[str, int] = {}
-    for tag in source.tags:
-        if not tag.structural:
+    tree = source.tree
+    unclosed = [tag for tag in tree.unclosed if _is_meant(source, tag)]
+    matched: set[int] = set()
+    for closing in tree.unopened:
+        if not _is_meant(source, closing):
             continue
-        if tag.kind == "open":
-            stack.append(tag)
-            opened[tag.name] = opened.get(tag.name, 0) + 1
-        elif not opened.get(tag.name):
-            unopened.append(tag)
-        else:
-            while (top := stack.pop()).name != tag.name:
-                unclosed.append(top)
-                opened[top.name] -= 1
-            opened[tag.name] -= 1
-    yield from _report(source, unopened, sorted([*unclosed, *stack], key=lambda tag: tag.start))
-
-
-def _report(source: Source, unopened: list[Tag], unclosed: list[Tag]) -> Iterator[Hit]:
-    open_names = {tag.name for tag in unclosed}
-    closed_names = {tag.name for tag in unopened}
-    mended: set[int] = set()
-    for closing in unopened:
         opening = next((t for t in reversed(unclosed[-_REACH:]) if _is_slip_of(closing, t)), None)
-        if closing.name in open_names:
-            yield _crossed(closing)
-        elif opening:
-            mended.add(opening.start)
-            yield _misspelt(closing, opening)
-        else:
+        if opening and opening.start not in matched:
+            matched.add(opening.start)
+            yield _misspelt(source, opening, closing)
+        elif not _is_opened_somewhere(source, closing):
             yield _never_opened(closing)
-    builders = {region.opening.name for region in source.regions}
+    if any(v.kind == "block" for v in source.variables):
+        return  # a branch of the template may open or close what another does not
+    yield from (_crossed(tag) for tag in tree.crossed if _is_meant(source, tag))
     for tag in unclosed:
-        if tag.start not in mended and tag.name not in closed_names:
-            known = tag.name.lower() in _COMMON or bool(builders - {tag.name})
-            if known and _is_meant(source, tag):
-                yield _never_closed(tag)
+        if tag.start not in matched and _is_surely_open(source, tag):
+            yield _never_closed(tag)
+
+
+def _is_meant(source: Source, tag: Tag) -> bool:
+    """Whether a tag builds the prompt: it does not stand in data, and the prose does not speak of it."""
+    if covers(source.tree.data_spans, tag.start) or covers(source.quoted, tag.start):
+        return False
+    if tag.kind == "close":
+        if not source.text[: tag.start].strip():
+            return False  # it goes on where another text has ended
+        before = source.structure[max(0, tag.start - 30) : tag.start].rpartition("\n")[2]
+        return tag.alone or not before.strip() or not before[-1:].isspace()
+    return True
 
 
 def _is_slip_of(closing: Tag, opening: Tag) -> bool:
     a, b = closing.name, opening.name
     return opening.start < closing.start and (is_slip(a, b) or a + "s" == b or b + "s" == a)
+
+
+def _is_opened_somewhere(source: Source, closing: Tag) -> bool:
+    """Whether the text opens the tag in any other way: in code, with a line break, in brackets."""
+    name = re.escape(closing.name)
+    return bool(re.search(rf"[<\[]\s?{name}(?![\w-])(?!\s*/?>\s*(?:tags?)\b)", source.text))
+
+
+def _is_surely_open(source: Source, tag: Tag) -> bool:
+    """Whether a tag without an end is a fault, and neither a slot nor a sample of the reply.
+
+    It stands alone on its line as others do that are closed, of its name or with another opened inside.
+    """
+    if not tag.alone or tag.end - tag.start > len(tag.name) + 2:
+        return False  # with attributes, it may be the syntax of a command
+    pairs = [r for r in source.tree.regions if r.opening.alone and r.closing.alone]
+    alike = [r for r in pairs if r.opening.name == tag.name]
+    lonely = [t for t in source.tree.unclosed if t.alone]
+    if not alike and (len(pairs) < 2 or len(lonely) > 1):
+        return False
+    if sum(region.opening.start > tag.end for region in pairs) < _FEWEST_AFTER:
+        return False  # the model may be meant to go on from there
+    line_start, line_end = source.line_span(tag.start)
+    above = source.structure[max(0, line_start - 200) : line_start].rstrip().rpartition("\n")[2]
+    below = source.structure[line_end : line_end + 400].strip()
+    return bool(below) and not _FORMAT_LINE.search(above) and not below.startswith("<" + tag.name)
+
+
+def _misspelt(source: Source, opening: Tag, closing: Tag) -> Hit:
+    wrong, name = _wrong_half(source, opening, closing)
+    message = (
+        f"`</{closing.name}>` does not close `<{opening.name}>`, so where it ends is left open: "
+    )
+    if wrong is None:
+        return Hit(*closing.span, f"{message}write the name in one way.")
+    written = source.text[wrong.start : wrong.end]
+    fixed = written.replace(wrong.name, name, 1)
+    return Hit(*wrong.span, f"{message}write `{fixed}`.", LintFix(*wrong.span, fixed))
+
+
+def _wrong_half(source: Source, opening: Tag, closing: Tag) -> tuple[Tag | None, str]:
+    """Return the tag whose name is the slip, with the name that is meant; the rest of the text decides."""
+    uses = {
+        tag.name: len(re.findall(rf"(?<!\w){re.escape(tag.name)}(?!\w)", source.text)) - 1
+        for tag in (opening, closing)
+    }
+    if uses[opening.name] > uses[closing.name]:
+        return closing, opening.name
+    if uses[closing.name] > uses[opening.name]:
+        return opening, closing.name
+    return None, ""
 
 
 def _crossed(tag: Tag) -> Hit:
@@ -104,20 +154,11 @@ def _crossed(tag: Tag) -> Hit:
     )
 
 
-def _misspelt(closing: Tag, opening: Tag) -> Hit:
-    return Hit(
-        *closing.span,
-        f"`</{closing.name}>` does not close `<{opening.name}>`, so where it ends is left open: write "
-        f"`</{opening.name}>`.",
-        LintFix(*closing.span, f"</{opening.name}>"),
-    )
-
-
 def _never_opened(tag: Tag) -> Hit:
     return Hit(
         *tag.span,
         f"`</{tag.name}>` closes a tag that was never opened, so where its content begins is left open: "
-        f"add `<{tag.name}>` or take it out.",
+        f"add `<{tag.name}>`, or delete it.",
     )
 
 
@@ -128,30 +169,26 @@ def _never_closed(tag: Tag) -> Hit:
     )
 
 
-def _is_meant(source: Source, tag: Tag) -> bool:
-    """Whether an unclosed tag builds the prompt, rather than standing for a word in a pattern."""
-    line_start, line_end = source.line_span(tag.start)
-    if line_end - line_start > _LONGEST_TAG_LINE:
-        return False
-    alone = source.structure[line_start:line_end].strip() == source.structure[tag.start : tag.end]
-    before = source.structure[max(0, line_start - 120) : line_start].rstrip("\n")
-    if not alone or _FORMAT_LINE.search(before.rpartition("\n")[2]):
-        return False
-    following = source.structure[line_end : line_end + 400].strip()
-    return bool(following) and not following.startswith("<" + tag.name)
-
-
 def _json(source: Source) -> Iterator[Hit]:
     for example in examples.find_json(source):
-        for fault in examples.find_faults(example.text):
-            start = example.start + fault.position
+        for fault in examples.find_faults(example.text, named=example.named):
+            start, end = example.start + fault.position, example.start + fault.end
             yield Hit(
                 start,
-                start + 1,
-                f"This JSON example does not parse ({fault.what}), and models copy what they are shown: "
-                "mend it.",
-                LintFix(start, start + 1, "") if fault.deletable else None,
+                end,
+                f"This JSON example is broken ({fault.what}), and models copy what they are shown: fix it.",
+                LintFix(start, end, "") if fault.deletable else None,
             )
+
+
+def _stray_braces(source: Source) -> Iterator[Hit]:
+    for start, end in examples.find_stray_braces(source.text):
+        yield Hit(
+            start,
+            end,
+            "These closing braces are left over behind a placeholder, and reach the model: delete them.",
+            LintFix(start, end, ""),
+        )
 
 
 RULE = Rule(

@@ -1,76 +1,122 @@
-"""A010: a length or a number that everybody reads differently."""
+"""A010: a length or a number of the main thing that everybody reads differently."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from assay_nb.instruments.lint.rule import Hit, Rule
-from assay_nb.instruments.lint.sentences import has_number, is_instruction, tokens
+from assay_nb.instruments.lint.sentences import has_number, is_imperative, tokens
 from assay_nb.instruments.lint.source import Sentence, Source
-from assay_nb.instruments.lint.vocabulary import LANGUAGES, Words
+from assay_nb.instruments.lint.vocabulary import ANY, LANGUAGES, VOCABULARIES, Words, word_set
 
 _REACH = 2
+_REACH_BACK = 6
+_LOOSE_COUNTS = word_set("multiple various many couple")
+"""Words that ask for more than one and mean no number."""
+_NEAR = 24
+_SHORT_PROMPT = 8
+"""In a longer prompt the size of a part matters little, so only what its opening names is looked at."""
+_OPENING = 4
+_MAIN = word_set(
+    "summary summaries overview abstract synopsis description essay article story email e-mail letter text post "
+    "list report paragraph bio biography speech poem outline recap digest translation keywords "
+    "résumé aperçu synthèse texte courriel lettre rapport article liste description histoire "
+    "zusammenfassung überblick beschreibung text artikel e-mail mail brief bericht liste geschichte aufsatz "
+    "resumen descripción texto correo carta informe artículo lista historia síntesis ensayo"
+)
+_VAGUE = ANY.vague_sizes | ANY.vague_manners | ANY.vague_counts
+_COUNTED = ANY.countables | ANY.units | _MAIN
+_SUMMARISES = word_set(
+    "summarise summarize condense recap résume résumez synthétise fasse zusammenfassen resume resuma resumir"
+)
+_SIDE = re.compile(
+    r"(?i)\b(?:if|when|where|optional\w*|necessary|possible|appropriate|applicable|include|includes|start|begin|end|"
+    r"followed|along|then|also|each|for every|as short|as long|enough|clear|precise|clearly|and concise|concise and|format)\b"
+)
+_BRIEF = re.compile(r"(?i)(?:please )?(?:be|keep it) (?P<word>(?:very )?(?:brief|short))[.!]?")
 
 
 def _check(source: Source) -> Iterator[Hit]:
-    words = source.words
-    if words is None:
+    if any(_sets_length(s) for s in source.sentences):
         return
-    for index, sentence in enumerate(source.sentences):
-        if not is_instruction(sentence, words):
-            continue
-        following = source.sentences[index + 1 : index + 2]
-        if any(has_number(s, words) and _sets_length(s, words) for s in following):
-            continue
-        yield from _vague(sentence, words)
+    named = {word for s in source.sentences[:_OPENING] for word in s.words}
+    brief = len(source.sentences) <= _SHORT_PROMPT
+    for number, sentence in enumerate(source.sentences):
+        bare = _BRIEF.fullmatch(sentence.text)
+        if bare and not _is_item(source, sentence):
+            yield _hit(*bare.span("word"), "how long", sentence)
+        for start, end, what, noun in _find_vague(sentence):
+            is_main = noun in named if number >= _OPENING else brief
+            if is_main and not _SIDE.search(sentence.text, 0, end + _NEAR):
+                yield _hit(start, end, what, sentence)
+                break
 
 
-def _sets_length(sentence: Sentence, words: Words) -> bool:
-    return bool(words.countables.intersection(sentence.words))
+def _find_vague(sentence: Sentence) -> Iterator[tuple[int, int, str, str]]:
+    """Read the sentence in each language whose vague words it has and whose orders it opens like."""
+    if _VAGUE.isdisjoint(sentence.words):
+        return
+    for words in VOCABULARIES:
+        if is_imperative(sentence, words):
+            yield from _vague(sentence, words)
 
 
-def _vague(sentence: Sentence, words: Words) -> Iterator[Hit]:
-    vague = words.vague_counts | words.vague_sizes | words.vague_manners
-    found = tokens(sentence) if vague.intersection(sentence.words) else []
-    measured = has_number(sentence, words)
-    for index, (word, start, end) in enumerate(found):
-        near = [w for w, _, _ in found[index + 1 : index + 1 + _REACH]]
-        before = [w for w, _, _ in found[max(0, index - _REACH - 1) : index]]
-        if word in words.vague_counts and words.countables.intersection(near):
-            if not _is_counted([*before, *near], words):
-                yield _hit(start, end, sentence, "how many")
-        elif not measured and _is_vague_size(word, near, before, words):
-            yield _hit(start, end, sentence, "how long")
+def _is_item(source: Source, sentence: Sentence) -> bool:
+    line_start, _ = source.line_span(sentence.start)
+    return bool(source.text[line_start : sentence.start].strip())
 
 
-def _is_counted(near: list[str], words: Words) -> bool:
-    """Whether a number stands right by it: "a few (3 to 5) bullet points"."""
-    return any(word.isdecimal() or word in words.numbers for word in near)
+def _sets_length(sentence: Sentence) -> bool:
+    return not _COUNTED.isdisjoint(sentence.words) and has_number(sentence)
 
 
-def _is_vague_size(word: str, near: list[str], before: list[str], words: Words) -> bool:
-    """Whether it says how long the reply is to be: "a short note", "be brief", "answer briefly"."""
-    if word in words.vague_manners:
-        return True
-    attributive = words.products.intersection([*near, *before[-1:]])
-    predicative = words.be.intersection(before)
-    return word in words.vague_sizes and bool(attributive or predicative)
+def _vague(sentence: Sentence, words: Words) -> Iterator[tuple[int, int, str, str]]:
+    """Yield each vague word with its place in the sentence, what it leaves open, and of what."""
+    said = [
+        (word, start - sentence.start, end - sentence.start)
+        for word, start, end in tokens(sentence)
+    ]
+    for index, (word, start, end) in enumerate(said):
+        after = [w for w, _, _ in said[index + 1 : index + 1 + _REACH]]
+        before = [w for w, _, _ in said[max(0, index - _REACH_BACK) : index]]
+        if not words.imperatives.intersection(before):
+            continue  # it is not about what the order asks for first
+        noun = _counted(word, after, words) or _sized(word, before, after, words)
+        if noun:
+            yield start, end, "how many" if word in words.vague_counts else "how long", noun
+        elif word in words.vague_manners and _SUMMARISES.intersection(w for w, _, _ in said):
+            yield start, end, "how long", ""
 
 
-def _hit(start: int, end: int, sentence: Sentence, what: str) -> Hit:
-    word = sentence.text[start - sentence.start : end - sentence.start]
+def _counted(word: str, after: list[str], words: Words) -> str | None:
+    if word in _LOOSE_COUNTS or word not in words.vague_counts:
+        return None
+    return next((w for w in after if w in words.countables), None)
+
+
+def _sized(word: str, before: list[str], after: list[str], words: Words) -> str | None:
+    """Return what is to be short: "a short summary", "a summary that is short", "un résumé court"."""
+    if word not in words.vague_sizes:
+        return None
+    if words.language in {"fr", "es"} or words.be.intersection(before):
+        after = [*after, *reversed(before)]
+    return next((w for w in after if w in _MAIN), None)
+
+
+def _hit(start: int, end: int, what: str, sentence: Sentence) -> Hit:
     return Hit(
-        start,
-        end,
-        f"“{word}” leaves open {what}, so the replies vary from run to run: write a number.",
+        sentence.start + start,
+        sentence.start + end,
+        f"“{sentence.text[start:end]}” leaves open {what}, so the replies vary from run to run: write a number.",
     )
 
 
 RULE = Rule(
     id="A010",
     name="unmeasurable-limit",
-    level="warning",
-    summary="A length or number set by a word like “short” or “a few”, with no number near it.",
+    level="hint",
+    summary="The length or number of the main thing is set by a word like “short”, and by nothing else.",
     why="Every run and every model reads it differently, and no test can check it.",
     bad="Write a short summary of the meeting.",
     good="Write a summary of the meeting in at most 60 words.",

@@ -35,7 +35,7 @@ def _check(source: Source) -> Iterator[Hit]:
         return
     for sentence in source.sentences:
         cue = _CUE.search(sentence.text)
-        if cue and _is_noun(cue) and not (source.words and is_imperative(sentence, source.words)):
+        if cue and _is_noun(cue) and not is_imperative(sentence):
             continue  # it speaks of a chain of thought and asks for none
         if cue and not _REFUSAL.search(sentence.text, 0, cue.end()):
             yield _hit(source, sentence, cue)

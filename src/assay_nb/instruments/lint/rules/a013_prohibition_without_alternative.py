@@ -1,4 +1,4 @@
-"""A013: "do not" with no word on what to do."""
+"""A013: "do not make anything up" with no word on what to say then."""
 
 from __future__ import annotations
 
@@ -6,67 +6,55 @@ import re
 from collections.abc import Iterator
 
 from assay_nb.instruments.lint.rule import Hit, Rule
-from assay_nb.instruments.lint.sentences import is_imperative, is_prohibition
-from assay_nb.instruments.lint.source import Sentence, Source, sentences_near
-from assay_nb.instruments.lint.vocabulary import LANGUAGES, Words
+from assay_nb.instruments.lint.source import Source
 
-_TURN = re.compile(r"[;:—–→]\s*\w|\s-\s\w")
-_BROAD = re.compile(r"(?i)\b(?:infer|guess|assume|speculate)\b")
-_REACH = 2
-_MOST_BROAD_WORDS = 6
+_INVENTS = re.compile(
+    r"(?i)^\W*(?:please[ ])?(?:do not|don't|don’t|never|avoid)[ ](?:\w+[ ](?:nonsense[ ])?(?:and|or)[ ])?(?:ever[ ])?"
+    r"(?:(?:mak(?:e|ing)|invent(?:ing)?|fabricat(?:e|ing)|assum(?:e|ing)|guess(?:ing)?|speculat(?:e|ing)|infer)"
+    r"[ ](?:up[ ])?(?:any[ ]|the[ ]|other[ ])?(?:facts|answers?|information|values?|assumptions|details|numbers|figures|data|"
+    r"sources|anything|things|at[ ]answers)\b|hallucinat\w+|(?:speculate|guess|infer|invent|assume)\W*$)"
+    r"|^\W*(?:erfinde|rate|spekuliere|vermute)[ ](?:\w+[ ]){0,2}(?:nichts|nie|niemals|nicht)\b"
+    r"|^\W*n(?:e[ ]|['’])(?:inventez?|devinez?|spécule[sz]?|suppose[sz]?)[ ](?:pas|jamais|rien)\b"
+    r"|^\W*no[ ](?:inventes?|inventen|adivines?|especules?|supongas?|asumas?)\b"
+    r"|不要(?:编造|虚构|捏造|瞎编)|不得(?:编造|虚构)"
+)
+_WAY_OUT = re.compile(
+    r"(?i)\b(?:if|unless|otherwise|when(?:ever)? (?:you|there|the|it|in|un)|instead|unknown|unsure|uncertain\w*|unclear|"
+    r"not (?:stated|given|known|found|available|sure|provided|mentioned|enough|specified|applicable)|n/?a|"
+    r"missing|ask|asks|say so|blank|empty|admit|acknowledge|cannot|can't|can’t|don['’]t know|do not know|no information|only|"
+    r"but|clarif\w+|flag|verify|falls?|wenn|sonst|unbekannt|fehlt|frage?|si|sinon|inconnue?|demandez?|manqu\w+|"
+    r"cuando|desconocid\w+|pregunta|falta|solo|sólo|nur|uniquement)\b|不知道|不清楚|不确定|无法|未知|没有找到|除非|(?:如果|若)[^。\n]{0,20}(?:没有|不|无|缺)"
+)
+
+
+_JUDGES = re.compile(
+    r"(?i)\b(?:yes|no|true|false)\b[\"'”’]?(?: |,|/)+(?:or )?[\"'“‘]?(?:yes|no|true|false)\b|\b(?:whether|verdict|rate|score|rating|"
+    r"classify|supported|relevance|ob|vérifie)\b"
+)
+"""Where a verdict is asked for, what is missing decides it."""
 
 
 def _check(source: Source) -> Iterator[Hit]:
-    words = source.words
-    if words is None:
-        return
-    for index, sentence in enumerate(source.sentences):
-        if not is_prohibition(sentence, words):
+    for sentence in source.sentences:
+        if not _INVENTS.search(sentence.text):
             continue
-        if _is_broad(source, sentence):
-            yield _hit(sentence, "which this model takes as a ban on concluding anything")
-        elif not _says_what_to_do(sentence, sentences_near(source.sentences, index, _REACH), words):
-            yield _hit(
-                sentence, "and a model that knows only what is forbidden picks anything else"
+        if not (_WAY_OUT.search(source.prose) or _JUDGES.search(source.prose)):
+            yield Hit(
+                sentence.start,
+                sentence.end,
+                "This forbids the model to guess and does not say what to do when something is missing, so it "
+                "guesses all the same: add what to answer then.",
             )
-
-
-def _is_broad(source: Source, sentence: Sentence) -> bool:
-    """Whether it is a bare "do not infer", which Gemini follows too far."""
-    brief = len(sentence.words) <= _MOST_BROAD_WORDS
-    gemini = (source.model or "").startswith("gemini")
-    return gemini and brief and bool(_BROAD.search(sentence.text))
-
-
-def _says_what_to_do(sentence: Sentence, near: list[Sentence], words: Words) -> bool:
-    if words.alternatives.intersection(sentence.words) or _TURN.search(sentence.text):
-        return True
-    orders = words.imperatives.intersection(sentence.words[2:])
-    return bool(orders and "," in sentence.text) or any(_is_order(s, words) for s in near)
-
-
-def _is_order(sentence: Sentence, words: Words) -> bool:
-    if is_prohibition(sentence, words):
-        return False
-    return is_imperative(sentence, words) or bool(words.obligations.intersection(sentence.words))
-
-
-def _hit(sentence: Sentence, why: str) -> Hit:
-    return Hit(
-        sentence.start,
-        sentence.end,
-        f"This says what not to do, {why}: say what to do instead.",
-    )
+        return
 
 
 RULE = Rule(
     id="A013",
     name="prohibition-without-alternative",
-    level="warning",
-    summary="“Do not …” with no positive instruction in it or in the two sentences around it.",
-    why="A ban names what to avoid and leaves open what to do; Gemini follows a broad one too far.",
+    level="hint",
+    summary="“Do not make anything up”, in a prompt that never says what to do when something is missing.",
+    why="A model that may neither guess nor say that it does not know has no way out, and guesses.",
     bad="What was the profit? Do not infer.",
-    good="What was the profit? If the report does not state it, answer “not stated”.",
+    good="What was the profit? Do not infer: where the report does not state it, answer “not stated”.",
     check=_check,
-    languages=LANGUAGES,
 )

@@ -1,104 +1,146 @@
-"""A015: the same rule twice, or twice with another number."""
+"""A015: the same rule twice, word for word."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.sentences import is_instruction, is_prohibition
-from assay_nb.instruments.lint.source import Sentence, Source
-from assay_nb.instruments.lint.vocabulary import Words
+from assay_nb.instruments.lint.source import Sentence, Source, blank
 
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
-_ALIKE = 0.8
 _FEWEST_WORDS = 5
-_CANDIDATES = 12
-_KEYS = 6
+_FEWEST_CHARACTERS = 20
+_LONGEST = 8_000
+_LONG_COPY = 80
+"""So many characters twice are an oversight in any language."""
+_MOST_IN_A_ROW = 1
+"""More copied lines in a row, in another section, are a procedure that is meant to be there twice."""
+_HEADING = re.compile(
+    r"^[ \t]*(?:#{1,6}[ \t]*\S|[A-ZÀ-Þ][A-ZÀ-Þ \d&/-]{3,40}:?[ \t\r]*$|\*\*[^*\n]{1,60}\*\*:?[ \t\r]*$|[^\n]{1,120}[:：][ \t\r]*$|={3,}|-{3,})",
+    re.MULTILINE,
+)
+_POINTS_ELSEWHERE = re.compile(
+    r"(?i)\b(?:this|these|those|them|they|it|its|each|above|below|following|same|here|next|previous|"
+    r"dies\w*|jene\w*|ce(?:t|tte|s|ci|la)?|est[eo]s?|estas?|ell[ao]s?)\b"
+    r"(?! (?:task|prompt|conversation|chat|role|instructions|rules|free)\b)"
+)
+_IS_RULE = re.compile(r"[^\W\d_\"“'*(].*[^:：?？]\s*$", re.DOTALL)
+_CODE = re.compile(r"[{}=;\\]|&&|\(\)|\[\]|</")
+_LABELLED = re.compile(r"[^:：\n.]{1,30}[:：](?:\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class _Claim:
-    """A rule without its numbers: `words` in order, `numbers` apart."""
+class _Rule:
+    """A sentence with its number among all sentences and the line that it stands on."""
 
+    number: int
+    words: str
     sentence: Sentence
-    words: tuple[str, ...]
-    numbers: tuple[str, ...]
+    line: int
 
 
 def _check(source: Source) -> Iterator[Hit]:
-    rules = [_claim(s, source.words) for s in source.sentences if _is_rule(source, s)]
-    for later, earlier in _pairs(rules):
-        same = later.numbers == earlier.numbers
-        what = "says again what stands above" if same else "repeats a rule with another number"
-        yield Hit(
-            later.sentence.start,
-            later.sentence.end,
-            f"This {what} (line {source.line_of(earlier.sentence.start) + 1}), and two copies drift apart: "
-            "keep one.",
-            _deletion(source, later, earlier),
-        )
+    copies = _whole_items(source, list(_find_copies(list(_rules(source)))))
+    for run in _runs(copies):
+        far = _has_heading(source, *run[0])
+        if far and len({later.line for later, _ in run}) > _MOST_IN_A_ROW:
+            continue
+        for later, earlier in run:
+            if not _is_order(source, later) or (far and not _is_oversight(source, later)):
+                continue
+            yield Hit(
+                later.sentence.start,
+                later.sentence.end,
+                f"This repeats line {earlier.line + 1} word for word, and two copies drift apart: keep one.",
+                _deletion(source, later, earlier),
+                level="hint" if far else None,
+            )
 
 
-def _is_rule(source: Source, sentence: Sentence) -> bool:
-    if len(sentence.words) < _FEWEST_WORDS or sentence.text.rstrip().endswith("?"):
-        return False
-    line_start, _ = source.line_span(sentence.start)
-    if source.text[line_start : sentence.start].lstrip().startswith(("#", "|")):
-        return False  # headings and table cells repeat with good reason
-    if source.words is None:
-        return len(sentence.words) >= 2 * _FEWEST_WORDS
-    return is_instruction(sentence, source.words) or is_prohibition(sentence, source.words)
+def _rules(source: Source) -> Iterator[_Rule]:
+    for number, sentence in enumerate(source.sentences):
+        words = source.text[sentence.start : sentence.end]
+        line_start, _ = source.line_span(sentence.start)
+        if source.text.startswith(("#", "|"), line_start) or not _IS_RULE.match(words):
+            continue  # headings and table cells repeat with good reason
+        if _is_long(sentence, words) and not (_LABELLED.match(words) or _CODE.search(words)):
+            key = " ".join(words.lower().split()).rstrip(".!")
+            yield _Rule(number, key, sentence, source.line_of(sentence.start))
 
 
-def _claim(sentence: Sentence, words: Words | None) -> _Claim:
-    known = words.numbers if words else frozenset[str]()
-    is_number = [bool(_NUMBER.fullmatch(w)) or w in known for w in sentence.words]
-    numbers = tuple(w for w, counts in zip(sentence.words, is_number, strict=True) if counts)
-    rest = tuple(w for w, counts in zip(sentence.words, is_number, strict=True) if not counts)
-    return _Claim(sentence, rest, numbers)
+def _is_long(sentence: Sentence, words: str) -> bool:
+    return len(sentence.words) >= _FEWEST_WORDS or (
+        not words.isascii() and len(words) >= _FEWEST_CHARACTERS
+    )
 
 
-def _pairs(rules: list[_Claim]) -> Iterator[tuple[_Claim, _Claim]]:
-    """Yield each rule that resembles an earlier one, with the nearest such.
-
-    Rules that share four fifths of their words share one of their few longest, so an index over those
-    finds them without comparing all with all.
-    """
-    index: defaultdict[str, list[_Claim]] = defaultdict(list)
+def _find_copies(rules: Sequence[_Rule]) -> Iterator[tuple[_Rule, _Rule]]:
+    """Yield what is there exactly twice, the later one first; more often it is a pattern."""
+    seen: defaultdict[str, list[_Rule]] = defaultdict(list)
     for rule in rules:
-        keys = sorted(set(rule.words), key=lambda word: (-len(word), word))[:_KEYS]
-        near = (other for key in keys for other in islice(reversed(index[key]), _CANDIDATES))
-        twin = next((other for other in near if _alike(rule, other)), None)
-        if twin:
-            yield rule, twin
-        for key in keys:
-            index[key].append(rule)
+        seen[rule.words].append(rule)
+    for rule in rules:
+        alike = seen[rule.words]
+        if len(alike) == 2 and rule is alike[1]:
+            yield rule, alike[0]
 
 
-def _alike(a: _Claim, b: _Claim) -> bool:
-    """Whether one is the other with at most a fifth of its words left out, in the same order.
+def _whole_items(
+    source: Source, copies: Sequence[tuple[_Rule, _Rule]]
+) -> list[tuple[_Rule, _Rule]]:
+    """Return the copies that fill their line: a sentence that closes an item may well recur."""
+    by_line: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for later, _ in copies:
+        by_line[later.line].append((later.sentence.start, later.sentence.end))
+    whole = set[int]()
+    for line, spans in by_line.items():
+        start, end = source.line_span(source.line_starts[line])
+        rest = blank(source.text[start:end], ((a - start, b - start) for a, b in spans))
+        if not rest.strip(" \t\r-*+•–0123456789.)"):
+            whole.add(line)
+    return [(later, earlier) for later, earlier in copies if later.line in whole]
 
-    A word in another's place makes it another rule: "Check the name", "Check the date".
-    """
-    short, long = sorted((a.words, b.words), key=len)
-    if len(short) < _FEWEST_WORDS - 1 or len(short) < _ALIKE * len(long):
-        return False
-    rest = iter(long)
-    return all(word in rest for word in short)
+
+def _runs(copies: Sequence[tuple[_Rule, _Rule]]) -> Iterator[list[tuple[_Rule, _Rule]]]:
+    """Group the copies that follow each other in both places; sentences of one line count once."""
+    run: list[tuple[_Rule, _Rule]] = []
+    for later, earlier in copies:
+        if run and (later.number, earlier.number) != (run[-1][0].number + 1, run[-1][1].number + 1):
+            yield run
+            run = []
+        run.append((later, earlier))
+    if run:
+        yield run
 
 
-def _deletion(source: Source, later: _Claim, earlier: _Claim) -> LintFix | None:
-    """Delete the line where it holds nothing but the very same sentence."""
-    a, b = later.sentence, earlier.sentence
-    if source.text[a.start : a.end].strip() != source.text[b.start : b.end].strip():
-        return None
-    start, end = source.line_span(a.start)
-    marker = source.text[start : a.start].strip()
-    if source.text[a.end : end].strip() or a.end > end or marker.strip("-*+•–"):
+def _has_heading(source: Source, later: _Rule, earlier: _Rule) -> bool:
+    """Whether the two are in different sections."""
+    start, end = earlier.sentence.end, later.sentence.start
+    tags = (tag for tag in source.tree.tags if tag.alone and start <= tag.start < end)
+    return bool(_HEADING.search(source.text, start, end)) or next(tags, None) is not None
+
+
+def _is_oversight(source: Source, later: _Rule) -> bool:
+    """Whether a copy in another section can be spared: in a long document each section is read alone."""
+    return len(source.text) <= _LONGEST and not _POINTS_ELSEWHERE.search(later.words)
+
+
+def _is_order(source: Source, rule: _Rule) -> bool:
+    """Whether it is a rule of its own, rather than a remark or a numbered step of a procedure."""
+    line_start, _ = source.line_span(rule.sentence.start)
+    if source.text[line_start : rule.sentence.start].strip()[:1].isdigit():
+        return not rule.words.isascii() and len(rule.words) >= _LONG_COPY
+    return is_instruction(rule.sentence) or is_prohibition(rule.sentence)
+
+
+def _deletion(source: Source, later: _Rule, earlier: _Rule) -> LintFix | None:
+    """Delete the later line where the two are neighbours and alike."""
+    start, end = source.line_span(later.sentence.start)
+    above = source.line_span(earlier.sentence.start)
+    if later.line != earlier.line + 1 or source.text[start:end] != source.text[slice(*above)]:
         return None
     return LintFix(start, source.next_line(start), "")
 
@@ -107,9 +149,9 @@ RULE = Rule(
     id="A015",
     name="duplicate-rule",
     level="warning",
-    summary="A rule that stands in the prompt twice, word for word or nearly, or with another number.",
-    why="Two copies drift apart with the next edit; with two numbers, the model picks either.",
-    bad="Use at most 5 bullets per topic. Cite the page.\nUse at most 7 bullets per topic.",
-    good="Use at most 5 bullets per topic. Cite the page.",
+    summary="A rule that is in the prompt twice, word for word, about one thing.",
+    why="Two copies drift apart with the next edit, and then the model picks either.",
+    bad="- Cite the page for every figure.\n- Use at most 5 bullets.\n- Cite the page for every figure.",
+    good="- Cite the page for every figure.\n- Use at most 5 bullets.",
     check=_check,
 )

@@ -15,45 +15,36 @@ _TASK = 4_000
 
 
 def _check(source: Source) -> Iterator[Hit]:
-    if len(source.text) < _LONG or source.words is None:
+    if len(source.text) < _LONG:
         return
-    data = max(_data(source), key=lambda span: span[1] - span[0], default=(0, 0))
-    if data[1] - data[0] < _LONG:
+    start, end = max(_data(source), key=lambda span: span[1] - span[0], default=(0, 0))
+    if end - start < _LONG:
         return
-    tasks = [
-        s for s in source.sentences if not data[0] <= s.start < data[1] and _is_task(source, s)
-    ]
-    if tasks and all(task.start < data[0] for task in tasks) and data[0] - tasks[0].start < _TASK:
+    tasks = [s for s in source.sentences if _is_task(s)]
+    if tasks and tasks[-1].end <= start and start - tasks[0].start < _TASK:
         task = tasks[-1]
         yield Hit(
             task.start,
             task.end,
-            f"{data[1] - data[0]:,} characters of data come after the task, where models lose sight of it: "
-            "put the data first and the task last.",
+            f"{end - start:,} characters of data come after the task, where models lose sight of it: put the "
+            "data first and the task last.",
         )
 
 
 def _data(source: Source) -> Iterator[tuple[int, int]]:
-    """Yield the stretches that are data: fences, tagged texts, and long runs without an instruction."""
-    yield from source.fences
-    for region in source.regions:
-        yield region.opening.end, region.closing.start
-    orders = [s for s in source.sentences if _is_task(source, s)]
-    ends = [0, *(order.end for order in orders)]
-    starts = [*(order.start for order in orders), len(source.text)]
-    yield from zip(ends, starts, strict=True)
+    """Yield the stretches that are data: texts between tags that say so."""
+    yield from source.tree.data_spans
 
 
-def _is_task(source: Source, sentence: Sentence) -> bool:
-    assert source.words is not None
-    return is_imperative(sentence, source.words) or sentence.text.rstrip().endswith("?")
+def _is_task(sentence: Sentence) -> bool:
+    return is_imperative(sentence) or sentence.text.rstrip().endswith("?")
 
 
 RULE = Rule(
     id="A016",
     name="buried-task",
-    level="warning",
-    summary="More than about 2,000 tokens of data after the last instruction.",
+    level="hint",
+    summary="More than about 2,000 tokens of tagged data after the last instruction.",
     why="Models answer better when a long text comes first and the question last.",
     bad="Summarise the log in two sentences.\n<log>\n"
     + "The pump ran without a fault. " * 260

@@ -1,0 +1,146 @@
+"""Demonstrations in a prompt: few-shot examples, sample replies and the turns of a sample chat.
+
+What is shown is not what is asked for: rules about instructions leave it out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+_WORDS = (
+    r"(?:examples?|few[- ]?shots?|samples?|demonstrations?|exemples?|beispiele?|ejemplos?|esempi[oi]?|"
+    r"exemplos?|voorbeeld(?:en)?|örnek(?:ler)?|пример(?:ы)?|例子|示例|範例|案例|例|예시|예)"
+)
+_HEADING = re.compile(r"^[ \t]{0,3}(?P<marks>#{1,6})[ \t]*(?P<title>[^\n]{0,120})$", re.MULTILINE)
+_SHOWS = re.compile(rf"(?i)(?<!\w){_WORDS}(?!\w)|{_WORDS}[ \t]*\d")
+_LABEL = re.compile(
+    rf"(?im)^[ \t]*(?:[-*>]+[ \t]+)?(?:\*\*|<)?(?:[^\W\d]+ ){{0,3}}{_WORDS}(?: [^\W\d]+){{0,3}}"
+    r"[ \t]*[#\d]{0,3}[ \t]*(?:\([^)\n]{0,40}\))?(?:\*\*)?[ \t]*(?::|：)(?:\*\*)?"
+)
+_INTRODUCES = re.compile(
+    r"(?im)^[^\n]{0,200}\b(?:for example|e\.g\.|for instance|like this|as follows|(?:this|following|exact)"
+    r"(?: \w+){0,2} (?:format|template|form|structure|way)|format is|format should be|zum beispiel|"
+    r"par exemple|por ejemplo|per esempio|por exemplo)[^\n.]{0,24}[:：][ \t\r*]*$"
+)
+_END = re.compile(r"(?im)^[ \t#*-]*end(?: of)?(?: the)?(?: \w+)? (?:examples?|samples?)\b[^\n]*$")
+_PARAGRAPH = re.compile(r"\n[ \t]*\n")
+_LABELLED = re.compile(
+    r"[ \t]*(?:[-*>#]+[ \t]*|\d{1,3}[.)][ \t]*)?(?:\*\*)?[^\n:：.!?]{1,40}(?::|：)|[ \t]{2,}\S|[ \t]*[<{\[\"'`“|>-]"
+)
+_ROLE = re.compile(
+    r"(?im)^[ \t]*(?:#{1,3}[ \t]*)?(?P<role>system|developer|user|assistant|human|ai|function|tool)[ \t]*:[ \t]*$"
+)
+_TURN = re.compile(
+    r"(?im)^[ \t]*(?:[-*>#]+[ \t]*)?(?:\*\*)?(?P<label>q|question|input|user|human|student|customer|text|review|tweet|"
+    r"sentence|frage|eingabe|pregunta|entrada|entrée|问题|输入|問|"
+    r"(?P<reply>a|answer|output|assistant|ai|bot|label|sentiment|response|antwort|ausgabe|respuesta|salida|"
+    r"réponse|sortie|答案|输出|回答|答))[ \t]*\d{0,3}(?:\*\*)?[ \t]*(?::|：)(?:\*\*)?(?P<said>[^\n]*)$"
+)
+_FEWEST_PAIRS = 2
+
+
+def find_demos(text: str) -> list[tuple[int, int]]:
+    """Return the stretches that show rather than ask, in order; they may touch, none overlap."""
+    found = [*_headed(text), *_labelled(text), *_turns(text), *_pairs(text)]
+    return _merge(found)
+
+
+def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        elif start < end:
+            merged.append((start, end))
+    return merged
+
+
+def _headed(text: str) -> Iterator[tuple[int, int]]:
+    """Yield what stands under a heading that speaks of examples, to the next of its level."""
+    headings = list(_HEADING.finditer(text))
+    ends = [m.start() for m in _END.finditer(text)]
+    waiting: list[re.Match[str]] = []
+    for heading in headings:
+        level = len(heading["marks"])
+        while waiting and len(waiting[-1]["marks"]) >= level:
+            yield _until(waiting.pop().end(), heading.start(), ends)
+        if _SHOWS.search(heading["title"]):
+            waiting.append(heading)
+    for heading in waiting:
+        yield _until(heading.end(), len(text), ends)
+
+
+def _until(start: int, end: int, ends: list[int]) -> tuple[int, int]:
+    return start, next((e for e in ends if start <= e < end), end) if ends else end
+
+
+def _labelled(text: str) -> Iterator[tuple[int, int]]:
+    """Yield what follows `Example:`, to an end marker or the first paragraph that reads as prose."""
+    after = -1
+    starts = sorted([*_LABEL.finditer(text), *_INTRODUCES.finditer(text)], key=lambda m: m.start())
+    for match in starts:
+        if match.start() < after:
+            continue
+        after = _end_of_shown(text, match.end())
+        yield match.end(), after
+
+
+def _end_of_shown(text: str, start: int) -> int:
+    position = start
+    end_marker = _END.search(text, start)
+    heading = _HEADING.search(text, start)
+    most = (
+        min(m.start() for m in (end_marker, heading) if m) if end_marker or heading else len(text)
+    )
+    if end_marker and end_marker.start() == most:
+        return most
+    shown = False
+    for gap in _PARAGRAPH.finditer(text, start, most):
+        shown = shown or bool(text[position : gap.start()].strip())
+        if shown and not _LABELLED.match(text, gap.end()):
+            return gap.start()
+        position = gap.end()
+    return most
+
+
+def _turns(text: str) -> Iterator[tuple[int, int]]:
+    """Yield sample turns of a chat: what the assistant said, and what was said to it before."""
+    marks = list(_ROLE.finditer(text))
+    for index, mark in enumerate(marks):
+        following = marks[index + 1] if index + 1 < len(marks) else None
+        end = following.start() if following else len(text)
+        said = text[mark.end() : end].strip()
+        role = mark["role"].lower()
+        answered = following is not None and following["role"].lower() in {"assistant", "ai"}
+        replied = answered and _says_something(text, marks, index + 1)
+        if said and (role in {"assistant", "ai"} or (role in {"user", "human"} and replied)):
+            yield mark.end(), end
+
+
+def _says_something(text: str, marks: list[re.Match[str]], index: int) -> bool:
+    end = marks[index + 1].start() if index + 1 < len(marks) else len(text)
+    return bool(text[marks[index].end() : end].strip())
+
+
+def _pairs(text: str) -> Iterator[tuple[int, int]]:
+    """Yield labelled questions with their answers, where there are several: `Q: …`, `A: …`."""
+    turns = list(_TURN.finditer(text))
+    pairs = [
+        (asked, replied)
+        for asked, replied in pairwise(turns)
+        if not asked["reply"] and replied["reply"]
+    ]
+    answered = [
+        (asked.start(), _paragraph_end(text, replied.end()))
+        for asked, replied in pairs
+        if replied["said"].strip() or text[replied.end() : replied.end() + 2].strip()
+    ]
+    if len(answered) >= _FEWEST_PAIRS:
+        yield from answered
+
+
+def _paragraph_end(text: str, position: int) -> int:
+    gap = _PARAGRAPH.search(text, position)
+    return gap.start() if gap else len(text)
