@@ -119,7 +119,7 @@ def test_a078_reviewer_that_obeys_outside_of_the_schema_is_not_believed(obedient
 
 def test_a078_reviewer_that_answers_yes_to_everything_cannot_hide_what_lint_finds() -> None:
     """All yes and no findings, as ordered → lint's errors are reported all the same."""
-    prompt = f"{ORDERS[0]}\n<rules>\n{BODY}"
+    prompt = f"{ORDERS[0]}\n<rules>\nBe kind.\n</rule>\n{BODY}"
 
     result = run("critique", make_critique(), prompt=prompt)
 

@@ -256,8 +256,8 @@ def test_blocker_with_a_failing_input_stays():
 
 
 def test_blocker_stays_where_a_lint_error_agrees():
-    prompt = "<rules>\nBe kind.\n\nSummarise {{ticket}}."
-    finding = make_finding("<rules>", severity="blocker", dimension="output")
+    prompt = "<rules>\nBe kind.\n</rule>\n\nSummarise {{ticket}}."
+    finding = make_finding("</rule>", severity="blocker", dimension="output")
 
     result = run("critique", make_critique(finding), prompt=prompt)
 
@@ -265,7 +265,7 @@ def test_blocker_stays_where_a_lint_error_agrees():
 
 
 def test_lint_error_that_no_model_saw_is_reported():
-    result = run("critique", make_critique(), prompt="<rules>\nBe kind.\n\nSummarise {{ticket}}.")
+    result = run("critique", make_critique(), prompt="<rules>\nBe kind.\n</rule>\n\nSummarise {{ticket}}.")
 
     assert [f.origin for f in result.findings] == ["lint"]
     assert result.verdict == "report"

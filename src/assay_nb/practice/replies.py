@@ -124,12 +124,14 @@ class _Reader:
         fixed = self._fixed()
         if find_fences(fixed) or "\n\n" in fixed.strip() or fixed.lstrip().startswith("#"):
             text = fixed  # it has a layout of its own, or code that must not be moved
+            change = "The certain fixes are made; the layout is as it was."
         else:
             text = _lay_out([segment.text for segment in split_segments(fixed)])
+            change = "The task stands first and each rule on a line of its own."
         return {
             "text": text,
             "constraints": list(self._ledger(text)),
-            "changes": ["The task stands first and each rule on a line of its own."],
+            "changes": [change],
         }
 
     # --- questions
@@ -173,9 +175,19 @@ class _Reader:
         }
 
     def _words(self, finding: LintFinding) -> str:
+        start, end = self._place(finding)
+        return self._prompt[start:end]
+
+    def _place(self, finding: LintFinding) -> tuple[int, int]:
+        """Return where the finding's words are; their whole line, where they alone do not tell the place."""
         segment = self._segment_of(finding)
         assert segment is not None
-        return self._prompt[finding.start : min(finding.end, segment.end)]
+        start, end = finding.start, min(finding.end, segment.end)
+        if self._prompt.count(self._prompt[start:end]) > 1:
+            start = max(segment.start, self._prompt.rfind("\n", 0, start) + 1)
+            line_end = self._prompt.find("\n", end)
+            end = min(segment.end, line_end if line_end >= 0 else segment.end)
+        return start, end
 
     def _segment_of(self, finding: LintFinding) -> Segment | None:
         """Return the segment with the finding's first word; None for one that is about no words."""
@@ -198,11 +210,14 @@ class _Reader:
                 yield change
 
     def _change(self, number: int, finding: LintFinding) -> _Change | None:
-        segment = self._segment_of(finding)
-        fix = finding.fix
-        if segment is None or fix is None or (fix.start, fix.end) != (finding.start, finding.end):
+        segment, fix = self._segment_of(finding), finding.fix
+        if segment is None or fix is None:
             return None
-        return _Change(f"f{number}", segment, self._words(finding), fix.replacement)
+        start, end = self._place(finding)
+        if fix.start < start or fix.end > end:
+            return None
+        after = self._prompt[start : fix.start] + fix.replacement + self._prompt[fix.end : end]
+        return _Change(f"f{number}", segment, self._prompt[start:end], after)
 
     # --- rewriting
 
@@ -214,6 +229,7 @@ class _Reader:
         return text
 
     def _ledger(self, text: str) -> Iterator[dict[str, Any]]:
+        fixed = {change.segment.id: change for change in self._changes()}
         for segment in self._segments:
             words = segment.text.strip()
             row: dict[str, Any] = {
@@ -222,11 +238,13 @@ class _Reader:
                 "kept": None,
                 "reason": None,
             }
-            yield (
-                row | {"kept": words}
-                if words in text
-                else row | {"kept": _line_with(_longest_common(words, text), text)}
-            )
+            if segment.id in fixed:
+                change = fixed[segment.id]
+                yield row | {"kept": segment.text.replace(change.before, change.after, 1).strip()}
+            elif words in text:
+                yield row | {"kept": words}
+            else:
+                yield row | {"kept": _line_with(_longest_common(words, text), text)}
 
 
 def _lay_out(sentences: Sequence[str]) -> str:

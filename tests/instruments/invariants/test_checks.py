@@ -127,6 +127,13 @@ def test_number_that_a_settled_conflict_is_about_may_go():
     assert breaks(before, "In 50 words.", settled=[(13, 25)]) == set()
 
 
+def test_json_that_parses_after_the_edit_has_lost_none_of_its_words():
+    before = 'Return {"a": 1,}.\n{"summary": "The parcel is late.", "anger": 3,}'
+
+    assert breaks(before, before.replace("3,}", "3}")) == set()
+    assert "I4" in breaks(before, before.replace('"anger": 3,}', '"anger": 4}'))
+
+
 def test_url_may_not_go_even_in_a_settled_conflict():
     before = "See https://example.org."
 

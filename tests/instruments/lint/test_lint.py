@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay_nb.instruments.lint import RULES, LintReport, lint
+from tests.attacks.test_redos import assert_linear
 from tests.canaries import find_canary, make_canary
 
 
@@ -27,9 +28,9 @@ def test_clean_prompt_passes_in_one_line() -> None:
 
 
 def test_report_has_counts_and_no_score() -> None:
-    data = lint("Write a short summary of <a>.\n</b>").to_dict()
+    data = lint("Write a short summary for [reader].\n</b>").to_dict()
 
-    assert data["counts"] == {"error": 1, "warning": 1, "hint": 0}
+    assert data["counts"] == {"error": 1, "warning": 1, "hint": 1}
     assert data["ok"] is False
     assert "score" not in json.dumps(data)
 
@@ -41,32 +42,32 @@ def test_report_survives_json() -> None:
 
 
 def test_finding_says_line_and_column_from_one() -> None:
-    [finding] = lint("Greet the user.\nWrite a short note.").findings
+    [finding] = lint("Greet the user.\nWrite a short summary.").findings
 
     assert (finding.line, finding.column) == (2, 9)
     assert (finding.start, finding.end) == (24, 29)
 
 
 def test_comment_beside_text_ignores_a_rule_on_its_line_alone() -> None:
-    report = lint("Write a short note. # assay: ignore A010\nWrite a brief reply.")
+    report = lint("Write a short email. # assay: ignore A010\nWrite a brief summary.")
 
     assert [finding.line for finding in report.findings] == [2]
 
 
 def test_comment_alone_on_a_line_is_about_the_next_one() -> None:
-    report = lint("<!-- assay: ignore A010 -->\n\nWrite a short note.\nWrite a brief reply.")
+    report = lint("<!-- assay: ignore A010 -->\n\nWrite a short email.\nWrite a brief summary.")
 
     assert [finding.line for finding in report.findings] == [4]
 
 
 def test_file_comment_ignores_a_rule_everywhere_and_no_other() -> None:
-    report = lint("# assay: ignore-file A010, A004\nWrite a short note.\nSay n\u200bo.\n</rules>")
+    report = lint("# assay: ignore-file A010, A004\nWrite a short email.\nSay n\u200bo.\n</rules>")
 
     assert rules_of(report) == ["A005"]
 
 
 def test_comment_without_an_id_ignores_nothing() -> None:
-    assert rules_of(lint("Write a short note. # assay: ignore")) == ["A010"]
+    assert rules_of(lint("Write a short email. # assay: ignore")) == ["A010"]
 
 
 def test_key_stands_nowhere_in_the_report() -> None:
@@ -79,14 +80,6 @@ def test_key_stands_nowhere_in_the_report() -> None:
     assert find_canary(f"Use {key}", key)
     assert find_canary(shown, key) == []
     assert len(report.text) == len(f"Use {key} to log in. TODO: {key}")
-
-
-def test_fix_is_applied_to_the_prompt_as_given() -> None:
-    text = "Hello {{nmae}}, say n\u200bo."
-    report = lint(text, variables=["name"])
-
-    assert report.apply_fixes(text) == "Hello {{name}}, say no."
-    assert report.apply_fixes(text, rules=["A004"]) == "Hello {{nmae}}, say no."
 
 
 def test_ids_are_in_order_and_unique() -> None:
@@ -184,6 +177,7 @@ PIECES = st.sampled_from(
 TEXTS = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=40).map(" ".join))
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the machine may be busy
 @given(TEXTS)
 def test_any_text_is_read_and_spans_stay_within_it(text: str) -> None:
@@ -196,16 +190,42 @@ def test_any_text_is_read_and_spans_stay_within_it(text: str) -> None:
             assert 0 <= finding.fix.start <= finding.fix.end <= len(text)
 
 
-@settings(deadline=None)  # the machine may be busy
-@given(TEXTS)
-def test_fixes_mend_what_they_are_for_and_break_nothing(text: str) -> None:
-    report = lint(text, variables=["x", "name"])
-    for finding in report.findings:
-        if finding.fix is None:
-            continue
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "{{a}} {b} ",
+        "<a>",
+        "<a>\n",
+        "</a>",
+        "</a>\n",
+        "<a ",
+        "<a>\n```\nx\n</a>\n",
+        "<a>\n```\n</a>\n```\n",
+        "<examples>\n",
+        "{",
+        "[x] ",
+        "word [topic] ",
+        " \n",
+        "# ",
+        "# a\n",
+        "Example:\n",
+        "Example 1:\na\n\nb\n\n",
+        "Q: a\nA: b\n",
+        "user:\na\nassistant:\nb\n",
+        "Write one line for each guest.\n",
+        "word ",
+    ],
+)
+def test_whole_report_takes_linear_time(piece: str) -> None:
+    assert_linear(lint, piece, 40_000)
 
-        fix = finding.fix
-        after = lint(text[: fix.start] + fix.replacement + text[fix.end :], variables=["x", "name"])
 
-        assert rules_of(after).count(finding.rule) < rules_of(report).count(finding.rule)
-        assert after.counts["error"] <= report.counts["error"]
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "form", ["<a{}>\n", "</a{}>\n", "<a{}>\nx\n</a{}>\n", "{{{{a{}}}}} ", "# a{}\n"]
+)
+def test_distinct_names_take_linear_time(form: str) -> None:
+    names = "".join(form.format(number, number) for number in range(4_000))
+
+    assert_linear(lint, names, len(names))

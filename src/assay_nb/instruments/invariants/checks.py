@@ -161,12 +161,15 @@ def _check_code(old: Features, new: Features, change: Revision) -> Iterator[Brea
 
 def _check_literals(old: Features, new: Features, change: Revision) -> Iterator[Breach]:
     there = dict.fromkeys((kind, value) for kind, value, _ in new.literals)
+    kept = {
+        (kind, value) for kind, value, _ in new.all_literals
+    }  # JSON that was broken may parse now
     known = {(kind, value) for kind, value, _ in old.literals}
     text = " ".join(new.text.split())  # quoted words may lose their quotation marks
     lost = dict.fromkeys(
         (kind, value)
         for kind, value, span in old.literals
-        if (kind, value) not in there
+        if (kind, value) not in kept
         and not (kind == "quoted text" and value in text)
         and (kind in ALWAYS_KEPT or not _touches(span, change.settled))
     )

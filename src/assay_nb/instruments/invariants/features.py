@@ -53,10 +53,15 @@ class Features:
         return sorted([*self.fences, *(s for s in inline if not _within(s, self.fences))])
 
     @cached_property
+    def all_literals(self) -> list[tuple[str, str, Span]]:
+        """The literals wherever they are, within JSON and code too."""
+        return list(_find_literals(self.text))
+
+    @cached_property
     def literals(self) -> list[tuple[str, str, Span]]:
         """What must not get lost, outside of JSON blocks, which are compared as values."""
         blocks = [span for _, span in self.json]
-        return [found for found in _find_literals(self.text) if not _within(found[2], blocks)]
+        return [found for found in self.all_literals if not _within(found[2], blocks)]
 
     @cached_property
     def json(self) -> list[tuple[str, Span]]:

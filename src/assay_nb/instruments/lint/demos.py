@@ -6,6 +6,7 @@ What is shown is not what is asked for: rules about instructions leave it out.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -60,7 +61,7 @@ def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def _headed(text: str) -> Iterator[tuple[int, int]]:
     """Yield what stands under a heading that speaks of examples, to the next of its level."""
     headings = list(_HEADING.finditer(text))
-    ends = [m.start() for m in _END.finditer(text)]
+    ends = _starts(_END, text)
     waiting: list[re.Match[str]] = []
     for heading in headings:
         level = len(heading["marks"])
@@ -73,29 +74,36 @@ def _headed(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _until(start: int, end: int, ends: list[int]) -> tuple[int, int]:
-    return start, next((e for e in ends if start <= e < end), end) if ends else end
+    return start, min(_next(ends, start, end), end)
+
+
+def _starts(pattern: re.Pattern[str], text: str) -> list[int]:
+    return [match.start() for match in pattern.finditer(text)]
+
+
+def _next(places: list[int], position: int, otherwise: int) -> int:
+    """Return the first of the ascending `places` that is not before `position`."""
+    index = bisect_left(places, position)
+    return places[index] if index < len(places) else otherwise
 
 
 def _labelled(text: str) -> Iterator[tuple[int, int]]:
     """Yield what follows `Example:`, to an end marker or the first paragraph that reads as prose."""
     after = -1
+    ends, headings = _starts(_END, text), _starts(_HEADING, text)
     starts = sorted([*_LABEL.finditer(text), *_INTRODUCES.finditer(text)], key=lambda m: m.start())
     for match in starts:
         if match.start() < after:
             continue
-        after = _end_of_shown(text, match.end())
+        position = match.end()
+        end = _next(ends, position, len(text))
+        heading = _next(headings, position, len(text))
+        after = end if end < heading else _end_of_shown(text, position, heading)
         yield match.end(), after
 
 
-def _end_of_shown(text: str, start: int) -> int:
+def _end_of_shown(text: str, start: int, most: int) -> int:
     position = start
-    end_marker = _END.search(text, start)
-    heading = _HEADING.search(text, start)
-    most = (
-        min(m.start() for m in (end_marker, heading) if m) if end_marker or heading else len(text)
-    )
-    if end_marker and end_marker.start() == most:
-        return most
     shown = False
     for gap in _PARAGRAPH.finditer(text, start, most):
         shown = shown or bool(text[position : gap.start()].strip())
@@ -127,20 +135,16 @@ def _says_something(text: str, marks: list[re.Match[str]], index: int) -> bool:
 def _pairs(text: str) -> Iterator[tuple[int, int]]:
     """Yield labelled questions with their answers, where there are several: `Q: …`, `A: …`."""
     turns = list(_TURN.finditer(text))
+    gaps = _starts(_PARAGRAPH, text)
     pairs = [
         (asked, replied)
         for asked, replied in pairwise(turns)
         if not asked["reply"] and replied["reply"]
     ]
     answered = [
-        (asked.start(), _paragraph_end(text, replied.end()))
+        (asked.start(), _next(gaps, replied.end(), len(text)))
         for asked, replied in pairs
         if replied["said"].strip() or text[replied.end() : replied.end() + 2].strip()
     ]
     if len(answered) >= _FEWEST_PAIRS:
         yield from answered
-
-
-def _paragraph_end(text: str, position: int) -> int:
-    gap = _PARAGRAPH.search(text, position)
-    return gap.start() if gap else len(text)

@@ -121,7 +121,7 @@ def _is_shown(source: Source, position: int) -> bool:
 def _lays_out(source: Source, position: int) -> bool:
     """Whether a format is being laid out there: the line or one shortly above announces it."""
     line_start, _ = source.line_span(position)
-    if _FORMAT.search(source.text, line_start, position):
+    if _FORMAT.search(source.text, max(line_start, position - _BEFORE), position):
         return True
     above = source.text[max(0, line_start - _BEFORE) : line_start].rstrip().split("\n")
     return any(

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -31,6 +32,8 @@ MASK = "█"
 _INLINE_CODE = re.compile(r"`[^`\n]+`")
 _QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|“[^”\n]{1,200}”|„[^“”\n]{1,200}[“”]|«[^»\n]{1,200}»")
 _COMMENT = re.compile(r"<!--(?:(?!-->|<!--)[\s\S])*-->")
+_NAME = re.compile(r"\w[\w.:-]*(?<![.:-])")
+_OPENED = re.compile(r"[<\[]\s?([^\W\d_][\w.:-]*(?<![.:-]))")
 _FRONT_MATTER = re.compile(r"\ufeff?---[ \t]*\r?\n(?:[^\n]*\n){0,200}?---[ \t]*(?:\r?\n|$)")
 _CLOSING_LINE = re.compile(r"^[ \t]*</(?P<name>[^\W\d_][\w.:-]{0,60})>[ \t]*\r?$", re.MULTILINE)
 _BULLET = re.compile(r"[ \t]*(?:[-*+•–]|\(?\d{1,3}[.)]|[a-zA-Z][.)]|#{1,6})[ \t]+")
@@ -39,8 +42,6 @@ _ABBREVIATIONS = word_set(
     "e.g. i.e. z.b. d.h. u.a. bzw. ca. etc. vs. dr. mr. mrs. ms. nr. no. p.ex. ex. cf. p.ej. ej. "
     "art. fig. approx. max. min. incl. inkl. ggf. evtl. usw. st. sr. sra. b. h."
 )
-LABEL = re.compile(r"[ \t]*(?:[-*#>]+[ \t]+)?(?:\*\*)?[^\n:.!?{}]{1,40}:(?:\*\*)?[ \t]*")
-"""A line, or the beginning of one, that only names what comes next: `Review:`."""
 RULER = re.compile(r"[ \t]*(?:-{3,}|={3,}|\"{3}|'{3}|\*{3,}|#{3,}|_{3,}|~{3,}|<{3,}|>{3,}|>)")
 """The beginning of a line that sets apart what is above from what is below."""
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
@@ -120,6 +121,16 @@ class Source:
         return parse_tags(self.structure)
 
     @cached_property
+    def name_counts(self) -> Counter[str]:
+        """How often each name occurs, in tags, variables and prose alike."""
+        return Counter(_NAME.findall(self.text))
+
+    @cached_property
+    def opened_names(self) -> frozenset[str]:
+        """The names behind each `<` and `[`, code and comments included."""
+        return frozenset(_OPENED.findall(self.text))
+
+    @cached_property
     def front_matter(self) -> int:
         """Where the prompt begins behind the front matter of its file; 0 where there is none."""
         match = _FRONT_MATTER.match(self.text)
@@ -159,15 +170,9 @@ class Source:
         return find_variables(self.text)
 
     @cached_property
-    def last_prose_line(self) -> int:
-        """Where the last line begins that is more than a label, a tag or a variable; -1 without one."""
-        spans = [*(tag.span for tag in self.tree.tags), *((v.start, v.end) for v in self.variables)]
-        rest = blank(self.structure, spans)
-        for start in reversed(self.line_starts):
-            line = rest[start : self.line_span(start)[1]]
-            if line.strip() and not LABEL.fullmatch(line) and not RULER.match(line):
-                return start
-        return -1
+    def first_word(self) -> int:
+        """Where the text begins behind leading space."""
+        return len(self.text) - len(self.text.lstrip())
 
     @cached_property
     def sentences(self) -> list[Sentence]:
@@ -277,8 +282,3 @@ def _starts_anew(prose: str, previous_end: int, line: str, content_start: int) -
     first = line[content_start : content_start + 1]
     wrapped = first.islower() and not _BULLET.match(line)
     return not wrapped or prose[previous_end - 1] in ".!?…:"
-
-
-def sentences_near(sentences: Sequence[Sentence], index: int, reach: int) -> list[Sentence]:
-    """Return the sentences up to `reach` places before and after, without the one itself."""
-    return [*sentences[max(0, index - reach) : index], *sentences[index + 1 : index + 1 + reach]]

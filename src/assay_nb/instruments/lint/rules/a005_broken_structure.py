@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from assay_nb.instruments.lint import examples
@@ -60,22 +61,51 @@ def _has_nested(text: str, fences: list[tuple[int, int]]) -> bool:
 def _tags(source: Source) -> Iterator[Hit]:
     tree = source.tree
     unclosed = [tag for tag in tree.unclosed if _is_meant(source, tag)]
+    starts = [tag.start for tag in unclosed]
     matched: set[int] = set()
     for closing in tree.unopened:
         if not _is_meant(source, closing):
             continue
-        opening = next((t for t in reversed(unclosed[-_REACH:]) if _is_slip_of(closing, t)), None)
-        if opening and opening.start not in matched:
+        last = bisect_left(starts, closing.start)
+        before = (tag for tag in reversed(unclosed[max(0, last - _REACH) : last]))
+        opening = next(
+            (t for t in before if t.start not in matched and _is_slip_of(closing, t)), None
+        )
+        if opening:
             matched.add(opening.start)
             yield _misspelt(source, opening, closing)
-        elif not _is_opened_somewhere(source, closing):
+        elif closing.name not in source.opened_names:
             yield _never_opened(closing)
     if any(v.kind == "block" for v in source.variables):
         return  # a branch of the template may open or close what another does not
     yield from (_crossed(tag) for tag in tree.crossed if _is_meant(source, tag))
+    yield from _left_open(source, [tag for tag in unclosed if tag.start not in matched])
+
+
+def _left_open(source: Source, unclosed: list[Tag]) -> Iterator[Hit]:
+    """Report a tag without an end, where it is neither a slot nor a sample of the reply beyond doubt.
+
+    It has its line to itself, as others do that are closed, and the prompt goes on after it: another tag
+    is opened and closed twice, so the model is not meant to go on from there.
+    """
+    pairs = [r for r in source.tree.regions if r.opening.alone and r.closing.alone]
+    names = {pair.opening.name for pair in pairs}
+    starts = [pair.opening.start for pair in pairs]
+    few = sum(tag.alone for tag in source.tree.unclosed) <= 1 and len(pairs) > 1
     for tag in unclosed:
-        if tag.start not in matched and _is_surely_open(source, tag):
+        is_bare = tag.alone and tag.end - tag.start == len(tag.name) + 2  # else, a command's syntax
+        after = len(starts) - bisect_left(starts, tag.end)
+        is_built = (few or tag.name in names) and after >= _FEWEST_AFTER
+        if is_bare and is_built and _has_content(source, tag):
             yield _never_closed(tag)
+
+
+def _has_content(source: Source, tag: Tag) -> bool:
+    """Whether something is in it, and no format is laid out there."""
+    line_start, line_end = source.line_span(tag.start)
+    above = source.structure[max(0, line_start - 200) : line_start].rstrip().rpartition("\n")[2]
+    below = source.structure[line_end : line_end + 400].strip()
+    return bool(below) and not _FORMAT_LINE.search(above) and not below.startswith("<" + tag.name)
 
 
 def _is_meant(source: Source, tag: Tag) -> bool:
@@ -83,7 +113,7 @@ def _is_meant(source: Source, tag: Tag) -> bool:
     if covers(source.tree.data_spans, tag.start) or covers(source.quoted, tag.start):
         return False
     if tag.kind == "close":
-        if not source.text[: tag.start].strip():
+        if tag.start <= source.first_word:
             return False  # it goes on where another text has ended
         before = source.structure[max(0, tag.start - 30) : tag.start].rpartition("\n")[2]
         return tag.alone or not before.strip() or not before[-1:].isspace()
@@ -93,32 +123,6 @@ def _is_meant(source: Source, tag: Tag) -> bool:
 def _is_slip_of(closing: Tag, opening: Tag) -> bool:
     a, b = closing.name, opening.name
     return opening.start < closing.start and (is_slip(a, b) or a + "s" == b or b + "s" == a)
-
-
-def _is_opened_somewhere(source: Source, closing: Tag) -> bool:
-    """Whether the text opens the tag in any other way: in code, with a line break, in brackets."""
-    name = re.escape(closing.name)
-    return bool(re.search(rf"[<\[]\s?{name}(?![\w-])(?!\s*/?>\s*(?:tags?)\b)", source.text))
-
-
-def _is_surely_open(source: Source, tag: Tag) -> bool:
-    """Whether a tag without an end is a fault, and neither a slot nor a sample of the reply.
-
-    It stands alone on its line as others do that are closed, of its name or with another opened inside.
-    """
-    if not tag.alone or tag.end - tag.start > len(tag.name) + 2:
-        return False  # with attributes, it may be the syntax of a command
-    pairs = [r for r in source.tree.regions if r.opening.alone and r.closing.alone]
-    alike = [r for r in pairs if r.opening.name == tag.name]
-    lonely = [t for t in source.tree.unclosed if t.alone]
-    if not alike and (len(pairs) < 2 or len(lonely) > 1):
-        return False
-    if sum(region.opening.start > tag.end for region in pairs) < _FEWEST_AFTER:
-        return False  # the model may be meant to go on from there
-    line_start, line_end = source.line_span(tag.start)
-    above = source.structure[max(0, line_start - 200) : line_start].rstrip().rpartition("\n")[2]
-    below = source.structure[line_end : line_end + 400].strip()
-    return bool(below) and not _FORMAT_LINE.search(above) and not below.startswith("<" + tag.name)
 
 
 def _misspelt(source: Source, opening: Tag, closing: Tag) -> Hit:
@@ -135,10 +139,7 @@ def _misspelt(source: Source, opening: Tag, closing: Tag) -> Hit:
 
 def _wrong_half(source: Source, opening: Tag, closing: Tag) -> tuple[Tag | None, str]:
     """Return the tag whose name is the slip, with the name that is meant; the rest of the text decides."""
-    uses = {
-        tag.name: len(re.findall(rf"(?<!\w){re.escape(tag.name)}(?!\w)", source.text)) - 1
-        for tag in (opening, closing)
-    }
+    uses = source.name_counts
     if uses[opening.name] > uses[closing.name]:
         return closing, opening.name
     if uses[closing.name] > uses[opening.name]:

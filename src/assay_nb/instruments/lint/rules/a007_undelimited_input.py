@@ -128,6 +128,8 @@ def _runs_on(source: Source, end: int) -> bool:
     if rest:
         return bool(_WORDS.search(rest)) and not rest.startswith((_TARGET, "|", "<"))
     position, following = _next_line(source, line_end)
+    if _BLOCK.match(following):
+        return False
     if _PLACEHOLDER.match(following) and not _WORDS.search(_PLACEHOLDER.sub("", following)):
         if any(_is_long(v) for v in find_variables(following)):
             return True  # nobody can tell where the one ends and the other begins
@@ -136,8 +138,6 @@ def _runs_on(source: Source, end: int) -> bool:
             _is_order(last) or last.startswith("Human:") or not _LABEL.match(last)
         )
     if following.startswith((_TARGET, "<", "|", "```")) or RULER.match(following):
-        return False
-    if _BLOCK.match(following):
         return False
     if _is_order(following):
         return True
