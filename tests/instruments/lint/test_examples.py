@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay_nb.instruments.lint.examples import find_faults, find_json, find_stray_braces
+from assay_nb.instruments.lint.examples import find_json, find_stray_braces
+from assay_nb.instruments.lint.json_faults import find_faults
 from assay_nb.instruments.lint.source import Source
 
 

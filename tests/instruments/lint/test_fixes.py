@@ -45,14 +45,16 @@ CODE = ["x = {name}", 'print(f"{nmae}")', "<a>", "</a>", "a !! b", "see `x` and 
 
 @st.composite
 def tagged(draw: st.DrawFn) -> str:
-    """Return something between tags, of which now and then one is missing or misspelt."""
+    """Return something between tags; now and then the first is missing or the last is misspelt.
+
+    None is left open: whether that is a fault hangs on the other tags, and a fix may settle it.
+    """
     name = draw(st.sampled_from(TAGS))
     closing = draw(st.sampled_from([name, name, name, f"{name}s", *TAGS]))
     gap = draw(st.sampled_from(["", "\n"]))
     inner = draw(st.sampled_from(LINES + VARIABLES))
     parts = [f"<{name}>", inner, f"</{closing}>"]
-    missing = draw(st.sampled_from([None, None, None, 0, 2]))
-    return gap.join(part for number, part in enumerate(parts) if number != missing)
+    return gap.join(parts[draw(st.sampled_from([0, 0, 0, 1])) :])
 
 
 @st.composite

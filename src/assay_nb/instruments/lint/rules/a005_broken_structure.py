@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from assay_nb.instruments.lint import examples
+from assay_nb.instruments.lint.json_faults import find_faults
 from assay_nb.instruments.lint.names import is_slip
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.source import Source
@@ -172,7 +173,7 @@ def _never_closed(tag: Tag) -> Hit:
 
 def _json(source: Source) -> Iterator[Hit]:
     for example in examples.find_json(source):
-        for fault in examples.find_faults(example.text, named=example.named):
+        for fault in find_faults(example.text, named=example.named):
             start, end = example.start + fault.position, example.start + fault.end
             yield Hit(
                 start,
