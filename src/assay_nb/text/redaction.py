@@ -201,7 +201,7 @@ KINDS: dict[str, Kind] = {
     "bearer": Kind(
         "bearer token",
         ("bearer",),
-        r"(?=[Bb])(?i:\bbearer)\s{1,4}(?P<value>[\w.~+/-]{16,}=*)",
+        r"(?=[Bb])(?i:\bbearer)\s{1,4}(?P<value>[\w.~+/-]{16,}+(?<!\.\.)=*)(?!…)",
         check=_is_random,
     ),
     "assigned": Kind(

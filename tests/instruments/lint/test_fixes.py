@@ -159,7 +159,7 @@ def test_fix_is_applied_to_the_prompt_as_given() -> None:
 
 
 def test_of_two_fixes_for_the_same_words_the_first_is_applied() -> None:
-    text = "{{article_txet}}\nSum it up in one line."
+    text = "{{artcle_text}}\nSum it up in one line."
     report = lint(text, variables=["article_text"])
     once = report.apply_fixes(text)
 

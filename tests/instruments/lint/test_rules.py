@@ -290,14 +290,11 @@ TWO_RULES = "1. Be kind.\n2. Be exact.\n\n"
     [
         (f"{TWO_RULES}If they disagree, follow rule 5.", ["rule 5"]),
         (f"{TWO_RULES}Answer by the terms in step 3.", ["step 3"]),
-        ("1. Sei nett.\n2. Sei genau.\n\nIm Zweifel gehe nach Regel 6.", ["Regel 6"]),
+        ("1. Sei nett.\n2. Sei genau.\n\nIm Zweifel gehe nach Regel 4.", ["Regel 4"]),
         ("1. Sois bref.\n2. Cite la page.\n\nEn cas de doute, voir règle 5.", ["règle 5"]),
         ("Answer in English. See section Limits.", ["Limits"]),
         ("Follow the section Refund Policy for all claims.", ["Refund Policy"]),
-        ("Sum up the report that is given below.", ["is given below."]),
-        ("Translate the letter. It is provided below:\n", ["is provided below:"]),
-        ("Fasse den Text zusammen. Er ist unten angegeben.", ["ist unten angegeben."]),
-        ("Résume la lettre. Elle est fournie ci-dessous.", ["est fournie ci-dessous."]),
+        ("Répondre selon la règle 3.\n1. Sois bref.\n2. Cite la page.", ["règle 3"]),
     ],
 )
 def test_reference_to_nothing_is_reported(text: str, words: list[str]) -> None:
@@ -324,6 +321,11 @@ def test_reference_to_nothing_is_reported(text: str, words: list[str]) -> None:
         "Summarise the text below.\n\nThe pump ran all night.",
         "Summarise the text below: {{text}}",
         "Translate the letter that is given below.\n\n{{letter}}",
+        "Sum up the report that is given below.",
+        "Fasse den Text zusammen. Er ist unten angegeben.",
+        f"{TWO_RULES}File it in two parts per Rule 43(1) EPC.",
+        f"{TWO_RULES}File it in two parts per Rule 4 EPC.",
+        f"{TWO_RULES}Then apply rule 40 of the club.",
         "The terms are listed below.\n- Pay within 30 days.",
         "## Limits\nNone.\n\nAnswer in English. See section Limits.",
         "Answer in English. See section 4.2 of the manual.",

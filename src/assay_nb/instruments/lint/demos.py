@@ -26,7 +26,7 @@ _INTRODUCES = re.compile(
     r"par exemple|por ejemplo|per esempio|por exemplo)[^\n.]{0,24}[:：][ \t\r*]*$"
 )
 _END = re.compile(r"(?im)^[ \t#*-]*end(?: of)?(?: the)?(?: \w+)? (?:examples?|samples?)\b[^\n]*$")
-_PARAGRAPH = re.compile(r"\n[ \t]*\n")
+_PARAGRAPH = re.compile(r"\n[ \t\r]*\n")
 _LABELLED = re.compile(
     r"[ \t]*(?:[-*>#]+[ \t]*|\d{1,3}[.)][ \t]*)?(?:\*\*)?[^\n:：.!?]{1,40}(?::|：)|[ \t]{2,}\S|[ \t]*[<{\[\"'`“|>-]"
 )

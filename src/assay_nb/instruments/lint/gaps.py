@@ -7,6 +7,7 @@ so a gap counts only where no format is being laid out and nobody speaks of the 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from assay_nb.instruments.lint.source import Source
@@ -16,7 +17,7 @@ _INSERT = re.compile(
     r"(?<!!)\[(?:(?i:please )?(?i:insert|fill in (?:the|your|here|blank)|add your|add here|enter your|paste|replace with|einfügen|einsetzen|"
     r"insérer|insérez|à compléter|compléter|insertar|inserte|rellenar|completar|inserisci|inserir|insira)\b(?! \w\])|"
     r"(?:YOUR|IHR|IHRE|DEIN|VOTRE|SU|TU)\b|(?:TODO|TBD|FIXME)[:\]]|"
-    r"请?(?:填写|填入|插入|输入|替换|粘贴)|此处|在这里)[^\]\n]{0,80}\]?(?<=\])(?!\()"
+    r"请?(?:填写|填入|插入|输入|替换|粘贴)|此处|在这里)[^\]\n]{0,80}\]?(?<=[^:：]\])(?!\()"
     r"|<(?:(?i:insert|add|enter|paste|fill in) (?:[\w'’-]+ ){1,8}here|(?:YOUR|TODO|TBD)[A-Z _-]{0,40}|"
     r"INSERT [A-Z _-]{3,40})>"
     r"|【请?(?:填写|填入|插入|输入|替换|粘贴|在此|此处)[^】\n]{0,60}】",
@@ -47,13 +48,21 @@ _BRACKETS_EXPLAINED = re.compile(
     r"crochets|corchetes"
 )
 _MENTIONED = re.compile(
-    r"(?i)\b(?:include|contain|containing|use|using|say|avoid|without|like|called|named|marked|tag|tagged|write|"
-    r"output|print|return|no|not|never|e\.g\.,?|labell?ed|as|the|each|any|every|mark|emit|append|add|type|press|click|"
+    r"(?i)\b(?:hi|hello|dear|hallo|bonjour|hola|include|contain|containing|use|using|say|avoid|without|like|called|named|marked|tag|tagged|write|"
+    r"output|print|return|no|not|never|e\.g\.,?|labell?ed|as|the|are|is|word|words|types?|each|any|every|mark|emit|append|add|type|press|click|"
     r"cite|citation|source|command|key|button|action|state|status|role)[ ]+(?:the |a |an )?[\"“'`]?$"
 )
 _SECTION = re.compile(r"(?m)^[ \t#*]*\[(?P<name>[^\]\n]{2,60})\][ \t*:\r]*$")
 _LABEL = re.compile(r"[ \t]*(?:[-*>]+[ \t]+|\d{1,2}[.)][ \t]+)?[^\n:：\[]{1,30}[:：]")
 _SCAFFOLD = 3
+_DIGITS = re.compile(r"\d+")
+_PROGRAM = re.compile(r"\[(?:PROMPT|TARGETLANGUAGE|/[a-z]+)\]")
+"""What a well-known program fills in, and markup."""
+_EXPLAINED = re.compile(
+    r"(?m)^[ \t>*-]*\[?(?P<name>[^\W\d_][^\n=:：\[\]]{1,40}?)\]?[ \t]*(?:\*\*)?[=:：]"
+)
+"""A line that gives the name a value, or says what it is."""
+_USAGE = re.compile(r"[ \t`*>-]*(?:#{1,6}[ \t]|/\w|\$[ ]|(?i:usage|command|syntax)\b)")
 _BEFORE = 260
 
 
@@ -63,7 +72,10 @@ def find_gaps(source: Source) -> Iterator[tuple[int, int]]:
     gaps = list(_INSERT.finditer(source.structure))
     if sum(match[0].startswith("[TODO") for match in gaps) >= _SCAFFOLD:
         return  # a skeleton for texts that are still to be written
+    numbered = Counter(_DIGITS.sub("0", match[0]) for match in gaps)
     for match in gaps:
+        if _DIGITS.search(match[0]) and numbered[_DIGITS.sub("0", match[0])] > 1:
+            continue  # slots of a list that the model fills in
         if match[0].startswith("<") and _has_label(source, match.start()):
             continue
         last = not source.text[match.end() :].strip()
@@ -89,21 +101,29 @@ def find_bare_gaps(source: Source) -> Iterator[tuple[int, int]]:
         return
     if _BRACKETS_EXPLAINED.search(source.text) or _NAMES_INPUT.search(source.prose):
         return
+    if _PROGRAM.search(source.text):
+        return
     sections = {match["name"] for match in _SECTION.finditer(source.text)}
+    explained = {match["name"].lower() for match in _EXPLAINED.finditer(source.text)}
     for match in _BARE.finditer(source.prose):
-        if f"[/{match['words']}]" in source.text:
-            continue  # markup
-        if (
-            match["words"] in sections
-            or _INSERT.match(match[0])
-            or _has_label(source, match.start())
-        ):
+        words = match["words"]
+        if words in sections or explained & {*words.lower().split("/"), words.lower()}:
+            continue
+        if _INSERT.match(match[0]):
+            continue
+        if _has_label(source, match.start()) or _is_usage(source, match.start()):
             continue
         if not _is_shown(source, match.start()):
             yield match.span()
     last = _LAST_LINE.search(source.prose)
     if last and not _INSERT.match(last["gap"]):
         yield last.span("gap")
+
+
+def _is_usage(source: Source, position: int) -> bool:
+    """Whether the line is a heading or shows how a command is called: `/research [topic]`."""
+    line_start, _ = source.line_span(position)
+    return bool(_USAGE.match(source.text, line_start, position))
 
 
 def _has_label(source: Source, position: int) -> bool:

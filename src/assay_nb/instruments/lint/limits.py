@@ -157,7 +157,7 @@ def _bounds(
 def _thing(sentence: Sentence, match: re.Match[str]) -> str:
     """Return what the limit is set for: a label, "each …", or the nearest product before or after it."""
     label = _LABEL.match(sentence.text, 0, match.start())
-    if label:
+    if label and label[1].strip():
         return label[1].split()[-1].lower()
     aside = _ASIDE.search(sentence.text, max(0, match.start() - 60), match.start())
     if aside:

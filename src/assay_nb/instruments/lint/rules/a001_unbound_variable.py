@@ -57,7 +57,8 @@ def _hit(variable: Variable, meant: str | None) -> Hit:
         fix = None
     else:
         advice = f"`{meant}` may be meant"
-        fixed = variable.text.replace(variable.name, meant, 1)
+        ours = variable.family in {"mustache", "jinja"}
+        fixed = variable.text.replace(variable.name, meant, 1) if ours else f"{{{{{meant}}}}}"
         fix = LintFix(variable.start, variable.end, fixed)
     message = f"`{variable.text}` has no value, so the braces would reach the model: {advice}."
     return Hit(variable.start, variable.end, message, fix)

@@ -14,7 +14,7 @@ from assay_nb.text.templates import Variable, covers, find_bound_names
 _SHORTEST_NAME, _LONGEST_NAME = 3, 60
 _FEWEST_NAMES = 2
 _REACH = 40
-_TEX = re.compile(r"(?:\\[A-Za-z]+|[_^}])\Z")
+_TAKES = re.compile(r"(?:\\[A-Za-z]+|[_^}]|\w\()\Z")
 
 
 def _check(source: Source) -> Iterator[Hit]:
@@ -39,13 +39,13 @@ def _placeholders(source: Source) -> Iterator[Variable]:
         if variable.kind == "block" or name in own | shown or variable.start < source.front_matter:
             continue
         shown_there = covers(json, variable.start) or covers(source.demos, variable.start)
-        if not shown_there and not _is_formula(source, variable):
+        if not shown_there and not _is_argument(source, variable):
             yield variable
 
 
-def _is_formula(source: Source, variable: Variable) -> bool:
-    """Whether it is an argument of a TeX command ("frac{{a}}{{b}}" behind a backslash), doubled for a format string."""
-    return bool(_TEX.search(source.text, max(0, variable.start - _REACH), variable.start))
+def _is_argument(source: Source, variable: Variable) -> bool:
+    """Whether it is what a call or a TeX command takes: `save({path})`, or a fraction in doubled braces."""
+    return bool(_TAKES.search(source.text, max(0, variable.start - _REACH), variable.start))
 
 
 def _is_code(source: Source, variable: Variable) -> bool:
@@ -98,22 +98,21 @@ def _cased(source: Source, placeholders: list[Variable]) -> Iterator[Hit]:
     """Report the rarer of two names that differ in capitals alone, such as `{Name}` and `{name}`."""
     if source.bound is not None:
         return
-    first: dict[str, Variable] = {}
+    first: dict[tuple[str, str], Variable] = {}
     uses: defaultdict[str, int] = defaultdict(int)
     spellings: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for variable in placeholders:
         uses[variable.name] += 1
-        if (
-            first.setdefault(variable.name, variable) is variable
-            and len(variable.name) <= _LONGEST_NAME
-        ):
-            spellings[variable.family, variable.name.lower()].append(variable.name)
-    for names in spellings.values():
-        usual, *others = sorted(names, key=lambda name: (-uses[name], first[name].start))
+        family = "mustache" if variable.family == "jinja" else variable.family
+        is_name = _SHORTEST_NAME <= len(variable.name) <= _LONGEST_NAME
+        if first.setdefault((family, variable.name), variable) is variable and is_name:
+            spellings[family, variable.name.lower()].append(variable.name)
+    for (family, _), names in spellings.items():
+        usual, *others = sorted(names, key=lambda name: (-uses[name], first[family, name].start))
         for rare in others:
             yield Hit(
-                first[rare].start,
-                first[rare].end,
+                first[family, rare].start,
+                first[family, rare].end,
                 f"`{rare}` and `{usual}` differ in capitals alone, and one of the two stays empty: write "
                 f"`{usual}`.",
             )

@@ -20,7 +20,9 @@ _FLAG = re.compile("\U0001f3f4[\U000e0061-\U000e007a\U000e0030-\U000e0039]{2,6}\
 _MARKS = frozenset("\u200e\u200f\u061c")
 _ISOLATES = frozenset("\u2066\u2067\u2068\u2069")
 _JOINERS = frozenset("\u200c\u200d")
-_NEIGHBOURS = 3
+_LINE = 200
+_BREAKING = ("THAI", "LAO", "KHMER", "MYANMAR")
+"""Scripts without spaces between words, where a zero-width space says where a line may break."""
 _QUOTES = frozenset({'""', "''", "“”", "‘’", "«»", "``", "「」"})
 
 
@@ -73,13 +75,16 @@ def _name(character: str) -> str:
 def _is_at_home(text: str, start: int, end: int) -> bool:
     """Whether the writing system around a single character needs it."""
     hidden = text[start:end]
-    around = text[max(0, start - _NEIGHBOURS) : start] + text[end : end + _NEIGHBOURS]
     if len(hidden) > 2:
         return False
     if set(hidden) <= _JOINERS:
         return _joins(text[start - 1 : start]) and bool(text[end : end + 1].strip())
     if set(hidden) <= _MARKS | _ISOLATES:
-        return any(unicodedata.bidirectional(c) in {"R", "AL"} for c in around)
+        before = text[max(0, start - _LINE) : start].rpartition("\n")[2]
+        after = text[end : end + _LINE].partition("\n")[0]
+        return any(unicodedata.bidirectional(c) in {"R", "AL"} for c in before + after)
+    if hidden == "\u200b":
+        return unicodedata.name(text[start - 1 : start] or " ", "").startswith(_BREAKING)
     if _is_selector(hidden):
         return unicodedata.category(text[start - 1 : start] or " ") == "Lo"
     return False

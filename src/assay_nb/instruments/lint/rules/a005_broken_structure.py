@@ -24,6 +24,11 @@ _PROSE_FOLLOWS = re.compile(
     r"^[ \t]*\n(?:#{2,6} |\*\*\w|\d\. [A-Z]|[-*] [A-Z]\w+ \w+ )", re.MULTILINE
 )
 _PROSE_FENCES = frozenset({"markdown", "md", "text", "txt", "yaml", "yml", ""})
+_MARKS = frozenset("*_'\"“‘(「《")
+_EXERCISE = re.compile(
+    r"(?i)\b(?:invalid|broken|malformed|faulty)\s+(?:\w+\s+)?json\b|\bjson\b[^.\n]{0,40}\b(?:is|are)\s+(?:invalid|broken|malformed)"
+    r"|\b(?:repair|fix|correct)\s+(?:\w+\s+){0,3}json\b"
+)
 _REACH = 50
 _FEWEST_AFTER = 2
 
@@ -117,7 +122,9 @@ def _is_meant(source: Source, tag: Tag) -> bool:
         if tag.start <= source.first_word:
             return False  # it goes on where another text has ended
         before = source.structure[max(0, tag.start - 30) : tag.start].rpartition("\n")[2]
-        return tag.alone or not before.strip() or not before[-1:].isspace()
+        return (
+            tag.alone or not before.strip() or not (before[-1:].isspace() or before[-1:] in _MARKS)
+        )
     return True
 
 
@@ -173,6 +180,8 @@ def _never_closed(tag: Tag) -> Hit:
 
 def _json(source: Source) -> Iterator[Hit]:
     for example in examples.find_json(source):
+        if example.start < source.front_matter or _is_exercise(source, example.start):
+            continue  # YAML, which has braces of its own, or JSON that is there to be repaired
         for fault in find_faults(example.text, named=example.named):
             start, end = example.start + fault.position, example.start + fault.end
             yield Hit(
@@ -181,6 +190,11 @@ def _json(source: Source) -> Iterator[Hit]:
                 f"This JSON example is broken ({fault.what}), and models copy what they are shown: fix it.",
                 LintFix(start, end, "") if fault.deletable else None,
             )
+
+
+def _is_exercise(source: Source, start: int) -> bool:
+    """Whether the words just before say that it is broken."""
+    return bool(_EXERCISE.search(source.text, max(0, start - 160), start))
 
 
 def _stray_braces(source: Source) -> Iterator[Hit]:

@@ -17,7 +17,7 @@ _LONG = word_set(
     "article articles text texts document documents doc docs content contents email emails mail message messages "
     "ticket transcript transcripts review reviews body passage passages context contexts input comment comments "
     "page post report story essay conversation chat log logs code source sources resume cv contract letter "
-    "abstract feedback paragraph paragraphs excerpt excerpts snippet snippets data paper premise "
+    "abstract feedback paragraph paragraphs excerpt excerpts snippet snippets data paper "
     "interview minutes manual filing statement submission thread dialogue dialog history bio html webpage "
     "documentation markdown diff traceback summaries response responses "
     "texte textes courriel avis commentaire lettre contrat rapport réunion extrait extraits dialogue "
@@ -30,19 +30,26 @@ _SHORT = word_set(
     "id ids name title type kind date language lang url link count number length topic category label role index "
     "author sender recipient subject limit size format style tone nom titre langue titel sprache nombre key keys "
     "título titulo idioma address status instructions instruction rules task system prompt guidelines schema "
-    "consignes règles tâche anweisungen regeln aufgabe instrucciones reglas tarea steps template image images tool tools path paths action actions category categories"
+    "consignes règles tâche anweisungen regeln aufgabe instrucciones reglas tarea steps template image images tool tools path paths action actions category categories "
+    "volume theme tag opening closing command commands persona personality character"
 )
 _INSTRUCTIONS = word_set(
     "instructions instruction rules task system prompt guidelines role consignes règles tâche anweisungen "
     "regeln aufgabe instrucciones reglas tarea steps"
 )
+_FORMS = word_set(
+    "str string text list content contents body block blocks chunk chunks section sections part md raw"
+)
+"""What a name may end in that says nothing of what it holds: `context_str`."""
 _TASKS = frozenset({"input", "eingabe", "entrée", "entrada"})
 """A bare `{input}` is as often the question or the task itself, which is meant to be obeyed."""
 _TASK = re.compile(
     r"(?i)\b(?:task|objective|goal|instructions?|aufgabe|tâche|tarea)[ \t]*[:：.]?[ \t\n*]*\Z"
 )
 _SPACE = re.compile(r"\s*")
-_FEW_WORDS = frozenset({"code", "email", "mail", "message"})
+_GLUED = re.compile(r"[^\W\d_]|\$?\{")
+"""A piece that the calling code puts together with others, and that ends its own lines."""
+_FEW_WORDS = frozenset({"code", "email", "mail"})
 """Behind a label, such a name may as well be a word: a postcode, an address."""
 _ENOUGH = 120
 _LEAST_WORDS = 3
@@ -50,6 +57,9 @@ _NAME_PARTS = re.compile(r"[\W_]+|(?<=[a-zß-ÿ])(?=[A-Z])")
 _BRACKETS = frozenset(
     {"<>", "[]", "()", "{}", "«»", "“”", "【】", "「」", "**", "''", '""', "``", "||"}
 )
+_CLOSERS = frozenset("])}】」』»›")
+_MEMBER = re.compile(r"[\"'][ \t]*:[ \t]*[\"'[]?\Z")
+"""A key of JSON, whose value the text is."""
 _TARGET = "|||"
 """Where a template ends and the expected answer begins, as PromptSource writes it."""
 _LABEL = re.compile(
@@ -62,7 +72,7 @@ _PLACEHOLDER = re.compile(r"\$?\{\{?[^{}\n]{1,80}\}\}?")
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 _WORD_BEFORE = re.compile(r"(?<!\b(?:text|page|body) of)(?<!con(?:text|tent) of)(?<=[^\W\d_])[ ]$")
 _LABELLED_VARIABLE = re.compile(
-    r"[^\n]{0,200}[:：][ \t]*\n?\s{0,8}(?:[\"'“`]{1,3}|-{3,}\s|={3,}\s)?\$?\{"
+    r"[^\n]{0,200}[:：][ \t]*\n?\s{0,8}(?:[\"'“`]{1,3}|-{3,}\s|={3,}\s|<[\w-]{1,40}>)?\$?\{"
 )
 
 
@@ -97,7 +107,9 @@ def _is_long(variable: Variable) -> bool:
         return False
     if "(" in variable.text.partition("|")[0] or variable.default is not None:
         return False  # what a call gives is not known, and a default is a few words
-    return parts[-1].rstrip("0123456789") in _LONG or parts[0] in _LONG
+    if parts[-1].rstrip("0123456789") in _LONG:
+        return True
+    return parts[0] in _LONG and (parts[-1].isdecimal() or parts[-1] in _FORMS)
 
 
 def _is_delimited(source: Source, variable: Variable) -> bool:
@@ -110,9 +122,11 @@ def _is_delimited(source: Source, variable: Variable) -> bool:
         or covers(source.quoted, start)
         or covers(source.inline_code, start)
         or before[-1:] + after[:1] in _BRACKETS
-        or after[:1].isalpha()  # a piece of the prompt, which ends its own line
+        or after[:1] in _CLOSERS
+        or bool(_MEMBER.search(before))
+        or bool(_GLUED.match(after))
         or bool(_WORD_BEFORE.search(before) or _OPTION.fullmatch(before))
-        or bool(lead and variable.name.lower() in _FEW_WORDS)
+        or bool(lead and _NAME_PARTS.split(variable.name.lower())[-1] in _FEW_WORDS)
         or before.rstrip().endswith("}}")
         or _is_between_rulers(source, start, end)
         or _is_task(source, start)

@@ -90,9 +90,9 @@ def _unequal(source: Source, first: Limit, second: Limit) -> Hit:
 def _is_labelled(source: Source, sentence: Sentence) -> bool:
     """Whether its line names what it is about ("Title: …"), or it is a heading."""
     line_start, _ = source.line_span(sentence.start)
-    return bool(_LINE_LABEL.match(source.text, line_start, sentence.end)) or source.text.startswith(
-        "#", line_start
-    )
+    if source.text.startswith(("#", "|"), line_start):
+        return True
+    return bool(_LINE_LABEL.match(source.text, line_start, sentence.end))
 
 
 def _is_conditional(sentence: Sentence) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from assay_nb.instruments.lint.rule import Hit, Rule
 from assay_nb.instruments.lint.source import Source
+from assay_nb.instruments.lint.vocabulary import word_set
 
 _INVENTS = re.compile(
     r"(?i)^\W*(?:please[ ])?(?:do not|don't|don’t|never|avoid)[ ](?:\w+[ ](?:nonsense[ ])?(?:and|or)[ ])?(?:ever[ ])?"
@@ -18,11 +19,17 @@ _INVENTS = re.compile(
     r"|^\W*no[ ](?:inventes?|inventen|adivines?|especules?|supongas?|asumas?)\b"
     r"|不要(?:编造|虚构|捏造|瞎编)|不得(?:编造|虚构)"
 )
+_VERBS = word_set(
+    "make making invent inventing fabricate fabricating assume assuming guess guessing speculate speculating infer "
+    "hallucinate hallucinating ne erfinde rate spekuliere vermute inventes invente inventen adivines adivine especules "
+    "especule supongas suponga asumas asuma"
+)
+"""Spares the pattern most sentences."""
 _WAY_OUT = re.compile(
     r"(?i)\b(?:if|unless|otherwise|when(?:ever)? (?:you|there|the|it|in|un)|instead|unknown|unsure|uncertain\w*|unclear|"
     r"not (?:stated|given|known|found|available|sure|provided|mentioned|enough|specified|applicable)|n/?a|"
     r"missing|ask|asks|say so|blank|empty|admit|acknowledge|cannot|can't|can’t|don['’]t know|do not know|no information|only|"
-    r"but|clarif\w+|flag|verify|falls?|wenn|sonst|unbekannt|fehlt|frage?|si|sinon|inconnue?|demandez?|manqu\w+|"
+    r"but|clarif\w+|flag|verify|falls?|wenn|sonst|unbekannt|fehlt|frage nach|leave|omit|skip|si|sinon|inconnue?|demandez?|manqu\w+|"
     r"cuando|desconocid\w+|pregunta|falta|solo|sólo|nur|uniquement)\b|不知道|不清楚|不确定|无法|未知|没有找到|除非|(?:如果|若)[^。\n]{0,20}(?:没有|不|无|缺)"
 )
 
@@ -36,7 +43,10 @@ _JUDGES = re.compile(
 
 def _check(source: Source) -> Iterator[Hit]:
     for sentence in source.sentences:
-        if not _INVENTS.search(sentence.text):
+        said = (
+            not _VERBS.isdisjoint(sentence.words) or "n'" in sentence.text or "不" in sentence.text
+        )
+        if not (said and _INVENTS.search(sentence.text)):
             continue
         if not (_WAY_OUT.search(source.prose) or _JUDGES.search(source.prose)):
             yield Hit(

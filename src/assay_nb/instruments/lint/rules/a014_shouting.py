@@ -41,7 +41,9 @@ def _check(source: Source) -> Iterator[Hit]:
 
 def _capitals(source: Source) -> Iterator[Hit]:
     shouted = [m for m in _EMPHASIS.finditer(source.prose) if _is_emphasis(source, m)]
-    if "RFC 2119" in source.text or len(shouted) < _DENSITY * len(_WORD.findall(source.text)):
+    if len(shouted) < _FEWEST or "RFC 2119" in source.text:
+        return
+    if len(shouted) < _DENSITY * len(_WORD.findall(source.text)):
         return
     for first, last in zip(shouted, shouted[_FEWEST - 1 :], strict=False):
         between = source.prose[first.start() : min(last.end(), first.start() + _REACH)]

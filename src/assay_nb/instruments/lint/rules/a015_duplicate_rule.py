@@ -14,6 +14,8 @@ from assay_nb.instruments.lint.source import Sentence, Source, blank
 _FEWEST_WORDS = 5
 _FEWEST_CHARACTERS = 20
 _LONGEST = 8_000
+_REACH = 3_000
+"""Copies so far apart are in different sections."""
 _LONG_COPY = 80
 """So many characters twice are an oversight in any language."""
 _MOST_IN_A_ROW = 1
@@ -28,7 +30,10 @@ _POINTS_ELSEWHERE = re.compile(
     r"(?! (?:task|prompt|conversation|chat|role|instructions|rules|free)\b)"
 )
 _IS_RULE = re.compile(r"[^\W\d_\"“'*(].*[^:：?？]\s*$", re.DOTALL)
-_CODE = re.compile(r"[{}=;\\]|&&|\(\)|\[\]|</")
+_ANSWER = re.compile(
+    r"(?im)^\W*(?:answer|response|output|a|label|result|antwort|réponse|respuesta|答案|回答)\W{0,3}[:：]"
+)
+_CODE = re.compile(r"\s/\w|\s-{1,2}[a-z]+ |[{}=;\\]|&&|\(\)|\[\]|</")
 _LABELLED = re.compile(r"[^:：\n.]{1,30}[:：](?:\s|$)")
 
 
@@ -45,6 +50,8 @@ class _Rule:
 def _check(source: Source) -> Iterator[Hit]:
     copies = _whole_items(source, list(_find_copies(list(_rules(source)))))
     for run in _runs(copies):
+        if not any(_is_order(source, later) for later, _ in run) or _is_head(source, *run[0]):
+            continue
         far = _has_heading(source, *run[0])
         if far and len({later.line for later, _ in run}) > _MOST_IN_A_ROW:
             continue
@@ -116,9 +123,17 @@ def _runs(copies: Sequence[tuple[_Rule, _Rule]]) -> Iterator[list[tuple[_Rule, _
         yield run
 
 
+def _is_head(source: Source, later: _Rule, earlier: _Rule) -> bool:
+    """Whether it opens each of several examples: an answer is given between the two."""
+    start = max(earlier.sentence.end, later.sentence.start - _REACH)
+    return bool(_ANSWER.search(source.text, start, later.sentence.start))
+
+
 def _has_heading(source: Source, later: _Rule, earlier: _Rule) -> bool:
     """Whether the two are in different sections."""
     start, end = earlier.sentence.end, later.sentence.start
+    if end - start > _REACH:
+        return True
     tags = (tag for tag in source.tree.tags if tag.alone and start <= tag.start < end)
     return bool(_HEADING.search(source.text, start, end)) or next(tags, None) is not None
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from assay_nb.instruments.lint.rule import Hit, Rule
 from assay_nb.instruments.lint.source import Source
 
-_ASKS = re.compile(r"(?:\A\s*|\n[ \t]*\n[ \t]*)(?P<mark>Human:)(?=[ \t]*\S)")
-_ANSWERS = re.compile(r"\n[ \t]*\n[ \t]*Assistant:[^\n]{0,200}\s*\Z")
+_ASKS = re.compile(r"(?:\A\s*|\n[ \t\r]*\n[ \t]*)(?P<mark>Human:)(?=[ \t]*\S)")
+_ANSWERS = re.compile(r"\n[ \t\r]*\n[ \t]*Assistant:[^\n]{0,200}\s*\Z")
 
 
 def _check(source: Source) -> Iterator[Hit]:
