@@ -43,9 +43,8 @@ _JUDGES = re.compile(
 
 def _check(source: Source) -> Iterator[Hit]:
     for sentence in source.sentences:
-        said = (
-            not _VERBS.isdisjoint(sentence.words) or "n'" in sentence.text or "不" in sentence.text
-        )
+        elided = any(word.startswith(("n'", "n’")) for word in sentence.words)
+        said = elided or not _VERBS.isdisjoint(sentence.words) or "不" in sentence.text
         if not (said and _INVENTS.search(sentence.text)):
             continue
         if not (_WAY_OUT.search(source.prose) or _JUDGES.search(source.prose)):
