@@ -21,22 +21,27 @@ _LABEL = re.compile(
     r"[ \t]*[#\d]{0,3}[ \t]*(?:\([^)\n]{0,40}\))?(?:\*\*)?[ \t]*(?::|：)(?:\*\*)?"
 )
 _INTRODUCES = re.compile(
-    r"(?im)^[^\n]{0,200}\b(?:for example|e\.g\.|for instance|like this|as follows|(?:this|following|exact)"
+    r"(?im)^[^\n]{0,200}\b(?:for example|e\.g\.|for instance|like this|as follows|(?:this|following|"
+    r"exact)"
     r"(?: \w+){0,2} (?:format|template|form|structure|way)|format is|format should be|zum beispiel|"
     r"par exemple|por ejemplo|per esempio|por exemplo)[^\n.]{0,24}[:：][ \t\r*]*$"
 )
 _END = re.compile(r"(?im)^[ \t#*-]*end(?: of)?(?: the)?(?: \w+)? (?:examples?|samples?)\b[^\n]*$")
 _PARAGRAPH = re.compile(r"\n[ \t\r]*\n")
 _LABELLED = re.compile(
-    r"[ \t]*(?:[-*>#]+[ \t]*|\d{1,3}[.)][ \t]*)?(?:\*\*)?[^\n:：.!?]{1,40}(?::|：)|[ \t]{2,}\S|[ \t]*[<{\[\"'`“|>-]"
+    r"[ \t]*(?:[-*>#]+[ \t]*|\d{1,3}[.)][ \t]*)?(?:\*\*)?[^\n:：.!?]{1,40}(?::|：)|[ \t]{2,}\S|"
+    r"[ \t]*[<{\[\"'`“|>-]"
 )
 _ROLE = re.compile(
-    r"(?im)^[ \t]*(?:#{1,3}[ \t]*)?(?P<role>system|developer|user|assistant|human|ai|function|tool)[ \t]*:[ \t]*$"
+    r"(?im)^[ \t]*(?:#{1,3}[ \t]*)?(?P<role>system|developer|user|assistant|human|ai|function|"
+    r"tool)[ \t]*:[ \t]*$"
 )
 _TURN = re.compile(
-    r"(?im)^[ \t]*(?:[-*>#]+[ \t]*)?(?:\*\*)?(?P<label>q|question|input|user|human|student|customer|text|review|tweet|"
+    r"(?im)^[ \t]*(?:[-*>#]+[ \t]*)?(?:\*\*)?(?P<label>q|question|input|user|human|student|customer|"
+    r"text|review|tweet|"
     r"sentence|frage|eingabe|pregunta|entrada|entrée|问题|输入|問|"
-    r"(?P<reply>a|answer|output|assistant|ai|bot|label|sentiment|response|antwort|ausgabe|respuesta|salida|"
+    r"(?P<reply>a|answer|output|assistant|ai|bot|label|sentiment|response|antwort|ausgabe|respuesta|"
+    r"salida|"
     r"réponse|sortie|答案|输出|回答|答))[ \t]*\d{0,3}(?:\*\*)?[ \t]*(?::|：)(?:\*\*)?(?P<said>[^\n]*)$"
 )
 _FEWEST_PAIRS = 2

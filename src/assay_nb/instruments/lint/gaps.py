@@ -14,8 +14,10 @@ from assay_nb.instruments.lint.source import Source
 from assay_nb.text.templates import covers
 
 _INSERT = re.compile(
-    r"(?<!!)\[(?:(?i:please )?(?i:insert|fill in (?:the|your|here|blank)|add your|add here|enter your|paste|replace with|einfügen|einsetzen|"
-    r"insérer|insérez|à compléter|compléter|insertar|inserte|rellenar|completar|inserisci|inserir|insira)\b(?! \w\])|"
+    r"(?<!!)\[(?:(?i:please )?(?i:insert|fill in (?:the|your|here|blank)|add your|add here|"
+    r"enter your|paste|replace with|einfügen|einsetzen|"
+    r"insérer|insérez|à compléter|compléter|insertar|inserte|rellenar|completar|inserisci|inserir|"
+    r"insira)\b(?! \w\])|"
     r"(?:YOUR|IHR|IHRE|DEIN|VOTRE|SU|TU)\b|(?:TODO|TBD|FIXME)[:\]]|"
     r"请?(?:填写|填入|插入|输入|替换|粘贴)|此处|在这里)[^\]\n]{0,80}\]?(?<=[^:：]\])(?!\()"
     r"|<(?:(?i:insert|add|enter|paste|fill in) (?:[\w'’-]+ ){1,8}here|(?:YOUR|TODO|TBD)[A-Z _-]{0,40}|"
@@ -38,18 +40,22 @@ _LONGEST_TEMPLATE = 3_000
 """In a longer text a bracketed word is a slot of a sample far more often than a gap of the author's."""
 _FORMAT = re.compile(
     r"(?i)\b(?:format|template|structure|layout|outline|formatted|fields?|as follows|following|like this|"
-    r"pattern|output|respond|reply|response|sections?|schema|begin with|start with|end with|say|title|headings?|header|"
+    r"pattern|output|respond|reply|response|sections?|schema|begin with|start with|end with|say|"
+    r"title|headings?|header|"
     r"modèle|vorlage|plantilla|formato|formato)\b|格式|模板|输出|结构"
 )
 _NAMES_INPUT = re.compile(r"(?i)\b(?:the|each|any) \[[^\]\n]{3,40}\]")
 """With "the [topic]" a prompt speaks of what it is given under that name."""
 _BRACKETS_EXPLAINED = re.compile(
-    r"(?i)\b(?:square |curly |angle )?brackets?\b|\bbracketed\b|\bplaceholders?\b|\bvariables?\b|方括号|括号|占位符|klammern|"
+    r"(?i)\b(?:square |curly |angle )?brackets?\b|\bbracketed\b|\bplaceholders?\b|\bvariables?\b|"
+    r"方括号|括号|占位符|klammern|"
     r"crochets|corchetes"
 )
 _MENTIONED = re.compile(
-    r"(?i)\b(?:hi|hello|dear|hallo|bonjour|hola|include|contain|containing|use|using|say|avoid|without|like|called|named|marked|tag|tagged|write|"
-    r"output|print|return|no|not|never|e\.g\.,?|labell?ed|as|the|are|is|word|words|types?|each|any|every|mark|emit|append|add|type|press|click|"
+    r"(?i)\b(?:hi|hello|dear|hallo|bonjour|hola|include|contain|containing|use|using|say|avoid|"
+    r"without|like|called|named|marked|tag|tagged|write|"
+    r"output|print|return|no|not|never|e\.g\.,?|labell?ed|as|the|are|is|word|words|types?|each|any|"
+    r"every|mark|emit|append|add|type|press|click|"
     r"cite|citation|source|command|key|button|action|state|status|role)[ ]+(?:the |a |an )?[\"“'`]?$"
 )
 _SECTION = re.compile(r"(?m)^[ \t#*]*\[(?P<name>[^\]\n]{2,60})\][ \t*:\r]*$")

@@ -15,7 +15,8 @@ from assay_nb.instruments.lint.tags import Tag
 from assay_nb.text.templates import covers, find_fences
 
 _FORMAT_LINE = re.compile(
-    r"(?i)(?:format|form|template|pattern|structure|output|example|schema|syntax|modèle|vorlage|plantilla|"
+    r"(?i)(?:format|form|template|pattern|structure|output|example|schema|syntax|modèle|vorlage|"
+    r"plantilla|"
     r"formato|格式|模板|输出|形式)[^\n]{0,60}[:：]\s*$"
 )
 _FENCE = re.compile(r"(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*?)[ \t\r]*(?:\n|$)")
@@ -26,7 +27,8 @@ _PROSE_FOLLOWS = re.compile(
 _PROSE_FENCES = frozenset({"markdown", "md", "text", "txt", "yaml", "yml", ""})
 _MARKS = frozenset("*_'\"“‘(「《")
 _EXERCISE = re.compile(
-    r"(?i)\b(?:invalid|broken|malformed|faulty)\s+(?:\w+\s+)?json\b|\bjson\b[^.\n]{0,40}\b(?:is|are)\s+(?:invalid|broken|malformed)"
+    r"(?i)\b(?:invalid|broken|malformed|faulty)\s+(?:\w+\s+)?json\b|\bjson\b[^.\n]{0,40}\b(?:is|"
+    r"are)\s+(?:invalid|broken|malformed)"
     r"|\b(?:repair|fix|correct)\s+(?:\w+\s+){0,3}json\b"
 )
 _REACH = 50

@@ -9,12 +9,15 @@ from assay_nb.instruments.lint.rule import Hit, Rule
 from assay_nb.instruments.lint.source import Source
 
 _NUMBERED = re.compile(
-    r"(?im)^[ \t]*(?:[-*#>]+[ \t]+)?(?:\*\*)?(?:(?:rule|step|point|instruction|guideline|regel|schritt|punkt|"
+    r"(?im)^[ \t]*(?:[-*#>]+[ \t]+)?(?:\*\*)?(?:(?:rule|step|point|instruction|guideline|regel|"
+    r"schritt|punkt|"
     r"règle|étape|consigne|regla|paso|punto)[ \t]+)?[(#]?(\d{1,3})\b(?:[ \t]?[.):–—-]|[ \t]*$|\*\*)"
 )
 _NUMBER_SPOKEN = re.compile(
-    r"(?i:\b(?:in|of|from|see|per|by|to|with|follow|apply|under|aus|nach|von|laut|gilt|siehe|de|à|selon|voir|según)"
-    r"(?: the| la| le| der| die)? )(?P<words>(?i:rule|step|point|instruction|guideline|regel|schritt|punkt|règle|étape|consigne|regla|paso|punto)"
+    r"(?i:\b(?:in|of|from|see|per|by|to|with|follow|apply|under|aus|nach|von|laut|gilt|siehe|de|à|"
+    r"selon|voir|según)"
+    r"(?: the| la| le| der| die)? )(?P<words>(?i:rule|step|point|instruction|guideline|regel|"
+    r"schritt|punkt|règle|étape|consigne|regla|paso|punto)"
     r"[ ]\#?(?P<number>\d{1,3}))\b(?![ ]?(?:of|to|-|–|von|bis|à|de|\.\d)[ ]?\d|\(|[ ][A-Z]{2})"
 )
 _SECTION = re.compile(

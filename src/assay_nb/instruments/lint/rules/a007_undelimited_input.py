@@ -14,27 +14,39 @@ from assay_nb.instruments.lint.vocabulary import ANY, word_set
 from assay_nb.text.templates import Variable, covers, find_bound_names, find_variables
 
 _LONG = word_set(
-    "article articles text texts document documents doc docs content contents email emails mail message messages "
-    "ticket transcript transcripts review reviews body passage passages context contexts input comment comments "
-    "page post report story essay conversation chat log logs code source sources resume cv contract letter "
+    "article articles text texts document documents doc docs content contents email emails mail "
+    "message messages "
+    "ticket transcript transcripts review reviews body passage passages context contexts input "
+    "comment comments "
+    "page post report story essay conversation chat log logs code source sources resume cv "
+    "contract letter "
     "abstract feedback paragraph paragraphs excerpt excerpts snippet snippets data paper "
-    "interview minutes manual filing statement submission thread dialogue dialog history bio html webpage "
+    "interview minutes manual filing statement submission thread dialogue dialog history bio html "
+    "webpage "
     "documentation markdown diff traceback summaries response responses "
     "texte textes courriel avis commentaire lettre contrat rapport réunion extrait extraits dialogue "
-    "rezension bewertung nachricht nachrichten dokument dokumente brief vertrag bericht artikel protokoll "
+    "rezension bewertung nachricht nachrichten dokument dokumente brief vertrag bericht artikel "
+    "protokoll "
     "auszug auszüge auszuege aussage beitrag kommentar gespräch eingabe meldung "
-    "texto textos correo mensaje mensajes reseña resena comentario carta contrato informe artículo articulo "
+    "texto textos correo mensaje mensajes reseña resena comentario carta contrato informe artículo "
+    "articulo "
     "documento documentos entrada conversación conversacion acta ficha transcripción transcripcion"
 )
 _SHORT = word_set(
-    "id ids name title type kind date language lang url link count number length topic category label role index "
-    "author sender recipient subject limit size format style tone nom titre langue titel sprache nombre key keys "
-    "título titulo idioma address status instructions instruction rules task system prompt guidelines schema "
-    "consignes règles tâche anweisungen regeln aufgabe instrucciones reglas tarea steps template image images tool tools path paths action actions category categories "
+    "id ids name title type kind date language lang url link count number length topic category "
+    "label role index "
+    "author sender recipient subject limit size format style tone nom titre langue titel sprache "
+    "nombre key keys "
+    "título titulo idioma address status instructions instruction rules task system prompt "
+    "guidelines schema "
+    "consignes règles tâche anweisungen regeln aufgabe instrucciones reglas tarea steps template "
+    "image images "
+    "tool tools path paths action actions category categories "
     "volume theme tag opening closing command commands persona personality character"
 )
 _INSTRUCTIONS = word_set(
-    "instructions instruction rules task system prompt guidelines role consignes règles tâche anweisungen "
+    "instructions instruction rules task system prompt guidelines role consignes règles tâche "
+    "anweisungen "
     "regeln aufgabe instrucciones reglas tarea steps"
 )
 _FORMS = word_set(
@@ -64,7 +76,8 @@ _TARGET = "|||"
 """Where a template ends and the expected answer begins, as PromptSource writes it."""
 _LABEL = re.compile(
     r"[ \t]*(?:[-*#>]{1,6}[ \t]*|\d{1,2}[.)][ \t]+)?(?:\*\*)?[^\s:：.!?,;{}]{1,20}(?:[ \t][^\s:：.!?,;{}]{1,20}){0,2}"
-    r"(?:\*\*)?[ \t]*[:：]|[ \t]*#{1,6}[ \t]|[ \t]*【[^】\n]{1,20}】|[ \t]*\[[^\]\n]{1,40}\][ \t\r]*$|[ \t]*\*\*[^*\n]{1,60}\*\*[ \t\r]*$"
+    r"(?:\*\*)?[ \t]*[:：]|[ \t]*#{1,6}[ \t]|[ \t]*【[^】\n]{1,20}】|[ \t]*\[[^\]\n]{1,40}\][ \t\r]*$|"
+    r"[ \t]*\*\*[^*\n]{1,60}\*\*[ \t\r]*$"
 )
 _BLOCK = re.compile(r"\{[%#]|\{\{[-~]?\s*[#/^>]|\{\{\s*(?:else|role)\b")
 _OPTION = re.compile(r"[ \t]*[(\[]?[A-Ha-h1-9][.)\]][ \t]*\Z")

@@ -12,14 +12,20 @@ from assay_nb.instruments.lint.source import Sentence, Source
 from assay_nb.instruments.lint.vocabulary import LANGUAGES, word_set
 
 _IN_LANGUAGE = re.compile(
-    r"(?i)\b(?:answer|reply|respond|write|antworte|antworten|schreibe?|schreiben|réponds|répondez|écris|écrivez|rédige|rédigez|"
-    r"responde|responda|escribe|escriba)(?:\s+(?:only|always|nur|immer|stets|uniquement|toujours|solo|sólo|siempre))?"
-    r"\s+(?:in|auf|en)\s+(?P<language>english|german|french|spanish|italian|portuguese|dutch|deutsch|englisch|"
-    r"französisch|spanisch|italienisch|français|anglais|allemand|espagnol|italien|español|inglés|francés|alemán|italiano|portugués)\b"
+    r"(?i)\b(?:answer|reply|respond|write|antworte|antworten|schreibe?|schreiben|réponds|répondez|"
+    r"écris|écrivez|rédige|rédigez|"
+    r"responde|responda|escribe|escriba)(?:\s+(?:only|always|nur|immer|stets|uniquement|toujours|"
+    r"solo|sólo|siempre))?"
+    r"\s+(?:in|auf|en)\s+(?P<language>english|german|french|spanish|italian|portuguese|dutch|"
+    r"deutsch|englisch|"
+    r"französisch|spanisch|italienisch|français|anglais|allemand|espagnol|italien|español|inglés|"
+    r"francés|alemán|italiano|portugués)\b"
 )
 _CONDITIONS = word_set(
-    "if when unless otherwise where for wenn falls sonst für si quand sinon pour cuando para or oder ou o then dann puis "
-    "luego first second third next last simple complex short long each every per jede jeder jedes chaque cada"
+    "if when unless otherwise where for wenn falls sonst für si quand sinon pour cuando para or "
+    "oder ou o then dann puis "
+    "luego first second third next last simple complex short long each every per jede jeder jedes "
+    "chaque cada"
 )
 _LANGUAGE_OF = {
     name: code
@@ -111,7 +117,8 @@ def _languages(source: Source) -> Iterator[Hit]:
                 yield Hit(
                     sentence.start + match.start(),
                     sentence.start + match.end(),
-                    "The prompt asks for the reply in two languages, so the model picks either: name one, or "
+                    "The prompt asks for the reply in two languages, so the model picks either: "
+                    "name one, or "
                     "say when which.",
                 )
                 return

@@ -19,20 +19,25 @@ _SHORT_PROMPT = 8
 """In a longer prompt the size of a part matters little, so only what its opening names is looked at."""
 _OPENING = 4
 _MAIN = word_set(
-    "summary summaries overview abstract synopsis description essay article story email e-mail letter text post "
+    "summary summaries overview abstract synopsis description essay article story email e-mail "
+    "letter text post "
     "list report paragraph bio biography speech poem outline recap digest translation keywords "
     "résumé aperçu synthèse texte courriel lettre rapport article liste description histoire "
-    "zusammenfassung überblick beschreibung text artikel e-mail mail brief bericht liste geschichte aufsatz "
+    "zusammenfassung überblick beschreibung text artikel e-mail mail brief bericht liste "
+    "geschichte aufsatz "
     "resumen descripción texto correo carta informe artículo lista historia síntesis ensayo"
 )
 _VAGUE = ANY.vague_sizes | ANY.vague_manners | ANY.vague_counts
 _COUNTED = ANY.countables | ANY.units | _MAIN
 _SUMMARISES = word_set(
-    "summarise summarize condense recap résume résumez synthétise fasse zusammenfassen resume resuma resumir"
+    "summarise summarize condense recap résume résumez synthétise fasse zusammenfassen resume "
+    "resuma resumir"
 )
 _SIDE = re.compile(
-    r"(?i)\b(?:if|when|where|optional\w*|necessary|possible|appropriate|applicable|include|includes|start|begin|end|"
-    r"followed|along|then|also|each|for every|as short|as long|enough|clear|precise|clearly|and concise|concise and|format)\b"
+    r"(?i)\b(?:if|when|where|optional\w*|necessary|possible|appropriate|applicable|include|includes|"
+    r"start|begin|end|"
+    r"followed|along|then|also|each|for every|as short|as long|enough|clear|precise|clearly|"
+    r"and concise|concise and|format)\b"
 )
 _BRIEF = re.compile(r"(?i)(?:please )?(?:be|keep it) (?P<word>(?:very )?(?:brief|short))[.!]?")
 

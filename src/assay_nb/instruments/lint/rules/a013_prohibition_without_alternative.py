@@ -10,9 +10,12 @@ from assay_nb.instruments.lint.source import Source
 from assay_nb.instruments.lint.vocabulary import word_set
 
 _INVENTS = re.compile(
-    r"(?i)^\W*(?:please[ ])?(?:do not|don't|don’t|never|avoid)[ ](?:\w+[ ](?:nonsense[ ])?(?:and|or)[ ])?(?:ever[ ])?"
-    r"(?:(?:mak(?:e|ing)|invent(?:ing)?|fabricat(?:e|ing)|assum(?:e|ing)|guess(?:ing)?|speculat(?:e|ing)|infer)"
-    r"[ ](?:up[ ])?(?:any[ ]|the[ ]|other[ ])?(?:facts|answers?|information|values?|assumptions|details|numbers|figures|data|"
+    r"(?i)^\W*(?:please[ ])?(?:do not|don't|don’t|never|avoid)[ ](?:\w+[ ](?:nonsense[ ])?(?:and|"
+    r"or)[ ])?(?:ever[ ])?"
+    r"(?:(?:mak(?:e|ing)|invent(?:ing)?|fabricat(?:e|ing)|assum(?:e|ing)|guess(?:ing)?|speculat(?:e|"
+    r"ing)|infer)"
+    r"[ ](?:up[ ])?(?:any[ ]|the[ ]|other[ ])?(?:facts|answers?|information|values?|assumptions|"
+    r"details|numbers|figures|data|"
     r"sources|anything|things|at[ ]answers)\b|hallucinat\w+|(?:speculate|guess|infer|invent|assume)\W*$)"
     r"|^\W*(?:erfinde|rate|spekuliere|vermute)[ ](?:\w+[ ]){0,2}(?:nichts|nie|niemals|nicht)\b"
     r"|^\W*n(?:e[ ]|['’])(?:inventez?|devinez?|spécule[sz]?|suppose[sz]?)[ ](?:pas|jamais|rien)\b"
@@ -20,22 +23,30 @@ _INVENTS = re.compile(
     r"|不要(?:编造|虚构|捏造|瞎编)|不得(?:编造|虚构)"
 )
 _VERBS = word_set(
-    "make making invent inventing fabricate fabricating assume assuming guess guessing speculate speculating infer "
-    "hallucinate hallucinating ne erfinde rate spekuliere vermute inventes invente inventen adivines adivine especules "
+    "make making invent inventing fabricate fabricating assume assuming guess guessing speculate "
+    "speculating infer "
+    "hallucinate hallucinating ne erfinde rate spekuliere vermute inventes invente inventen "
+    "adivines adivine especules "
     "especule supongas suponga asumas asuma"
 )
 """Spares the pattern most sentences."""
 _WAY_OUT = re.compile(
-    r"(?i)\b(?:if|unless|otherwise|when(?:ever)? (?:you|there|the|it|in|un)|instead|unknown|unsure|uncertain\w*|unclear|"
-    r"not (?:stated|given|known|found|available|sure|provided|mentioned|enough|specified|applicable)|n/?a|"
-    r"missing|ask|asks|say so|blank|empty|admit|acknowledge|cannot|can't|can’t|don['’]t know|do not know|no information|only|"
-    r"but|clarif\w+|flag|verify|falls?|wenn|sonst|unbekannt|fehlt|frage nach|leave|omit|skip|si|sinon|inconnue?|demandez?|manqu\w+|"
-    r"cuando|desconocid\w+|pregunta|falta|solo|sólo|nur|uniquement)\b|不知道|不清楚|不确定|无法|未知|没有找到|除非|(?:如果|若)[^。\n]{0,20}(?:没有|不|无|缺)"
+    r"(?i)\b(?:if|unless|otherwise|when(?:ever)? (?:you|there|the|it|in|un)|instead|unknown|unsure|"
+    r"uncertain\w*|unclear|"
+    r"not (?:stated|given|known|found|available|sure|provided|mentioned|enough|specified|"
+    r"applicable)|n/?a|"
+    r"missing|ask|asks|say so|blank|empty|admit|acknowledge|cannot|can't|can’t|don['’]t know|"
+    r"do not know|no information|only|"
+    r"but|clarif\w+|flag|verify|falls?|wenn|sonst|unbekannt|fehlt|frage nach|leave|omit|skip|si|"
+    r"sinon|inconnue?|demandez?|manqu\w+|"
+    r"cuando|desconocid\w+|pregunta|falta|solo|sólo|nur|uniquement)\b|不知道|不清楚|不确定|无法|未知|没有找到|除非|"
+    r"(?:如果|若)[^。\n]{0,20}(?:没有|不|无|缺)"
 )
 
 
 _JUDGES = re.compile(
-    r"(?i)\b(?:yes|no|true|false)\b[\"'”’]?(?: |,|/)+(?:or )?[\"'“‘]?(?:yes|no|true|false)\b|\b(?:whether|verdict|rate|score|rating|"
+    r"(?i)\b(?:yes|no|true|false)\b[\"'”’]?(?: |,|/)+(?:or )?[\"'“‘]?(?:yes|no|true|false)\b|"
+    r"\b(?:whether|verdict|rate|score|rating|"
     r"classify|supported|relevance|ob|vérifie)\b"
 )
 """Where a verdict is asked for, what is missing decides it."""
@@ -51,7 +62,8 @@ def _check(source: Source) -> Iterator[Hit]:
             yield Hit(
                 sentence.start,
                 sentence.end,
-                "This forbids the model to guess and does not say what to do when something is missing, so it "
+                "This forbids the model to guess and does not say what to do when something is "
+                "missing, so it "
                 "guesses all the same: add what to answer then.",
             )
         return

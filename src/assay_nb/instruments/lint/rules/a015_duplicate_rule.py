@@ -21,7 +21,8 @@ _LONG_COPY = 80
 _MOST_IN_A_ROW = 1
 """More copied lines in a row, in another section, are a procedure that is meant to be there twice."""
 _HEADING = re.compile(
-    r"^[ \t]*(?:#{1,6}[ \t]*\S|[A-ZÀ-Þ][A-ZÀ-Þ \d&/-]{3,40}:?[ \t\r]*$|\*\*[^*\n]{1,60}\*\*:?[ \t\r]*$|[^\n]{1,120}[:：][ \t\r]*$|={3,}|-{3,})",
+    r"^[ \t]*(?:#{1,6}[ \t]*\S|[A-ZÀ-Þ][A-ZÀ-Þ \d&/-]{3,40}:?[ \t\r]*$|"
+    r"\*\*[^*\n]{1,60}\*\*:?[ \t\r]*$|[^\n]{1,120}[:：][ \t\r]*$|={3,}|-{3,})",
     re.MULTILINE,
 )
 _POINTS_ELSEWHERE = re.compile(

@@ -19,7 +19,8 @@ def _check(source: Source) -> Iterator[Hit]:
     if match:
         yield Hit(
             *match.span("mark"),
-            "“Human:” and “Assistant:” mark turns in the text itself, which chat models read as words of the "
+            "“Human:” and “Assistant:” mark turns in the text itself, which chat models read as "
+            "words of the "
             "prompt: send the turns as messages, or delete the marks.",
         )
 
