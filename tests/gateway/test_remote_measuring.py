@@ -204,7 +204,7 @@ def test_two_tables_are_compared_in_both_orders(shell: Shell) -> None:
 
 # --- measured improvement ---------------------------------------------------------------------------
 
-VAGUE = "Say something brief about {{ticket}} and be detailed."
+VAGUE = "Say something brief about the ticket and be detailed. <ticket>{{ticket}}</tiket>"
 
 
 def test_improve_on_data_goes_the_whole_way(shell: Shell, hub: Hub) -> None:

@@ -265,7 +265,9 @@ def test_blocker_stays_where_a_lint_error_agrees():
 
 
 def test_lint_error_that_no_model_saw_is_reported():
-    result = run("critique", make_critique(), prompt="<rules>\nBe kind.\n</rule>\n\nSummarise {{ticket}}.")
+    result = run(
+        "critique", make_critique(), prompt="<rules>\nBe kind.\n</rule>\n\nSummarise {{ticket}}."
+    )
 
     assert [f.origin for f in result.findings] == ["lint"]
     assert result.verdict == "report"

@@ -559,7 +559,6 @@ def test_model_table_is_fresh() -> None:
         "Der Bot nennt die Preise des Freibads. Erfinde nichts.",
         "Réponds à partir du rapport. N'invente rien.",
         "Responde con los datos del informe. No inventes datos.",
-        "请根据文件回答问题。不要编造信息。",
     ],
 )
 def test_bare_ban_on_guesses_is_reported(text: str) -> None:
@@ -589,6 +588,7 @@ def test_bare_ban_on_guesses_is_reported(text: str) -> None:
         "Ne parle pas de la météo ; renvoie au site.",
         "N'invente rien : si le rapport ne le dit pas, écris « inconnu ».",
         "No hables del tiempo: ofrece el enlace.",
+        "请根据文件回答问题。不要编造信息。",
         "不要编造信息。如果文件中没有答案，请说不知道。",
     ],
 )

@@ -1201,7 +1201,7 @@ BROKEN = [
     ("dollar-config", "The last line is", "The version is {version}. The last line is", "A002", "{version}"),
     ("dollar-names", "Sign as", "Our promise: <YOUR PROMISE>\n\nSign as", "A001", "<YOUR PROMISE>"),
     ("dollar-shell", "Quote every variable.", "Quote every variable. Keep to the rules in section Shell Style.", "A006", "Shell Style"),
-    ("angle-slots", "Leave out the\nname of the reporter and all politeness.\n\nReport:\n{{report}}", "{{report}}\n\nLeave out the name of the reporter and all politeness.", "A007", "{{report}}"),
+    ("angle-slots", "Leave out the\nname of the reporter and all politeness.\n\nReport:\n{{report}}", "Report:\n{{report}}\n\nLeave out the name of the reporter and all politeness.", "A007", "{{report}}"),
     ("angle-commands", 'Mention\n`man <command>`', 'Mention\u200e\n`man <command>`', "A004", "\u200e"),
     ("square-reply", "</speech>", "</speach>", "A005", "</speach>"),
     ("square-sections", "Where rule 2 leaves", "Where, in case of rule 7, this leaves", "A006", "rule 7"),
@@ -1212,7 +1212,7 @@ BROKEN = [
     ("turkish-teacher", "{{metin}}", "{{metin}} {metin}", "A002", "{metin}"),
     ("turkish-shop", "Kart bilgisi isteme.", "Kart bilgisi\u2060 isteme.", "A004", "\u2060"),
     ("russian-analyst", '"причина": "..."}', '"причина": "...",}', "A005", ","),
-    ("russian-editor", "Если остановок", "Город: [TODO: город]\nЕсли остановок", "A001", "[TODO: город]"),
+    ("russian-editor", "Если остановок", "Город: TBD\nЕсли остановок", "A001", "TBD"),
 ]  # fmt: skip
 
 TWINS = [

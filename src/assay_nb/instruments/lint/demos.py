@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 
 _WORDS = (
     r"(?:examples?|few[- ]?shots?|samples?|demonstrations?|exemples?|beispiele?|ejemplos?|esempi[oi]?|"
@@ -19,6 +19,10 @@ _SHOWS = re.compile(rf"(?i)(?<!\w){_WORDS}(?!\w)|{_WORDS}[ \t]*\d")
 _LABEL = re.compile(
     rf"(?im)^[ \t]*(?:[-*>]+[ \t]+)?(?:\*\*|<)?(?:[^\W\d]+ ){{0,3}}{_WORDS}(?: [^\W\d]+){{0,3}}"
     r"[ \t]*[#\d]{0,3}[ \t]*(?:\([^)\n]{0,40}\))?(?:\*\*)?[ \t]*(?::|：)(?:\*\*)?"
+)
+_TITLE = re.compile(
+    r"^[ \t]*(?:[A-Z0-9][A-Z0-9 /&-]{0,40} )?(?:EXAMPLES?|SAMPLES?)(?: [A-Z0-9][A-Z0-9 /&()-]{0,40})?[ \t\r]*$",
+    re.MULTILINE,
 )
 _INTRODUCES = re.compile(
     r"(?im)^[^\n]{0,200}\b(?:for example|e\.g\.|for instance|like this|as follows|(?:this|following|"
@@ -96,7 +100,10 @@ def _labelled(text: str) -> Iterator[tuple[int, int]]:
     """Yield what follows `Example:`, to an end marker or the first paragraph that reads as prose."""
     after = -1
     ends, headings = _starts(_END, text), _starts(_HEADING, text)
-    starts = sorted([*_LABEL.finditer(text), *_INTRODUCES.finditer(text)], key=lambda m: m.start())
+    starts = sorted(
+        chain.from_iterable(kind.finditer(text) for kind in (_LABEL, _INTRODUCES, _TITLE)),
+        key=lambda m: m.start(),
+    )
     for match in starts:
         if match.start() < after:
             continue

@@ -33,7 +33,7 @@ _MARKER = re.compile(
 )
 _FILLER = re.compile(r"\blorem ipsum dolor\b[^\n.]{0,200}", re.IGNORECASE)
 _BARE = re.compile(
-    r"(?<=[^\W\d_\u3040-\u30ff\u4e00-\u9fff][ ])\[(?P<words>[^\W\d_]{3,20}(?:[ /_-][^\W\d_]{2,20}){0,3})\](?![(:\[\w*`]|[ ]?=)"
+    r"(?<=[^\W\d_\u3040-\u30ff\u4e00-\u9fff][ ])\[(?P<words>[^\W\d_]{3,20}(?:[ /_-][^\W\d_]{2,20}){0,3})\](?![(:\[\w*`]|[ ]?=|[ ](?:tags?|markers?|tokens?|placeholders?)\b)"
 )
 _LAST_LINE = re.compile(r"(?<=[:：])[ \t]*\n\s*(?P<gap>\[[A-Z][A-Z _]{2,30}\])\s*\Z")
 _LONGEST_TEMPLATE = 3_000
@@ -57,11 +57,14 @@ _MENTIONED = re.compile(
     r"output|print|return|no|not|never|e\.g\.,?|labell?ed|as|the|are|is|word|words|types?|each|any|"
     r"every|mark|emit|append|add|type|press|click|"
     r"cite|citation|source|command|key|button|action|state|status|role)[ ]+(?:the |a |an )?[\"“'`]?$"
+    r"|(?i:\bmark\b)[^.\n]{0,24}$"
 )
 _SECTION = re.compile(r"(?m)^[ \t#*]*\[(?P<name>[^\]\n]{2,60})\][ \t*:\r]*$")
 _LABEL = re.compile(r"[ \t]*(?:[-*>]+[ \t]+|\d{1,2}[.)][ \t]+)?[^\n:：\[]{1,30}[:：]")
 _SCAFFOLD = 3
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile(r"\d+(?:st|nd|rd|th)?")
+_SLOT = re.compile(r"\[[^\W\d_][^\]\n]{2,80}\](?!\()")
+_FORM = 400
 _PROGRAM = re.compile(r"\[(?:PROMPT|TARGETLANGUAGE|/[a-z]+)\]")
 """What a well-known program fills in, and markup."""
 _EXPLAINED = re.compile(
@@ -76,15 +79,20 @@ def find_gaps(source: Source) -> Iterator[tuple[int, int]]:
     """Yield the gaps that say themselves that they are to be filled in."""
     spoken_of = sorted([*source.quoted, *source.tree.data_spans, *source.demos])
     gaps = list(_INSERT.finditer(source.structure))
-    if sum(match[0].startswith("[TODO") for match in gaps) >= _SCAFFOLD:
+    open_tasks = sum(match[0].startswith("[TODO") for match in gaps)
+    if open_tasks + bool(source.variables) >= _SCAFFOLD:
         return  # a skeleton for texts that are still to be written
     numbered = Counter(_DIGITS.sub("0", match[0]) for match in gaps)
     for match in gaps:
-        if _DIGITS.search(match[0]) and numbered[_DIGITS.sub("0", match[0])] > 1:
-            continue  # slots of a list that the model fills in
+        if numbered[_DIGITS.sub("0", match[0])] > 1 and not _is_value(source, match.start()):
+            continue  # slots of a list or a form that the model fills in
         if match[0].startswith("<") and _has_label(source, match.start()):
             continue
-        last = not source.text[match.end() :].strip()
+        line_start, _ = source.line_span(match.start())
+        alone = not source.text[line_start : match.start()].strip(" \t*>")
+        last = alone and not source.text[match.end() :].strip(" \t\r\n*")
+        if _is_in_form(source, match):
+            continue
         if last or not (covers(spoken_of, match.start()) or _is_shown(source, match.start())):
             yield match.span()
     for pattern in (_MARKER, _FILLER):
@@ -95,6 +103,21 @@ def find_gaps(source: Source) -> Iterator[tuple[int, int]]:
                 yield start, start + len(words)
                 if "xxx" in words.lower():
                     break  # one line says it for a whole skeleton of a prompt
+
+
+def _is_value(source: Source, position: int) -> bool:
+    """Whether the line gives a name a value, which is the author's to write: `Product = [Insert here]`."""
+    line_start, _ = source.line_span(position)
+    return source.text[line_start:position].rstrip().endswith("=")
+
+
+def _is_in_form(source: Source, match: re.Match[str]) -> bool:
+    """Whether other brackets around it are slots of a form, which the model fills in all of them."""
+    if _is_value(source, match.start()):
+        return False
+    around = _SLOT.finditer(source.text, max(0, match.start() - _FORM), match.end() + _FORM)
+    others = (slot for slot in around if not match.start() <= slot.start() < match.end())
+    return any(not _INSERT.match(source.text, slot.start()) for slot in others)
 
 
 def find_bare_gaps(source: Source) -> Iterator[tuple[int, int]]:

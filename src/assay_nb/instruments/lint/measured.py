@@ -42,10 +42,17 @@ class Reading:
 
 PUBLIC: Mapping[tuple[str, Level], Reading] = MappingProxyType(
     {
-        ("A001", "error"): Reading(10, 0, 0),
-        ("A002", "error"): Reading(0, 0, 0),
-        ("A004", "error"): Reading(10, 0, 0),
-        ("A005", "error"): Reading(20, 0, 0),
+        ("A001", "error"): Reading(50, 1, 0),
+        ("A001", "warning"): Reading(49, 0, 2),
+        ("A004", "error"): Reading(4, 1, 0),
+        ("A005", "error"): Reading(38, 2, 0),
+        ("A007", "warning"): Reading(60, 9, 1),
+        ("A008", "warning"): Reading(0, 0, 1),
+        ("A010", "hint"): Reading(1, 14, 3),
+        ("A014", "hint"): Reading(68, 65, 7),
+        ("A015", "hint"): Reading(1, 0, 2),
+        ("A015", "warning"): Reading(5, 1, 0),
+        ("A017", "warning"): Reading(12, 0, 0),
     }
 )
 """What was said of the findings of each rule and class; those that made none are left out."""

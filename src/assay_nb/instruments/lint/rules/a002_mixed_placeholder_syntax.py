@@ -14,6 +14,7 @@ from assay_nb.text.templates import Variable, covers, find_bound_names
 _SHORTEST_NAME, _LONGEST_NAME = 3, 60
 _FEWEST_NAMES = 2
 _REACH = 40
+_LABELS = re.compile(r"[ \t]*[:=：][ \t]*\$?\{")
 _TAKES = re.compile(r"(?:\\[A-Za-z]+|[_^}]|\w\()\Z")
 
 
@@ -39,8 +40,13 @@ def _placeholders(source: Source) -> Iterator[Variable]:
         if variable.kind == "block" or name in own | shown or variable.start < source.front_matter:
             continue
         shown_there = covers(json, variable.start) or covers(source.demos, variable.start)
-        if not shown_there and not _is_argument(source, variable):
+        if not (shown_there or _is_argument(source, variable) or _is_label(source, variable)):
             yield variable
+
+
+def _is_label(source: Source, variable: Variable) -> bool:
+    """Whether it names what is filled in behind it: `{answer}: {{ answer }}`."""
+    return bool(_LABELS.match(source.text, variable.end))
 
 
 def _is_argument(source: Source, variable: Variable) -> bool:

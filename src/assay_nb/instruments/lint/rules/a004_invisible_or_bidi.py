@@ -14,7 +14,7 @@ _TAGS = "\U000e0000-\U000e007f"
 _SELECTORS = "\U000e0100-\U000e01ef"
 _HIDDEN = re.compile(
     f"[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u2060-\u2065\u206a-\u206f"
-    f"\u3164\ufeff\uffa0\ufff9-\ufffb\x00-\x08\x0b\x0c\x0e-\x1f\x7f{_BIDI}{_TAGS}{_SELECTORS}]+"
+    f"\u3164\ufeff\uffa0\ufff9-\ufffb\x00-\x08\x0e-\x1f\x7f{_BIDI}{_TAGS}{_SELECTORS}]+"
 )
 _FLAG = re.compile("\U0001f3f4[\U000e0061-\U000e007a\U000e0030-\U000e0039]{2,6}\U000e007f")
 _MARKS = frozenset("\u200e\u200f\u061c")

@@ -30,6 +30,7 @@ _EXERCISE = re.compile(
     r"(?i)\b(?:invalid|broken|malformed|faulty)\s+(?:\w+\s+)?json\b|\bjson\b[^.\n]{0,40}\b(?:is|"
     r"are)\s+(?:invalid|broken|malformed)"
     r"|\b(?:repair|fix|correct)\s+(?:\w+\s+){0,3}json\b"
+    r"|\binput\b[^.\n]{0,40}[:：]\s*(?:```\w*\s*)?\Z"
 )
 _REACH = 50
 _FEWEST_AFTER = 2
@@ -82,12 +83,17 @@ def _tags(source: Source) -> Iterator[Hit]:
         if opening:
             matched.add(opening.start)
             yield _misspelt(source, opening, closing)
-        elif closing.name not in source.opened_names:
+        elif closing.name not in source.opened_names and not _follows_variable(source, closing):
             yield _never_opened(closing)
     if any(v.kind == "block" for v in source.variables):
         return  # a branch of the template may open or close what another does not
     yield from (_crossed(tag) for tag in tree.crossed if _is_meant(source, tag))
     yield from _left_open(source, [tag for tag in unclosed if tag.start not in matched])
+
+
+def _follows_variable(source: Source, closing: Tag) -> bool:
+    """Whether what is filled in just before it may have opened it: `{{answer}}</search>`."""
+    return source.text[closing.start - 1 : closing.start] == "}"
 
 
 def _left_open(source: Source, unclosed: list[Tag]) -> Iterator[Hit]:
@@ -195,7 +201,7 @@ def _json(source: Source) -> Iterator[Hit]:
 
 
 def _is_exercise(source: Source, start: int) -> bool:
-    """Whether the words just before say that it is broken."""
+    """Whether the words just before say that it is broken, or an input, which no reply copies."""
     return bool(_EXERCISE.search(source.text, max(0, start - 160), start))
 
 

@@ -22,9 +22,10 @@ _NUMBER_SPOKEN = re.compile(
 )
 _SECTION = re.compile(
     r"\b(?i:see|follow|in|under|from|per|apply|to|accompany)[ ](?:the[ ])?(?i:section)[ ][\"“']?"
-    r"(?P<a>[A-Z][\w-]+(?:[ ][A-Z][\w-]+){0,3})"
+    r"(?P<a>[A-Z][\w-]+(?:[ ][A-Z][\w-]+){0,3})(?![\w-]|[ ](?!for\b|and\b|to\b|or\b|of\b|when\b|if\b|below\b|above\b)\w)"
     r"|\bthe[ ][\"“']?(?P<b>[A-Z][\w-]+(?:[ ][A-Z][\w-]+){0,3})[\"”']?[ ]section[ ](?:above|below)"
 )
+"""A name that goes on in small letters is a sentence that was cut."""
 _LONGEST_HEADING = 4
 _NEAR = 3
 """A number further off is one of another text: "Rule 43 EPC"."""

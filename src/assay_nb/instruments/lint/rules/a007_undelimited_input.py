@@ -42,7 +42,7 @@ _SHORT = word_set(
     "consignes règles tâche anweisungen regeln aufgabe instrucciones reglas tarea steps template "
     "image images "
     "tool tools path paths action actions category categories "
-    "volume theme tag opening closing command commands persona personality character"
+    "volume theme tag opening closing command commands persona personality character sample example examples demo demos"
 )
 _INSTRUCTIONS = word_set(
     "instructions instruction rules task system prompt guidelines role consignes règles tâche "
@@ -56,7 +56,7 @@ _FORMS = word_set(
 _TASKS = frozenset({"input", "eingabe", "entrée", "entrada"})
 """A bare `{input}` is as often the question or the task itself, which is meant to be obeyed."""
 _TASK = re.compile(
-    r"(?i)\b(?:task|objective|goal|instructions?|aufgabe|tâche|tarea)[ \t]*[:：.]?[ \t\n*]*\Z"
+    r"(?i)\b(?:task|objective|goal|request|instructions?|aufgabe|tâche|tarea)[ \t]*[:：.]?[ \t\n*]*\Z"
 )
 _SPACE = re.compile(r"\s*")
 _GLUED = re.compile(r"[^\W\d_]|\$?\{")
@@ -84,6 +84,15 @@ _OPTION = re.compile(r"[ \t]*[(\[]?[A-Ha-h1-9][.)\]][ \t]*\Z")
 _PLACEHOLDER = re.compile(r"\$?\{\{?[^{}\n]{1,80}\}\}?")
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 _WORD_BEFORE = re.compile(r"(?<!\b(?:text|page|body) of)(?<!con(?:text|tent) of)(?<=[^\W\d_])[ ]$")
+_HEADING = re.compile(r"#{1,6}[ \t]")
+_POLITE = frozenset({"please", "请", "bitte", "now", "then"})
+_REFERS = re.compile(
+    r"(?i)\b(?:above|(?:the|this) (?:text|article|passage|context|document|conversation|dialogue|summary|review|"
+    r"content|message|information|code|contract|transcript|story|bill|tweet|email|paragraph|data|report|statement|"
+    r"sentence|response|feedback|snippets?|chunks?|abstract|author|facts|documentation)|these|based on|"
+    r"(?:dieser?|dieses|diesem|ce|cet|cette|este|esta|questo|questa) \w+|oben|ci-dessus|anterior)\b|上|以下|该|这|文"
+)
+"""Words that point back at the text."""
 _LABELLED_VARIABLE = re.compile(
     r"[^\n]{0,200}[:：][ \t]*\n?\s{0,8}(?:[\"'“`]{1,3}|-{3,}\s|={3,}\s|<[\w-]{1,40}>)?\$?\{"
 )
@@ -145,6 +154,7 @@ def _is_delimited(source: Source, variable: Variable) -> bool:
         or _is_task(source, start)
         or (variable.name == "history" and "{{role" in source.text)
         or not _runs_on(source, end)
+        or not _is_announced(source, start, end)
     )
 
 
@@ -157,8 +167,10 @@ def _runs_on(source: Source, end: int) -> bool:
     position, following = _next_line(source, line_end)
     if _BLOCK.match(following):
         return False
+    if _PLACEHOLDER.match(following) and _PLACEHOLDER.sub("", following).startswith("<"):
+        return False
     if _PLACEHOLDER.match(following) and not _WORDS.search(_PLACEHOLDER.sub("", following)):
-        if any(_is_long(v) for v in find_variables(following)):
+        if _is_long_next(following):
             return True  # nobody can tell where the one ends and the other begins
         _, last = _next_line(source, position + len(following))
         return bool(last) and (
@@ -173,6 +185,35 @@ def _runs_on(source: Source, end: int) -> bool:
     if _LABELLED_VARIABLE.match(source.text, position):
         return False  # a long label: "Reasons for the verdict:", and the next variable behind it
     return bool(_WORDS.search(following))
+
+
+def _is_announced(source: Source, start: int, end: int) -> bool:
+    """Whether the prompt treats it as a text that is given: a label before it, or an order about it after it.
+
+    What is not announced may be a piece of the prompt that the calling code puts in.
+    """
+    line_start, line_end = source.line_span(start)
+    before = source.text[max(line_start, start - _ENOUGH) : start].rstrip()
+    if not source.text[:start].strip() or before.endswith((":", "：")):
+        return True
+    rest = source.text[end:line_end].strip(" \t.…,;")
+    following = rest[:_ENOUGH] or _next_line(source, line_end)[1]
+    is_question = "?" in following or "？" in following
+    if before:
+        return is_question
+    is_order = _is_order(following) or following.partition(" ")[0].lower() in _POLITE
+    refers = bool(_REFERS.search(following))
+    above = source.text[max(0, line_start - _ENOUGH) : line_start].rstrip(" \t\r\n*")
+    if above.endswith((":", "：")):
+        return is_order or is_question or refers or _is_long_next(following)
+    title = above.rpartition("\n")[2]
+    if _HEADING.match(title):
+        return False
+    return title.startswith("#") or is_question or (is_order and refers)
+
+
+def _is_long_next(following: str) -> bool:
+    return any(_is_long(variable) for variable in find_variables(following))
 
 
 def _next_line(source: Source, position: int) -> tuple[int, str]:

@@ -24,7 +24,7 @@ _IN_LANGUAGE = re.compile(
 _CONDITIONS = word_set(
     "if when unless otherwise where for wenn falls sonst für si quand sinon pour cuando para or "
     "oder ou o then dann puis "
-    "luego first second third next last simple complex short long each every per jede jeder jedes "
+    "luego first second third next last version option variant simple complex short long each every per jede jeder jedes "
     "chaque cada"
 )
 _LANGUAGE_OF = {

@@ -20,7 +20,6 @@ _INVENTS = re.compile(
     r"|^\W*(?:erfinde|rate|spekuliere|vermute)[ ](?:\w+[ ]){0,2}(?:nichts|nie|niemals|nicht)\b"
     r"|^\W*n(?:e[ ]|['’])(?:inventez?|devinez?|spécule[sz]?|suppose[sz]?)[ ](?:pas|jamais|rien)\b"
     r"|^\W*no[ ](?:inventes?|inventen|adivines?|especules?|supongas?|asumas?)\b"
-    r"|不要(?:编造|虚构|捏造|瞎编)|不得(?:编造|虚构)"
 )
 _VERBS = word_set(
     "make making invent inventing fabricate fabricating assume assuming guess guessing speculate "
@@ -55,7 +54,7 @@ _JUDGES = re.compile(
 def _check(source: Source) -> Iterator[Hit]:
     for sentence in source.sentences:
         elided = any(word.startswith(("n'", "n’")) for word in sentence.words)
-        said = elided or not _VERBS.isdisjoint(sentence.words) or "不" in sentence.text
+        said = elided or not _VERBS.isdisjoint(sentence.words)
         if not (said and _INVENTS.search(sentence.text)):
             continue
         if not (_WAY_OUT.search(source.prose) or _JUDGES.search(source.prose)):
