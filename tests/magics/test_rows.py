@@ -342,7 +342,7 @@ def test_a_run_that_failed_before_anything_came_keeps_nothing(stage: Stage, shel
 def test_an_interrupt_before_anything_came_names_no_variable(
     stage: Stage, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.fake.answers("fine")
+    stage.fake.answers("fine", fault="stall")
     stopped_after(0, monkeypatch)
     shell.run(f"out = 'mine'\n{TABLE}")
 
