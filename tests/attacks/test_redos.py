@@ -45,6 +45,8 @@ STRUCTURES = [
     "<a>\n</b>\n", "<a><b></a></b>\n", "<!--", "<!-- -->", "\\frac{a}", "{\"a\": ", "{\"a\": 1}\n", "[{\"", "\"", "“", "«a",
     "# assay: ignore A001 ", "# assay: ignore A001\n", "# assay: ignore A001, ", "- a\n", "1. a\n", "# a\n", "a:\n", "> a\n",
 ]  # fmt: skip
+TOGETHER = ["<a>\n```\n</a>\n", "Antworte kurz und ausführlich. if "]
+"""What takes long in company only: a tag within a fence, vague words in a sentence that goes on and on."""
 PLACEHOLDERS = [
     "{{a}} {b} ", "{{a}} {a} ", "{{{a}}} ", "${{a}} ", "{{$a", "$a ", "$a", "$", "$$a", "[a] ", "[", "[a", "[[a](", "<a> ", "<a> </b> ",
     "【a】", "【", "{b c} ", "{ a", "{{a|", "{{ a | b }} ", "{{b c | d}} ", "{{~a~}}", "{{~#a", "{{#a}}", "{{#a}} `{{/a}}` ", "{{else ",
@@ -63,12 +65,6 @@ SENTENCES = [
 def sampled(pieces: list[str]) -> list[str]:
     """Return every third piece, for what takes longest. The nightly run tries them all, and the mixture has all."""
     return pieces if NIGHTLY else pieces[::3]
-
-
-class EnglishSource(Source):
-    """A prompt that counts as English whatever its words are, so that every rule reads it."""
-
-    language = "en"
 
 
 def seconds(work: Callable[[str], object], piece: str, size: int) -> float:
@@ -151,7 +147,7 @@ def test_a083_rules_about_wording_take_linear_time(piece: str) -> None:
     """100 kB in one sentence, or in ten thousand → no rule looks at each part from each other."""
 
     def check(text: str) -> None:
-        source = EnglishSource(original=text, bound=["a"], model="gemini-3.8-flash")
+        source = Source(original=text, bound=["a"], model="gemini-3.8-flash")
         for rule in RULES:
             list(rule.check(source))
 
@@ -159,7 +155,7 @@ def test_a083_rules_about_wording_take_linear_time(piece: str) -> None:
     assert_linear(check, piece.replace(".", "").replace("\n", " ") or " ", 100_000)
 
 
-@pytest.mark.parametrize("piece", sampled(BEGINNINGS + STRUCTURES + SENTENCES))
+@pytest.mark.parametrize("piece", sampled(BEGINNINGS + STRUCTURES + SENTENCES) + TOGETHER)
 def test_a083_lint_takes_linear_time(piece: str) -> None:
     """100 kB made to trip a rule at every word → all sixteen rules stay linear."""
     assert_linear(
@@ -173,7 +169,7 @@ def test_a083_rule_takes_linear_time_on_a_mixture(rule) -> None:
     piece = "".join(STRUCTURES + SENTENCES)
 
     def check(text: str) -> None:
-        list(rule.check(EnglishSource(original=text, model="claude-opus-5-5")))
+        list(rule.check(Source(original=text, model="claude-opus-5-5")))
 
     assert_linear(check, piece, 100_000)
 

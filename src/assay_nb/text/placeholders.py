@@ -23,7 +23,9 @@ from typing import Literal, NamedTuple
 from assay_nb.errors import WrongUsage
 from assay_nb.text.english import count, cut, join
 from assay_nb.text.templates import (
+    INLINE_CODE,
     covers,
+    find_delimited,
     find_fences,
     find_variables,
     is_ours,
@@ -91,7 +93,6 @@ _BRACKETS: tuple[tuple[PlaceholderFamily, re.Pattern[str]], ...] = (
 )
 _CLOSING_TAG = re.compile(r"</([^<>\n]+)>")
 _CHECKBOX = re.compile(r"^[ \t]*[-*+] \[\w\](?= )", re.MULTILINE)
-_INLINE_CODE = re.compile(r"`[^`\n]+`")
 _BRACE = re.compile(r"[{}]")
 _OBJECT = re.compile(r"\{\s{0,40}[\"'][^\"'\n]{1,80}[\"']\s{0,9}:")
 _SEPARATORS = re.compile(r"[\s_-]+")
@@ -200,7 +201,7 @@ class _Text:
             (v.start, v.end) for v in self._variables if v.text.startswith(("{{", "{%"))
         ]
         self._fences = find_fences(prompt)
-        self._code = [match.span() for match in _INLINE_CODE.finditer(prompt)]
+        self._code = [match.span() for match in INLINE_CODE.finditer(prompt)]
         self._objects = _find_objects(prompt)
         self._closed = {_normalise(match[1]) for match in _CLOSING_TAG.finditer(prompt)}
         self._boxes = {match.end() - 3 for match in _CHECKBOX.finditer(prompt)}
@@ -247,8 +248,9 @@ class _Text:
                 yield _Hit(v.start, v.end, "Jinja", is_block=True)
             elif v.kind == "block" or (v.name == "else" and v.family == "jinja"):
                 yield _Hit(v.start, v.end, "Handlebars", is_block=True)
-        for start, end in _find_comments(self._prompt):
-            if not self._is_example(start):
+        for start, end in find_delimited(self._prompt, "{#", "#}"):
+            escaped = self._prompt[start - 1 : start] == "{"
+            if not escaped and not self._is_example(start):
                 yield _Hit(start, end, "Jinja", is_block=True)
 
     def find_expressions(self) -> Iterator[_Hit]:
@@ -349,13 +351,3 @@ def _find_objects(text: str) -> list[tuple[int, int]]:
                     spans.pop()
                 spans.append((start, match.end()))
     return spans
-
-
-def _find_comments(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the spans of Jinja's `{# … #}`."""
-    position = 0
-    while (close := text.find("#}", position)) >= 0:
-        start = text.rfind("{#", position, close)
-        if start >= 0 and text[start - 1 : start] != "{":
-            yield start, close + 2
-        position = close + 2

@@ -63,6 +63,7 @@ _FORMAT_FIELD = re.compile(
 )
 _DOLLAR_FIELD = re.compile(rf"({_NAME}(?:[ .-]\w+)*)(?::(.*))?")
 _BLOCK_TAG = re.compile(rf"[-+]?\s*({_NAME})")
+INLINE_CODE = re.compile(r"`[^`\n]+`")
 _FENCE_LINE = re.compile(
     r"^[ \t]{0,12}(?P<bullet>(?:[-*+]|\d{1,3}[.)])[ \t]{1,4})?(?P<marks>`{3,}|~{3,})", re.MULTILINE
 )
@@ -184,14 +185,19 @@ def _read_double(inner: str) -> tuple[str, Family, Kind] | None:
 
 
 def _find_jinja_blocks(text: str) -> Iterator[Variable]:
-    position = 0
-    while (close := text.find("%}", position)) >= 0:
-        start = text.rfind("{%", position, close)
-        tag = _BLOCK_TAG.match(text, start + 2, close) if start >= 0 else None
-        end = close + 2
-        if tag:
+    for start, end in find_delimited(text, "{%", "%}"):
+        if tag := _BLOCK_TAG.match(text, start + 2, end - 2):
             yield Variable(tag[1], "jinja", start, end, text[start:end], "block")
-        position = end
+
+
+def find_delimited(text: str, opening: str, closing: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans from the last `opening` before each `closing`, both included."""
+    position = 0
+    while (close := text.find(closing, position)) >= 0:
+        start = text.rfind(opening, position, close)
+        position = close + len(closing)
+        if start >= 0:
+            yield start, position
 
 
 def _find_singles(text: str, doubles: list[Variable]) -> Iterator[Variable]:

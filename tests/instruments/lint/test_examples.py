@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay_nb.instruments.lint.examples import find_json, find_stray_braces
+from assay_nb.instruments.lint.examples import find_stray_braces
 from assay_nb.instruments.lint.json_faults import find_faults
 from assay_nb.instruments.lint.source import Source
 
@@ -18,7 +18,7 @@ def faults(prompt: str) -> list[tuple[str, str]]:
     """Return each fault with the rest of its line, from where it is reported."""
     return [
         (fault.what, example.text[fault.position :].partition("\n")[0])
-        for example in find_json(Source(original=prompt))
+        for example in Source(original=prompt).json_examples
         for fault in find_faults(example.text, named=example.named)
     ]
 
@@ -57,7 +57,7 @@ def fenced(code: str, kind: str = "json") -> str:
 )
 def test_hole_type_or_ellipsis_is_not_a_fault(example: str) -> None:
     prompt = f"Reply with JSON like this:\n{example}\n\nNothing else."
-    assert list(find_json(Source(original=prompt)))
+    assert Source(original=prompt).json_examples
     assert faults(prompt) == []
 
 
@@ -172,7 +172,7 @@ def test_bracket_that_stays_open_where_the_example_ends_is_reported(prompt: str)
     ],
 )
 def test_beginning_of_a_reply_is_not_an_open_bracket(prompt: str) -> None:
-    assert list(find_json(Source(original=prompt)))
+    assert Source(original=prompt).json_examples
     assert faults(prompt) == []
 
 
@@ -200,7 +200,7 @@ def test_comma_in_a_schema_counts_only_where_it_is_called_json() -> None:
 
 def test_fence_around_an_example_bounds_it() -> None:
     prompt = '```\n{"a": 1}\n```\nand\n~~~json\n{"b": 2,}\n~~~\n'
-    first, second = find_json(Source(original=prompt))
+    first, second = Source(original=prompt).json_examples
     assert (first.text, second.text) == ('{"a": 1}', '{"b": 2,}')
     assert (first.named, second.named) == (False, True)
 
@@ -312,7 +312,7 @@ def test_comma_before_a_closing_bracket_is_found_and_its_fix_is_whole(
 
 @given(st.text(st.sampled_from("{}[]\"':,;<>%$#/\\ \na1.…"), max_size=80))
 def test_any_text_is_read_without_an_error(text: str) -> None:
-    for example in find_json(Source(original=text)):
+    for example in Source(original=text).json_examples:
         assert text[example.start : example.end] == example.text
         for fault in find_faults(example.text, named=True):
             assert 0 <= fault.position < len(example.text)

@@ -128,20 +128,16 @@ def _end_of_shown(text: str, start: int, most: int) -> int:
 def _turns(text: str) -> Iterator[tuple[int, int]]:
     """Yield sample turns of a chat: what the assistant said, and what was said to it before."""
     marks = list(_ROLE.finditer(text))
-    for index, mark in enumerate(marks):
-        following = marks[index + 1] if index + 1 < len(marks) else None
-        end = following.start() if following else len(text)
-        said = text[mark.end() : end].strip()
-        role = mark["role"].lower()
-        answered = following is not None and following["role"].lower() in {"assistant", "ai"}
-        replied = answered and _says_something(text, marks, index + 1)
-        if said and (role in {"assistant", "ai"} or (role in {"user", "human"} and replied)):
-            yield mark.end(), end
-
-
-def _says_something(text: str, marks: list[re.Match[str]], index: int) -> bool:
-    end = marks[index + 1].start() if index + 1 < len(marks) else len(text)
-    return bool(text[marks[index].end() : end].strip())
+    ends = [*(mark.start() for mark in marks[1:]), len(text)]
+    turns = [
+        (mark["role"].lower(), mark.end(), end) for mark, end in zip(marks, ends, strict=False)
+    ]
+    replied = False  # whether the next turn is a reply that says something
+    for role, start, end in reversed(turns):
+        says, is_reply = bool(text[start:end].strip()), role in {"assistant", "ai"}
+        if says and (is_reply or (role in {"user", "human"} and replied)):
+            yield start, end
+        replied = says and is_reply
 
 
 def _pairs(text: str) -> Iterator[tuple[int, int]]:

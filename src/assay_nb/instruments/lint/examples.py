@@ -7,7 +7,7 @@ Python. What keeps an example from parsing is told by `json_faults`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from assay_nb.instruments.lint.json_faults import (
@@ -18,7 +18,7 @@ from assay_nb.instruments.lint.json_faults import (
     LARGEST,
     STRING,
 )
-from assay_nb.instruments.lint.source import Source
+from assay_nb.text.templates import covers
 
 _START = re.compile(
     r"(?<![\w{$%#\\])(?:\[\s{0,40})?(?:\{\{?\s{0,40}\"[^\"\n]{1,80}\"\s{0,8}:"
@@ -59,15 +59,19 @@ class JsonExample:
     end: int
     named: bool = False
 
+    @property
+    def span(self) -> tuple[int, int]:
+        return self.start, self.end
 
-def find_json(source: Source) -> Iterator[JsonExample]:
+
+def find_json(text: str, fences: Sequence[tuple[int, int]]) -> Iterator[JsonExample]:
     """Yield what is meant as JSON: objects, and lists of them, in the text and in fences for JSON."""
-    text, position, index = source.text, 0, 0
+    position, index = 0, 0
     while match := _START.search(text, position):
         start = match.start()
-        while index < len(source.fences) and source.fences[index][1] <= start:
+        while index < len(fences) and fences[index][1] <= start:
             index += 1
-        fence = source.fences[index] if source.in_fence(start) else None
+        fence = fences[index] if covers(fences, start) else None
         kind = _fence_kind(text, fence[0]) if fence else ""
         if fence and kind not in _FENCE_KINDS:
             position = fence[1]

@@ -88,7 +88,7 @@ def find_gaps(source: Source) -> Iterator[tuple[int, int]]:
             continue  # slots of a list or a form that the model fills in
         if match[0].startswith("<") and _has_label(source, match.start()):
             continue
-        line_start, _ = source.line_span(match.start())
+        line_start = source.line_start(match.start())
         alone = not source.text[line_start : match.start()].strip(" \t*>")
         last = alone and not source.text[match.end() :].strip(" \t\r\n*")
         if _is_in_form(source, match):
@@ -107,7 +107,7 @@ def find_gaps(source: Source) -> Iterator[tuple[int, int]]:
 
 def _is_value(source: Source, position: int) -> bool:
     """Whether the line gives a name a value, which is the author's to write: `Product = [Insert here]`."""
-    line_start, _ = source.line_span(position)
+    line_start = source.line_start(position)
     return source.text[line_start:position].rstrip().endswith("=")
 
 
@@ -151,25 +151,25 @@ def find_bare_gaps(source: Source) -> Iterator[tuple[int, int]]:
 
 def _is_usage(source: Source, position: int) -> bool:
     """Whether the line is a heading or shows how a command is called: `/research [topic]`."""
-    line_start, _ = source.line_span(position)
+    line_start = source.line_start(position)
     return bool(_USAGE.match(source.text, line_start, position))
 
 
 def _has_label(source: Source, position: int) -> bool:
     """Whether the line is labelled, as in a form or a transcript ("Customer: It's [ORDER NUMBER]")."""
-    line_start, _ = source.line_span(position)
+    line_start = source.line_start(position)
     return bool(_LABEL.match(source.text, line_start, position))
 
 
 def _is_shown(source: Source, position: int) -> bool:
-    line_start, _ = source.line_span(position)
+    line_start = source.line_start(position)
     before = source.text[max(line_start, position - 40) : position]
     return bool(_MENTIONED.search(before)) or _lays_out(source, position)
 
 
 def _lays_out(source: Source, position: int) -> bool:
     """Whether a format is being laid out there: the line or one shortly above announces it."""
-    line_start, _ = source.line_span(position)
+    line_start = source.line_start(position)
     if _FORMAT.search(source.text, max(line_start, position - _BEFORE), position):
         return True
     above = source.text[max(0, line_start - _BEFORE) : line_start].rstrip().split("\n")

@@ -11,9 +11,9 @@ Three views of the same length, so that an offset in one is an offset in all:
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -21,21 +21,31 @@ from typing import Any
 
 from assay_nb.instruments.lint.demos import find_demos
 from assay_nb.instruments.lint.directives import Directives, find_directives
+from assay_nb.instruments.lint.examples import JsonExample, find_json
 from assay_nb.instruments.lint.tags import TagTree, parse_tags
 from assay_nb.instruments.lint.vocabulary import word_set
 from assay_nb.text.redaction import KeyShape, find_keys
-from assay_nb.text.templates import Variable, covers, find_fences, find_variables
+from assay_nb.text.templates import (
+    INLINE_CODE,
+    Variable,
+    covers,
+    find_bound_names,
+    find_fences,
+    find_variables,
+)
 
 MASK = "█"
 """Stands for each character of a credential."""
 
-_INLINE_CODE = re.compile(r"`[^`\n]+`")
 _QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|“[^”\n]{1,200}”|„[^“”\n]{1,200}[“”]|«[^»\n]{1,200}»")
 _COMMENT = re.compile(r"<!--(?:(?!-->|<!--)[\s\S])*-->")
 _NAME = re.compile(r"\w[\w.:-]*(?<![.:-])")
 _OPENED = re.compile(r"[<\[＜]\s?([^\W\d_][\w.:-]*(?<![.:-]))")
 _FRONT_MATTER = re.compile(r"\ufeff?---[ \t]*\r?\n(?:[^\n]*\n){0,200}?---[ \t]*(?:\r?\n|$)")
 _CLOSING_LINE = re.compile(r"^[ \t]*</(?P<name>[^\W\d_][\w.:-]{0,60})>[ \t]*\r?$", re.MULTILINE)
+_TAG_MARK = re.compile(
+    r"<(?:(?P<opens>[^\W\d_][\w.:-]{0,60})[\s>]|/(?P<closes>[^\W\d_][\w.:-]{0,60})>)"
+)
 _BULLET = re.compile(r"[ \t]*(?:[-*+•–]|\(?\d{1,3}[.)]|[a-zA-Z][.)]|#{1,6})[ \t]+")
 _SPACES = re.compile(r"(?<=[.!?…\"”»)\]*])[ \t\n]+")
 _ABBREVIATIONS = word_set(
@@ -104,11 +114,11 @@ class Source:
     @cached_property
     def fences(self) -> list[tuple[int, int]]:
         """Fenced code, fence lines included. A closing tag ends a fence that was opened within it."""
-        return [_cut_at_closing_tag(self.text, *span) for span in find_fences(self.text)]
+        return _cut_at_closing_tags(self.text, find_fences(self.text))
 
     @cached_property
     def inline_code(self) -> list[tuple[int, int]]:
-        return [m.span() for m in _INLINE_CODE.finditer(self.text) if not self.in_fence(m.start())]
+        return [m.span() for m in INLINE_CODE.finditer(self.text) if not self.in_fence(m.start())]
 
     @cached_property
     def structure(self) -> str:
@@ -170,6 +180,25 @@ class Source:
         return find_variables(self.text)
 
     @cached_property
+    def has_blocks(self) -> bool:
+        """Whether a template's blocks steer it, so that a run sends only a part of the text."""
+        return any(variable.kind == "block" for variable in self.variables)
+
+    @cached_property
+    def bound_in_blocks(self) -> frozenset[str]:
+        """The names that get a value within the template itself."""
+        return find_bound_names(self.text)
+
+    @cached_property
+    def json_examples(self) -> list[JsonExample]:
+        """What is meant as JSON, in order; none overlap."""
+        return list(find_json(self.text, self.fences))
+
+    @cached_property
+    def json_spans(self) -> list[tuple[int, int]]:
+        return [example.span for example in self.json_examples]
+
+    @cached_property
     def first_word(self) -> int:
         """Where the text begins behind leading space."""
         return len(self.text) - len(self.text.lstrip())
@@ -191,11 +220,14 @@ class Source:
 
     def line_span(self, position: int) -> tuple[int, int]:
         """Return where the line of `position` begins and ends, line break left out."""
-        start = self.line_starts[self.line_of(position)]
-        end = self.next_line(position)
+        start, end = self.line_start(position), self.next_line(position)
         if self.original[end - 1 : end] == "\n" and end > start:
             end -= 2 if self.original[end - 2 : end] == "\r\n" else 1
         return start, end
+
+    def line_start(self, position: int) -> int:
+        """Return where the line of `position` begins."""
+        return self.line_starts[self.line_of(position)]
 
     def next_line(self, position: int) -> int:
         """Return where the line after that of `position` begins; the end of the prompt if there is none."""
@@ -203,15 +235,23 @@ class Source:
         return self.line_starts[after] if after < len(self.line_starts) else len(self.original)
 
 
-def _cut_at_closing_tag(text: str, start: int, end: int) -> tuple[int, int]:
-    """Return the fence without what lies behind the end of the tag that it was opened in."""
-    for match in _CLOSING_LINE.finditer(text, start, end):
-        opening = re.compile(rf"<{re.escape(match['name'])}[\s>]")
-        if opening.search(text, 0, start) and not opening.search(text, start, match.start()):
-            closed = text.count(f"</{match['name']}>", 0, start)
-            if len(opening.findall(text, 0, start)) > closed:
-                return start, match.start()
-    return start, end
+def _cut_at_closing_tags(text: str, fences: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return each fence without what lies behind the end of a tag that it was opened in."""
+    opened: defaultdict[str, list[int]] = defaultdict(list)
+    closed: defaultdict[str, list[int]] = defaultdict(list)
+    for mark in _TAG_MARK.finditer(text) if fences else ():
+        (opened if mark["opens"] else closed)[mark["opens"] or mark["closes"]].append(mark.start())
+
+    def find_end(start: int, end: int) -> int:
+        for line in _CLOSING_LINE.finditer(text, start, end):
+            openings, closings = opened[line["name"]], closed[line["name"]]
+            before = bisect_left(openings, start)
+            within = bisect_left(openings, line.start()) - before
+            if not within and before > bisect_left(closings, start):
+                return line.start()
+        return end
+
+    return [(start, find_end(start, end)) for start, end in fences]
 
 
 def blank(text: str, spans: Iterable[tuple[int, int]], filler: str = " ") -> str:

@@ -9,7 +9,7 @@ from assay_nb.instruments.lint.names import find_meant
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.source import Source
 from assay_nb.text.english import cut
-from assay_nb.text.templates import Variable, find_bound_names
+from assay_nb.text.templates import Variable
 
 
 def _check(source: Source) -> Iterator[Hit]:
@@ -34,7 +34,7 @@ def _check(source: Source) -> Iterator[Hit]:
 
 
 def _unbound(source: Source, bound: Collection[str]) -> Iterator[Hit]:
-    known = {*bound, *find_bound_names(source.text)}
+    known = {*bound, *source.bound_in_blocks}
     families = {v.family for v in source.variables if v.kind == "variable" and v.name in bound}
     for variable in source.variables:
         root = variable.name.partition(".")[0]

@@ -6,10 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from assay_nb.instruments.lint.examples import find_json
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.source import Source
-from assay_nb.text.templates import Variable, covers, find_bound_names
+from assay_nb.text.templates import Variable, covers
 
 _SHORTEST_NAME, _LONGEST_NAME = 3, 60
 _FEWEST_NAMES = 2
@@ -27,8 +26,6 @@ def _check(source: Source) -> Iterator[Hit]:
 
 def _placeholders(source: Source) -> Iterator[Variable]:
     """Yield the variables that are meant to be filled in, without those that the prompt shows or explains."""
-    json = [(example.start, example.end) for example in find_json(source)]
-    own = find_bound_names(source.text)
     shown = {
         v.name
         for v in source.variables
@@ -37,9 +34,15 @@ def _placeholders(source: Source) -> Iterator[Variable]:
     }
     for variable in source.variables:
         name = variable.name
-        if variable.kind == "block" or name in own | shown or variable.start < source.front_matter:
+        if (
+            variable.kind == "block"
+            or name in source.bound_in_blocks | shown
+            or variable.start < source.front_matter
+        ):
             continue
-        shown_there = covers(json, variable.start) or covers(source.demos, variable.start)
+        shown_there = covers(source.json_spans, variable.start) or covers(
+            source.demos, variable.start
+        )
         if not (shown_there or _is_argument(source, variable) or _is_label(source, variable)):
             yield variable
 

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from assay_nb.instruments.lint import examples
+from assay_nb.instruments.lint.examples import find_stray_braces
 from assay_nb.instruments.lint.json_faults import find_faults
 from assay_nb.instruments.lint.names import is_slip
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
@@ -85,7 +85,7 @@ def _tags(source: Source) -> Iterator[Hit]:
             yield _misspelt(source, opening, closing)
         elif closing.name not in source.opened_names and not _follows_variable(source, closing):
             yield _never_opened(closing)
-    if any(v.kind == "block" for v in source.variables):
+    if source.has_blocks:
         return  # a branch of the template may open or close what another does not
     yield from (_crossed(tag) for tag in tree.crossed if _is_meant(source, tag))
     yield from _left_open(source, [tag for tag in unclosed if tag.start not in matched])
@@ -187,7 +187,7 @@ def _never_closed(tag: Tag) -> Hit:
 
 
 def _json(source: Source) -> Iterator[Hit]:
-    for example in examples.find_json(source):
+    for example in source.json_examples:
         if example.start < source.front_matter or _is_exercise(source, example.start):
             continue  # YAML, which has braces of its own, or JSON that is there to be repaired
         for fault in find_faults(example.text, named=example.named):
@@ -206,7 +206,7 @@ def _is_exercise(source: Source, start: int) -> bool:
 
 
 def _stray_braces(source: Source) -> Iterator[Hit]:
-    for start, end in examples.find_stray_braces(source.text):
+    for start, end in find_stray_braces(source.text):
         yield Hit(
             start,
             end,

@@ -6,12 +6,11 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from assay_nb.instruments.lint.examples import find_json
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.source import RULER, Source
 from assay_nb.instruments.lint.tags import Region, find_innermost
 from assay_nb.instruments.lint.vocabulary import ANY, word_set
-from assay_nb.text.templates import Variable, covers, find_bound_names, find_variables
+from assay_nb.text.templates import Variable, covers, find_variables
 
 _LONG = word_set(
     "article articles text texts document documents doc docs content contents email emails mail "
@@ -101,13 +100,16 @@ _LABELLED_VARIABLE = re.compile(
 def _check(source: Source) -> Iterator[Hit]:
     variables = [v for v in source.variables if v.kind == "variable"]
     regions = find_innermost(source.tree.regions, [variable.start for variable in variables])
-    json = [(example.start, example.end) for example in find_json(source)]
-    bound = find_bound_names(source.text)
     end_of_prompt = source.text.find(_TARGET)
     for variable, region in zip(variables, regions, strict=True):
-        if not _is_long(variable) or _holds_data(region) or covers(json, variable.start):
+        if not _is_long(variable) or _holds_data(region):
             continue
-        if variable.name.partition(".")[0] in bound or 0 <= end_of_prompt < variable.start:
+        if covers(source.json_spans, variable.start):
+            continue
+        if (
+            variable.name.partition(".")[0] in source.bound_in_blocks
+            or 0 <= end_of_prompt < variable.start
+        ):
             continue
         if variable.start >= source.front_matter and not _is_delimited(source, variable):
             yield Hit(

@@ -95,7 +95,7 @@ def _unequal(source: Source, first: Limit, second: Limit) -> Hit:
 
 def _is_labelled(source: Source, sentence: Sentence) -> bool:
     """Whether its line names what it is about ("Title: …"), or it is a heading."""
-    line_start, _ = source.line_span(sentence.start)
+    line_start = source.line_start(sentence.start)
     if source.text.startswith(("#", "|"), line_start):
         return True
     return bool(_LINE_LABEL.match(source.text, line_start, sentence.end))

@@ -51,24 +51,25 @@ def _check(source: Source) -> Iterator[Hit]:
         bare = _BRIEF.fullmatch(sentence.text)
         if bare and not _is_item(source, sentence):
             yield _hit(*bare.span("word"), "how long", sentence)
+        if _VAGUE.isdisjoint(sentence.words):
+            continue
+        aside = _SIDE.search(sentence.text)
         for start, end, what, noun in _find_vague(sentence):
             is_main = noun in named if number >= _OPENING else brief
-            if is_main and not _SIDE.search(sentence.text, 0, end + _NEAR):
+            if is_main and not (aside and aside.start() < end + _NEAR):
                 yield _hit(start, end, what, sentence)
                 break
 
 
 def _find_vague(sentence: Sentence) -> Iterator[tuple[int, int, str, str]]:
-    """Read the sentence in each language whose vague words it has and whose orders it opens like."""
-    if _VAGUE.isdisjoint(sentence.words):
-        return
+    """Read the sentence in each language whose orders it opens like."""
     for words in VOCABULARIES:
         if is_imperative(sentence, words):
             yield from _vague(sentence, words)
 
 
 def _is_item(source: Source, sentence: Sentence) -> bool:
-    line_start, _ = source.line_span(sentence.start)
+    line_start = source.line_start(sentence.start)
     return bool(source.text[line_start : sentence.start].strip())
 
 
@@ -82,6 +83,7 @@ def _vague(sentence: Sentence, words: Words) -> Iterator[tuple[int, int, str, st
         (word, start - sentence.start, end - sentence.start)
         for word, start, end in tokens(sentence)
     ]
+    summarises = not _SUMMARISES.isdisjoint(word for word, _, _ in said)
     for index, (word, start, end) in enumerate(said):
         after = [w for w, _, _ in said[index + 1 : index + 1 + _REACH]]
         before = [w for w, _, _ in said[max(0, index - _REACH_BACK) : index]]
@@ -90,7 +92,7 @@ def _vague(sentence: Sentence, words: Words) -> Iterator[tuple[int, int, str, st
         noun = _counted(word, after, words) or _sized(word, before, after, words)
         if noun:
             yield start, end, "how many" if word in words.vague_counts else "how long", noun
-        elif word in words.vague_manners and _SUMMARISES.intersection(w for w, _, _ in said):
+        elif summarises and word in words.vague_manners:
             yield start, end, "how long", ""
 
 

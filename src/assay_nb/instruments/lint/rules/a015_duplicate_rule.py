@@ -49,7 +49,7 @@ class _Rule:
 
 
 def _check(source: Source) -> Iterator[Hit]:
-    if any(v.kind == "block" for v in source.variables):
+    if source.has_blocks:
         return  # the branches of a template repeat what only one of them sends
     copies = _whole_items(source, list(_find_copies(list(_rules(source)))))
     for run in _runs(copies):
@@ -73,7 +73,7 @@ def _check(source: Source) -> Iterator[Hit]:
 def _rules(source: Source) -> Iterator[_Rule]:
     for number, sentence in enumerate(source.sentences):
         words = source.text[sentence.start : sentence.end]
-        line_start, _ = source.line_span(sentence.start)
+        line_start = source.line_start(sentence.start)
         if source.text.startswith(("#", "|"), line_start) or not _IS_RULE.match(words):
             continue  # headings and table cells repeat with good reason
         if _is_long(sentence, words) and not (_LABELLED.match(words) or _CODE.search(words)):
@@ -148,7 +148,7 @@ def _is_oversight(source: Source, later: _Rule) -> bool:
 
 def _is_order(source: Source, rule: _Rule) -> bool:
     """Whether it is a rule of its own, rather than a remark or a numbered step of a procedure."""
-    line_start, _ = source.line_span(rule.sentence.start)
+    line_start = source.line_start(rule.sentence.start)
     if source.text[line_start : rule.sentence.start].strip()[:1].isdigit():
         return not rule.words.isascii() and len(rule.words) >= _LONG_COPY
     return is_instruction(rule.sentence) or is_prohibition(rule.sentence)

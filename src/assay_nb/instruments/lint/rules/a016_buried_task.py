@@ -17,7 +17,7 @@ _TASK = 4_000
 def _check(source: Source) -> Iterator[Hit]:
     if len(source.text) < _LONG:
         return
-    start, end = max(_data(source), key=lambda span: span[1] - span[0], default=(0, 0))
+    start, end = max(source.tree.data_spans, key=lambda span: span[1] - span[0], default=(0, 0))
     if end - start < _LONG:
         return
     tasks = [s for s in source.sentences if _is_task(s)]
@@ -29,11 +29,6 @@ def _check(source: Source) -> Iterator[Hit]:
             f"{end - start:,} characters of data come after the task, where models lose sight of it: put the "
             "data first and the task last.",
         )
-
-
-def _data(source: Source) -> Iterator[tuple[int, int]]:
-    """Yield the stretches that are data: texts between tags that say so."""
-    yield from source.tree.data_spans
 
 
 def _is_task(sentence: Sentence) -> bool:

@@ -13,7 +13,7 @@ _ANSWERS = re.compile(r"\n[ \t\r]*\n[ \t]*Assistant:[^\n]{0,200}\s*\Z")
 
 
 def _check(source: Source) -> Iterator[Hit]:
-    if any(v.kind == "block" for v in source.variables):
+    if source.has_blocks:
         return  # a template of a chat, which writes the marks that its model wants
     match = _ASKS.search(source.text) if _ANSWERS.search(source.text) else None
     if match:
