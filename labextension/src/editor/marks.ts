@@ -9,6 +9,7 @@ import {
 import type { ISignal } from '@lumino/signaling';
 import type { Marks } from '../api/facts';
 import { findPrompt } from '../cells/prompt';
+import { groupAlike } from '../text/alike';
 import { Points } from '../text/points';
 import { showHidden } from '../text/hidden';
 
@@ -57,14 +58,7 @@ type Finding = Marks['findings'][number];
 
 /** Return the first findings of each rule; the very first says how many are left out. */
 function fold(findings: readonly Finding[]): (Finding & { title: string })[] {
-  const alike = new Map<string, Finding[]>();
-  for (const finding of findings) {
-    const kind = `${finding.rule} ${finding.level}`;
-    const group = alike.get(kind) ?? [];
-    group.push(finding);
-    alike.set(kind, group);
-  }
-  return [...alike.values()].flatMap(group =>
+  return groupAlike(findings).flatMap(group =>
     group.slice(0, MOST_ALIKE).map((finding, index) => {
       const more = index ? 0 : group.length - MOST_ALIKE;
       const said = more > 0 ? ` (${more} more of ${finding.rule} in this cell)` : '';

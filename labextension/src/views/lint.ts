@@ -1,5 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { LintFinding, LintReport } from '../api/results';
+import { groupAlike } from '../text/alike';
 import { badge, h, type Tone } from './dom';
 import { findingList, MarkedPrompt } from './parts';
 
@@ -88,20 +89,16 @@ interface Entry {
 
 /** Return what is shown, in order: all of a rule, or its first where it has many. */
 function fold(findings: readonly LintFinding[]): Entry[] {
-  const alike = new Map<string, LintFinding[]>();
-  const kindOf = ({ rule, level }: LintFinding): string => `${rule} ${level}`;
-  for (const finding of findings) {
-    const group = alike.get(kindOf(finding)) ?? [];
-    group.push(finding);
-    alike.set(kindOf(finding), group);
+  const behind = new Map<LintFinding, LintFinding[]>();
+  for (const group of groupAlike(findings)) {
+    const most = group.length > MOST_ALIKE ? BEFORE_FOLD : group.length;
+    group.slice(0, most).forEach((finding, index) => {
+      behind.set(finding, index === most - 1 ? group.slice(most) : []);
+    });
   }
   return findings.flatMap(finding => {
-    const group = alike.get(kindOf(finding)) ?? [];
-    const number = group.indexOf(finding) + 1;
-    if (group.length <= MOST_ALIKE || number < BEFORE_FOLD) {
-      return [{ finding, folded: [] }];
-    }
-    return number === BEFORE_FOLD ? [{ finding, folded: group.slice(BEFORE_FOLD) }] : [];
+    const folded = behind.get(finding);
+    return folded ? [{ finding, folded }] : [];
   });
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from typing import Any, Literal
 from assay_nb.commands.outcome import Outcome
 from assay_nb.errors import WrongUsage
 from assay_nb.instruments.lint import LintReport
+from assay_nb.instruments.lint.report import number_alike
 from assay_nb.render.annotations import Annotation, to_github, to_junit, to_lines
 from assay_nb.render.document import Block, Callout, Document, Heading, sentence
 
@@ -84,14 +84,10 @@ def write_linted(linted: Sequence[Linted], form: Written, *, strict: bool) -> st
 
 def _fold(annotations: Sequence[Annotation]) -> Iterator[Annotation]:
     """Yield a file's annotations: of each rule the first, then one that counts its others."""
-    totals = Counter((one.code, one.level) for one in annotations)
-    seen: Counter[tuple[str, str]] = Counter()
-    for one in annotations:
-        kind = (one.code, one.level)
-        seen[kind] += 1
-        if seen[kind] <= MOST_LISTED:
+    for number, group, one in number_alike(annotations, lambda a: (a.code, a.level)):
+        if number < MOST_LISTED:
             yield one
-        elif seen[kind] == MOST_LISTED + 1:
-            more = totals[kind] - MOST_LISTED
+        elif number == MOST_LISTED:
+            more = len(group) - MOST_LISTED
             said = f"{more:,} more of this rule in this file (--format json lists all)"
             yield replace(one, message=said)

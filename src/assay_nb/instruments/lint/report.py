@@ -5,10 +5,10 @@ A number from 0 to 100 would predict nothing about how a prompt does; the counts
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from assay_nb.instruments.annotation import annotate
 from assay_nb.instruments.base import Line, Provenance, Shown
@@ -37,6 +37,7 @@ MOST_SAVED = 200
 _MOST_ALIKE, _BEFORE_FOLD, _MOST_LINES = 5, 3, 10
 """More findings of one rule than that are shown as the first few and a count, with some line numbers."""
 
+_Thing = TypeVar("_Thing")
 _TONES: dict[Level, Tone] = {"error": "bad", "warning": "warning", "hint": "info"}
 
 
@@ -212,20 +213,26 @@ class _Entry:
 
 def _fold(findings: Sequence[LintFinding]) -> Iterator[_Entry]:
     """Yield what is shown, in the order of the text: all of a rule, or its first where it has many."""
-    groups: dict[tuple[str, Level], list[LintFinding]] = {}
-    for finding in findings:
-        groups.setdefault((finding.rule, finding.level), []).append(finding)
-    seen: Counter[tuple[str, Level]] = Counter()
-    for finding in findings:
-        kind = (finding.rule, finding.level)
-        group = groups[kind]
-        seen[kind] += 1
+    for number, group, finding in number_alike(findings, lambda f: (f.rule, f.level)):
         if len(group) <= _MOST_ALIKE:
             yield _Entry(finding)
-        elif seen[kind] < _BEFORE_FOLD:
-            yield _Entry(finding, placed=True)
-        elif seen[kind] == _BEFORE_FOLD:
-            yield _Entry(finding, placed=True, folded=group[_BEFORE_FOLD:])
+        elif number < _BEFORE_FOLD:
+            is_last = number == _BEFORE_FOLD - 1
+            yield _Entry(finding, placed=True, folded=group[_BEFORE_FOLD:] if is_last else ())
+
+
+def number_alike(
+    things: Iterable[_Thing], kind_of: Callable[[_Thing], Hashable]
+) -> Iterator[tuple[int, Sequence[_Thing], _Thing]]:
+    """Yield each thing, in order, with its number among those of its kind, from 0, and all of these."""
+    listed = [(kind_of(thing), thing) for thing in things]
+    groups: defaultdict[Hashable, list[_Thing]] = defaultdict(list)
+    for kind, thing in listed:
+        groups[kind].append(thing)
+    seen: Counter[Hashable] = Counter()
+    for kind, thing in listed:
+        yield seen[kind], groups[kind], thing
+        seen[kind] += 1
 
 
 def _items(entry: _Entry) -> Iterator[Item]:
