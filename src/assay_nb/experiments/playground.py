@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from assay_nb.engine.session import Session
-from assay_nb.errors import AssayError, BadReply
+from assay_nb.errors import BadReply
 from assay_nb.experiments.batch import Batch, describe_failures, summarise
 from assay_nb.experiments.comparison import SideBySide
 from assay_nb.experiments.data.rows import (
@@ -21,10 +20,9 @@ from assay_nb.experiments.data.rows import (
     values_for,
 )
 from assay_nb.experiments.run.jobs import Job, JobResult
-from assay_nb.experiments.run.progress import Progress
 from assay_nb.experiments.run.runner import Runner, Task, check_fit, make_runner, number_repeats
+from assay_nb.experiments.run.table import TableRun
 from assay_nb.experiments.run.target import Target, find_target
-from assay_nb.experiments.spending.budget import OverBudget
 from assay_nb.experiments.spending.plan import Plan
 from assay_nb.instruments.playground import Run
 from assay_nb.messages import StopReason
@@ -42,14 +40,14 @@ class Side:
     model: str | None = None
 
 
-class Playing:
-    """A table under way.
-
-    Iterate `steps` to run it; `result` gives what is there, at any time.
+class Playing(TableRun[Batch | SideBySide]):
+    """A table, or two side by side, under way.
 
     Attributes:
         notes: What to know of the prompts before the first call: placeholders that nothing fills.
     """
+
+    title: ClassVar[str] = "Playground"
 
     def __init__(
         self,
@@ -63,7 +61,7 @@ class Playing:
         single: bool = False,
         keep_empty: bool = False,
     ) -> None:
-        self._runner = runner
+        super().__init__(runner)
         self._sides = sides
         self._rows: Rows = runner.limits.choose(read_rows(data, sides[0].prompt))
         self._keep_empty = keep_empty or single
@@ -80,32 +78,14 @@ class Playing:
         self._labels = labels
         self._targets: list[Target] = []
         self._answers: list[list[JobResult | None]] = [[None] * len(self._rows) for _ in sides]
-        self._stopped: str | None = "interrupted"
 
-    async def stream(self) -> AsyncIterator[Progress]:
-        """Run it, on the background loop, and yield how far it is."""
-        jobs = await self._prepare()
+    def _begin(self, jobs: Sequence[Job]) -> Sequence[str]:
         check_fit(jobs)
-        told = " ".join([*self.notes, *describe_unfit(jobs, self._rows)])
-        progress = Progress("Playground", told or "rows", total=len(jobs))
-        yield progress
-        progress = replace(progress, step="rows")
-        stream = self._runner.stream(jobs)
-        try:
-            async with aclosing(cast("Any", stream)):
-                async for job, answer in stream:
-                    side, row = job.tag
-                    self._answers[side][row] = replace(answer, result=None)
-                    progress = progress.after(answer)
-                    yield progress
-            self._stopped = None
-        except OverBudget:
-            self._stopped = "budget"
-        except AssayError:
-            self._stopped = "failed"
-            raise
-        finally:
-            self._runner.close()
+        return [*self.notes, *describe_unfit(jobs, self._rows)]
+
+    def _keep(self, job: Job, answer: JobResult) -> None:
+        side, row = job.tag
+        self._answers[side][row] = answer
 
     async def plan(self) -> Plan:
         """Return what it would take. Nothing is sent."""
@@ -116,28 +96,16 @@ class Playing:
             for side, name in enumerate(names)
         ]
         self._runner.close()
-        return Plan(tuple(steps), "Playground", notes=self.notes)
+        return Plan(tuple(steps), self.title, notes=self.notes)
 
     async def _prepare(self) -> list[Job]:
-        """Return the calls, in order: all rows are looked through before one is sent."""
         control = self._runner.session.control
         workspace = self._workspace or control.selected
         self._targets = [await find_target(control, workspace, side.model) for side in self._sides]
         self._runner.limits.check_prices(self._targets)
         return list(self._jobs())
 
-    def steps(self) -> Generator[Progress]:
-        """Run it from code that is not async, and yield how far it is."""
-        return self._runner.session.portal.iterate(self.stream)
-
-    async def run(self) -> Batch | SideBySide:
-        """Run it to its end, on the background loop."""
-        async for _ in self.stream():
-            pass
-        return self.result()
-
     def result(self) -> Batch | SideBySide:
-        """Return what is there."""
         batches = [self._batch(index) for index in range(len(self._sides))]
         if len(batches) == 1:
             return batches[0]

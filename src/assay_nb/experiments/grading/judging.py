@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
-from contextlib import aclosing
-from dataclasses import replace
-from typing import Any, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 from assay_nb.engine.session import Session
 from assay_nb.errors import AssayError, WrongUsage
@@ -18,10 +16,9 @@ from assay_nb.experiments.data.rows import Rows, values_for
 from assay_nb.experiments.grading.judge import judge_job, judge_output
 from assay_nb.experiments.grading.judged_rows import Judgements
 from assay_nb.experiments.run.jobs import Job, JobResult
-from assay_nb.experiments.run.progress import Progress
 from assay_nb.experiments.run.runner import Runner, make_runner
+from assay_nb.experiments.run.table import TableRun
 from assay_nb.experiments.run.target import Target, find_judge, find_target
-from assay_nb.experiments.spending.budget import OverBudget
 from assay_nb.experiments.spending.plan import Plan
 from assay_nb.instruments.judge import Judgement, RubricLike, parse_rubric
 from assay_nb.instruments.judge.criteria import DEFAULT_RUBRIC
@@ -29,8 +26,10 @@ from assay_nb.instruments.playground import Run
 from assay_nb.text.templates import fill
 
 
-class Judging:
-    """A table of judgements under way: iterate `steps`, then take the `result`."""
+class Judging(TableRun[Judgements]):
+    """A table of judgements under way."""
+
+    title: ClassVar[str] = "Judge"
 
     def __init__(
         self,
@@ -52,7 +51,7 @@ class Judging:
                 "The two tables are of different rows, so no row has its pair.",
                 hint="Run both prompts on the same rows: the same data, with the same limit or sample.",
             )
-        self._runner = runner
+        super().__init__(runner)
         wanted = runner.limits
         self._batch = batch.take(wanted.choose(batch.rows))
         self._against = against and against.take(wanted.choose(against.rows))
@@ -63,36 +62,19 @@ class Judging:
         self._options = dict(options or {})
         self._answers: list[JobResult | None] = [None] * len(self._batch.answers)
         self._judge: Target | None = None
-        self._stopped: str | None = "interrupted"
 
-    async def stream(self) -> AsyncIterator[Progress]:
-        """Judge, on the background loop, and yield how far it is."""
-        jobs = await self._prepare()
-        progress = Progress("Judge", " ".join(self._notes) or "rows", total=len(jobs))
-        yield progress
-        progress = replace(progress, step="rows")
-        stream = self._runner.stream(jobs)
-        try:
-            async with aclosing(cast("Any", stream)):
-                async for job, answer in stream:
-                    self._answers[job.tag] = replace(answer, result=None)
-                    progress = progress.after(answer)
-                    yield progress
-            self._stopped = None
-        except OverBudget:
-            self._stopped = "budget"
-        except AssayError:
-            self._stopped = "failed"
-            raise
-        finally:
-            self._runner.close()
+    def _begin(self, jobs: Sequence[Job]) -> Sequence[str]:
+        return self._notes
+
+    def _keep(self, job: Job, answer: JobResult) -> None:
+        self._answers[job.tag] = answer
 
     async def plan(self) -> Plan:
         """Return what it would take. Nothing is sent."""
         jobs = await self._prepare()
         step = self._runner.plan("judging", jobs)
         self._runner.close()
-        return Plan((step,), "Judge", notes=self._notes)
+        return Plan((step,), self.title, notes=self._notes)
 
     async def _prepare(self) -> list[Job]:
         control = self._runner.session.control
@@ -103,18 +85,7 @@ class Judging:
         self._runner.limits.check_prices([self._judge])
         return list(self._jobs(self._judge))
 
-    def steps(self) -> Generator[Progress]:
-        """Judge from code that is not async, and yield how far it is."""
-        return self._runner.session.portal.iterate(self.stream)
-
-    async def run(self) -> Judgements:
-        """Judge to the end, on the background loop."""
-        async for _ in self.stream():
-            pass
-        return self.result()
-
     def result(self) -> Judgements:
-        """Return what is there."""
         name = self._judge.workspace_name if self._judge else ""
         return Judgements(
             self._batch.rows,
