@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,6 +77,9 @@ CHECKS: dict[str, tuple[tuple[str, ...], ...]] = {
 FRONT = ("tests", "lab")
 """What a whole run does one after the other, on both processors."""
 
+NAMED = 20
+"""How many failed tests the closing table names for each check."""
+
 BESIDE = ("lint", "node", "types", "imports", "wheel", "notebooks")
 """What it does meanwhile: half of this is waiting for downloads. `lab` needs what `node` installs."""
 
@@ -90,6 +94,8 @@ class Row(NamedTuple):
     passed: bool
     said: str
     seconds: float
+    failed: Sequence[str] = ()
+    """The first tests that failed: whoever sees only the end of a long log learns which they were."""
 
 
 class Trouble(Exception):
@@ -176,6 +182,8 @@ def run_tests(directory: Path, python: str, options: argparse.Namespace) -> int:
     print()
     for row in rows:
         print(f"{row.name:<10} {row.seconds:6.0f} s  {row.said}")
+        for name in row.failed:
+            print(f"{'':21}{name[:150]}")
     return 0 if all(row.passed for row in rows) else 1
 
 
@@ -187,7 +195,8 @@ def run_check(name: str, directory: Path, python: str, *, called: str = "") -> R
         report = Path(scratch, "report.xml")
         passed = check(name, directory, python, report)
         said = ("ok" if passed else "FAILED") + describe_skipped(report)
-    return Row(called or name, passed, said, time.monotonic() - start)
+        failed = sorted(failed_tests(report))[:NAMED]
+    return Row(called or name, passed, said, time.monotonic() - start, failed)
 
 
 def run_in_front(directory: Path, python: str, options: argparse.Namespace) -> list[Row]:

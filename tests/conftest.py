@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["postgres_server", "postgres_url", "require_tool"]
 
+_LONGEST_IN_A_NAME = 200
+"""How many characters of a parameter stand in a test's name."""
+
 _SCRUBBED_PREFIXES = (
     "ANTHROPIC_", "ASSAY_", "AWS_", "AZURE_", "CLAUDE_", "GEMINI_", "GOOGLE_", "IPYTHON",
     "JPY_", "JUPYTER", "KEYRING_", "OPENAI_", "PYTHON_KEYRING", "VERTEX_", "XDG_",
@@ -267,6 +270,14 @@ _SHARED = (
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long value by its beginning: a name goes into the environment, the log and the report."""
+    if not isinstance(val, str | bytes) or len(val) <= _LONGEST_IN_A_NAME:
+        return None
+    text = val if isinstance(val, str) else val.decode("latin-1")
+    return f"{argname}={ascii(text[:_LONGEST_IN_A_NAME])[1:-1]}... ({len(val)})"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a browser in Lab, and keep on one worker what shares something that runs."""
     for item in items:

@@ -316,6 +316,33 @@ def test_not_taken_down(breaks_later): ...
     assert failed == {"test_fails", "test_not_set_up", "test_not_taken_down"}
 
 
+def test_the_closing_table_names_what_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The end of a log is all that some people see of it."""
+
+    def check(name: str, directory: Path, python: str, report: Path) -> bool:
+        case = f'<testcase classname="tests.{name}" name="test_it"><failure/></testcase>'
+        report.write_text(f"<testsuite>{case if name == 'quick' else ''}</testsuite>")
+        return name != "quick"
+
+    monkeypatch.setattr(run, "check", check)
+    monkeypatch.setattr(run, "prepare", lambda *_, **__: None)
+    options = argparse.Namespace(
+        also=[], quick=True, only=None, no_system_tools=False, lane=None, python=None
+    )
+
+    status = run.run_tests(Path(), sys.executable, options)
+
+    assert status == 1
+    table = capsys.readouterr().out.rpartition("\n\n")[2].splitlines()
+    assert [line.split() for line in table] == [
+        ["types", "0", "s", "ok"],
+        ["quick", "0", "s", "FAILED"],
+        ["tests.quick::test_it"],
+    ]
+
+
 def test_a_check_that_runs_no_tests_has_nothing_to_say_of_skipped_ones(tmp_path: Path) -> None:
     assert run.describe_skipped(tmp_path / "report.xml") == ""
 
