@@ -12,6 +12,21 @@ from typing import Any, Literal, TypeAlias
 
 ProviderId = Literal["anthropic", "openai", "google"]
 PROVIDERS: tuple[ProviderId, ...] = ("anthropic", "openai", "google")
+"""The providers, which are also the names of the connections that every workspace has from the start."""
+
+Kind = Literal["anthropic", "openai-responses", "openai-chat", "gemini"]
+"""What a server speaks: a wire protocol, which one of the three SDKs knows."""
+
+PROVIDER_OF_KIND: dict[Kind, ProviderId] = {
+    "anthropic": "anthropic",
+    "openai-responses": "openai",
+    "openai-chat": "openai",
+    "gemini": "google",
+}
+"""Whose SDK speaks each kind."""
+
+OPENAI_ORIGIN = "https://api.openai.com:443"
+"""Where the connection `openai` speaks Responses; at every other address it speaks Chat Completions."""
 _LABELS = {"anthropic": "Anthropic", "openai": "OpenAI", "google": "Google"}
 
 Role = Literal["user", "assistant"]
@@ -136,18 +151,29 @@ class Destination:
     """Where a key may be sent, and how. All of it is sealed together with the key.
 
     Attributes:
-        provider: The provider whose wire protocol is spoken there.
+        provider: The provider whose SDK speaks the server's protocol.
         endpoint: The SDK's base URL, verbatim.
         origin: Its canonical `scheme://host:port`, ASCII and lower case, port always written.
-        placement: How the key is put on a request: `"bearer"` (`Authorization: Bearer …`),
-            `"x-goog-api-key"` (a header of that name), or `"none"` for a server that needs no key. Never
-            a query string.
+        placement: How the key is put on a request: `"bearer"` (`Authorization: Bearer …`), the name of a
+            header that holds it alone (`"x-api-key"`, …), or `"none"` for a server that needs no key.
+            Never a query string.
+        connection: The connection's name in its workspace; the provider's where none is given.
+        kind: What the server speaks; of a connection that was there from the start, what the provider
+            speaks at this origin.
     """
 
     provider: ProviderId
     endpoint: str
     origin: str
     placement: str
+    connection: str = ""
+    kind: Kind = ""  # type: ignore[assignment]  # filled in below: it is never empty
+
+    def __post_init__(self) -> None:
+        if not self.connection:
+            object.__setattr__(self, "connection", self.provider)
+        if not self.kind:
+            object.__setattr__(self, "kind", first_kind(self.provider, self.origin))
 
     @property
     def keyless(self) -> bool:
@@ -155,6 +181,13 @@ class Destination:
         return self.placement == NO_KEY
 
 
+def first_kind(provider: ProviderId, origin: str) -> Kind:
+    """Return what the connection that bears a provider's own name speaks at an origin."""
+    if provider == "openai":
+        return "openai-responses" if origin == OPENAI_ORIGIN else "openai-chat"
+    return "anthropic" if provider == "anthropic" else "gemini"
+
+
 def label_of(provider: str) -> str:
-    """Return the provider's name, for people; the id itself where it is not one of `PROVIDERS`."""
+    """Return the provider's name, for people; the name itself of any other connection."""
     return _LABELS.get(provider, provider)

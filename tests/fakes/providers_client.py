@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 from assay_nb.egress.credential import Credential
@@ -59,8 +60,25 @@ def make_provider(
         return Anthropic(egress, retry=retry)
     if wire == "google":
         return Google(egress, retry=retry)
-    responses_at = frozenset({fake.origin}) if wire == "openai-responses" else frozenset()
-    return OpenAI(egress, retry=retry, responses_at=responses_at)
+    return (Responses if wire == "openai-responses" else OpenAI)(egress, retry=retry)
+
+
+class Responses(OpenAI):
+    """OpenAI where every connection is of the kind that speaks Responses, at whichever address."""
+
+    def stream(self, request: Request, *, model: str, credential: Credential) -> Any:
+        return super().stream(request, model=model, credential=_as_responses(credential))
+
+    async def list_models(self, credential: Credential) -> Any:
+        return await super().list_models(_as_responses(credential))
+
+    async def count_tokens(self, request: Request, *, model: str, credential: Credential) -> Any:
+        credential = _as_responses(credential)
+        return await super().count_tokens(request, model=model, credential=credential)
+
+
+def _as_responses(credential: Credential) -> Credential:
+    return replace(credential, destination=replace(credential.destination, kind="openai-responses"))
 
 
 class Scripted(Adapter[str]):

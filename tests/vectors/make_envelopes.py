@@ -36,6 +36,7 @@ ROW = KeyContext(
     row_version=1,
     last4="wxyz",
     mode="byok",
+    version=1,
 )
 PLAINTEXT = b"not-a-provider-key-but-as-long-wxyz"
 

@@ -15,7 +15,13 @@ from assay_nb.egress.credential import Credential
 from assay_nb.errors import AssayError, EndpointRefused
 from assay_nb.messages import Destination
 
-_HEADERS = {"bearer": (b"Authorization", b"Bearer "), "x-goog-api-key": (b"x-goog-api-key", b"")}
+_HEADERS = {
+    "bearer": (b"Authorization", b"Bearer "),
+    "x-api-key": (b"x-api-key", b""),
+    "api-key": (b"api-key", b""),
+    "x-goog-api-key": (b"x-goog-api-key", b""),
+    "x-portkey-api-key": (b"x-portkey-api-key", b""),
+}
 """What carries the key, by placement: the header's name, and the prefix before the key."""
 
 _HEADER_SAFE = frozenset(range(0x21, 0x7F))

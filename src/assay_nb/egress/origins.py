@@ -15,7 +15,7 @@ from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from assay_nb.errors import EndpointRefused
-from assay_nb.messages import Destination, ProviderId
+from assay_nb.messages import Destination, Kind, ProviderId, first_kind
 
 OFFICIAL: dict[ProviderId, str] = {
     "anthropic": "https://api.anthropic.com",
@@ -120,14 +120,24 @@ class OperatorPolicy:
 
 
 def parse_endpoint(
-    provider: ProviderId, url: str | None = None, *, policy: Policy | None = None
+    provider: ProviderId,
+    url: str | None = None,
+    *,
+    policy: Policy | None = None,
+    connection: str = "",
+    kind: Kind | None = None,
+    placement: str | None = None,
 ) -> Destination:
     """Return the destination for a base URL as the provider's SDK takes it; None is the official one.
 
     Args:
-        provider: Whose wire protocol is spoken there.
+        provider: Whose SDK speaks to it.
         url: The base URL. It is kept as it is written.
         policy: Who decides; a person alone by default.
+        connection: The connection's name; the provider's by default.
+        kind: What is spoken there; by default what the provider speaks at this origin.
+        placement: How the key is put on a request; by default as the provider takes it. A provider's own
+            endpoint takes it in no other way.
 
     Raises:
         EndpointRefused: If keys must not go there, or the URL reads differently to different programs.
@@ -138,7 +148,14 @@ def parse_endpoint(
     port = _check_port(parts, host)
     origin = _write_origin(parts.scheme, host, port)
     (policy or SoloPolicy()).check_origin(origin, host, parts.scheme)
-    return Destination(provider, endpoint, origin, PLACEMENT[provider])
+    return Destination(
+        provider,
+        endpoint,
+        origin,
+        PLACEMENT[provider] if placement is None or origin in OFFICIAL_ORIGINS else placement,
+        connection or provider,
+        kind or first_kind(provider, origin),
+    )
 
 
 def check_destination(destination: Destination, policy: Policy) -> None:
@@ -156,7 +173,7 @@ def check_placement(destination: Destination) -> None:
     if destination.keyless and is_official(destination):
         raise EndpointRefused(
             f"{destination.origin} needs a key, and this workspace is set to call it without one.",
-            hint=f"Enter a key: `assay-nb keys set {destination.provider}`.",
+            hint=f"Enter a key: `assay-nb keys set {destination.connection}`.",
         )
 
 

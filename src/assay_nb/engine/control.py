@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
 from assay_nb.errors import workspace_gone
-from assay_nb.messages import NO_KEY, ProviderId
+from assay_nb.messages import NO_KEY, Kind, ProviderId
 
 Mode = Literal["solo", "hub"]
 
@@ -54,8 +54,10 @@ class KeyFacts(Facts):
         state: From a real decrypt check. `"missing"` when the workspace has none for the provider.
         verified: Whether the provider's listing call has accepted it.
         last4: The last four characters, or `""` for a short key.
-        placement: How it is put on a request: `"bearer"`, `"x-goog-api-key"`, or `"none"` where a server is
+        placement: How it is put on a request: `"bearer"`, the name of a header, or `"none"` where a server is
             called without a key. `""` when the workspace has none.
+        connection: The connection's name, which stands before the slash of a model's.
+        kind: What the server speaks: see `messages.Kind`.
     """
 
     provider: ProviderId
@@ -66,6 +68,12 @@ class KeyFacts(Facts):
     added_by: str = ""
     added_at: str = ""
     placement: str = ""
+    connection: str = ""
+    kind: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.connection:
+            object.__setattr__(self, "connection", self.provider)
 
     @property
     def keyless(self) -> bool:
@@ -81,12 +89,16 @@ class KeyCheck(Facts):
         outcome: `"accepted"`; `"limited"` when the key works but may not list models (saved,
             unverified); `"unchecked"` when the provider was not asked; `"keyless"` when a server without
             a key answered, which does not prove that it answers calls (saved, unverified).
+        connection: The connection's name.
+        names: The first models that the listing names.
     """
 
     provider: ProviderId
     outcome: Literal["accepted", "limited", "unchecked", "keyless"]
     models: int = 0
     detail: str = ""
+    connection: str = ""
+    names: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +106,7 @@ class Removal(Facts):
     """What came of removing a key.
 
     Attributes:
+        connection: The connection's name.
         scrubbed: Whether the old sealed bytes are gone from the database's files as well. False when
             another process held them open; the next removal or `doctor` tries again.
         revoke_url: Where to revoke it at the provider, which alone ends a key; `""` where there was none.
@@ -102,14 +115,19 @@ class Removal(Facts):
     provider: ProviderId
     scrubbed: bool
     revoke_url: str
+    connection: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts(Facts):
-    """A model of the table that ships with the package, or of the provider's own list."""
+    """A model of the table that ships with the package, or of the provider's own list.
+
+    Attributes:
+        provider: The name of the connection that serves it.
+    """
 
     name: str
-    provider: ProviderId
+    provider: str
     context: int | None = None
     max_output: int | None = None
     input_price: float | None = None
@@ -238,14 +256,32 @@ class Control(Protocol):
     async def set_key(
         self,
         workspace: str | None,
-        provider: ProviderId,
+        connection: str,
         key: bytearray,
         *,
         endpoint: str | None,
         check: bool,
-    ) -> KeyCheck: ...
-    async def test_key(self, workspace: str | None, provider: ProviderId) -> KeyCheck: ...
-    async def remove_key(self, workspace: str | None, provider: ProviderId) -> Removal: ...
+        kind: Kind | None = None,
+        placement: str | None = None,
+    ) -> KeyCheck:
+        """Store a connection's key, in the place of the one before; a new connection needs its kind.
+
+        Args:
+            workspace: Where.
+            connection: The connection's name.
+            key: The key, which is overwritten; empty for a server that is called without one.
+            endpoint: The SDK's base URL; None keeps what is stored, or takes the provider's own.
+            check: Whether the server is asked for its models first.
+            kind: What the server speaks; None keeps what is stored.
+            placement: How the key is put on a request; None keeps what is stored, or takes the kind's own.
+        """
+        ...
+
+    async def test_key(self, workspace: str | None, connection: str) -> KeyCheck: ...
+    async def remove_key(self, workspace: str | None, connection: str) -> Removal: ...
+    async def rename_connection(
+        self, workspace: str | None, connection: str, new_name: str
+    ) -> None: ...
 
     async def model(self, workspace: str | None) -> str | None: ...
     async def set_model(self, workspace: str | None, model: str | None) -> str | None: ...

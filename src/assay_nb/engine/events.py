@@ -14,7 +14,7 @@ class Started:
 
     Attributes:
         workspace: The workspace's name.
-        provider: The provider's id.
+        provider: The name of the connection, which is the provider's for the three first.
         model: The model that was asked for.
         funding: `"workspace"`, or `"demo call 3 of 7"`.
         practice: True when the destination is the practice provider.

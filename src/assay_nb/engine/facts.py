@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from assay_nb.engine.control import CallFacts, KeyFacts, MasterFacts, ModelFacts
 from assay_nb.engine.local.resources import Resources
-from assay_nb.messages import PROVIDERS, Destination, ProviderId, Usage
+from assay_nb.messages import PROVIDERS, Destination, Usage
 from assay_nb.models import catalog
 from assay_nb.models.prices import estimate_cost
 from assay_nb.models.retirements import find_retirement
@@ -19,29 +19,37 @@ if TYPE_CHECKING:
 
 
 def read_key_facts(resources: Resources, workspace_id: bytes, user: str) -> list[KeyFacts]:
-    """Return one fact for each provider. Every stored key is opened for it, and closed again."""
-    stored: dict[ProviderId, StoredKey] = {
-        key.destination.provider: key for key in resources.vault.list_keys(workspace_id)
+    """Return one fact for each connection: the three that are there from the start, then the others by name.
+
+    Every stored key is opened for it, and closed again.
+    """
+    stored: dict[str, StoredKey] = {
+        key.destination.connection: key for key in resources.vault.list_keys(workspace_id)
     }
-    places: dict[ProviderId, Destination] = {
-        provider: key.destination for provider, key in stored.items()
-    }
+    places: dict[str, Destination] = {name: key.destination for name, key in stored.items()}
     used = resources.own_practice.put_first(workspace_id, places)
     sealed = resources.vault.state().name == "sealed"
-    facts: list[KeyFacts] = []
-    for provider in PROVIDERS:
-        if provider not in used:
-            facts.append(KeyFacts(provider=provider, state="missing"))
-        elif used[provider] == places.get(provider):
-            facts.append(_about_stored(stored[provider], sealed=sealed))
+    facts = [KeyFacts(provider=one, state="missing") for one in PROVIDERS if one not in used]
+    for name, there in used.items():
+        if there == places.get(name):
+            facts.append(_about_stored(stored[name], sealed=sealed))
         else:
-            facts.append(_about_own_practice(used[provider], user))
-    return facts
+            facts.append(_about_own_practice(there, user))
+    return sorted(facts, key=_in_order)
+
+
+def _in_order(fact: KeyFacts) -> tuple[int, str]:
+    """Return where a connection stands in lists."""
+    first = list[str](PROVIDERS)
+    name = fact.connection
+    return (first.index(name) if name in first else len(first), name)
 
 
 def _about_stored(key: StoredKey, *, sealed: bool) -> KeyFacts:
     return KeyFacts(
         provider=key.destination.provider,
+        connection=key.destination.connection,
+        kind=key.destination.kind,
         state="sealed" if sealed else "ready" if key.state == "ready" else "unreadable",
         verified=key.verified,
         last4=key.last4,
@@ -56,6 +64,8 @@ def _about_own_practice(there: Destination, user: str) -> KeyFacts:
     """Return what is known of the practice server's key, in the process that the server runs in."""
     return KeyFacts(
         provider=there.provider,
+        connection=there.connection,
+        kind=there.kind,
         state="ready",
         endpoint=there.endpoint,
         added_by=user,

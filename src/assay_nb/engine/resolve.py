@@ -14,24 +14,25 @@ ALL_MODELS: tuple[str, ...] = tuple(f"{model.provider}/{model.id}" for model in 
 def choose_model(
     asked: str | None,
     workspace_model: str | None,
-    providers: Iterable[str],
+    connections: Iterable[str],
     usable: Callable[[], Sequence[str]],
 ) -> str | None:
     """Return the model that answers, or None where nobody names one and no key leads to a usable one.
 
     What the call asks for comes first, then the workspace's model. Otherwise it is the first provider with a
     key, in a fixed order, so that a call does not depend on chance: its default model, or its first usable one.
+    A connection of another name has no default: what its server has is the server's own affair.
 
     Args:
         asked: The model that the call names, if it does.
         workspace_model: The model that the workspace has chosen, if it has.
-        providers: The providers that the workspace has keys for.
+        connections: The names of the connections that the workspace has.
         usable: Returns the known models that may be used, as `provider/model`. An operator's list can be
             shorter than the table. It is called only when nobody names a model: a hub kernel sends a request.
     """
     if wanted := asked or workspace_model:
         return wanted
-    present = _in_order(providers)
+    present = _in_order(connections)
     models = usable() if present else ()
     for provider in present:
         mine = [name for name in models if name.startswith(f"{provider}/")]

@@ -10,8 +10,9 @@ import difflib
 from dataclasses import dataclass
 from datetime import date
 
+from assay_nb.connections.names import is_name
 from assay_nb.errors import WrongUsage
-from assay_nb.messages import PROVIDERS, ProviderId
+from assay_nb.messages import ProviderId
 from assay_nb.models.parameters import Parameters, find_parameters
 
 TABLE_DATE = date(2026, 11, 23)
@@ -99,24 +100,24 @@ _FAMILIES: tuple[tuple[str, ProviderId], ...] = (
 )
 
 
-def parse_model(text: str) -> tuple[ProviderId, str]:
-    """Return provider and model for `provider/model`, or for a bare name whose provider is plain.
+def parse_model(text: str) -> tuple[str, str]:
+    """Return connection and model for `connection/model`, or for a bare name whose provider is plain.
 
-    Any model name is accepted after a provider: models appear faster than releases of this package.
-    The name may hold slashes itself, as local servers' names do (`openai/org/model`).
+    Any model name is accepted after a connection: models appear faster than releases of this package.
+    The name may hold slashes itself, as local servers' names do (`openai/org/model`). Whether the workspace
+    has the connection is not known here.
 
     Raises:
-        WrongUsage: If no provider can be told from it.
+        WrongUsage: If no connection can be told from it.
     """
     text = text.strip()
     head, slash, rest = text.partition("/")
-    for provider in PROVIDERS:
-        if slash and head.lower() == provider and rest:
-            return provider, rest
+    if slash and rest and is_name(head.lower()):
+        return head.lower(), rest
     if found := find_provider(text):
         return found, text
     raise WrongUsage(
-        f"{text[:80]!r} does not say whose model it is." if text else "No model was named.",
+        f"{text[:80]!r} does not name a connection." if text else "No model was named.",
         hint=_name_hint(text),
     )
 
@@ -156,4 +157,4 @@ def table_age_days(today: date) -> int:
 def _name_hint(text: str) -> str:
     near = suggest_model(text.rpartition("/")[2]) if text else None
     example = near or f"anthropic/{DEFAULT_MODEL['anthropic']}"
-    return f"Write PROVIDER/MODEL, such as `{example}`; `assay-nb models` lists them."
+    return f"Write CONNECTION/MODEL, such as `{example}`; `assay-nb models` lists them."

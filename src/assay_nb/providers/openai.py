@@ -1,4 +1,4 @@
-"""OpenAI: the Responses API at OpenAI itself, Chat Completions everywhere else.
+"""OpenAI: the Responses API or Chat Completions, as the connection's kind says.
 
 Chat Completions is the one thing that all servers speak which call themselves OpenAI-compatible.
 """
@@ -13,7 +13,6 @@ import httpx2
 import openai
 
 from assay_nb.egress.credential import Credential
-from assay_nb.egress.origins import OFFICIAL_ORIGINS
 from assay_nb.messages import (
     ProviderEvent,
     Request,
@@ -41,8 +40,7 @@ from assay_nb.providers.failures import (
     first_known,
     for_status,
 )
-from assay_nb.providers.retry import Retry
-from assay_nb.providers.transport import PLACEHOLDER, Egress
+from assay_nb.providers.transport import PLACEHOLDER
 
 KINDS: dict[str, Kind] = {
     "APIStatusError": Kind.STATUS,
@@ -59,6 +57,9 @@ KINDS: dict[str, Kind] = {
     "WebSocketConnectionClosedError": Kind.UNUSED,
     "WebSocketQueueFullError": Kind.UNUSED,
 }
+
+RESPONSES = "openai-responses"
+"""The kind of server that is asked by the Responses API."""
 
 _CHAT_STOPS: dict[str, StopReason] = {
     # Whole: OpenAI's word, then what Together, text-generation-inference and proxies say for it.
@@ -112,20 +113,9 @@ class OpenAI(Adapter[Shape]):
     id = "openai"
     errors = Errors("openai", (openai.OpenAIError,), KINDS, _code_of)
 
-    def __init__(
-        self,
-        egress: Egress,
-        *,
-        retry: Retry | None = None,
-        responses_at: frozenset[str] = OFFICIAL_ORIGINS,
-    ) -> None:
-        """Speak Responses at the origins in `responses_at`, and Chat Completions elsewhere."""
-        super().__init__(egress, retry=retry)
-        self._responses_at = responses_at
-
     def shapes(self, request: Request, model: str, credential: Credential) -> Sequence[Shape]:
         schema = request.schema is not None
-        if credential.destination.origin in self._responses_at:
+        if credential.destination.kind == RESPONSES:
             tuned = is_tunable(model, credential)
             best = (Shape(schema, tuned), Shape(schema, False), Shape(False, False))
         else:
@@ -138,7 +128,7 @@ class OpenAI(Adapter[Shape]):
     ) -> AsyncGenerator[ProviderEvent, None]:
         if not shape.schema:
             request = with_schema_in_prompt(request)
-        if exchange.destination.origin in self._responses_at:
+        if exchange.destination.kind == RESPONSES:
             return self._responses(request, model, exchange, shape)
         return self._chat(request, model, exchange, shape)
 
@@ -148,7 +138,7 @@ class OpenAI(Adapter[Shape]):
         return [ListedModel(model.id) for model in page.data]
 
     async def count(self, request: Request, model: str, exchange: Exchange) -> int | None:
-        if exchange.destination.origin not in self._responses_at:
+        if exchange.destination.kind != RESPONSES:
             return None
         client = await self._client(exchange)
         counted = await client.responses.input_tokens.count(

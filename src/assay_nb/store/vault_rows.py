@@ -76,6 +76,9 @@ class KeyRow:
     verified: str
     added_by: str
     added_at: int
+    connection: str
+    kind: Any
+    bound_as: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +160,10 @@ def load_workspace(connection: Connection, workspace_id: bytes) -> WorkspaceRows
     opened_by: dict[bytes, DataKeyRow] = {}
     for row in found:
         if row[7] is not None:
-            key = KeyRow(*row[7:22])
+            key = KeyRow(*row[7:25])
             keys.append(key)
-            if row[22] is not None:
-                opened_by[key.dek_id] = DataKeyRow(*row[22:28])
+            if row[25] is not None:
+                opened_by[key.dek_id] = DataKeyRow(*row[25:31])
     has_demo = any(key.mode == "demo" for key in keys)
     return WorkspaceRows(
         vault=VaultRow(*head[:3]),
@@ -171,13 +174,11 @@ def load_workspace(connection: Connection, workspace_id: bytes) -> WorkspaceRows
     )
 
 
-def find_key(
-    connection: Connection, workspace_id: bytes, provider: str, mode: str
-) -> KeyRow | None:
-    """Return the row of one provider's key, still sealed."""
+def find_key(connection: Connection, workspace_id: bytes, name: str, mode: str) -> KeyRow | None:
+    """Return the row of one connection's key, still sealed."""
     chosen = select(provider_keys).where(
         provider_keys.c.workspace_id == workspace_id,
-        provider_keys.c.provider == provider,
+        provider_keys.c.connection == name,
         provider_keys.c.mode == mode,
     )
     return _first(connection, chosen, KeyRow)

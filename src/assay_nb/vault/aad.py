@@ -13,7 +13,12 @@ from enum import IntEnum
 
 from assay_nb.messages import Destination
 
-SCHEMA = 1
+CURRENT = 2
+"""The version of a provider key's associated data that is sealed with; version 1 opens for ever.
+
+Version 2 binds the connection's name and kind. A key of version 1 belongs to a connection that bears its
+provider's name, whose kind follows from provider and origin, which are bound.
+"""
 
 
 class Tag(IntEnum):
@@ -46,6 +51,8 @@ class Tag(IntEnum):
     SUBJECT = 25
     PREVIOUS = 26
     MASTER_KEYS = 27
+    CONNECTION = 28
+    KIND = 29
 
 
 def encode_fields(fields: Sequence[tuple[int, bytes]]) -> bytes:
@@ -103,6 +110,7 @@ class KeyContext:
     Attributes:
         workspace_id: From the caller's membership, never from the row.
         last4: The characters that are shown, so that what is shown cannot be edited.
+        version: Which fields are bound: see `CURRENT`.
     """
 
     vault_id: bytes
@@ -113,14 +121,19 @@ class KeyContext:
     row_version: int
     last4: str
     mode: str
+    version: int = CURRENT
 
     def encode(self) -> bytes:
         """Return the associated data."""
         there = self.destination
+        named = (
+            (Tag.CONNECTION, there.connection.encode()),
+            (Tag.KIND, there.kind.encode()),
+        )
         return encode_fields(
             (
                 (Tag.RECORD, b"assay_nb:provider-key"),
-                (Tag.SCHEMA, _SCHEMA),
+                (Tag.SCHEMA, self.version.to_bytes(2, "big")),
                 (Tag.VAULT, self.vault_id),
                 (Tag.WORKSPACE, self.workspace_id),
                 (Tag.ROW, self.row_id),
@@ -132,6 +145,7 @@ class KeyContext:
                 (Tag.LAST4, self.last4.encode()),
                 (Tag.MODE, self.mode.encode()),
                 (Tag.ENDPOINT, there.endpoint.encode()),
+                *(named if self.version > 1 else ()),
             )
         )
 
@@ -151,7 +165,7 @@ class DataKeyContext:
         return encode_fields(
             (
                 (Tag.RECORD, b"assay_nb:dek"),
-                (Tag.SCHEMA, _SCHEMA),
+                (Tag.SCHEMA, _DATA_KEY_SCHEMA),
                 (Tag.VAULT, self.vault_id),
                 (Tag.WORKSPACE, self.workspace_id),
                 (Tag.DATA_KEY, self.dek_id),
@@ -162,4 +176,4 @@ class DataKeyContext:
 
 
 _HEAD = struct.Struct(">BI")
-_SCHEMA = SCHEMA.to_bytes(2, "big")
+_DATA_KEY_SCHEMA = (1).to_bytes(2, "big")

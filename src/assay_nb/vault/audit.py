@@ -22,6 +22,7 @@ class Event(StrEnum):
     KEY_REPLACED = "key_replaced"
     KEY_VERIFIED = "key_verified"
     KEY_REMOVED = "key_removed"
+    KEY_RENAMED = "key_renamed"
     KEY_UNREADABLE = "key_unreadable"
     KEY_DOUBTED = "key_doubted"
     MANIFEST_MISMATCH = "manifest_mismatch"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from assay_nb.messages import Destination, ProviderId
+from assay_nb.messages import Destination
 from assay_nb.store.changes import Changes, Remembered
 from assay_nb.store.database import Database
 from assay_nb.store.vault_rows import KeyRow, WorkspaceRows
@@ -23,7 +23,7 @@ from assay_nb.vault.vault import Vault
 
 _MOST = 10_000
 
-_Key = tuple[bytes, ProviderId, Mode]
+_Key = tuple[bytes, str, Mode]
 
 
 class CachedVault(Vault):
@@ -40,24 +40,20 @@ class CachedVault(Vault):
         self._transactions = self._cached = CachedTransactions(database, keystore, changes)
         self._ready: dict[_Key, _Ready] = {}
 
-    def open_key(
-        self, workspace_id: bytes, provider: ProviderId, *, mode: Mode = "byok"
-    ) -> OpenedKey:
+    def open_key(self, workspace_id: bytes, connection: str, *, mode: Mode = "byok") -> OpenedKey:
         rows = self._cached.load_unchecked(workspace_id)
-        ready = self._ready.get((workspace_id, provider, mode))
+        ready = self._ready.get((workspace_id, connection, mode))
         if ready is None or ready.rows is not rows:
-            opened = super().open_key(workspace_id, provider, mode=mode)
-            self._keep(workspace_id, provider, mode, opened)
+            opened = super().open_key(workspace_id, connection, mode=mode)
+            self._keep(workspace_id, connection, mode, opened)
             return opened
         try:
             secret = ready.data_key.open(ready.row.envelope, ready.context)
         except CannotOpen:
-            return super().open_key(workspace_id, provider, mode=mode)
+            return super().open_key(workspace_id, connection, mode=mode)
         return OpenedKey(ready.row.row_id, ready.row.row_version, ready.destination, secret)
 
-    def _keep(
-        self, workspace_id: bytes, provider: ProviderId, mode: Mode, opened: OpenedKey
-    ) -> None:
+    def _keep(self, workspace_id: bytes, connection: str, mode: Mode, opened: OpenedKey) -> None:
         """Have what opens a key ready, if its workspace's rows are those that were just found right."""
         rows = self._cached.find_agreed(workspace_id)
         if rows is None or rows.vault is None:
@@ -70,7 +66,7 @@ class CachedVault(Vault):
                 if len(self._ready) >= _MOST:
                     self._ready.clear()
                 ready = _Ready(rows, row, destination_of(row), *opener)
-                self._ready[workspace_id, provider, mode] = ready
+                self._ready[workspace_id, connection, mode] = ready
 
 
 class _Ready(NamedTuple):

@@ -57,6 +57,7 @@ class Cause(StrEnum):
     TAG = "tag"
     NO_DATA_KEY = "no-data-key"
     DOUBTED = "doubted"
+    EDITED = "edited"
 
 
 class CannotOpen(Exception):

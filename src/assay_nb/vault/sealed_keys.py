@@ -7,9 +7,9 @@ import re
 from dataclasses import replace
 
 from assay_nb.errors import WrongUsage
-from assay_nb.messages import Destination
+from assay_nb.messages import Destination, first_kind
 from assay_nb.store.vault_rows import DataKeyRow, KeyRow, WorkspaceRows
-from assay_nb.vault.aad import DataKeyContext, KeyContext
+from assay_nb.vault.aad import CURRENT, DataKeyContext, KeyContext
 from assay_nb.vault.envelope import MAX_PLAINTEXT, CannotOpen, Cause
 from assay_nb.vault.hierarchy import DataKey, MasterKey
 from assay_nb.vault.masters import MasterKeys
@@ -26,6 +26,7 @@ _KEY = re.compile(rb"[ \t\r\n]*(?:([\x21-\x7e]{1,%d})[ \t\r\n]*)?" % MOST)
 """Blanks, a key or none, and blanks. What comes after a key is inside its group: else blanks alone could be
 divided in many ways, and a long row of them would take minutes to refuse."""
 _ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]_-]+:[0-9]{1,5}")
+_CONNECTION = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 _PLACEMENT = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _WRONG_KIND = (b"sk-ant-admin", b"sk-ant-oat", b"sk-ant-ort", b"sk-admin-")
 """How keys begin that manage an account, or that an application got on somebody's behalf."""
@@ -66,10 +67,11 @@ def check_destination(destination: Destination) -> None:
     """Refuse to bind a key to a destination that is not in canonical form.
 
     Raises:
-        WrongUsage: If its origin or placement is not.
+        WrongUsage: If its name, origin or placement is not.
     """
     if (
         not destination.endpoint.isprintable()
+        or _CONNECTION.fullmatch(destination.connection) is None
         or _ORIGIN.fullmatch(destination.origin) is None
         or _PLACEMENT.fullmatch(destination.placement) is None
     ):
@@ -95,13 +97,16 @@ def last4_of(key: SecretBytes) -> str:
 
 def destination_of(row: KeyRow) -> Destination:
     """Return where a row says that its key may be sent. Only opening the row proves it."""
-    return Destination(row.provider, row.endpoint, row.origin, row.placement)
+    return Destination(
+        row.provider, row.endpoint, row.origin, row.placement, row.connection, row.kind
+    )
 
 
 def seal_row(vault_id: bytes, row: KeyRow, data_key: DataKey, key: SecretBytes) -> KeyRow:
     """Return a row with the key sealed to everything else that the row says."""
     bound = replace(
         row,
+        bound_as=CURRENT,
         dek_id=data_key.key_id,
         fingerprint=data_key.fingerprint(row.workspace_id, row.provider, key),
     )
@@ -183,6 +188,16 @@ def new_row_id() -> bytes:
 
 
 def _key_context(vault_id: bytes, workspace_id: bytes, row: KeyRow) -> bytes:
+    """Return what a row must be bound to.
+
+    Version 1 binds neither name nor kind, so a row of that version that says others than followed from
+    what it does bind was edited.
+    """
+    if row.bound_as == 1 and (row.connection, row.kind) != (
+        row.provider,
+        first_kind(row.provider, row.origin),
+    ):
+        raise CannotOpen(Cause.EDITED)
     return KeyContext(
         vault_id=vault_id,
         workspace_id=workspace_id,
@@ -192,6 +207,7 @@ def _key_context(vault_id: bytes, workspace_id: bytes, row: KeyRow) -> bytes:
         row_version=row.row_version,
         last4=row.last4,
         mode=row.mode,
+        version=row.bound_as,
     ).encode()
 
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import shlex
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
-from assay_nb.errors import ProviderKeyMissing, StoreUnavailable, VaultIntegrityError, VaultSealed
-from assay_nb.messages import Destination, ProviderId, label_of
+from assay_nb.errors import (
+    ProviderKeyMissing,
+    StoreUnavailable,
+    VaultIntegrityError,
+    VaultSealed,
+    WrongUsage,
+)
+from assay_nb.messages import PROVIDERS, Destination, label_of
 from assay_nb.store import vault_rows
 from assay_nb.store.database import Database
 from assay_nb.store.vault_rows import KeyRow, WorkspaceRows
 from assay_nb.vault import audit, rotation
+from assay_nb.vault.aad import CURRENT
 from assay_nb.vault.audit import Event
 from assay_nb.vault.envelope import CannotOpen
 from assay_nb.vault.failpoints import failpoint
@@ -100,14 +108,12 @@ class Vault:
             self._scrub()
         return _stored(row, "ready")
 
-    def open_key(
-        self, workspace_id: bytes, provider: ProviderId, *, mode: Mode = "byok"
-    ) -> OpenedKey:
+    def open_key(self, workspace_id: bytes, connection: str, *, mode: Mode = "byok") -> OpenedKey:
         """Open a key for one request. Use it in a `with` block.
 
         Args:
             workspace_id: The workspace, from the caller's membership.
-            provider: Whose key.
+            connection: The name of the connection.
             mode: Whose account.
 
         Raises:
@@ -116,33 +122,33 @@ class Vault:
             VaultSealed: If the master key is not here.
         """
         rows, agreed = self._transactions.load(workspace_id)
-        row = _find(rows, provider, mode)
+        row = _find(rows, connection, mode)
         if not agreed:
-            raise self._refusal(workspace_id, provider, Event.MANIFEST_MISMATCH, "manifest")
+            raise self._refusal(workspace_id, connection, Event.MANIFEST_MISMATCH, "manifest")
         if row is None or rows.vault is None:
             self._transactions.check()
-            raise self._missing(workspace_id, provider)
+            raise self._missing(workspace_id, connection)
         try:
             secret = open_row(
                 self._transactions.masters, rows.vault.vault_id, workspace_id, rows, row
             )
         except CannotOpen as failed:
             cause = failed.cause.value
-            raise self._refusal(workspace_id, provider, Event.KEY_UNREADABLE, cause) from None
+            raise self._refusal(workspace_id, connection, Event.KEY_UNREADABLE, cause) from None
         return OpenedKey(row.row_id, row.row_version, destination_of(row), secret)
 
     def find_key(
-        self, workspace_id: bytes, provider: ProviderId, *, mode: Mode = "byok"
+        self, workspace_id: bytes, connection: str, *, mode: Mode = "byok"
     ) -> StoredKey | None:
         """Return what is known of a key without opening it, or None if there is none.
 
         Raises:
             VaultIntegrityError: If there was one, and it was taken away behind the vault's back.
         """
-        row = _find(self._transactions.load_unchecked(workspace_id), provider, mode)
+        row = _find(self._transactions.load_unchecked(workspace_id), connection, mode)
         if row is None:
             found = self.find_keys(workspace_id)
-            return next((k for k in found if _is(k, provider, mode)), None)
+            return next((k for k in found if _is(k, connection, mode)), None)
         return _stored(row, "unchecked")
 
     def find_keys(self, workspace_id: bytes) -> list[StoredKey]:
@@ -170,7 +176,7 @@ class Vault:
     def mark_verified(
         self,
         workspace_id: bytes,
-        provider: ProviderId,
+        connection: str,
         *,
         mode: Mode = "byok",
         actor: str = _ITSELF,
@@ -180,23 +186,23 @@ class Vault:
 
         Args:
             workspace_id: The workspace.
-            provider: Whose key.
+            connection: The name of the connection.
             mode: Whose account.
             actor: Who tested it.
             row_version: The version that was tested; if it was replaced since, nothing is noted.
         """
         with self._transactions.change(actor) as change:
             rows, agreed = change.load(workspace_id)
-            row = _find(rows, provider, mode)
+            row = _find(rows, connection, mode)
             if row is None or not agreed or row.verified != "no":
                 return
             if row_version is None or row_version == row.row_version:
                 vault_rows.set_verified(change.connection, row.row_id, "yes")
                 change.touch(workspace_id)
-                change.record(Event.KEY_VERIFIED, workspace_id, provider)
+                change.record(Event.KEY_VERIFIED, workspace_id, connection)
 
     def remove_key(
-        self, workspace_id: bytes, provider: ProviderId, *, actor: str, mode: Mode = "byok"
+        self, workspace_id: bytes, connection: str, *, actor: str, mode: Mode = "byok"
     ) -> KeyRemoval:
         """Delete a key and overwrite what it leaves in the database's files.
 
@@ -206,20 +212,56 @@ class Vault:
             ProviderKeyMissing: If there is none.
         """
         if self._transactions.load_books() is None:
-            raise self._missing(workspace_id, provider)
+            raise self._missing(workspace_id, connection)
         with self._transactions.change(actor) as change:
             rows, agreed = change.load(workspace_id)
-            row = _find(rows, provider, mode)
+            row = _find(rows, connection, mode)
             if row is not None:
                 if not agreed:
                     _doubt_others(change, workspace_id, rows, row)
                 vault_rows.delete_keys(change.connection, workspace_id, row.row_id)
                 failpoint("key deleted")
                 change.touch(workspace_id)
-                change.record(Event.KEY_REMOVED, workspace_id, provider)
+                change.record(Event.KEY_REMOVED, workspace_id, connection)
         if row is None:
-            raise self._missing(workspace_id, provider)
+            raise self._missing(workspace_id, connection)
         return KeyRemoval(self._scrub())
+
+    def rename_key(
+        self, workspace_id: bytes, connection: str, new_name: str, *, actor: str
+    ) -> StoredKey:
+        """Give a connection another name, and return what is known of it then.
+
+        The name is bound to the key, so the key is opened and sealed again; nobody enters it again.
+
+        Raises:
+            ProviderKeyMissing: If there is no such connection.
+            WrongUsage: If there is one of the new name, or that is not a name.
+            VaultIntegrityError: If the key does not open.
+        """
+        with self.open_key(workspace_id, connection) as opened:
+            renamed = replace(opened.destination, connection=new_name)
+            check_destination(renamed)
+            with self._transactions.change(actor) as change:
+                rows, agreed = change.load(workspace_id)
+                old = _find(rows, connection, "byok")
+                if not agreed or old is None or old.row_version != opened.row_version:
+                    raise _changed_meanwhile()
+                if _find(rows, new_name, "byok") is not None:
+                    raise WrongUsage(
+                        f"There is a connection '{new_name}' already.",
+                        hint="Choose another name, or remove that one first.",
+                    )
+                newer = replace(old, connection=new_name, row_version=old.row_version + 1)
+                data_key = _data_key(change, workspace_id)
+                sealed = seal_row(change.vault_id, newer, data_key, opened.secret)
+                if not vault_rows.replace_key(change.connection, old, sealed):
+                    raise _changed_meanwhile()
+                failpoint("key renamed")
+                change.touch(workspace_id)
+                change.record(Event.KEY_RENAMED, workspace_id, f"{connection} -> {new_name}")
+        self._scrub()
+        return _stored(sealed, "ready")
 
     # --- a workspace
 
@@ -311,39 +353,45 @@ class Vault:
         failpoint("scrubbed")
         return scrubbed
 
-    def _missing(self, workspace_id: bytes, provider: ProviderId) -> ProviderKeyMissing:
+    def _missing(self, workspace_id: bytes, connection: str) -> ProviderKeyMissing:
         name = self._name(workspace_id)
+        if connection not in PROVIDERS:
+            whose = f"Workspace '{name}'" if name else "This workspace"
+            return ProviderKeyMissing(
+                f"{whose} has no connection '{connection}'.",
+                hint="List those it has: `assay-nb connections list`.",
+            )
         where = f" --workspace {shlex.quote(name)}" if name else ""
         return ProviderKeyMissing(
-            f"Workspace '{name}' has no {label_of(provider)} key."
+            f"Workspace '{name}' has no {label_of(connection)} key."
             if name
-            else f"This workspace has no {label_of(provider)} key.",
-            hint=f"An owner or admin adds one: `assay-nb keys set {provider}{where}`.",
+            else f"This workspace has no {label_of(connection)} key.",
+            hint=f"An owner or admin adds one: `assay-nb keys set {connection}{where}`.",
         )
 
     def _refusal(
-        self, workspace_id: bytes, provider: ProviderId | None, event: Event, cause: str
+        self, workspace_id: bytes, connection: str | None, event: Event, cause: str
     ) -> VaultIntegrityError:
         """Say that a key does not open, and no more; the audit gets the cause."""
-        self._report(workspace_id, provider or "", event, cause)
+        self._report(workspace_id, connection or "", event, cause)
         name = self._name(workspace_id)
         whose = f"'{name}'" if name else "this workspace"
-        what = f"The {label_of(provider)} key" if provider else "A key"
+        what = f"The {label_of(connection)} key" if connection else "A key"
         return VaultIntegrityError(
             f"{what} of {whose} cannot be opened.",
             hint="Enter it again to replace it; `assay-nb doctor` shows what is known.",
         )
 
-    def _report(self, workspace_id: bytes, provider: str, event: Event, cause: str) -> None:
+    def _report(self, workspace_id: bytes, connection: str, event: Event, cause: str) -> None:
         # Once a process: a caller that tries again and again must not fill the audit.
-        if (workspace_id, provider, cause) in self._reported:
+        if (workspace_id, connection, cause) in self._reported:
             return
-        self._reported.add((workspace_id, provider, cause))
+        self._reported.add((workspace_id, connection, cause))
         with (
             suppress(VaultSealed, StoreUnavailable),
             self._transactions.change(_ITSELF) as change,
         ):
-            change.record(event, workspace_id, f"{provider}: {cause}")
+            change.record(event, workspace_id, f"{connection}: {cause}")
 
     def _name(self, workspace_id: bytes) -> str | None:
         with self._database.read() as connection:
@@ -359,7 +407,7 @@ def _save(
     mode: Mode,
 ) -> tuple[KeyRow, bool]:
     rows, agreed = change.load(workspace_id)
-    old = _find(rows, destination.provider, mode)
+    old = _find(rows, destination.connection, mode)
     if not agreed:
         _doubt_others(change, workspace_id, rows, old)
     # A row that was tampered with gives neither its id nor its version to the new one.
@@ -380,6 +428,9 @@ def _save(
         verified="yes" if verified else "no",
         added_by=change.actor,
         added_at=now(),
+        connection=destination.connection,
+        kind=destination.kind,
+        bound_as=CURRENT,
     )
     sealed = seal_row(change.vault_id, row, _data_key(change, workspace_id), key)
     if old is not None:
@@ -388,7 +439,7 @@ def _save(
     failpoint("key stored")
     change.touch(workspace_id)
     event = Event.KEY_REPLACED if old else Event.KEY_SAVED
-    change.record(event, workspace_id, destination.provider)
+    change.record(event, workspace_id, destination.connection)
     return sealed, old is not None
 
 
@@ -417,15 +468,19 @@ def _doubt_others(
     for row in rows.keys:
         if chosen is None or row.row_id != chosen.row_id:
             vault_rows.set_verified(change.connection, row.row_id, DOUBTED)
-            change.record(Event.KEY_DOUBTED, workspace_id, row.provider)
+            change.record(Event.KEY_DOUBTED, workspace_id, row.connection)
 
 
-def _find(rows: WorkspaceRows, provider: str, mode: str) -> KeyRow | None:
-    return next((r for r in rows.keys if r.provider == provider and r.mode == mode), None)
+def _changed_meanwhile() -> StoreUnavailable:
+    return StoreUnavailable("The key was changed meanwhile.", hint="Try again.")
 
 
-def _is(key: StoredKey, provider: str, mode: str) -> bool:
-    return key.destination.provider == provider and key.mode == mode
+def _find(rows: WorkspaceRows, connection: str, mode: str) -> KeyRow | None:
+    return next((r for r in rows.keys if r.connection == connection and r.mode == mode), None)
+
+
+def _is(key: StoredKey, connection: str, mode: str) -> bool:
+    return key.destination.connection == connection and key.mode == mode
 
 
 def _stored(row: KeyRow, state: Literal["ready", "unreadable", "unchecked"]) -> StoredKey:

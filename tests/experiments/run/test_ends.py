@@ -14,7 +14,6 @@ from assay_nb.engine.session import current_session
 from assay_nb.experiments.suites.file import read_suite
 from assay_nb.experiments.suites.result import SuiteResult
 from assay_nb.experiments.suites.run import run_suite
-from assay_nb.providers.openai import OpenAI
 from tests.fakes.providers import Answer, Call
 from tests.fakes.providers_client import WIRES
 from tests.kernel.replies import critique as critique_reply
@@ -96,8 +95,7 @@ def expected(wire: str, end: str) -> str:
 )
 def table(request: pytest.FixtureRequest, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Table:
     if request.param == "openai-responses":
-        origins = frozenset({stage.fake.origin})
-        monkeypatch.setitem(OpenAI.__init__.__kwdefaults__, "responses_at", origins)
+        monkeypatch.setattr("assay_nb.messages.OPENAI_ORIGIN", stage.fake.origin)
     return Table(stage, request.param)
 
 

@@ -67,7 +67,7 @@ class Account:
         plan = self._plan
         return Provenance(
             workspace=plan.workspace.name,
-            provider=plan.provider,
+            provider=plan.connection,
             model=self._model or plan.model,
             usage=self._usage,
             cost=estimate_cost(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from anyio.to_thread import run_sync
 
+from assay_nb.connections.names import check_kind, check_new_name
+from assay_nb.connections.presets import preset_of
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import parse_endpoint
 from assay_nb.engine.control import (
@@ -41,8 +44,8 @@ from assay_nb.engine.local.practice import (
 )
 from assay_nb.engine.local.resources import PLATFORM, Resources
 from assay_nb.engine.resolve import ALL_MODELS, choose_model
-from assay_nb.errors import AssayError, ProviderAuthError, workspace_gone
-from assay_nb.messages import Destination, ProviderId
+from assay_nb.errors import AssayError, ProviderAuthError, WrongUsage, workspace_gone
+from assay_nb.messages import PROVIDERS, Destination, Kind, ProviderId
 from assay_nb.models import catalog
 from assay_nb.providers import get_provider
 from assay_nb.providers.keys import place_key
@@ -51,6 +54,9 @@ from assay_nb.providers.setup import SETUP
 if TYPE_CHECKING:
     from assay_nb.providers.base import ListedModel
     from assay_nb.workspaces.membership import Workspace
+
+_SHOWN_MODELS = 5
+"""How many models of a server's listing are named when a key is stored."""
 
 
 class LocalControl(OperatorControl):
@@ -163,17 +169,19 @@ class LocalControl(OperatorControl):
     async def set_key(
         self,
         workspace: str | None,
-        provider: ProviderId,
+        connection: str,
         key: bytearray,
         *,
         endpoint: str | None,
         check: bool,
+        kind: Kind | None = None,
+        placement: str | None = None,
     ) -> KeyCheck:
         from assay_nb.vault.sealed_keys import accept_key
         from assay_nb.vault.secret import SecretBytes
 
         where = await run_sync(self._authorized, workspace)
-        asked = self._destination(provider, endpoint)
+        asked = await run_sync(self._place, where, connection, endpoint, kind, placement)
         with SecretBytes(key) as typed, accept_key(typed) as secret:
             destination = place_key(asked, secret.reveal())
             outcome = untested(destination)
@@ -191,8 +199,8 @@ class LocalControl(OperatorControl):
                     verified=outcome.outcome == "accepted",
                 )
             )
-        self._resources.own_practice.forget(where.id, provider)
-        return outcome
+        self._resources.own_practice.forget(where.id, connection)
+        return replace(outcome, connection=connection)
 
     def use_own_practice(
         self, workspace: str, key: bytes, endpoints: Mapping[ProviderId, str]
@@ -204,42 +212,63 @@ class LocalControl(OperatorControl):
             key: What the server accepts.
             endpoints: Its base URL for each provider.
         """
-        credentials: dict[ProviderId, Credential] = {
+        credentials: dict[str, Credential] = {
             provider: hold_key(self._destination(provider, url), key)
             for provider, url in endpoints.items()
         }
         self._resources.own_practice.begin(bytes.fromhex(workspace), credentials)
         self.selected = workspace
 
-    async def test_key(self, workspace: str | None, provider: ProviderId) -> KeyCheck:
+    async def test_key(self, workspace: str | None, connection: str) -> KeyCheck:
         where = await run_sync(self._workspace, workspace)
-        there = (await run_sync(find_destinations, self._resources, where.id)).get(provider)
+        there = (await run_sync(find_destinations, self._resources, where.id)).get(connection)
         if there is None:
-            raise await run_sync(missing_key, self._resources, where, provider)
-        stored = await run_sync(self._resources.vault.find_key, where.id, provider)
+            raise await run_sync(missing_key, self._resources, where, connection)
+        stored = await run_sync(self._resources.vault.find_key, where.id, connection)
         outcome = await self._check(find_credential(self._resources, where.id, there))
         if outcome.outcome == "accepted" and stored is not None and not stored.verified:
             await run_sync(
                 lambda: self._resources.vault.mark_verified(
-                    where.id, provider, actor=self._user, row_version=stored.row_version
+                    where.id, connection, actor=self._user, row_version=stored.row_version
                 )
             )
-        return outcome
+        return replace(outcome, connection=connection)
 
-    async def remove_key(self, workspace: str | None, provider: ProviderId) -> Removal:
+    async def remove_key(self, workspace: str | None, connection: str) -> Removal:
         where = await run_sync(self._authorized, workspace)
-        self._resources.own_practice.forget(where.id, provider)
-        stored = await run_sync(self._resources.vault.find_key, where.id, provider)
+        self._resources.own_practice.forget(where.id, connection)
+        stored = await run_sync(self._resources.vault.find_key, where.id, connection)
         if stored is None:
-            raise await run_sync(missing_key, self._resources, where, provider)
+            raise await run_sync(missing_key, self._resources, where, connection)
         # From really opening it: a row that was edited to hold none talks nobody out of revoking its key.
-        known = {fact.provider: fact for fact in await run_sync(self._keys, where)}
+        known = {fact.connection: fact for fact in await run_sync(self._keys, where)}
         removal = await run_sync(
-            lambda: self._resources.vault.remove_key(where.id, provider, actor=self._user)
+            lambda: self._resources.vault.remove_key(where.id, connection, actor=self._user)
         )
-        opens_nothing = known[provider].keyless or is_practice(stored.destination)
-        revoke_url = "" if opens_nothing else SETUP[provider].keys_url
-        return Removal(provider=provider, scrubbed=removal.scrubbed, revoke_url=revoke_url)
+        there = stored.destination
+        preset = preset_of(there.endpoint)
+        revoke_url = preset.keys_url if preset and not known[connection].keyless else ""
+        return Removal(
+            provider=there.provider,
+            connection=connection,
+            scrubbed=removal.scrubbed,
+            revoke_url=revoke_url,
+        )
+
+    async def rename_connection(
+        self, workspace: str | None, connection: str, new_name: str
+    ) -> None:
+        where = await run_sync(self._authorized, workspace)
+        check_new_name(connection, new_name)
+
+        def run() -> None:
+            self._resources.vault.rename_key(where.id, connection, new_name, actor=self._user)
+            model = where.model
+            if model is not None and catalog.parse_model(model)[0] == connection:
+                renamed = f"{new_name}/{catalog.parse_model(model)[1]}"
+                self._resources.workspaces.set_model(self._user, where.id, renamed)
+
+        await run_sync(run)
 
     async def _check(self, credential: Credential) -> KeyCheck:
         """Ask for the list of models: it is free, and proves that the provider knows the key.
@@ -256,7 +285,8 @@ class LocalControl(OperatorControl):
             if error.status != 403 or there.keyless:
                 raise
             return KeyCheck(provider=there.provider, outcome="limited", detail=error.message)
-        return accepted(there, len(listed))
+        outcome = accepted(there, len(listed))
+        return replace(outcome, names=tuple(one.id for one in listed[:_SHOWN_MODELS]))
 
     async def _list(self, credential: Credential) -> list[ListedModel]:
         from assay_nb.providers.retry import Retry
@@ -285,14 +315,12 @@ class LocalControl(OperatorControl):
             return [read_model_facts(model) for model in catalog.MODELS.values()]
         where = await run_sync(self._workspace, workspace)
         facts: list[ModelFacts] = []
-        for provider, there in (
-            await run_sync(find_destinations, self._resources, where.id)
-        ).items():
+        for name, there in (await run_sync(find_destinations, self._resources, where.id)).items():
             credential = find_credential(self._resources, where.id, there)
             facts += [
                 ModelFacts(
                     name=one.id,
-                    provider=provider,
+                    provider=name,
                     context=one.context,
                     max_output=one.max_output,
                 )
@@ -372,6 +400,37 @@ class LocalControl(OperatorControl):
             self._user, self._workspace(name).id, "manage_keys"
         )
 
+    def _place(
+        self,
+        where: Workspace,
+        connection: str,
+        endpoint: str | None,
+        kind: Kind | None,
+        placement: str | None,
+    ) -> Destination:
+        """Return where a connection's key may be sent from now on: what is said, else what is stored."""
+        stored = self._resources.vault.find_key(where.id, connection)
+        before = stored.destination if stored and connection not in PROVIDERS else None
+        provider = check_kind(connection, kind or (before.kind if before else None))
+        if provider is None:
+            raise missing_key(self._resources, where, connection)
+        if before is not None and not before.keyless and placement is None:
+            placement = before.placement
+        if before is not None and endpoint is None:
+            endpoint = before.endpoint
+        if endpoint is None and connection not in PROVIDERS:
+            raise WrongUsage(
+                f"A new connection '{connection}' needs an address.", hint="Add --endpoint URL."
+            )
+        return parse_endpoint(
+            provider,
+            endpoint,
+            policy=self._resources.policy,
+            connection=connection,
+            kind=kind or (before.kind if before else None),
+            placement=placement,
+        )
+
     def _destination(self, provider: ProviderId, endpoint: str | None) -> Destination:
         return parse_endpoint(provider, endpoint, policy=self._resources.policy)
 
@@ -389,7 +448,7 @@ class LocalControl(OperatorControl):
         return read_key_facts(self._resources, workspace.id, self._user)
 
     def _model_in_use(self, workspace: Workspace, keys: list[KeyFacts]) -> str | None:
-        stored = [key.provider for key in keys if key.state != "missing"]
+        stored = [key.connection for key in keys if key.state != "missing"]
         return choose_model(None, workspace.model, stored, self._resources.usable_models)
 
     def _budget(self) -> BudgetFacts:

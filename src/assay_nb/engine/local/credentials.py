@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from assay_nb.egress.credential import Credential
 from assay_nb.engine.local.practice import WORKSPACE, is_practice, no_key
 from assay_nb.errors import EndpointRefused, ProviderKeyMissing
-from assay_nb.messages import Destination, ProviderId
+from assay_nb.messages import PROVIDERS, Destination
 from assay_nb.providers import setup
 
 if TYPE_CHECKING:
     from assay_nb.engine.local.resources import Resources
+    from assay_nb.messages import ProviderId
     from assay_nb.vault.vault import Vault
     from assay_nb.workspaces.membership import Workspace
 
@@ -30,7 +31,7 @@ def make_credential(
 
     @contextmanager
     def opening() -> Generator[bytes | bytearray | memoryview]:
-        with vault.open_key(workspace_id, destination.provider, mode=mode) as opened:
+        with vault.open_key(workspace_id, destination.connection, mode=mode) as opened:
             if opened.destination != destination:
                 raise EndpointRefused(
                     "The key was replaced by one for another endpoint while this call was on its way.",
@@ -49,37 +50,67 @@ def find_credential(
     mode: Literal["byok", "demo"] = "byok",
 ) -> Credential:
     """Return what opens a key: from the vault, or of this process's own practice server."""
-    own = resources.own_practice.find(workspace_id).get(destination.provider)
+    own = resources.own_practice.find(workspace_id).get(destination.connection)
     if own is not None and own.destination == destination:
         return own
     return make_credential(resources.vault, workspace_id, destination, mode=mode)
 
 
-def find_destinations(resources: Resources, workspace_id: bytes) -> dict[ProviderId, Destination]:
-    """Return where a workspace's keys lead, by provider."""
+def find_destinations(resources: Resources, workspace_id: bytes) -> dict[str, Destination]:
+    """Return where a workspace's keys lead, by connection."""
     keys = resources.vault.find_keys(workspace_id)
-    stored: dict[ProviderId, Destination] = {
-        key.destination.provider: key.destination for key in keys
-    }
+    stored = {key.destination.connection: key.destination for key in keys}
     return resources.own_practice.put_first(workspace_id, stored)
 
 
 def missing_key(
-    resources: Resources, workspace: Workspace, provider: ProviderId | None
+    resources: Resources, workspace: Workspace, connection: str | None, model: str = ""
 ) -> ProviderKeyMissing:
-    """Return the error for a workspace without the key that a call needs: a real one, or practice's."""
-    if resources.has_practice and workspace.name == WORKSPACE:
-        stored = find_destinations(resources, workspace.id)
-        if all(is_practice(destination) for destination in stored.values()):
-            return no_key()
-    return key_missing(workspace.name, provider, hub=not resources.has_practice)
+    """Return the error for a workspace without the connection that a call needs, with what to do.
+
+    Args:
+        resources: The vault, and whether one may practise here.
+        workspace: The workspace.
+        connection: The connection's name; None where the call names no model, and nothing has a default one.
+        model: The model that was asked for there.
+    """
+    stored = find_destinations(resources, workspace.id)
+    practising = resources.has_practice and workspace.name == WORKSPACE
+    if practising and all(is_practice(destination) for destination in stored.values()):
+        return no_key()
+    if connection is None and stored:
+        return _no_model(workspace.name, stored)
+    if connection in PROVIDERS or connection is None:
+        return key_missing(workspace.name, connection, hub=not resources.has_practice)
+    return _no_connection(workspace.name, connection, model, stored)
 
 
-def key_missing(
-    workspace: str, provider: ProviderId | None, *, hub: bool = False
+def _no_model(workspace: str, connections: Iterable[str]) -> ProviderKeyMissing:
+    name = min(connections)
+    return ProviderKeyMissing(
+        f"No model is chosen in workspace '{workspace}'.",
+        hint=f"Choose one: `assay-nb model {name}/MODEL`; `assay-nb models --ask` lists what there is.",
+    )
+
+
+def _no_connection(
+    workspace: str, connection: str, model: str, connections: Iterable[str]
 ) -> ProviderKeyMissing:
+    known = sorted(connections)
+    if len(known) == 1:
+        hint = f"It has '{known[0]}': write `{known[0]}/{connection}/{model}` if that is the model's name."
+    elif known:
+        hint = f"It has {', '.join(known)}: `assay-nb connections list` shows where they lead."
+    else:
+        hint = f"Make it: `assay-nb connect PRESET {connection}`; `assay-nb connect` lists the presets."
+    return ProviderKeyMissing(
+        f"Workspace '{workspace}' has no connection '{connection}'.", hint=hint
+    )
+
+
+def key_missing(workspace: str, provider: str | None, *, hub: bool = False) -> ProviderKeyMissing:
     """Return the error for a workspace without the key that a call needs, with how to get one."""
-    about = setup.SETUP[provider or "google"]
+    about = setup.SETUP[cast("ProviderId", provider or "google")]
     what = f"{about.label} key" if provider else "provider key"
     if hub:
         return ProviderKeyMissing(

@@ -95,7 +95,7 @@ class LocalEngine(Engine):
         emit(
             Started(
                 workspace=plan.workspace.name,
-                provider=plan.provider,
+                provider=plan.connection,
                 model=plan.model,
                 funding=plan.funding,
                 practice=plan.practice,

@@ -29,7 +29,6 @@ class CallPlan:
 
     Attributes:
         workspace: The workspace that the call belongs to.
-        provider: The provider that is called.
         model: The model that answers.
         destination: Where the request goes, as bound to the key.
         mode: Which key is used: the workspace's own, or the operator's for the demo.
@@ -39,13 +38,22 @@ class CallPlan:
     """
 
     workspace: Workspace
-    provider: ProviderId
     model: str
     destination: Destination
     mode: Funder = "byok"
     demo: DemoReservation | None = None
     allowance: AllowanceReservation | None = None
     funding: str = "workspace"
+
+    @property
+    def provider(self) -> ProviderId:
+        """Whose SDK makes the call."""
+        return self.destination.provider
+
+    @property
+    def connection(self) -> str:
+        """The name of the connection that it goes through."""
+        return self.destination.connection
 
     @property
     def practice(self) -> bool:
@@ -89,14 +97,14 @@ class CallPlanner:
         wanted = choose_model(call.model, workspace.model, stored, resources.usable_models)
         # Where the operator allows none of them, the default is refused in the operator's own words.
         wanted = wanted or first_default(stored)
-        provider, model = catalog.parse_model(wanted) if wanted else (None, None)
-        if provider is not None and model is not None and provider in stored:
-            return CallPlan(workspace, provider, model, stored[provider])
+        connection, model = catalog.parse_model(wanted) if wanted else (None, "")
+        if connection is not None and connection in stored:
+            return CallPlan(workspace, model, stored[connection])
         if not stored and instrument.demo:
             demo = self._plan_demo(workspace, call)
             if demo is not None:
                 return demo
-        raise missing_key(resources, workspace, provider)
+        raise missing_key(resources, workspace, connection, model)
 
     def _plan_demo(self, workspace: Workspace, call: Call) -> CallPlan | None:
         """Reserve a demo call, where the operator has stored a platform key."""
@@ -117,7 +125,6 @@ class CallPlanner:
         number = budget.granted - budget.left(self._user)
         return CallPlan(
             workspace,
-            provider,
             model,
             platform.destination,
             mode="demo",

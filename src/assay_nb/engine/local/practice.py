@@ -21,7 +21,7 @@ from assay_nb.errors import (
     WorkspaceNotFound,
     WrongUsage,
 )
-from assay_nb.messages import Destination, ProviderId
+from assay_nb.messages import Destination
 
 if TYPE_CHECKING:
     from assay_nb.egress.credential import Credential
@@ -44,27 +44,25 @@ class OwnServer:
     """
 
     workspace_id: bytes | None = None
-    credentials: Mapping[ProviderId, Credential] = field(
-        default_factory=dict["ProviderId", "Credential"]
-    )
+    credentials: Mapping[str, Credential] = field(default_factory=dict[str, "Credential"])
 
-    def begin(self, workspace_id: bytes, credentials: Mapping[ProviderId, Credential]) -> None:
+    def begin(self, workspace_id: bytes, credentials: Mapping[str, Credential]) -> None:
         """Use a server from now on."""
         self.workspace_id, self.credentials = workspace_id, credentials
 
-    def find(self, workspace_id: bytes) -> Mapping[ProviderId, Credential]:
+    def find(self, workspace_id: bytes) -> Mapping[str, Credential]:
         """Return the credentials for a workspace; none, unless it is the practice workspace."""
         return self.credentials if workspace_id == self.workspace_id else {}
 
-    def forget(self, workspace_id: bytes, provider: ProviderId) -> None:
+    def forget(self, workspace_id: bytes, provider: str) -> None:
         """Use what is stored for a provider from now on."""
         kept = self.find(workspace_id)
         if provider in kept:
             self.credentials = {name: one for name, one in kept.items() if name != provider}
 
     def put_first(
-        self, workspace_id: bytes, stored: Mapping[ProviderId, Destination]
-    ) -> dict[ProviderId, Destination]:
+        self, workspace_id: bytes, stored: Mapping[str, Destination]
+    ) -> dict[str, Destination]:
         """Return where a workspace's keys lead: to this process's server rather than to another's.
 
         A real key that somebody stored in this workspace is used as it is anywhere else.

@@ -76,7 +76,7 @@ class CallWriter:
             workspace_id=plan.workspace.id,
             user=self._user,
             instrument=call.instrument,
-            provider=plan.provider,
+            provider=plan.connection,
             model=plan.model,
             funding="demo" if plan.mode == "demo" else "workspace",
             status=_status(error),

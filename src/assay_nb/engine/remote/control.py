@@ -30,7 +30,7 @@ from assay_nb.engine.control import (
 )
 from assay_nb.engine.remote.client import ACTIVE, GatewayClient, part
 from assay_nb.errors import AssayError, PermissionDenied, WorkspaceNotFound, workspace_gone
-from assay_nb.messages import ProviderId
+from assay_nb.messages import Kind, ProviderId
 
 F = TypeVar("F", bound=Facts)
 
@@ -119,23 +119,35 @@ class RemoteControl:
     async def set_key(
         self,
         workspace: str | None,
-        provider: ProviderId,
+        connection: str,
         key: bytearray,
         *,
         endpoint: str | None,
         check: bool,
+        kind: Kind | None = None,
+        placement: str | None = None,
     ) -> KeyCheck:
         raise await self._in_a_browser(
             "Nothing was stored: on a hub, a key never goes through a kernel."
         )
 
-    async def test_key(self, workspace: str | None, provider: ProviderId) -> KeyCheck:
+    async def test_key(self, workspace: str | None, connection: str) -> KeyCheck:
         return _read(
-            KeyCheck, await self._ask("POST", self._path(workspace, f"keys/{provider}/test"))
+            KeyCheck,
+            await self._ask("POST", self._path(workspace, f"connections/{part(connection)}/test")),
         )
 
-    async def remove_key(self, workspace: str | None, provider: ProviderId) -> Removal:
-        return _read(Removal, await self._ask("DELETE", self._path(workspace, f"keys/{provider}")))
+    async def remove_key(self, workspace: str | None, connection: str) -> Removal:
+        return _read(
+            Removal,
+            await self._ask("DELETE", self._path(workspace, f"connections/{part(connection)}")),
+        )
+
+    async def rename_connection(
+        self, workspace: str | None, connection: str, new_name: str
+    ) -> None:
+        path = self._path(workspace, f"connections/{part(connection)}")
+        await self._ask("PATCH", path, {"name": new_name})
 
     # --- models, budget, log
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from assay_nb.engine.local.practice import is_practice_url
 from assay_nb.engine.resolve import choose_model
-from assay_nb.messages import ProviderId, Usage
+from assay_nb.messages import PROVIDERS, ProviderId, Usage
 
 if TYPE_CHECKING:
     from assay_nb.engine.control import Control
@@ -20,20 +20,20 @@ class Target:
     Attributes:
         workspace: The workspace's id.
         workspace_name: Its name.
-        provider: Whose model; None where the workspace has no key yet, and a call will say so.
+        provider: The connection; None where the workspace has no key yet, and a call will say so.
         model: Its name.
         endpoint: Where its key leads.
     """
 
     workspace: str
     workspace_name: str
-    provider: ProviderId | None
+    provider: str | None
     model: str
     endpoint: str = ""
 
     @property
     def name(self) -> str | None:
-        """`provider/model`, as a call takes it."""
+        """`connection/model`, as a call takes it."""
         return f"{self.provider}/{self.model}" if self.provider else None
 
     @property
@@ -41,7 +41,7 @@ class Target:
         """Whether the key leads to the provider itself, whose prices are known."""
         from assay_nb.egress.origins import OFFICIAL
 
-        known = OFFICIAL.get(self.provider) if self.provider else None
+        known = next((url for name, url in OFFICIAL.items() if name == self.provider), None)
         return known is not None and self.endpoint.rstrip("/") == known.rstrip("/")
 
     @property
@@ -53,26 +53,27 @@ class Target:
         """Return about how many dollars so many tokens cost; None where prices are not known."""
         if self.practice:
             return 0.0
-        if self.provider is None:
+        provider: ProviderId | None = next((one for one in PROVIDERS if one == self.provider), None)
+        if provider is None:
             return None
         from assay_nb.models.prices import estimate_cost
 
         usage = Usage(round(input_tokens), round(output_tokens))
-        return estimate_cost(self.provider, self.model, usage, official=self.official)
+        return estimate_cost(provider, self.model, usage, official=self.official)
 
 
 async def find_target(control: Control, workspace: str | None, model: str | None) -> Target:
     """Return who would answer a call with this workspace and model."""
     where = await control.show_workspace(workspace)
     keys = [key for key in await control.keys(workspace) if key.state != "missing"]
-    stored = [key.provider for key in keys]
+    stored = [key.connection for key in keys]
     wanted = choose_model(model, where.model, stored, control.known_models)
     if wanted is None:
         return Target(workspace=where.id, workspace_name=where.name, provider=None, model="")
     from assay_nb.models.catalog import parse_model
 
     provider, name = parse_model(wanted)
-    endpoint = next((key.endpoint for key in keys if key.provider == provider), "")
+    endpoint = next((key.endpoint for key in keys if key.connection == provider), "")
     return Target(
         workspace=where.id,
         workspace_name=where.name,
@@ -90,7 +91,7 @@ async def find_judge(control: Control, target: Target, model: str | None) -> Tar
     if model is not None:
         return await find_target(control, target.workspace, model)
     keys = [key for key in await control.keys(target.workspace) if key.state == "ready"]
-    others = [key for key in keys if key.provider != target.provider]
-    stored = [key.provider for key in others]
+    others = [key for key in keys if key.connection != target.provider]
+    stored = [key.connection for key in others]
     chosen = choose_model(None, None, stored, control.known_models)
     return await find_target(control, target.workspace, chosen or target.name)

@@ -1,0 +1,63 @@
+"""Names of connections: what stands before the slash of a model's name, and which kinds go with it."""
+
+from __future__ import annotations
+
+import re
+
+from assay_nb.errors import WrongUsage
+from assay_nb.messages import PROVIDER_OF_KIND, PROVIDERS, Kind, ProviderId
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+
+
+def is_name(text: str) -> bool:
+    """Say whether a connection may be named so."""
+    return _NAME.fullmatch(text) is not None
+
+
+def check_kind(connection: str, kind: Kind | None) -> ProviderId | None:
+    """Return whose SDK speaks to a connection; None where nothing says so.
+
+    Raises:
+        WrongUsage: If it cannot be named so, or bears a provider's name and speaks another one's protocol.
+    """
+    first: ProviderId | None = next((one for one in PROVIDERS if one == connection), None)
+    if kind is None:
+        return first
+    provider = PROVIDER_OF_KIND.get(kind)
+    if provider is None:
+        raise WrongUsage(
+            f"There is no kind {kind[:40]!r}.", hint=f"Known are {', '.join(PROVIDER_OF_KIND)}."
+        )
+    if first is not None and first != provider:
+        raise WrongUsage(
+            f"The connection '{connection}' speaks its provider's own protocol, not {kind}.",
+            hint="Choose another name for this server.",
+        )
+    if first is None:
+        _check_name(connection)
+    return provider
+
+
+def check_new_name(connection: str, new_name: str) -> None:
+    """Refuse a name that a connection cannot be given.
+
+    Raises:
+        WrongUsage: If it is not a name, or one of those that are there from the start: what these three speak
+            is known, so none is given or taken.
+    """
+    for name in (connection, new_name):
+        if name in PROVIDERS:
+            raise WrongUsage(
+                f"The connection '{name}' keeps its name.",
+                hint="Make another one: `assay-nb connect PRESET NAME`.",
+            )
+    _check_name(new_name)
+
+
+def _check_name(name: str) -> None:
+    if not is_name(name):
+        raise WrongUsage(
+            f"A connection cannot be named {name[:40]!r}.",
+            hint="Use up to 32 lower-case letters, digits, dots, hyphens and underscores.",
+        )
