@@ -247,7 +247,8 @@ class LocalControl(OperatorControl):
         )
         there = stored.destination
         preset = preset_of(there.endpoint)
-        revoke_url = preset.keys_url if preset and not known[connection].keyless else ""
+        opens_nothing = known[connection].keyless or is_practice(there)
+        revoke_url = "" if opens_nothing else preset.keys_url if preset else there.origin
         return Removal(
             provider=there.provider,
             connection=connection,
