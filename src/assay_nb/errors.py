@@ -216,11 +216,20 @@ class ProviderAuthError(ProviderError):
     code = "provider_auth"
 
 
+DAY_QUOTA = "day_quota"
+"""The reason of a limit that counts by the day."""
+
+
 class RateLimited(ProviderError):
     """The provider's limit on this account is reached."""
 
     code = "rate_limited"
     http_status = 429
+
+    @property
+    def daily(self) -> bool:
+        """Whether the day's quota is used up, so that waiting for minutes does not help."""
+        return self.reason == DAY_QUOTA
 
 
 class ProviderUnavailable(ProviderError):

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from assay_nb import errors
 from assay_nb.errors import ProviderAuthError, ProviderError, ProviderUnavailable, RateLimited
 
 
@@ -55,7 +56,7 @@ class Meaning(enum.StrEnum):
     FILTERED = "filtered"
     # now and later
     RATE = "rate"
-    DAY_QUOTA = "day_quota"
+    DAY_QUOTA = errors.DAY_QUOTA
     BUSY = "busy"
     DOWN = "down"
     # not in the table
