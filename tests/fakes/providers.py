@@ -264,7 +264,7 @@ class FakeProviders:
         if answer.retry_after is not None:
             headers["Retry-After"] = answer.retry_after
         text = f"The request failed with {answer.status}."
-        body = json.dumps(wire.error(answer.status, answer.code, text))
+        body = json.dumps(answer.body or wire.error(answer.status, answer.code, text))
         return web.Response(body=body.encode(), status=answer.status, headers=headers)
 
     async def _stream(
@@ -276,6 +276,10 @@ class FakeProviders:
         model = answer.model or wire.model(call.path, call.body)
         for frame in wire.opening(answer, model):
             await response.write(frame)
+        if answer.error_frame is not None:
+            await response.write(b"data: " + json.dumps(answer.error_frame).encode() + b"\n\n")
+            await response.write_eof()
+            return response
         for number, chunk in enumerate(answer.chunks):
             if answer.fault and number == answer.fault_after:
                 return await _break(request, response, wire, call, answer)
