@@ -29,6 +29,9 @@ OPENAI_ORIGIN = "https://api.openai.com:443"
 """Where the connection `openai` speaks Responses; at every other address it speaks Chat Completions."""
 _LABELS = {"anthropic": "Anthropic", "openai": "OpenAI", "google": "Google"}
 
+DEFAULT_CEILING = 16_000
+"""Tokens of a reply at most, where nobody set a ceiling and the provider wants one."""
+
 Role = Literal["user", "assistant"]
 StopReason = Literal["end", "length", "refusal", "filtered", "incomplete", "empty", "stopped"]
 """Why a reply ended.
@@ -59,7 +62,8 @@ class Request:
             `anyOf`, no numeric or length limits: the subset that all three providers accept). None
             asks for plain text.
         schema_name: A short identifier for the schema; OpenAI requires one.
-        max_output_tokens: The ceiling on the reply, thinking included.
+        max_output_tokens: The ceiling on the reply that the *user* set, thinking included. None where
+            nobody set one: a server that is not known is then sent none.
         knobs: Sampling parameters that the *user* set, by the field's names (`temperature`, `top_p`,
             `effort`). Empty by default, and nothing is sent that is not in it: current models
             refuse them even at their default values.
@@ -69,8 +73,13 @@ class Request:
     system: str | None = None
     schema: Mapping[str, Any] | None = None
     schema_name: str = "reply"
-    max_output_tokens: int = 16_000
+    max_output_tokens: int | None = None
     knobs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def ceiling(self) -> int:
+        """The ceiling on the reply, in tokens: the user's, or the default."""
+        return DEFAULT_CEILING if self.max_output_tokens is None else self.max_output_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Adapter: what the three providers' classes share, the attempt loop and the filter on its events.
 
-Not every model takes a schema or an effort, and a listing does not say so. A request therefore goes out
-in its best shape; when that is refused with 400, which costs nothing, in a plainer one. What a model
-turned out to take is remembered for as long as the process lives.
+Not every server takes a schema, an effort or a ceiling, and a listing does not say so. A request therefore
+goes out in its best form; when that is refused, which costs nothing, in the next one of its `ladder`. What
+a model turned out to take is remembered in `Egress.learned`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, aclosing
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar
 
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import is_official
-from assay_nb.errors import ProviderError, WrongUsage
+from assay_nb.errors import WrongUsage
 from assay_nb.messages import ProviderEvent, ProviderId, Request, Stopped, TextDelta
 from assay_nb.models.catalog import find_model
 from assay_nb.models.parameters import refused_knobs
@@ -24,16 +24,16 @@ from assay_nb.providers import log_muting
 from assay_nb.providers.base import ListedModel
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Failed
+from assay_nb.providers.ladder import Ladder, Rungs, Shape
+from assay_nb.providers.learned import Place
 from assay_nb.providers.retry import Retry
 from assay_nb.providers.transport import Egress
-
-Shape = TypeVar("Shape")
 
 SAMPLING = ("temperature", "top_p")
 KNOBS = frozenset({"effort", *SAMPLING})
 
 
-class Adapter(Generic[Shape]):
+class Adapter:
     """A provider through its SDK. A subclass says how one attempt is made.
 
     Attributes:
@@ -51,8 +51,8 @@ class Adapter(Generic[Shape]):
 
     # --- what a subclass says
 
-    def shapes(self, request: Request, model: str, credential: Credential) -> Sequence[Shape]:
-        """Return the shapes to try, the best one first."""
+    def rungs(self, request: Request, model: str, credential: Credential) -> Rungs:
+        """Return the forms that a request can have."""
         raise NotImplementedError
 
     def events(
@@ -116,29 +116,44 @@ class Adapter(Generic[Shape]):
     ) -> tuple[Attempt, Sequence[ProviderEvent]]:
         """Return the attempt that the provider answers, with its first events.
 
-        Which shape it has, and how often it is retried, is decided here: before anything is handed on.
+        Which form it has, and how often it is retried, is decided here: before anything is handed on.
         """
-        schema = request.schema_name if request.schema is not None else None
-        known = (self.id, credential.destination.endpoint, model, schema)
-        shapes = list(self.shapes(request, model, credential))
-        taken: Shape | None = self._egress.learnt.get(known)
-        if taken in shapes:
-            del shapes[: shapes.index(taken)]
+        there = credential.destination
+        place = Place(there.connection, there.endpoint, model)
+        learned = self._egress.learned
+        ladder = Ladder(
+            self.rungs(request, model, credential),
+            request,
+            official=is_official(there),
+            known=learned.recall(place),
+        )
+        shape = ladder.shape
         while True:
-            shape = shapes.pop(0)
-            try:
-                begun = await self._retry.value(
-                    partial(self._attempt, request, model, credential, shape)
-                )
-            except ProviderError as exc:
-                if not shapes or exc.status not in {400, 422} or type(exc) is not ProviderError:
-                    raise
-                if not self._retry.may_send():
-                    raise
-            else:
-                if begun[1]:
-                    self._egress.learnt[known] = shape
-                return begun
+            answer = await self._retry.value(
+                partial(self._try, request, model, credential, ladder, shape)
+            )
+            if not isinstance(answer, Shape):
+                if answer[1] and (facts := ladder.learned(shape)):
+                    learned.keep(place, facts)
+                return answer
+            if ladder.remembered and shape == ladder.shape:
+                learned.forget(place)
+            shape = answer
+
+    async def _try(
+        self, request: Request, model: str, credential: Credential, ladder: Ladder, shape: Shape
+    ) -> tuple[Attempt, Sequence[ProviderEvent]] | Shape:
+        """Make one attempt; return it with its first events, or the form to try after its refusal.
+
+        A failure that no other form helps is raised, for `Retry` to decide on.
+        """
+        try:
+            return await self._attempt(request, model, credential, shape)
+        except Failed as failed:
+            lower = ladder.after(shape, failed.refusal) if failed.refusal else None
+            if lower is None or not self._retry.may_send():
+                raise
+        return lower
 
     async def _attempt(
         self, request: Request, model: str, credential: Credential, shape: Shape
@@ -210,6 +225,38 @@ class Attempt:
         return (TextDelta(text),) if text else ()
 
 
+def plain_rungs(request: Request, *, tuned: bool, ceiling: str = "max_tokens") -> Rungs:
+    """Return the forms at a service that takes a schema or does not, and has one name for the ceiling.
+
+    Args:
+        request: What is asked.
+        tuned: Whether reasoning is turned down in the best form.
+        ceiling: What the ceiling is called. Where it is not Anthropic's, which wants one, and nobody set
+            it, it can be left out.
+    """
+    droppable = ceiling != "max_tokens" and request.max_output_tokens is None
+    return Rungs(
+        {
+            "tuned": (True, False) if tuned else (False,),
+            "schema": ("json_schema", "prompt") if request.schema is not None else ("prompt",),
+            "ceiling": (ceiling, "none") if droppable else (ceiling,),
+        }
+    )
+
+
+def fit_to_shape(request: Request, shape: Shape) -> Request:
+    """Return the request as it goes out in this form: its schema in the prompt, its ceiling lowered.
+
+    JSON mode wants the word JSON in the prompt, and shows a model no schema.
+    """
+    if request.schema is not None and shape.schema != "json_schema":
+        told = with_schema_in_prompt(request)
+        request = told if shape.schema == "prompt" else replace(told, schema=request.schema)
+    if shape.most is not None and shape.most < request.ceiling:
+        request = replace(request, max_output_tokens=shape.most)
+    return request
+
+
 def with_schema_in_prompt(request: Request) -> Request:
     """Return the request with its schema written out, for models that take none."""
     if request.schema is None:
@@ -272,6 +319,6 @@ def _as_float(value: Any) -> float:
 def _fitted(request: Request, model: str) -> Request:
     """Return the request with no more output asked for than the model can give."""
     known = find_model(model)
-    if known is None or request.max_output_tokens <= known.max_output:
+    if known is None or request.ceiling <= known.max_output:
         return request
     return replace(request, max_output_tokens=known.max_output)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import anthropic
@@ -23,13 +22,16 @@ from assay_nb.models.catalog import find_model
 from assay_nb.providers.adapter import (
     Adapter,
     effort_for,
+    fit_to_shape,
     is_tunable,
+    plain_rungs,
     sampling_of,
-    with_schema_in_prompt,
 )
 from assay_nb.providers.base import ListedModel
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Kind
+from assay_nb.providers.ladder import Rungs, Shape
+from assay_nb.providers.listing import read_listing
 from assay_nb.providers.transport import PLACEHOLDER
 
 # A word that is not here (`pause_turn`, `tool_use`: no tool is ever offered) means that it is not whole.
@@ -59,15 +61,7 @@ KINDS: dict[str, Kind] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How much of the API is used: the schema as a parameter, and thinking turned down."""
-
-    schema: bool
-    tuned: bool
-
-
-class Anthropic(Adapter[Shape]):
+class Anthropic(Adapter):
     """Claude models."""
 
     id = "anthropic"
@@ -75,21 +69,17 @@ class Anthropic(Adapter[Shape]):
         "anthropic",
         (anthropic.AnthropicError,),
         KINDS,
-        lambda exc: getattr(exc, "error_code", None) or getattr(exc, "type", None),
+        lambda exc: getattr(exc, "body", None),
     )
 
-    def shapes(self, request: Request, model: str, credential: Credential) -> Sequence[Shape]:
-        schema, tuned = request.schema is not None, is_tunable(model, credential)
-        return list(
-            dict.fromkeys((Shape(schema, tuned), Shape(schema, False), Shape(False, False)))
-        )
+    def rungs(self, request: Request, model: str, credential: Credential) -> Rungs:
+        return plain_rungs(request, tuned=is_tunable(model, credential))
 
     async def events(
         self, request: Request, model: str, exchange: Exchange, shape: Shape
     ) -> AsyncGenerator[ProviderEvent, None]:
         client = await self._client(exchange)
-        if not shape.schema:
-            request = with_schema_in_prompt(request)
+        request = fit_to_shape(request, shape)
         usage, is_over, thought = Usage(), False, False
         reason: StopReason = "incomplete"
         answered: str | None = None
@@ -119,16 +109,13 @@ class Anthropic(Adapter[Shape]):
 
     async def models(self, exchange: Exchange) -> list[ListedModel]:
         client = await self._client(exchange)
-        page = await client.models.list(limit=1000, extra_headers=exchange.headers)
-        return [
-            ListedModel(
-                model.id,
-                getattr(model, "display_name", None),
-                getattr(model, "max_input_tokens", None),
-                getattr(model, "max_tokens", None),
-            )
-            for model in page.data
-        ]
+        # Not by the SDK's typed page, which fails on a listing that is shaped otherwise.
+        listed = await client.get(
+            "/v1/models",
+            cast_to=object,
+            options={"headers": exchange.headers, "params": {"limit": 1000}},
+        )
+        return read_listing(listed)
 
     async def count(self, request: Request, model: str, exchange: Exchange) -> int | None:
         client = await self._client(exchange)
@@ -156,7 +143,7 @@ class Anthropic(Adapter[Shape]):
 def _body(request: Request, model: str) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": model,
-        "max_tokens": request.max_output_tokens,
+        "max_tokens": request.ceiling,
         "messages": [{"role": turn.role, "content": turn.text} for turn in request.messages],
     }
     if request.system:
@@ -167,7 +154,7 @@ def _body(request: Request, model: str) -> dict[str, Any]:
 def _settings(request: Request, model: str, exchange: Exchange, shape: Shape) -> dict[str, Any]:
     output: dict[str, Any] = {}
     settings: dict[str, Any] = {}
-    if shape.schema and request.schema is not None:
+    if shape.schema == "json_schema" and request.schema is not None:
         output["format"] = {"type": "json_schema", "schema": dict(request.schema)}
     known = find_model(model)
     on_request = known is not None and known.parameters.thinking == "on request"

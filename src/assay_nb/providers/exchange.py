@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import email.utils
 import secrets
 import time
 from dataclasses import dataclass
@@ -16,6 +14,8 @@ from assay_nb.egress.credential import Credential
 from assay_nb.egress.echo import EchoScanner
 from assay_nb.errors import AssayError, ProviderError, ProviderUnavailable
 from assay_nb.messages import Destination, label_of
+from assay_nb.providers.waits import keep_headers
+from assay_nb.providers.wording import who_is
 
 TICKET = "x-assay-ticket"
 """The header that names a running exchange. It never leaves the process."""
@@ -50,7 +50,7 @@ class Exchange:
         destination: Where it goes.
         status: The response's status; None while there is none.
         request_id: The provider's id of the request.
-        retry_after: Seconds that the provider asks to wait.
+        waits: The response's headers that say how long to wait.
         is_page: An HTML page came instead of an answer.
         sent: The request's headers, and so the key, have been written.
         failure: What the transport itself refused. It explains whatever the SDK made of it.
@@ -62,7 +62,7 @@ class Exchange:
         self.ticket = secrets.token_urlsafe(12)
         self.status: int | None = None
         self.request_id: str | None = None
-        self.retry_after: float | None = None
+        self.waits: dict[str, str] = {}
         self.is_page = False
         self.sent = False
         self.failure: AssayError | None = None
@@ -130,7 +130,7 @@ class Exchange:
         self.status = head.status
         head.check_echo(self._wire_echo, response.headers.raw)
         self.request_id = head.request_id
-        self.retry_after = parse_retry_after(head.headers.get("retry-after"))
+        self.waits = keep_headers(head.headers)
         self.is_page = head.is_page
         head.check_redirect("If the endpoint moved, save the key again with its new address.")
         if head.status < 400 and not _is_reply(head.media_type):
@@ -159,7 +159,7 @@ class Exchange:
 
     def too_much(self, what: str) -> ProviderUnavailable:
         return ProviderUnavailable(
-            f"{self.label} sent {what}, so the connection was closed.",
+            f"{who_is(self.destination)} sent {what}, so the connection was closed.",
             provider=self.destination.provider,
             status=self.status,
             request_id=self.request_id,
@@ -171,16 +171,3 @@ class Exchange:
 
 def _is_reply(media_type: str) -> bool:
     return not media_type or media_type.endswith("json") or media_type == "text/event-stream"
-
-
-def parse_retry_after(value: str | None) -> float | None:
-    """Return the seconds that a Retry-After header means: a number, or a date."""
-    if value is None:
-        return None
-    with contextlib.suppress(ValueError):
-        return max(0.0, float(value))
-    try:
-        date = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, date.timestamp() - time.time())

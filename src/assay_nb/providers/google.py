@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, cast
 
 import httpx2
@@ -25,13 +24,15 @@ from assay_nb.messages import (
 from assay_nb.providers.adapter import (
     Adapter,
     effort_for,
+    fit_to_shape,
     is_tunable,
+    plain_rungs,
     sampling_of,
-    with_schema_in_prompt,
 )
 from assay_nb.providers.base import ListedModel
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Kind
+from assay_nb.providers.ladder import Rungs, Shape
 from assay_nb.providers.transport import PLACEHOLDER
 
 API_VERSION = "v1beta"
@@ -64,50 +65,25 @@ _STOPS: dict[str, StopReason] = {
 """A word that is not here (`OTHER`, `MALFORMED_RESPONSE`, whatever comes next) means that it is not whole."""
 
 
-_KEY_REASONS = frozenset({"API_KEY_INVALID", "ACCESS_TOKEN_TYPE_UNSUPPORTED"})
+def _body_of(exc: Exception) -> object:
+    """Return an error's body. The SDK puts the status of the response in where a body has none."""
+    return getattr(exc, "details", None)
 
 
-def _code_of(exc: Exception) -> str | int | None:
-    """Return the reason in an error's details: a bad key comes as plain 400."""
-    body = _mapping(getattr(exc, "details", None))
-    error = _mapping(body.get("error", body))
-    for detail in error.get("details") or ():
-        reason = _mapping(detail).get("reason")
-        if reason in _KEY_REASONS:
-            return str(reason)
-    return getattr(exc, "code", None)
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How much of the API is used: the schema as a parameter, and thinking turned down."""
-
-    schema: bool
-    tuned: bool
-
-
-class Google(Adapter[Shape]):
+class Google(Adapter):
     """Gemini models."""
 
     id = "google"
-    errors = Errors("google", (genai_errors.APIError,), KINDS, _code_of)
+    errors = Errors("google", (genai_errors.APIError,), KINDS, _body_of)
 
-    def shapes(self, request: Request, model: str, credential: Credential) -> Sequence[Shape]:
-        schema, tuned = request.schema is not None, is_tunable(model, credential)
-        return list(
-            dict.fromkeys((Shape(schema, tuned), Shape(schema, False), Shape(False, False)))
-        )
+    def rungs(self, request: Request, model: str, credential: Credential) -> Rungs:
+        return plain_rungs(request, tuned=is_tunable(model, credential), ceiling="maxOutputTokens")
 
     async def events(
         self, request: Request, model: str, exchange: Exchange, shape: Shape
     ) -> AsyncGenerator[ProviderEvent, None]:
         client = await self._client(exchange)
-        if not shape.schema:
-            request = with_schema_in_prompt(request)
+        request = fit_to_shape(request, shape)
         reason: StopReason = "incomplete"
         answered: str | None = None
         thought = False
@@ -211,13 +187,13 @@ def _config(
     request: Request, model: str, exchange: Exchange, shape: Shape
 ) -> types.GenerateContentConfig:
     fields: dict[str, Any] = {
-        "max_output_tokens": request.max_output_tokens,
+        "max_output_tokens": None if shape.ceiling == "none" else request.ceiling,
         "system_instruction": request.system,
         "automatic_continuation": False,
         "automatic_function_calling": types.AutomaticFunctionCallingConfig(disable=True),
         "http_options": types.HttpOptions(headers=exchange.headers),
     }
-    if shape.schema and request.schema is not None:
+    if shape.schema == "json_schema" and request.schema is not None:
         fields["response_mime_type"] = "application/json"
         fields["response_json_schema"] = dict(request.schema)
     fields.update(sampling_of(request))

@@ -91,9 +91,7 @@ def check_stop(reply: Reply, request: Request) -> None:
     if reply.stop == "stopped":
         raise CallStopped("The call was stopped before the reply was whole.")
     message, hint = _STOPS["thought" if reply.stop == "empty" and reply.thought else reply.stop]
-    raise BadReply(
-        message.format(limit=f"{request.max_output_tokens:,}"), hint=hint, stop=reply.stop
-    )
+    raise BadReply(message.format(limit=f"{request.ceiling:,}"), hint=hint, stop=reply.stop)
 
 
 _STOPS: dict[str, tuple[str, str]] = {
