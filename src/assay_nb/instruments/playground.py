@@ -32,6 +32,7 @@ from assay_nb.render.document import (
     Paragraph,
     Verbatim,
 )
+from assay_nb.text.english import count
 from assay_nb.text.placeholders import check_blocks, describe_placeholders, find_placeholders
 from assay_nb.text.templates import fill
 
@@ -167,7 +168,8 @@ def describe_reply(run: Run) -> Iterator[Block]:
     if why:
         yield Callout("warning", [why])
     if run.thoughts:
-        yield Details("Thoughts", [Verbatim(run.thoughts)])
+        words = count(len(run.thoughts.split()), "word")
+        yield Details("Thoughts", [Verbatim(run.thoughts)], f"{words}, in `.thoughts`")
     if run.output.strip():
         yield Verbatim(run.output)
     elif not why:

@@ -16,7 +16,9 @@ from assay_nb.text.english import cut
 from assay_nb.text.thoughts import without_thoughts
 
 WordT = TypeVar("WordT", bound=str)
-_MOST_READS = 20
+_MOST_READS = 50
+_START = re.compile(r'\{\s*["}]')
+"""What an object begins with. `{{name}}` and `{a, b}` in a sentence do not."""
 
 
 def parse_object(text: str, fits: Callable[[Data], bool] = bool) -> Data:
@@ -41,24 +43,23 @@ def parse_object(text: str, fits: Callable[[Data], bool] = bool) -> Data:
 def _find_objects(text: str) -> Iterator[Data]:
     """Yield the objects in `text`, outermost only.
 
-    A brace that begins no object costs what was read behind it. All of them together may cost as much as
-    `_MOST_READS` readings of the text, or a text of nothing but braces would take hours.
+    One that breaks off costs its position (the error counts lines up to there), and all of them together may
+    cost no more than `_MOST_READS` readings of the text.
     """
     decoder = json.JSONDecoder(parse_constant=_refuse_constant)
     left = _MOST_READS * len(text)
-    at = text.find("{")
-    while at >= 0 and left > 0:
+    start = _START.search(text)
+    while start and left > 0:
+        end = start.start() + 1
         try:
-            value, end = decoder.raw_decode(text, at)
+            value, end = decoder.raw_decode(text, start.start())
         except json.JSONDecodeError as exc:
-            end = at + 1
-            left -= exc.pos - at + 1
+            left -= exc.pos
         except (ValueError, RecursionError):
-            end = at + 1
             left -= len(text)
         else:
             yield cast("Data", value)
-        at = text.find("{", end)
+        start = _START.search(text, end)
 
 
 def _refuse_constant(word: str) -> object:

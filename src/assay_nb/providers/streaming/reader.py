@@ -122,8 +122,11 @@ class StreamReader:
         return self._write(self._wire.error(error), "")
 
     def _write(self, value: Object, text: str) -> bytes:
-        # ASCII where it is written again: half of a surrogate pair has no UTF-8.
-        data = text.encode() if text else json.dumps(value).encode("ascii")
+        try:
+            data = text.encode()
+        except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can write
+            data = b""
+        data = data or json.dumps(value).encode("ascii")
         if self._wire.has_names:
             name = "".join(str(value.get("type", "message")).split())
             return b"event: " + name.encode("utf-8", "replace") + b"\ndata: " + data + b"\n\n"

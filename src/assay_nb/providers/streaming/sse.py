@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 _BOM = b"\xef\xbb\xbf"
 _FIELDS = frozenset({"data", "event", "id", "retry"})
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?')
+"""A string, or the beginning of one: possessive, or quotes that never close would take quadratic time."""
 _ROOT = "[,] \t\x1e"
 """Characters that may stand between objects: an array's, and the record separator of JSON text sequences."""
 
@@ -61,6 +62,17 @@ class Lines:
         self._rest.clear()
         if self._is_first:
             line, self._is_first = line.removeprefix(_BOM), False
+        try:
+            return line.decode()
+        except UnicodeDecodeError:
+            return _decode(line)
+
+
+def _decode(line: bytes) -> str:
+    """Decode a line that is not UTF-8. Half of a surrogate pair is kept: its other half may be on its way."""
+    try:
+        return line.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
         return line.decode("utf-8", "replace")
 
 
