@@ -254,7 +254,6 @@ async def test_every_other_word_says_why_it_is_not_whole(
     assert await read_ends(subject, fake, words) == words
 
 
-@pytest.mark.filterwarnings("ignore:.*is not a valid")  # the SDK's own word of it
 async def test_word_that_nobody_knows_yet_is_not_whole(
     subject: Subject, fake: FakeProviders
 ) -> None:
