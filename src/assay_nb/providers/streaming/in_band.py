@@ -9,8 +9,8 @@ _NUMBERS = ("code", "status", "status_code", "statusCode", "http_code")
 _SAID = ("message", "msg", "detail", "errors", "error_msg", "errorMessage")
 _REPLY = frozenset(
     {
-        "candidates", "choices", "content", "delta", "message_id", "object", "output", "promptFeedback",
-        "response", "type", "usage", "usageMetadata",
+        "candidates", "choices", "content", "delta", "object", "output", "promptFeedback", "response",
+        "type", "usage", "usageMetadata",
     }
 )  # fmt: skip
 """Fields of which a reply's object has one, in some dialect."""
@@ -30,7 +30,8 @@ def find_error(event: str, value: Mapping[str, Any]) -> dict[str, Any] | None:
     for choice in _objects(value.get("choices")):
         if choice.get("error"):
             return as_error(choice["error"], choice)
-    if not _REPLY & value.keys() and any(value.get(name) for name in _SAID):
+    said = [value.get(name) for name in _SAID]
+    if not _REPLY & value.keys() and any(s and isinstance(s, (str, list)) for s in said):
         return as_error(value, value)
     return None
 
