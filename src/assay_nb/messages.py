@@ -116,6 +116,8 @@ class Reply:
     request_id: str | None = None
     thought: bool = False
     """Whether the model thought first: an empty reply then used its tokens up on thoughts."""
+    thoughts: str = ""
+    """What the model thought, as far as the provider shows it. It is not a part of `text`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,20 @@ class TextDelta:
     """Some more of the reply's text."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThoughtDelta:
+    """Some more of the model's thoughts, which are not a part of the reply's text.
+
+    Attributes:
+        text: The words; empty where the provider keeps them to itself.
+        so_far: Whether all text that came before it was thought too, as a closing tag without an opening one
+            says. It takes back what was handed on as text.
+    """
+
+    text: str
+    so_far: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +156,7 @@ class Stopped:
         reason: Why, in the vocabulary above.
         model: The model that the provider says answered, which may be more exact than the one asked.
         request_id: The provider's id of the request.
-        thought: Whether thoughts came, whose text is never shown.
+        thought: Whether the model thought first, also where no word of it was shown.
     """
 
     reason: StopReason
@@ -149,7 +165,7 @@ class Stopped:
     thought: bool = False
 
 
-ProviderEvent: TypeAlias = TextDelta | UsageReport | Stopped
+ProviderEvent: TypeAlias = TextDelta | ThoughtDelta | UsageReport | Stopped
 
 NO_KEY = "none"
 """The placement of a destination that is called without a key."""

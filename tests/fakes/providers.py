@@ -235,6 +235,8 @@ class FakeProviders:
             return web.json_response(wire.error(401, None, text), status=401)
         if answer.status != 200:
             return self._error(wire, answer, call)
+        if answer.raw is not None:
+            return await _send_raw(request, answer)
         if whole := _fault_body(answer):
             return whole
         path = call.path
@@ -337,6 +339,15 @@ def _headers(answer: Answer, call: Call) -> dict[str, str]:
     if answer.fault == "echo_header":
         headers["request-id"] = headers["x-request-id"] = f"req-{call.key}"
     return headers
+
+
+async def _send_raw(request: web.Request, answer: Answer) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": answer.label, **answer.headers})
+    await response.prepare(request)
+    for piece in answer.raw or ():
+        await response.write(piece)
+    await response.write_eof()
+    return response
 
 
 def _fault_body(answer: Answer) -> web.Response | None:

@@ -37,6 +37,8 @@ class Answer:
         together: How many calls have to be here at once before one is answered.
         headers: Extra response headers.
         location: Where a 3xx points.
+        raw: The body's pieces, sent as they are in place of what a provider would send.
+        label: The content type of `raw`.
         thinking: Text sent as the model's thinking, before the reply.
         thinking_tokens: Tokens that the usage counts as thinking, which some models do unseen.
     """
@@ -61,6 +63,8 @@ class Answer:
     together: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     location: str | None = None
+    raw: Sequence[bytes] | None = None
+    label: str = "text/event-stream"
     thinking: str | None = None
     thinking_tokens: int = 0
 

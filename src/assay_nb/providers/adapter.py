@@ -17,7 +17,14 @@ from typing import Any, ClassVar
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import is_official
 from assay_nb.errors import WrongUsage
-from assay_nb.messages import ProviderEvent, ProviderId, Request, Stopped, TextDelta
+from assay_nb.messages import (
+    ProviderEvent,
+    ProviderId,
+    Request,
+    Stopped,
+    TextDelta,
+    ThoughtDelta,
+)
 from assay_nb.models.catalog import find_model
 from assay_nb.models.parameters import refused_knobs
 from assay_nb.providers import log_muting
@@ -28,6 +35,7 @@ from assay_nb.providers.ladder import Ladder, Rungs, Shape
 from assay_nb.providers.learned import Place
 from assay_nb.providers.retry import Retry
 from assay_nb.providers.transport import Egress
+from assay_nb.text.thoughts import Piece, ThoughtSplitter, splitter_for
 
 SAMPLING = ("temperature", "top_p")
 KNOBS = frozenset({"effort", *SAMPLING})
@@ -164,14 +172,14 @@ class Adapter:
             events = self.events(request, model, exchange, shape)
             await stack.enter_async_context(aclosing(events))
             mapped = partial(self.errors.mapped, exchange, model, request)
-            attempt = Attempt(exchange, events, mapped)
+            attempt = Attempt(exchange, events, mapped, splitter_for(request))
             first = await attempt.read()
             attempt.opened = stack.pop_all()
             return attempt, first
 
 
 class Attempt:
-    """One request's events as the caller gets them: without the key, and with nothing empty among them.
+    """One request's events as the caller gets them: thoughts apart, without the key, and nothing empty.
 
     Attributes:
         opened: The adapter's events and the exchange, in the order in which they are closed.
@@ -182,11 +190,14 @@ class Attempt:
         exchange: Exchange,
         events: AsyncGenerator[ProviderEvent, None],
         mapped: Callable[[], AbstractContextManager[None]],
+        splitter: ThoughtSplitter,
     ) -> None:
         self._exchange = exchange
         self._events = events
         self._mapped = mapped
+        self._splitter = splitter
         self._blank = True
+        self._thought = False
         self.opened = AsyncExitStack()
 
     async def read(self) -> Sequence[ProviderEvent]:
@@ -211,18 +222,49 @@ class Attempt:
 
     def _filter(self, event: ProviderEvent) -> Sequence[ProviderEvent]:
         """Return the event with its text cleared; a reply that ended well without text is `empty`."""
-        if isinstance(event, TextDelta):
-            return self._text(self._exchange.clear_text(event.text))
-        if not isinstance(event, Stopped):
-            return (event,)
+        match event:
+            case TextDelta(text):
+                return self._pieces(self._splitter.feed(text))
+            case ThoughtDelta(text):
+                self._thought = True
+                self._splitter.note_thoughts()
+                return self._thoughts(text)
+            case Stopped():
+                return self._last(event)
+            case _:
+                return (event,)
+
+    def _last(self, stopped: Stopped) -> Sequence[ProviderEvent]:
+        pieces = self._pieces(self._splitter.flush())
+        thoughts = self._exchange.flush_thought()
         rest = self._text(self._exchange.flush_text())
-        if self._blank and event.reason == "end":
-            event = replace(event, reason="empty")
-        return (*rest, event)
+        stopped = replace(stopped, thought=stopped.thought or self._thought)
+        if self._blank and stopped.reason == "end":
+            stopped = replace(stopped, reason="empty")
+        return (*pieces, *([ThoughtDelta(thoughts)] if thoughts else ()), *rest, stopped)
+
+    def _pieces(self, pieces: Sequence[Piece]) -> Sequence[ProviderEvent]:
+        """Return the pieces of a reply whose server sends thoughts within the text."""
+        passed: list[ProviderEvent] = []
+        for piece in pieces:
+            if isinstance(piece, TextDelta):
+                passed.extend(self._text(self._exchange.clear_text(piece.text)))
+                continue
+            self._thought = self._thought or piece.so_far or bool(piece.text.strip())
+            if piece.so_far:
+                passed.extend(self._text(self._exchange.flush_text()))
+                passed.append(ThoughtDelta("", so_far=True))
+                self._blank = True
+            passed.extend(self._thoughts(piece.text))
+        return passed
 
     def _text(self, text: str) -> Sequence[ProviderEvent]:
         self._blank = self._blank and not text.strip()
         return (TextDelta(text),) if text else ()
+
+    def _thoughts(self, text: str) -> Sequence[ProviderEvent]:
+        shown = self._exchange.clear_thought(text)
+        return (ThoughtDelta(shown),) if shown else ()
 
 
 def plain_rungs(request: Request, *, tuned: bool, ceiling: str = "max_tokens") -> Rungs:

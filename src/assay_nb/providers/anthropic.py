@@ -14,7 +14,6 @@ from assay_nb.messages import (
     Request,
     Stopped,
     StopReason,
-    TextDelta,
     Usage,
     UsageReport,
 )
@@ -32,6 +31,7 @@ from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Kind
 from assay_nb.providers.ladder import Rungs, Shape
 from assay_nb.providers.listing import read_listing
+from assay_nb.providers.parts import read_message
 from assay_nb.providers.transport import PLACEHOLDER
 
 # A word that is not here (`pause_turn`, `tool_use`: no tool is ever offered) means that it is not whole.
@@ -42,9 +42,6 @@ _STOPS: dict[str, StopReason] = {
     "model_context_window_exceeded": "length",
     "refusal": "refusal",
 }
-_THOUGHTS = frozenset({"thinking", "redacted_thinking"})
-"""Kinds of blocks that hold thoughts; the words of some come sealed, or not at all."""
-
 _SAMPLING_VERSION = "2023-06-01"
 """The API version under which models that know `temperature` still take it."""
 
@@ -80,9 +77,10 @@ class Anthropic(Adapter):
     ) -> AsyncGenerator[ProviderEvent, None]:
         client = await self._client(exchange)
         request = fit_to_shape(request, shape)
-        usage, is_over, thought = Usage(), False, False
+        usage, is_over = Usage(), False
         reason: StopReason = "incomplete"
         answered: str | None = None
+        exchange.dialect = "anthropic"
         stream = await client.messages.create(
             **_body(request, model),
             **_settings(request, model, exchange, shape),
@@ -90,22 +88,21 @@ class Anthropic(Adapter):
             stream=True,
         )
         async for event in stream:
-            if event.type == "content_block_delta" and event.delta.type == "text_delta":
-                yield TextDelta(event.delta.text)
-            elif event.type == "content_block_start":
-                thought = thought or event.content_block.type in _THOUGHTS
-            elif event.type == "message_start":
-                answered = event.message.model
+            for part in read_message(event):
+                yield part
+            if event.type == "message_start":
+                answered = getattr(event.message, "model", None)
                 usage = _usage(event.message, usage)
                 yield UsageReport(usage)
             elif event.type == "message_delta":
-                reason = _STOPS.get(event.delta.stop_reason or "", "incomplete")
+                said = getattr(event.delta, "stop_reason", None)
+                reason = _STOPS.get(said or "", "incomplete")
                 usage = _usage(event, usage)
                 yield UsageReport(usage)
             elif event.type == "message_stop":
                 is_over = True
         reason = reason if is_over else "incomplete"
-        yield Stopped(reason, answered, exchange.request_id, thought)
+        yield Stopped(reason, answered, exchange.request_id)
 
     async def models(self, exchange: Exchange) -> list[ListedModel]:
         client = await self._client(exchange)
@@ -183,8 +180,9 @@ def _usage(event: Any, before: Usage) -> Usage:
     read = getattr(usage, "cache_read_input_tokens", None)
     written = getattr(usage, "cache_creation_input_tokens", None) or 0
     fresh = getattr(usage, "input_tokens", None)
+    output = getattr(usage, "output_tokens", None)
     return Usage(
         before.input_tokens if fresh is None else fresh + (read or 0) + written,
-        before.output_tokens if usage.output_tokens is None else usage.output_tokens,
+        before.output_tokens if output is None else output,
         before.cached_tokens if read is None else read,
     )

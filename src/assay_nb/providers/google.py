@@ -17,7 +17,6 @@ from assay_nb.messages import (
     Request,
     Stopped,
     StopReason,
-    TextDelta,
     Usage,
     UsageReport,
 )
@@ -33,6 +32,7 @@ from assay_nb.providers.base import ListedModel
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Kind
 from assay_nb.providers.ladder import Rungs, Shape
+from assay_nb.providers.parts import read_candidate
 from assay_nb.providers.transport import PLACEHOLDER
 
 API_VERSION = "v1beta"
@@ -88,6 +88,7 @@ class Google(Adapter):
         answered: str | None = None
         thought = False
         models = cast(Any, client.aio.models)  # its signature is partly untyped
+        exchange.dialect = "gemini"
         stream = await models.generate_content_stream(
             model=model,
             contents=_contents(request),
@@ -98,9 +99,8 @@ class Google(Adapter):
             if chunk.prompt_feedback and chunk.prompt_feedback.block_reason:
                 reason = "refusal"
             for candidate in chunk.candidates or ():
-                thought = thought or _has_thoughts(candidate)
-                for text in _texts(candidate):
-                    yield TextDelta(text)
+                for part in read_candidate(candidate):
+                    yield part
                 if candidate.finish_reason:
                     reason = _STOPS.get(candidate.finish_reason.value, "incomplete")
             if chunk.usage_metadata:
@@ -203,16 +203,6 @@ def _config(
         level = types.ThinkingLevel(effort.upper())
         fields["thinking_config"] = types.ThinkingConfig(thinking_level=level)
     return types.GenerateContentConfig(**fields)
-
-
-def _texts(candidate: types.Candidate) -> list[str]:
-    parts = candidate.content.parts if candidate.content else None
-    return [part.text for part in parts or () if part.text and not part.thought]
-
-
-def _has_thoughts(candidate: types.Candidate) -> bool:
-    parts = candidate.content.parts if candidate.content else None
-    return any(part.thought for part in parts or ())
 
 
 def _usage(metadata: types.GenerateContentResponseUsageMetadata) -> Usage:

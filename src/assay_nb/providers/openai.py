@@ -18,7 +18,6 @@ from assay_nb.messages import (
     Request,
     Stopped,
     StopReason,
-    TextDelta,
     Usage,
     UsageReport,
 )
@@ -36,6 +35,7 @@ from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Failed, Kind, refuse
 from assay_nb.providers.ladder import Rungs, Shape
 from assay_nb.providers.listing import read_listing
+from assay_nb.providers.parts import ChatReply, ResponsesReply
 from assay_nb.providers.transport import PLACEHOLDER
 from assay_nb.providers.unstreamed import as_chunks, as_events
 
@@ -80,8 +80,6 @@ _INCOMPLETE: dict[str, StopReason] = {
     "max_output_tokens": "length",
     "content_filter": "filtered",
 }
-_THOUGHTS = ("reasoning_content", "reasoning", "thinking")
-"""Where servers put a model's thoughts, beside `content`."""
 
 
 class OpenAI(Adapter):
@@ -130,7 +128,9 @@ class OpenAI(Adapter):
         client = await self._client(exchange)
         reason: StopReason = "incomplete"
         answered: str | None = None
-        refused = thought = False
+        thought = False
+        reply = ResponsesReply()
+        exchange.dialect = "openai-responses" if shape.streamed else None
         stream = await client.responses.create(
             model=model,
             input=_input(request),
@@ -140,21 +140,18 @@ class OpenAI(Adapter):
             **_responses_settings(request, model, exchange, shape),
         )
         async for event in as_events(stream):
-            if event.type == "response.output_text.delta":
-                yield TextDelta(event.delta)
-            elif event.type == "response.refusal.delta":
-                refused = True
-            elif event.type.startswith("response.reasoning"):
-                thought = True
-            elif event.type == "error":
-                raise _in_band(event.code, exchange, model, request)
+            for part in reply.read(event):
+                yield part
+            if event.type == "error":
+                raise _in_band(event, exchange, model, request)
             elif event.type == "response.failed":
                 error = getattr(event.response, "error", None)
-                raise _in_band(getattr(error, "code", None), exchange, model, request)
+                raise _in_band(error, exchange, model, request)
             elif event.type in {"response.completed", "response.incomplete"}:
-                answered = event.response.model
-                reason = "refusal" if refused else _responses_stop(event)
-                thought = thought or _reasoned(event.response.usage, "output_tokens_details")
+                answered = getattr(event.response, "model", None)
+                reason = "refusal" if reply.refused else _responses_stop(event)
+                usage = getattr(event.response, "usage", None)
+                thought = _reasoned(usage, "output_tokens_details")
                 if usage := _responses_usage(event.response):
                     yield UsageReport(usage)
         yield Stopped(reason, answered, exchange.request_id, thought)
@@ -165,7 +162,9 @@ class OpenAI(Adapter):
         client = await self._client(exchange)
         reason: StopReason = "incomplete"
         answered: str | None = None
-        refused = thought = False
+        thought = False
+        reply = ChatReply()
+        exchange.dialect = "openai-chat" if shape.streamed else None
         stream = await client.chat.completions.create(
             model=model,
             messages=cast(Any, _turns(request)),
@@ -174,20 +173,17 @@ class OpenAI(Adapter):
             **_chat_settings(request, shape),
         )
         async for chunk in as_chunks(stream):
-            answered = chunk.model or answered
-            for choice in chunk.choices or ():
-                delta = choice.delta
-                if delta is not None and delta.content:
-                    yield TextDelta(delta.content)
-                if delta is not None and getattr(delta, "refusal", None):
-                    refused = True
-                thought = thought or any(getattr(delta, name, None) for name in _THOUGHTS)
-                if choice.finish_reason:
-                    reason = _CHAT_STOPS.get(str(choice.finish_reason).lower(), "incomplete")
+            answered = getattr(chunk, "model", None) or answered
+            for choice in getattr(chunk, "choices", None) or ():
+                for part in reply.read(choice):
+                    yield part
+                if said := getattr(choice, "finish_reason", None):
+                    reason = _CHAT_STOPS.get(str(said).lower(), "incomplete")
             if chunk.usage is not None:
                 thought = thought or _reasoned(chunk.usage, "completion_tokens_details")
                 yield UsageReport(_chat_usage(chunk.usage))
-        yield Stopped("refusal" if refused else reason, answered, exchange.request_id, thought)
+        reason = "refusal" if reply.refused else reason
+        yield Stopped(reason, answered, exchange.request_id, thought)
 
     async def _client(self, exchange: Exchange) -> openai.AsyncOpenAI:
         endpoint = exchange.destination.endpoint
@@ -225,8 +221,9 @@ def _chat_rungs(request: Request) -> Rungs:
     )
 
 
-def _in_band(code: Any, exchange: Exchange, model: str, request: Request) -> Failed:
-    return refuse(exchange, {"code": code}, model, request)
+def _in_band(error: Any, exchange: Exchange, model: str, request: Request) -> Failed:
+    said = {name: getattr(error, name, None) for name in ("code", "message", "param")}
+    return refuse(exchange, said, model, request)
 
 
 def _input(request: Request) -> Any:
@@ -301,11 +298,17 @@ def _responses_usage(response: Any) -> Usage | None:
     if usage is None:
         return None
     details = getattr(usage, "input_tokens_details", None)
-    return Usage(usage.input_tokens, usage.output_tokens, getattr(details, "cached_tokens", None))
+    return Usage(
+        getattr(usage, "input_tokens", None),
+        getattr(usage, "output_tokens", None),
+        getattr(details, "cached_tokens", None),
+    )
 
 
 def _chat_usage(usage: Any) -> Usage:
     details = getattr(usage, "prompt_tokens_details", None)
     return Usage(
-        usage.prompt_tokens, usage.completion_tokens, getattr(details, "cached_tokens", None)
+        getattr(usage, "prompt_tokens", None),
+        getattr(usage, "completion_tokens", None),
+        getattr(details, "cached_tokens", None),
     )

@@ -33,7 +33,7 @@ from assay_nb.egress.tls import make_tls_context
 from assay_nb.errors import AssayError, EndpointRefused
 from assay_nb.messages import Destination
 from assay_nb.providers import log_muting
-from assay_nb.providers.body import GuardedBody, decoder_for
+from assay_nb.providers.body import GuardedBody, decoder_for, reader_for
 from assay_nb.providers.exchange import TICKET, Exchange, Limits
 from assay_nb.providers.learned import Learned
 
@@ -78,11 +78,14 @@ class Transport(httpx2.AsyncBaseTransport):
         try:
             head = exchange.take_head(response)
             exchange.attach(response.stream)
-            body = GuardedBody(exchange, response.stream, decoder_for(head))
+            reader = reader_for(exchange)
+            body = GuardedBody(exchange, response.stream, decoder_for(head), reader)
         except BaseException:
             await response.aclose()
             raise
         kept = {name: value for name, value in head.headers.items() if name in headers.RECEIVED}
+        if reader is not None:
+            kept["content-type"] = "text/event-stream; charset=utf-8"
         return httpx2.Response(head.status, headers=kept, stream=body)
 
     async def _connect(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:

@@ -66,11 +66,19 @@ def _read(
         # An empty one that cost little is asked for again, once.
         if last or reply.thought or reply.stop != "empty":
             check_stop(reply, request)
-        data = parse_object(reply.text)
+        data = parse_object(reply.text, lambda found: _fits(found, request))
         check_schema(data, request.schema or {})
         return read(data)
     except (BadReply, CallStopped, Malformed) as fault:
         return fault
+
+
+def _fits(data: Data, request: Request) -> bool:
+    try:
+        check_schema(data, request.schema or {})
+    except Malformed:
+        return False
+    return True
 
 
 def _find_first_fault(attempts: Sequence[object]) -> AssayError:
