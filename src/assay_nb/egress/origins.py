@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
+from assay_nb.egress.operations import find_operation
 from assay_nb.errors import EndpointRefused
 from assay_nb.messages import Destination, ProviderId
 
@@ -133,6 +134,15 @@ def parse_endpoint(
         EndpointRefused: If keys must not go there, or the URL reads differently to different programs.
     """
     endpoint = (url or OFFICIAL[provider]).strip()
+    if found := find_operation(provider, endpoint):
+        raise EndpointRefused(
+            f"The endpoint ends in {found.operation}, which is one operation: a base URL is wanted.",
+            hint=found.advice,
+        )
+    return _read(provider, endpoint, policy)
+
+
+def _read(provider: ProviderId, endpoint: str, policy: Policy | None) -> Destination:
     parts = _split(endpoint)
     host = _check_host(parts.hostname or "")
     port = _check_port(parts, host)
@@ -143,7 +153,7 @@ def parse_endpoint(
 
 def check_destination(destination: Destination, policy: Policy) -> None:
     """Raise unless a stored destination is still allowed: the policy may have become stricter."""
-    again = parse_endpoint(destination.provider, destination.endpoint, policy=policy)
+    again = _read(destination.provider, destination.endpoint, policy)
     if again.origin != destination.origin:
         raise EndpointRefused(
             "The stored endpoint and the origin it is bound to do not belong together."
@@ -192,6 +202,8 @@ def path_hint(destination: Destination) -> str | None:
 
     The SDKs disagree on whether a base URL ends in the version, and a 404 is all one sees.
     """
+    if found := find_operation(destination.provider, destination.endpoint):
+        return found.advice  # stored before such endpoints were refused
     path = urlsplit(destination.endpoint).path.rstrip("/")
     if destination.provider == "openai" and not re.search(r"/v\d", path):
         better = destination.endpoint.rstrip("/") + "/v1"
