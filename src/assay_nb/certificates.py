@@ -71,8 +71,12 @@ def trust_file(ca_file: Path | str, setting: str) -> ssl.SSLContext:
 
 
 def find_fault(error: BaseException | None) -> ssl.SSLError | None:
-    """Return the error of TLS that an error came from; None where TLS was not the reason."""
-    return next((one for one in chain(error) if isinstance(one, ssl.SSLError)), None)
+    """Return the error of TLS that an error came from; None where TLS was not the reason.
+
+    The innermost one: aiohttp's own errors derive from those of `ssl`, and know no reason.
+    """
+    found = [one for one in chain(error) if isinstance(one, ssl.SSLError)]
+    return found[-1] if found else None
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from assay_nb.messages import ProviderId
 
@@ -25,6 +24,7 @@ _OPERATIONS: tuple[tuple[ProviderId, re.Pattern[str]], ...] = (
 _LISTING = re.compile(r"/models(/[^/:]+)?$")
 """The list of models, or one of it. After a version alone: `/models` itself is some servers' base."""
 
+_ORIGIN = re.compile(r"^[a-z]+://[^/]*", re.IGNORECASE)
 _VERSION = re.compile(r"/v\d\w*$")
 _DEPLOYMENT = re.compile(r"/openai/deployments/[^/]+$")
 
@@ -50,7 +50,7 @@ def find_operation(provider: ProviderId, endpoint: str) -> Operation | None:
         endpoint: A base URL, as it was typed.
     """
     address = re.split(r"[?#]", endpoint, maxsplit=1)[0].rstrip("/")
-    path = urlsplit(address).path
+    path = _ORIGIN.sub("", address)  # by itself: what is not a URL at all is for others to refuse
     for owner, pattern in _OPERATIONS:
         if found := pattern.search(path):
             return _describe(provider, owner, address, found[0])
@@ -78,4 +78,4 @@ def _make_base(owner: ProviderId, base: str) -> str:
         base
     ):  # Azure's older form; its new one names the deployment as the model
         return _DEPLOYMENT.sub("/openai/v1", base)
-    return base if re.search(r"/v\d", urlsplit(base).path) else f"{base}/v1"
+    return base if re.search(r"/v\d", _ORIGIN.sub("", base)) else f"{base}/v1"
