@@ -45,7 +45,7 @@ class Net:
 
     def egress(self, **options: object) -> Egress:
         settings = {"proxy": self.proxy.url, "ca_file": self.authority.file, **options}
-        return Egress(**settings)  # type: ignore[arg-type]
+        return Egress(**settings)
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def context_of(fault: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
         return Authority(other).context("127.0.0.1"), authority.file
     options = {"expired": {"days": -1}, "self-signed": {"own": True}}.get(fault, {})
     host = "api.example" if fault == "another name" else "127.0.0.1"
-    return authority.context(host, **options), authority.file  # type: ignore[arg-type]
+    return authority.context(host, **options), authority.file
 
 
 FAULTS = [

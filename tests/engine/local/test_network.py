@@ -150,7 +150,7 @@ class Net:
     def look(self, patience: float = 5.0, **options: object) -> str:
         """Return what `doctor` says of the provider's endpoint; nothing if it can be reached."""
         settings = {"proxy": self.proxy.url, "ca_file": self.authority.file, **options}
-        egress = Egress(**settings)  # type: ignore[arg-type]
+        egress = Egress(**settings)
         (fault,) = find_obstacles([self.fake.destination("openai")], egress, patience)
         return fault.text if fault else ""
 

@@ -129,7 +129,12 @@ class Upstream:
         self._allowed: set[Destination] = set()
 
     async def open(self) -> None:
-        """Make the one TLS context and the session. Done at start: it takes 20 to 40 ms."""
+        """Make the one TLS context and the sessions. Done at start: it takes 20 to 40 ms.
+
+        Raises:
+            WrongUsage: If the proxy or the file of authorities is set wrongly.
+        """
+        proxy = self._egress.proxies.read()
         tls = await run_sync(self._egress.make_tls_context)
         self._direct = self._session(
             aiohttp.TCPConnector(
@@ -140,7 +145,7 @@ class Upstream:
                 keepalive_timeout=_KEEP,
             )
         )
-        if self._egress.proxies.read() is not None:
+        if proxy is not None:
             self._proxied = self._session(
                 aiohttp.TCPConnector(ssl=tls, limit=self._connections, keepalive_timeout=_KEEP)
             )
