@@ -73,7 +73,9 @@ class GatewayResources(Resources):
 
     @once
     def calls(self) -> CallLog:
-        return CallLog(self.database, on_failure="refuse", tell=self.tell_unwritten)
+        return CallLog(
+            self.database, on_failure="refuse", tell=self.tell_unwritten, changes=self.changes
+        )
 
     def usable_models(self) -> Sequence[str]:
         """Return the known models that the operator's lists allow, as `provider/model`."""

@@ -94,7 +94,7 @@ class Resources:
     def calls(self) -> CallLog:
         from assay_nb.accounting.call_log import CallLog
 
-        return CallLog(self.database, tell=self.say_unlogged)
+        return CallLog(self.database, tell=self.say_unlogged, changes=self.changes)
 
     @once
     def egress(self) -> Egress:
