@@ -130,12 +130,13 @@ def make_slots(
 
 _NO_FINDING = {
     "quote": "",
-    "other_quote": "",
+    "against": "",
     "kind": "none",
     "dimension": "task",
     "problem": "",
-    "consequence": "",
-    "fix": "",
+    "effect": "",
+    "probe": "",
+    "predict": "",
     "severity": "nit",
 }
 
@@ -143,8 +144,8 @@ _NO_FINDING = {
 def make_slot(quote: str = "briefly", **fields: Any) -> dict[str, Any]:
     """Return a finding in a slot."""
     said = make_finding()
-    same = {name: said[name] for name in ("dimension", "problem", "consequence", "severity")}
-    return {"quote": quote, "kind": "present", **same, **fields}
+    same = {name: said[name] for name in ("dimension", "problem", "severity")}
+    return {"quote": quote, "kind": "present", "effect": said["consequence"], **same, **fields}
 
 
 def make_plain_critique(*slots: dict[str, Any], answers: Any = None) -> dict[str, Any]:

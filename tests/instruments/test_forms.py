@@ -94,9 +94,10 @@ def in_slots(judgement: old_form.Judgement) -> dict[str, Any]:
 def _put(found: dict[str, Any]) -> dict[str, Any]:
     checked = found["missing"] in ("format", "length", "example", "boundary")
     return {
-        **{n: found[n] for n in ("dimension", "problem", "consequence", "severity")},
+        **{n: found[n] for n in ("dimension", "problem", "severity")},
+        "effect": found["consequence"],
         "quote": found["quotes"][0],
-        "other_quote": found["quotes"][1] if len(found["quotes"]) > 1 else "",
+        "against": found["quotes"][1] if len(found["quotes"]) > 1 else "",
         "kind": f"no_{found['missing']}" if checked else found["kind"],
     }
 

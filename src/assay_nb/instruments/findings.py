@@ -197,33 +197,34 @@ def _read_probe(data: Data) -> Probe | None:
     return Probe(inputs, predict) if predict else None
 
 
-def list_findings(data: Data, slots: Sequence[str]) -> list[Data]:
+def list_findings(data: Data, slots: Sequence[str], variable: str = "") -> list[Data]:
     """Return the findings that a reply describes, in the form of a list's items.
 
     Args:
         data: The reply; it has a list under `findings`, or slots.
         slots: The slots' keys.
+        variable: The prompt's first variable, which a slot's probe gives a value to.
     """
-    filled = [slot for name in slots if (slot := get_object(data, name))]
-    return [*get_objects(data, "findings"), *(_open_slot(s) for s in filled if _is_filled(s))]
+    filled = [slot for name in slots if (slot := get_object(data, name)) and _is_filled(slot)]
+    return [*get_objects(data, "findings"), *(_open_slot(slot, variable) for slot in filled)]
 
 
 def _is_filled(slot: Data) -> bool:
     return get_text(slot, "kind") != NONE and bool(get_text(slot, "quote").strip())
 
 
-def _open_slot(slot: Data) -> Data:
+def _open_slot(slot: Data, variable: str) -> Data:
     """Return what a slot holds as an item of a list would hold it."""
-    kind, fix = get_text(slot, "kind"), get_text(slot, "fix")
-    quotes = [q for q in (get_text(slot, "quote"), get_text(slot, "other_quote")) if q.strip()]
+    kind, probe = get_text(slot, "kind"), get_text(slot, "probe")
+    quotes = [q for q in (get_text(slot, "quote"), get_text(slot, "against")) if q.strip()]
     absent = kind in _MISSING_KINDS or kind == "absent"
     return {
         **slot,
         "evidence": [{"segment": "", "quote": quote} for quote in quotes],
         "kind": "absent" if absent else kind,
         "missing": _MISSING_KINDS.get(kind, NONE),
-        "op": NONE if not fix.strip() else "insert_after" if absent else "replace",
-        "text": fix,
+        "consequence": get_text(slot, "effect"),
+        "probe": [{"name": variable, "value": probe}] if variable and probe.strip() else [],
     }
 
 

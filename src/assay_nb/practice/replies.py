@@ -100,9 +100,9 @@ class _Reader:
                 {
                     **self._describe(finding),
                     "quote": self._words(finding),
-                    "fix": self._fix(number, finding)["text"],
+                    "effect": _WHY[finding.rule],
                 }
-                for number, finding in enumerate(self._findings, 1)
+                for finding in self._findings
             ]
             return {"answers": answers, **fill_slots(fields, "finding", found)}
         return {

@@ -52,6 +52,7 @@ from assay_nb.instruments.rubric import (
 )
 from assay_nb.text.anchors import Anchor, Locator
 from assay_nb.text.segments import split_segments
+from assay_nb.text.templates import find_variables
 
 _MOST_FINDINGS = 24
 _SAME_PLACE = 0.5
@@ -133,10 +134,11 @@ def preview(prompt: str, partial: str) -> Critique | None:
     if not data:
         return None
     # A finding's severity comes last, so one without it is still being written.
-    whole = [found for found in list_findings(data, _SLOTS) if "severity" in found]
+    whole = [found for found in get_objects(data, "findings") if "severity" in found]
+    slots = {n: s for n in _SLOTS if "severity" in (s := get_object(data, n) or {})}
     seen = {name: value for name, value in data.items() if name not in _SLOTS}
     reading = _read_run(
-        {**seen, "findings": whole}, Locator(prompt, split_segments(prompt)), prompt
+        {**seen, **slots, "findings": whole}, Locator(prompt, split_segments(prompt)), prompt
     )
     return Critique(
         prompt=prompt,
@@ -151,7 +153,8 @@ def preview(prompt: str, partial: str) -> Critique | None:
 def _read_run(data: Data, locator: Locator, prompt: str) -> RunReading:
     findings: list[Finding] = []
     unanchored = contradicted = unreadable = 0
-    described_findings = list_findings(data, _SLOTS)[:_MOST_FINDINGS]
+    variable = next((v.name for v in find_variables(prompt) if v.kind == "variable"), "")
+    described_findings = list_findings(data, _SLOTS, variable)[:_MOST_FINDINGS]
     for number, described in enumerate(described_findings, 1):
         finding = read_finding(described, locator, f"f{number}")
         if finding is None:

@@ -39,12 +39,13 @@ SCHEMA: Data = object_of(
         SLOTS,
         object_of(
             quote=STRING,
-            other_quote=STRING,
+            against=STRING,
             kind=one_of(*SLOT_KINDS),
             dimension=one_of(*LABELS),
             problem=STRING,
-            consequence=STRING,
-            fix=STRING,
+            effect=STRING,
+            probe=STRING,
+            predict=STRING,
             severity=one_of(*SEVERITIES),
         ),
     ),
@@ -112,12 +113,13 @@ Under answers, answer every one of these questions with yes, no, or na where it 
 
 Then report up to {SLOTS} findings, the worst first, in {", ".join(name_slots("finding", SLOTS))}, and only those \
 that change what a model does:
-- quote: 3 to 25 words, copied to the letter from the prompt. other_quote: the other place of a conflict; \
+- quote: 3 to 25 words, copied to the letter from the prompt. against: the other place of a conflict; \
 otherwise empty. For something absent, quote the words after which it should stand.
 - kind: present if the words are at fault, conflict if two places exclude each other, absent if something is \
 missing; no_format, no_length, no_example or no_boundary if that is what is missing.
-- problem: one short sentence. consequence: what a model will do wrong because of it.
-- fix: what to write in place of the quote, or after it for something missing; empty if it takes more than that.
+- problem: one short sentence. effect: what a model will do wrong because of it.
+- probe: a value for the prompt's first variable on which you expect the failure, and in predict what you expect \
+to see; both empty if there is none.
 - {_SEVERITY}
 
 Most good prompts have few findings. For those that there are not, kind is none and every text is empty."""
