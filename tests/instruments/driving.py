@@ -154,7 +154,7 @@ def make_plain_critique(*slots: dict[str, Any], answers: Any = None) -> dict[str
     return {"answers": given, **make_slots("finding", 3, _NO_FINDING, *slots)}
 
 
-_NO_EDIT = {
+NO_EDIT = {
     "before": "",
     "problem": "",
     "dimension": "task",
@@ -168,7 +168,7 @@ _NO_EDIT = {
 def make_plain_improvement(before: str = "", text: str = "", **fields: Any) -> dict[str, Any]:
     """Return an improvement as any model writes it: at most one edit here, in six slots."""
     edit = {"before": before, "problem": "It says two things.", "op": "replace", "text": text}
-    return make_slots("edit", 6, _NO_EDIT, *([{**edit, **fields}] if before else []))
+    return make_slots("edit", 6, NO_EDIT, *([{**edit, **fields}] if before else []))
 
 
 def make_plain_rewrite(text: str, *constraints: dict[str, Any]) -> dict[str, Any]:
@@ -177,3 +177,13 @@ def make_plain_rewrite(text: str, *constraints: dict[str, Any]) -> dict[str, Any
     empty = {"quote": "", "kept": "", "reason": ""}
     slots = make_slots("constraint", 6, empty, *rows)
     return {"text": text, **slots, "changes": "The task stands first."}
+
+
+def make_mark(answer: str = "yes", reason: str = "", evidence: str = "") -> dict[str, str]:
+    """Return what a judge says of an output by one criterion."""
+    return {"c1_evidence": evidence, "c1_reason": reason, "c1_answer": answer}
+
+
+def make_choice(better: str = "tie", reason: str = "") -> dict[str, str]:
+    """Return what a judge says of two outputs by one criterion."""
+    return {"c1_evidence": "", "c1_reason": reason, "c1_better": better}

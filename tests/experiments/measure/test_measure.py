@@ -28,6 +28,7 @@ from tests.experiments.simulated import (
     make_rows,
     propose_sentence,
 )
+from tests.instruments.driving import make_choice
 
 NEW = f"{OLD} {GAIN}"
 
@@ -340,8 +341,7 @@ def judge_by(better: str) -> Any:
         if better == "truth":
             good = first.startswith("good"), second.startswith("good")
             picked = "tie" if good[0] == good[1] else "first" if good[0] else "second"
-        one = {"criterion": "c1", "first": None, "second": None, "reason": "", "better": picked}
-        return {"criteria": [one]}
+        return make_choice(picked)
 
     return judge
 
