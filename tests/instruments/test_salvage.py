@@ -132,8 +132,17 @@ def test_an_answer_that_is_none_of_the_choices_counts_as_missing(wrong: Any) -> 
     assert driven.result.answered == 24
 
 
-def test_an_answer_in_another_case_is_the_answer() -> None:
-    assert run("critique", make_critique(answers={**make_answers(), "edge": " Yes"})).answered == 24
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [(" Yes", "yes"), ("No.", "no"), ("N/A", "na"), (True, "yes"), (False, "no")],
+)
+def test_an_answer_that_is_clear_though_written_otherwise_is_the_answer(
+    said: object, answer: str
+) -> None:
+    result = run("critique", make_critique(answers={**make_answers(), "edge": said}))
+
+    given = {item.question: item.answer for d in result.dimensions for item in d.items}
+    assert given["examples.edge"] == answer
 
 
 def test_what_stays_unanswered_is_told_and_lifts_no_score() -> None:
@@ -216,6 +225,27 @@ def test_whole_findings_of_a_cut_critique_are_kept_and_the_cut_is_told() -> None
     assert [f.evidence[0].exact for f in result.findings] == ["briefly"]
     assert (result.answered, result.consistency.cut) == (24, 1)
     assert tones(result) == ["['The reply ended early, so findings may be missing.']"]
+
+
+def test_a_good_prompt_does_not_pass_while_its_findings_are_not_known() -> None:
+    cut = cut_after(make_plain_critique(), '"finding_1": {"quote": "')
+
+    result = run("critique", cut, _ends_lists=False)
+
+    assert (result.score, result.verdict) == (5.0, "report")
+    assert "not finished" in str(result)
+    whole = [make_critique(), cut_after(make_critique(), '"findings": [')]
+    assert run("critique", *whole, repeat=2).verdict == "pass"
+
+
+def test_an_improvement_of_which_no_edit_came_whole_is_not_called_good() -> None:
+    reply = make_improvement(make_edit("briefly", "in two sentences"))
+
+    result = run("improve", cut_after(reply, '"before": "brie'))
+
+    assert (result.edits, result.cut) == ((), True)
+    assert "No edit had come whole." in str(result)
+    assert "no change" not in str(result)
 
 
 def test_a_cut_slot_is_not_half_a_finding() -> None:

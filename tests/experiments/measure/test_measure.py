@@ -225,6 +225,15 @@ def test_the_worst_rows_reach_the_proposer_with_the_metrics_words(
     assert all("expected good" in text for text in feedback)
 
 
+def test_the_proposers_get_the_knobs(session: Session, engine: Engine) -> None:
+    measure(OLD, None, make_rows(60), is_good, max_output_tokens=300, temperature=0.5)
+
+    asked = [call for call in engine.calls if call.instrument != "playground"]
+    assert {call.instrument for call in asked} == {"critique", "improve", "rewrite"}
+    for call in asked:
+        assert (call.options["max_output_tokens"], call.options["temperature"]) == (300, 0.5)
+
+
 def test_a_candidate_that_breaks_an_invariant_is_never_run(
     session: Session, engine: Engine
 ) -> None:

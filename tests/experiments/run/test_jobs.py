@@ -250,3 +250,19 @@ def test_why_a_row_is_not_whole_marks_stands_in_the_frame(session: Session, engi
 
     assert [row["why"] for row in judged.frame] == ["", "It names the team (no): It names no team."]  # type: ignore[union-attr]
     assert type(judged).from_dict(judged.to_dict()).why(1) == judged.why(1)  # type: ignore[union-attr]
+
+
+def test_a_judgement_that_lacks_an_answer_is_a_row_that_failed_and_is_judged_again(
+    session: Session, engine: Engine
+) -> None:
+    engine.task = lambda call: "fine"
+    batch = play(2)
+    engine.judge = lambda call, request: make_mark("yes")
+
+    judged = judge(PROMPT, batch, rubric="- It is fine.\n- It is short.")
+    again = judge(PROMPT, batch, rubric="- It is fine.\n- It is short.")
+
+    assert judged.scores == [None, None]  # type: ignore[union-attr]
+    assert judged.why(0) == ["No score: the judge answered 1 of 2 criteria."]  # type: ignore[union-attr]
+    assert engine.count("judge") == 4
+    assert not any(a and a.cached for a in again.answers)  # type: ignore[union-attr]

@@ -100,7 +100,7 @@ def add_up(
         kind=kind,
         dimensions=dimensions,
         findings=findings,
-        verdict=_decide(findings, dimensions),
+        verdict=_decide(findings, dimensions, unseen=cut >= len(runs)),
         consistency=Consistency(
             k=k,
             kept=len(runs),
@@ -118,14 +118,17 @@ def _lacks_findings(reply: Answer) -> bool:
     return reply.cut or any(name == "findings" or name in _SLOTS for name in reply.missing)
 
 
-def _decide(findings: Sequence[Finding], dimensions: Sequence[DimensionScore]) -> Verdict:
+def _decide(
+    findings: Sequence[Finding], dimensions: Sequence[DimensionScore], *, unseen: bool
+) -> Verdict:
     """Return `pass` where nothing on the card speaks against it: neither a finding nor a score.
 
-    A dimension that was not answered does: nobody looked.
+    What nobody looked at does: a dimension that was not answered, and findings that did not come whole from
+    any run (`unseen`).
     """
     grave = any(finding.severity in GRAVE for finding in findings)
     doubtful = any(dimension.weak or dimension.unanswered for dimension in dimensions)
-    return "report" if grave or doubtful else "pass"
+    return "report" if grave or doubtful or unseen else "pass"
 
 
 def preview(prompt: str, partial: str) -> Critique | None:

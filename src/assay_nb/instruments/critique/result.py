@@ -130,8 +130,8 @@ class Critique(Shown):
         kind: Whether it is a system prompt, a user message or a template.
         dimensions: The six scores with the answers that they come from.
         findings: From the worst to the least.
-        verdict: `"pass"` if there is neither a blocker nor a major finding and no dimension is weak (below
-            3 of 5), else `"report"`; None while unfinished.
+        verdict: `"pass"` if there is neither a blocker nor a major finding, no dimension is weak (below 3 of
+            5) or unanswered, and the findings came whole; else `"report"`. None while unfinished.
         consistency: How many runs there were and what was dropped.
         provenance: Model, tokens, cost.
     """
@@ -288,8 +288,10 @@ def _summarise(critique: Critique, shown: Sequence[Finding]) -> Sequence[Inline]
     rest = f" {capitalise(found)}.{_name_weak(critique)}{_tell_score(critique)}"
     if critique.verdict == "pass":
         return [Badge("pass", "good"), rest]
-    grave = any(finding.severity in GRAVE for finding in shown)
-    return [Badge("needs work", "bad" if grave else "warning"), rest]
+    if any(finding.severity in GRAVE for finding in shown):
+        return [Badge("needs work", "bad"), rest]
+    weak = any(dimension.weak for dimension in critique.dimensions)
+    return [Badge("needs work" if weak else "not finished", "warning"), rest]
 
 
 def _count_findings(shown: Sequence[Finding]) -> str:

@@ -7,6 +7,7 @@ one item after the other until its output tokens are used up (measured: SmolLM2-
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -87,11 +88,20 @@ def _keep(value: object, schema: Mapping[str, Any], cut: bool) -> Any:
     return kept if whole else None
 
 
+_BESIDE = re.compile(r"[^a-z0-9_]")
+_BOOLEANS = {True: "yes", False: "no"}
+
+
 def _keep_text(value: object, words: Sequence[str] | None) -> str | None:
-    """Return the text, or the one of `words` that it is in another case."""
-    if not isinstance(value, str):
+    """Return the text, or the one of `words` that is meant: `Yes.`, `N/A`, `true` and `4` are clear."""
+    if words is None:
+        return value if isinstance(value, str) else None
+    if isinstance(value, bool):
+        value = _BOOLEANS[value]
+    if not isinstance(value, str | int):
         return None
-    return value if words is None else next((w for w in words if w == value.strip().lower()), None)
+    said = _BESIDE.sub("", str(value).lower())
+    return said if said in words else None
 
 
 def find_missing(

@@ -317,6 +317,8 @@ def _describe(result: Improvement) -> Iterator[Block]:
 def _summarise(result: Improvement) -> Sequence[Inline]:
     if not result.complete:
         return [f"So far: {count(len(result.edits), 'edit')}, not checked yet."]
+    if result.cut and not result.edits:
+        return [Badge("not finished", "warning"), " No edit had come whole."]
     if not result.edits:
         why = " that passed the checks" if result.dropped else ""
         return [Badge("no change", "good"), f" There is no edit to propose{why}."]
