@@ -188,7 +188,8 @@ def _read_answers(data: Data, locator: Locator) -> dict[str, ItemScore]:
     for entry in get_objects(data, "evidence"):
         anchor = locator.find(get_text(entry, "quote"), get_text(entry, "segment"))
         if anchor:
-            quoted.setdefault(get_text(entry, "question"), anchor)
+            key = get_text(entry, "question").rpartition(".")[2]  # some write the dimension too
+            quoted.setdefault(key, anchor)
     read: dict[str, Given | None] = {key: get_word(given, key, ANSWERS) for key in QUESTION_OF_KEY}
     return {
         QUESTION_OF_KEY[key].id: ItemScore(QUESTION_OF_KEY[key].id, answer, quoted.get(key))

@@ -122,7 +122,7 @@ missing; no_format, no_length, no_example or no_boundary if that is what is miss
 to see; both empty if there is none.
 - {_SEVERITY}
 
-Most good prompts have few findings. For those that there are not, kind is none and every text is empty."""
+Most good prompts have few findings. In a slot that is not needed, kind is none and every text is empty."""
 
 
 def make_text(prompt: str, segments: Sequence[Segment], kind: Kind, nonce: str) -> str:
