@@ -285,8 +285,9 @@ def find_kept(cache: Cache, job: Job) -> JobResult | None:
 
 
 def make_answer(instrument: str, result: Result) -> JobResult:
-    """Return a result as the answer that is kept of it."""
+    """Return a result as the answer that is kept of it; a judgement without a score is a row that failed."""
     source: Provenance = result.provenance
+    fault: str | None = getattr(result, "fault", None)
     payload = PAYLOADS[instrument](result) if instrument in PAYLOADS else {}
     return JobResult(
         payload=payload,
@@ -297,7 +298,8 @@ def make_answer(instrument: str, result: Result) -> JobResult:
         model=source.model,
         practice=source.practice,
         requests=source.requests,
-        stop=getattr(result, "stop", "end"),
+        error=fault,
+        stop=None if fault else getattr(result, "stop", "end"),
         thought=getattr(result, "thought", False),
         result=result,
     )
