@@ -72,6 +72,28 @@ async def test_what_else_a_listing_says_of_a_model_is_kept() -> None:
     assert model.extra == entry
 
 
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ({"models": None}, []),
+        ({"models": []}, []),
+        ({}, []),
+        ({"models": [{"name": "models/a", "inputTokenLimit": 5}, {"displayName": "b"}]}, ["a"]),
+        ({"models": [{"name": "models/a", "supportedGenerationMethods": ["embedContent"]}]}, []),
+    ],
+)
+async def test_googles_listing_may_lack_anything(
+    body: Any, names: list[str], egress: Egress, fake: FakeProviders
+) -> None:
+    fake.listing = body
+    credential = make_credential(fake.destination("google"))
+
+    listed = await make_provider("google", egress, fake).list_models(credential)
+
+    assert [model.id for model in listed] == names
+    assert all(model.extra["name"] == f"models/{model.id}" for model in listed)
+
+
 async def test_sizes_that_are_not_numbers_are_not_known() -> None:
     (model,) = read_listing([{"id": "a", "max_input_tokens": "many", "max_tokens": 0}])
 
