@@ -1,6 +1,6 @@
 # What llama-cpp-python, which has no wheel, compiles for these tests: the library that its server loads, for any
-# processor of the kind. It takes 150 seconds of processor time; with all that it compiles otherwise, several times
-# as much. `run.py` has CMake read this (`CMAKE_PROJECT_llama_cpp_INCLUDE`).
+# processor of the kind. It takes under three minutes of processor time. `run.py` has CMake read this file
+# (`CMAKE_PROJECT_llama_cpp_INCLUDE`).
 set(LLAVA_BUILD OFF) # pictures
 set(LLAMA_BUILD_COMMON OFF) # what llama.cpp's own programs share; the package asks for it, and loads none of it
 set(GGML_NATIVE OFF) # the wheel is kept, and may be used on another machine
