@@ -317,6 +317,7 @@ describe('without an active workspace', () => {
     keys: [],
     model: null,
     budget: { granted: 7, left: 7 },
+    warnings: [],
     setups: [],
     key_page: null
   };

@@ -8,6 +8,7 @@ from assay_nb.commands.keys import how_to_add, keys_table
 from assay_nb.commands.outcome import Console, Outcome, join
 from assay_nb.commands.registry import Adder, add_json, add_workspace, program
 from assay_nb.commands.workspaces import name_workspace
+from assay_nb.connections.facts import shown_name
 from assay_nb.engine.control import CallFacts, Diagnosis, ModelFacts, Standing, WorkspaceFacts
 from assay_nb.engine.local.practice import WORKSPACE, no_key
 from assay_nb.engine.session import Session
@@ -103,14 +104,19 @@ def _workspace(
 ) -> list[Block]:
     line: list[Inline] = ["You work in ", *name_workspace(where, standing.mode), "."]
     line += (
-        [" Its model is ", Code(standing.model), "."]
+        [" Its model is ", Code(_shown(standing.model)), "."]
         if standing.model
         else [" It has no model yet."]
     )
-    blocks: list[Block] = [Paragraph(line), keys_table(list(standing.keys))]
+    blocks: list[Block] = [Paragraph(line), *map(_warning, standing.warnings)]
+    blocks.append(keys_table(list(standing.keys)))
     if all(key.state == "missing" for key in standing.keys):
         blocks.append(Callout("info", _how_to_start(session, args, where)))
     return blocks
+
+
+def _warning(text: str) -> Block:
+    return Callout("warning", sentence(text))
 
 
 def _how_to_start(session: Session, args: Namespace, where: WorkspaceFacts) -> list[Inline]:
@@ -153,27 +159,38 @@ def models(session: Session, args: Namespace, desk: Console) -> Outcome:
     facts = session.portal.call(ask)
     rows: list[list[Inline]] = [
         [
-            Code(f"{f.provider}/{f.name}"),
+            Code(_shown(f"{f.provider}/{f.name}")),
             _number(f.context),
+            _number(f.max_output),
             _price(f.input_price),
             _price(f.output_price),
-            f.retires or "",
+            _retirement(f),
             f.note,
         ]
         for f in facts
     ]
-    table = Table(["model", "context", "$ / M in", "$ / M out", "retires", ""], rows)
-    return Outcome(
-        Document(
-            [
-                table,
-                FinePrint(
-                    ["Any model name that the provider accepts works. Prices are estimates."]
-                ),
-            ]
-        ),
-        [f.to_dict() for f in facts],
-    )
+    heads = ["model", "context", "output", "$ / M in", "$ / M out", "retires", ""]
+    note = "Any model name that the provider accepts works. Prices are estimates."
+    blocks: list[Block] = [Table(heads, rows), FinePrint([f"{note} {_sources(facts)}".rstrip()])]
+    return Outcome(Document(blocks), [f.to_dict() for f in facts])
+
+
+def _shown(model: str) -> str:
+    """Return a model's name for people, behind its connection's."""
+    connection, slash, name = model.partition("/")
+    return f"{connection}{slash}{shown_name(name)}"
+
+
+def _retirement(facts: ModelFacts) -> str:
+    if facts.retires and facts.successor:
+        return f"{facts.retires}: {facts.successor}"
+    return facts.retires or ""
+
+
+def _sources(facts: list[ModelFacts]) -> str:
+    """Return who says what is in the table, each of them once."""
+    named = dict.fromkeys(source for one in facts for source in one.sources.values())
+    return f"Sources: {'; '.join(named)}." if named else ""
 
 
 def budget(session: Session, args: Namespace, desk: Console) -> Outcome:

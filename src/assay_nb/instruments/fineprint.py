@@ -44,7 +44,7 @@ def _find_parts(provenance: Provenance) -> Iterator[str]:
     yield label_of(provenance.provider)
     yield provenance.model
     yield format_usage(provenance.usage)
-    yield format_cost(provenance.cost)
+    yield ", ".join(part for part in (format_cost(provenance.cost), provenance.cost_source) if part)
     if provenance.requests:
         yield count(provenance.requests, "request")
     if provenance.seconds is not None:

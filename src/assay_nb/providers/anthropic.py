@@ -126,6 +126,7 @@ class Anthropic(Adapter[Shape]):
                 getattr(model, "display_name", None),
                 getattr(model, "max_input_tokens", None),
                 getattr(model, "max_tokens", None),
+                model.model_dump(warnings=False),
             )
             for model in page.data
         ]

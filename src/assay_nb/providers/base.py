@@ -6,9 +6,9 @@ for as long as it takes to write one header.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from assay_nb.egress.credential import Credential
 from assay_nb.messages import ProviderEvent, ProviderId, Request
@@ -22,6 +22,8 @@ class ListedModel:
     name: str | None = None
     context: int | None = None
     max_output: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The entry as the listing gives it, for what else it says of the model."""
 
 
 class Provider(Protocol):

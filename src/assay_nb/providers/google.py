@@ -144,6 +144,7 @@ class Google(Adapter[Shape]):
                 model.display_name,
                 model.input_token_limit,
                 model.output_token_limit,
+                model.model_dump(warnings=False),
             )
             for model in pager.page
             if "generateContent" in (model.supported_actions or ("generateContent",))

@@ -145,7 +145,9 @@ class OpenAI(Adapter[Shape]):
     async def models(self, exchange: Exchange) -> list[ListedModel]:
         client = await self._client(exchange)
         page = await client.models.list(extra_headers=exchange.headers)
-        return [ListedModel(model.id) for model in page.data]
+        return [
+            ListedModel(model.id, extra=model.model_dump(warnings=False)) for model in page.data
+        ]
 
     async def count(self, request: Request, model: str, exchange: Exchange) -> int | None:
         if exchange.destination.origin not in self._responses_at:

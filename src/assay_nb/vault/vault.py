@@ -7,9 +7,11 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Literal
 
+from assay_nb.connections.facts import SET
 from assay_nb.errors import ProviderKeyMissing, StoreUnavailable, VaultIntegrityError, VaultSealed
 from assay_nb.messages import Destination, ProviderId, label_of
 from assay_nb.store import vault_rows
+from assay_nb.store.connection_fact_rows import forget as forget_facts
 from assay_nb.store.database import Database
 from assay_nb.store.vault_rows import KeyRow, WorkspaceRows
 from assay_nb.vault import audit, rotation
@@ -214,6 +216,7 @@ class Vault:
                 if not agreed:
                     _doubt_others(change, workspace_id, rows, row)
                 vault_rows.delete_keys(change.connection, workspace_id, row.row_id)
+                forget_facts(change.connection, workspace_id, provider, but=SET)
                 failpoint("key deleted")
                 change.touch(workspace_id)
                 change.record(Event.KEY_REMOVED, workspace_id, provider)
@@ -231,6 +234,7 @@ class Vault:
         with self._transactions.change(actor) as change:
             vault_rows.delete_keys(change.connection, workspace_id)
             vault_rows.delete_data_keys(change.connection, workspace_id, unused_only=False)
+            forget_facts(change.connection, workspace_id)
             failpoint("workspace deleted")
             change.touch(workspace_id)
             change.record(Event.WORKSPACE_REMOVED, workspace_id)
@@ -384,6 +388,8 @@ def _save(
     sealed = seal_row(change.vault_id, row, _data_key(change, workspace_id), key)
     if old is not None:
         vault_rows.delete_keys(change.connection, workspace_id, old.row_id)
+        if old.endpoint != row.endpoint:  # another server: what the old one said is not true of it
+            forget_facts(change.connection, workspace_id, destination.provider)
     vault_rows.insert_key(change.connection, sealed)
     failpoint("key stored")
     change.touch(workspace_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,9 @@ from assay_nb.engine.control import (
     WorkspaceFacts,
     about_gone_workspace,
 )
-from assay_nb.engine.facts import read_call_facts, read_key_facts, read_model_facts
+from assay_nb.engine.facts import read_call_facts, read_key_facts
 from assay_nb.engine.key_checks import accepted, not_stored, untested
+from assay_nb.engine.local import models
 from assay_nb.engine.local.credentials import (
     find_credential,
     find_destinations,
@@ -77,6 +78,7 @@ class LocalControl(OperatorControl):
         workspace = self._find_active()
         vault = self._resources.vault
         keys = self._keys(workspace) if workspace else []
+        model = self._model_in_use(workspace, keys) if workspace else None
         return Standing(
             mode=self.mode,
             version=read_version(),
@@ -86,8 +88,9 @@ class LocalControl(OperatorControl):
             master_key_place=self._resources.keystore.describe(),
             workspace=self._facts(workspace, workspace) if workspace else None,
             keys=keys,
-            model=self._model_in_use(workspace, keys) if workspace else None,
+            model=model,
             budget=self._budget(),
+            warnings=models.warnings_of(self._resources, workspace, model),
         )
 
     # --- workspaces and members
@@ -174,12 +177,13 @@ class LocalControl(OperatorControl):
 
         where = await run_sync(self._authorized, workspace)
         asked = self._destination(provider, endpoint)
+        listed: Sequence[ListedModel] = ()
         with SecretBytes(key) as typed, accept_key(typed) as secret:
             destination = place_key(asked, secret.reveal())
             outcome = untested(destination)
             if check:
                 with not_stored(destination):
-                    outcome = await self._check(
+                    outcome, listed = await self._check(
                         Credential(destination, lambda: nullcontext(secret.reveal()))
                     )
             await run_sync(
@@ -192,6 +196,7 @@ class LocalControl(OperatorControl):
                 )
             )
         self._resources.own_practice.forget(where.id, provider)
+        await models.keep_facts(self._resources, where.id, destination, listed)
         return outcome
 
     def use_own_practice(
@@ -217,7 +222,8 @@ class LocalControl(OperatorControl):
         if there is None:
             raise await run_sync(missing_key, self._resources, where, provider)
         stored = await run_sync(self._resources.vault.find_key, where.id, provider)
-        outcome = await self._check(find_credential(self._resources, where.id, there))
+        outcome, listed = await self._check(find_credential(self._resources, where.id, there))
+        await models.keep_facts(self._resources, where.id, there, listed)
         if outcome.outcome == "accepted" and stored is not None and not stored.verified:
             await run_sync(
                 lambda: self._resources.vault.mark_verified(
@@ -241,7 +247,7 @@ class LocalControl(OperatorControl):
         revoke_url = "" if opens_nothing else SETUP[provider].keys_url
         return Removal(provider=provider, scrubbed=removal.scrubbed, revoke_url=revoke_url)
 
-    async def _check(self, credential: Credential) -> KeyCheck:
+    async def _check(self, credential: Credential) -> tuple[KeyCheck, Sequence[ListedModel]]:
         """Ask for the list of models: it is free, and proves that the provider knows the key.
 
         Without a key it proves that the server is there, and no more: some list their models to anybody.
@@ -255,8 +261,8 @@ class LocalControl(OperatorControl):
         except ProviderAuthError as error:
             if error.status != 403 or there.keyless:
                 raise
-            return KeyCheck(provider=there.provider, outcome="limited", detail=error.message)
-        return accepted(there, len(listed))
+            return KeyCheck(provider=there.provider, outcome="limited", detail=error.message), ()
+        return accepted(there, len(listed)), listed
 
     async def _list(self, credential: Credential) -> list[ListedModel]:
         from assay_nb.providers.retry import Retry
@@ -282,23 +288,19 @@ class LocalControl(OperatorControl):
 
     async def models(self, workspace: str | None, *, ask: bool) -> list[ModelFacts]:
         if not ask:
-            return [read_model_facts(model) for model in catalog.MODELS.values()]
+            find = (lambda: self._workspace(workspace)) if workspace else self._find_active
+            return await run_sync(models.list_known, self._resources, await run_sync(find))
         where = await run_sync(self._workspace, workspace)
         facts: list[ModelFacts] = []
-        for provider, there in (
-            await run_sync(find_destinations, self._resources, where.id)
-        ).items():
-            credential = find_credential(self._resources, where.id, there)
-            facts += [
-                ModelFacts(
-                    name=one.id,
-                    provider=provider,
-                    context=one.context,
-                    max_output=one.max_output,
-                )
-                for one in await self._list(credential)
-            ]
+        places = await run_sync(find_destinations, self._resources, where.id)
+        for there in places.values():
+            listed = await self._list(find_credential(self._resources, where.id, there))
+            facts += await models.read_listed(self._resources, where.id, there, listed)
         return facts
+
+    async def about_model(self, workspace: str | None, model: str) -> ModelFacts:
+        where = await run_sync(self._workspace, workspace)
+        return await run_sync(models.about_model, self._resources, where.id, model)
 
     async def budget(self) -> BudgetFacts:
         return await run_sync(self._budget)

@@ -23,6 +23,7 @@ class Target:
         provider: Whose model; None where the workspace has no key yet, and a call will say so.
         model: Its name.
         endpoint: Where its key leads.
+        rates: What input and output cost there, in dollars per million tokens; None where nobody knows.
     """
 
     workspace: str
@@ -30,19 +31,12 @@ class Target:
     provider: ProviderId | None
     model: str
     endpoint: str = ""
+    rates: tuple[float, float] | None = None
 
     @property
     def name(self) -> str | None:
         """`provider/model`, as a call takes it."""
         return f"{self.provider}/{self.model}" if self.provider else None
-
-    @property
-    def official(self) -> bool:
-        """Whether the key leads to the provider itself, whose prices are known."""
-        from assay_nb.egress.origins import OFFICIAL
-
-        known = OFFICIAL.get(self.provider) if self.provider else None
-        return known is not None and self.endpoint.rstrip("/") == known.rstrip("/")
 
     @property
     def practice(self) -> bool:
@@ -55,10 +49,13 @@ class Target:
             return 0.0
         if self.provider is None:
             return None
+        if self.rates is not None:
+            return (input_tokens * self.rates[0] + output_tokens * self.rates[1]) / 1e6
         from assay_nb.models.prices import estimate_cost
 
         usage = Usage(round(input_tokens), round(output_tokens))
-        return estimate_cost(self.provider, self.model, usage, official=self.official)
+        cost = estimate_cost(self.model, usage, endpoint=self.endpoint)
+        return None if cost is None else cost.dollars
 
 
 async def find_target(control: Control, workspace: str | None, model: str | None) -> Target:
@@ -73,12 +70,15 @@ async def find_target(control: Control, workspace: str | None, model: str | None
 
     provider, name = parse_model(wanted)
     endpoint = next((key.endpoint for key in keys if key.provider == provider), "")
+    facts = await control.about_model(workspace, wanted)
+    rates = facts.input_price, facts.output_price
     return Target(
         workspace=where.id,
         workspace_name=where.name,
         provider=provider,
         model=name,
         endpoint=endpoint,
+        rates=None if rates[0] is None or rates[1] is None else (rates[0], rates[1]),
     )
 
 

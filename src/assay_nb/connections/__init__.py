@@ -1,0 +1,1 @@
+"""Connections: what servers say of themselves and of their models, without any I/O."""
