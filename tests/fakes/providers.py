@@ -14,6 +14,7 @@
         fake.calls[0].closed.wait(1)    # the client hung up before the reply was finished
         fake.keys = {"sk-…"}            # accept only these keys; others get the provider's own 401
         fake.models["openai"] = ("m",)  # what the listing call names
+        fake.listings["openai"] = {"data": […]}  # or the whole of what it answers
         fake.refuse_schema = True       # 400 for every request that asks for structured output
 
 `Answer` (see `providers_wire`) says what comes back: text chunks, usage, stop reason, a status, a pause,
@@ -103,6 +104,7 @@ class FakeProviders:
             "openai": ("gpt-6-luna", "gpt-6.2-sol"),
             "google": ("gemini-3.8-flash",),
         }
+        self.listings: dict[str, Any] = {}
         self._answer: Callable[[Call], Answer] = lambda call: Answer()
         self._queue: deque[Answer] = deque()
         self._waiting: list[asyncio.Event] = []
@@ -232,7 +234,8 @@ class FakeProviders:
             return whole
         path = call.path
         if call.method == "GET":
-            return web.json_response(wire.models(self.models[wire.provider]))
+            names = self.models[wire.provider]
+            return web.json_response(self.listings.get(wire.provider) or wire.models(names))
         if path.endswith(("/count_tokens", "/input_tokens", ":countTokens")):
             return web.json_response(wire.count(answer.input_tokens or 0))
         if self.refuse_schema and wire.has_schema(call.body):

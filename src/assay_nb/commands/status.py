@@ -12,7 +12,7 @@ from assay_nb.connections.facts import shown_name
 from assay_nb.engine.control import CallFacts, Diagnosis, ModelFacts, Standing, WorkspaceFacts
 from assay_nb.engine.local.practice import WORKSPACE, no_key
 from assay_nb.engine.session import Session
-from assay_nb.errors import workspace_gone
+from assay_nb.errors import WrongUsage, workspace_gone
 from assay_nb.render.document import (
     Badge,
     Block,
@@ -53,6 +53,18 @@ def add_status(add: Adder) -> None:
     model_parser.add_argument("model", metavar="PROVIDER/MODEL", nargs="?")
     model_parser.add_argument(
         "--reset", action="store_true", help="go back to the provider's default"
+    )
+    model_parser.add_argument(
+        "--price-in",
+        type=float,
+        metavar="DOLLARS",
+        help="set what a million input tokens cost here",
+    )
+    model_parser.add_argument(
+        "--price-out", type=float, metavar="DOLLARS", help="the same for output"
+    )
+    model_parser.add_argument(
+        "--no-price", action="store_true", help="forget the price that was set"
     )
     models_parser = add_json(
         add_workspace(add("models", "models with context window and price", models))
@@ -136,8 +148,10 @@ def _gone(args: Namespace, names: list[str]) -> Block:
 
 
 def model(session: Session, args: Namespace, desk: Console) -> Outcome:
-    """Show the workspace's model, or set it."""
+    """Show the workspace's model, or set it; or set what a model costs."""
     control = session.control
+    if args.no_price or args.price_in is not None or args.price_out is not None:
+        return _set_price(session, args)
     if args.model or args.reset:
         now = session.portal.call(control.set_model, args.workspace, args.model)
     else:
@@ -148,6 +162,25 @@ def model(session: Session, args: Namespace, desk: Console) -> Outcome:
         else ["No model chosen: the first provider with a key gives its default."]
     )
     return Outcome(Document([Paragraph(shown)]), {"model": now})
+
+
+def _set_price(session: Session, args: Namespace) -> Outcome:
+    """Set what a model costs in the workspace, or forget it. The workspace's model stays as it is."""
+    given = args.price_in, args.price_out
+    if args.reset or not args.model or (None in given) != args.no_price or given.count(None) == 1:
+        raise WrongUsage(
+            "A price belongs to one model and has two parts, --price-in and --price-out.",
+            hint="Write it like `model PROVIDER/MODEL --price-in 0.15 --price-out 0.60`, in dollars per "
+            "million tokens. `model PROVIDER/MODEL --no-price` forgets it.",
+        )
+    price = None if args.no_price else given
+    facts = session.portal.call(session.control.set_price, args.workspace, args.model, price)
+    known = facts.input_price is not None and facts.output_price is not None
+    text = "not known here"
+    if known:
+        text = f"${facts.input_price:g} in, ${facts.output_price:g} out ({facts.sources['price']})"
+    shown: list[Inline] = [Code(args.model), f", per million tokens: {text}."]
+    return Outcome(Document([Paragraph(shown)]), facts.to_dict())
 
 
 def models(session: Session, args: Namespace, desk: Console) -> Outcome:

@@ -25,7 +25,7 @@ from assay_nb.engine.control import (
     WorkspaceFacts,
     about_gone_workspace,
 )
-from assay_nb.engine.facts import read_call_facts, read_key_facts
+from assay_nb.engine.facts import read_call_facts, read_key_facts, read_setup
 from assay_nb.engine.key_checks import accepted, not_stored, untested
 from assay_nb.engine.local import models
 from assay_nb.engine.local.credentials import (
@@ -302,6 +302,12 @@ class LocalControl(OperatorControl):
         where = await run_sync(self._workspace, workspace)
         return await run_sync(models.about_model, self._resources, where.id, model)
 
+    async def set_price(
+        self, workspace: str | None, model: str, price: tuple[float, float] | None
+    ) -> ModelFacts:
+        where = await run_sync(self._workspace, workspace)
+        return await run_sync(models.set_price, self._resources, self._user, where.id, model, price)
+
     async def budget(self) -> BudgetFacts:
         return await run_sync(self._budget)
 
@@ -330,16 +336,7 @@ class LocalControl(OperatorControl):
         return await run_sync(run)
 
     def setup(self, provider: ProviderId) -> Setup:
-        about = SETUP[provider]
-        return Setup(
-            provider=provider,
-            name=about.label,
-            key_url=about.keys_url,
-            revoke_url=about.keys_url,
-            looks_like=about.looks_like,
-            cost=about.to_begin,
-            note=about.caution,
-        )
+        return read_setup(provider)
 
     def known_models(self) -> list[str]:
         return list(ALL_MODELS)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from anyio.to_thread import run_sync
 
 from assay_nb.connections.facts import Facts, group_facts, read_listing
+from assay_nb.connections.values import as_price
 from assay_nb.egress.origins import is_official, parse_endpoint
 from assay_nb.engine.control import ModelFacts
 from assay_nb.engine.known import Known
 from assay_nb.engine.local.credentials import find_destinations
 from assay_nb.engine.local.live_facts import source_of, this_day
 from assay_nb.engine.local.practice import is_practice
-from assay_nb.errors import AssayError, StoreUnavailable
+from assay_nb.errors import AssayError, StoreUnavailable, WrongUsage
 from assay_nb.messages import Destination, ProviderId
 from assay_nb.models import catalog
 
@@ -47,6 +48,37 @@ def about_model(resources: Resources, workspace_id: bytes, model: str) -> ModelF
     provider, name = catalog.parse_model(model)
     there = find_destinations(resources, workspace_id).get(provider) or parse_endpoint(provider)
     return find_known(resources, workspace_id, there, name).facts()
+
+
+def set_price(
+    resources: Resources,
+    user: str,
+    workspace_id: bytes,
+    model: str,
+    price: tuple[float, float] | None,
+) -> ModelFacts:
+    """Keep what a member says that a model costs in a workspace, and return what is known of it then.
+
+    Args:
+        resources: Where it is kept.
+        user: Who says so. Whoever may choose the workspace's model may say what one costs.
+        workspace_id: The workspace.
+        model: The model, as `provider/model`.
+        price: US dollars per million tokens of input and of output; None forgets what was set.
+
+    Raises:
+        WrongUsage: If a price is negative, or beyond any that there is.
+        PermissionDenied: If the role does not allow it.
+    """
+    provider, name = catalog.parse_model(model)
+    if price is not None and None in (as_price(price[0]), as_price(price[1])):
+        raise WrongUsage(
+            "A price is given in dollars per million tokens, from 0 to 10,000.",
+            hint="Give both, such as --price-in 0.15 --price-out 0.60: 0 where a part is free.",
+        )
+    resources.workspaces.authorize(user, workspace_id, "set_model")
+    resources.facts.set_price(workspace_id, provider, name, price, user=user)
+    return about_model(resources, workspace_id, model)
 
 
 def warn_of(resources: Resources, workspace_id: bytes, model: str | None) -> tuple[str, str] | None:

@@ -159,6 +159,16 @@ class RemoteControl:
         provider, name = parse_model(model)  # the hub does not allow it: the call says so
         return ModelFacts(name=name, provider=provider)
 
+    async def set_price(
+        self, workspace: str | None, model: str, price: tuple[float, float] | None
+    ) -> ModelFacts:
+        body = {
+            "model": model,
+            "input": None if price is None else price[0],
+            "output": None if price is None else price[1],
+        }
+        return _read(ModelFacts, await self._ask("PUT", self._path(workspace, "prices"), body))
+
     async def budget(self) -> BudgetFacts:
         me = await self._ask("GET", "api/v1/me")
         return _read(BudgetFacts, me["budget"])
