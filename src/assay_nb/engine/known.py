@@ -106,6 +106,21 @@ class Known:
         )
 
 
+def read_end(facts: ModelFacts, today: date) -> Retirement | None:
+    """Return the end that a model's server names, where it is another than the provider's announcement.
+
+    Args:
+        facts: What is known of the model.
+        today: The day on which that is read.
+    """
+    announced = find_retirement(facts.name)
+    if facts.retires is None or (announced and announced.day.isoformat() == facts.retires):
+        return None
+    day = date.fromisoformat(facts.retires)
+    source = facts.sources.get("retires", "")
+    return Retirement(day=day, successor=facts.successor, source=source, read=today)
+
+
 def _note(model: str) -> str:
     if model == catalog.DEMO_MODEL:
         return "demo"

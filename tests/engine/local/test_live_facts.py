@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from assay_nb.api import lint
+from assay_nb.config import Config
 from assay_nb.connections.facts import Fact
 from assay_nb.engine.call import Call
 from assay_nb.engine.control import ModelFacts
 from assay_nb.engine.local.live_facts import LiveFacts
-from assay_nb.engine.session import Session
+from assay_nb.engine.session import Session, set_session
 from assay_nb.errors import WrongUsage
 from assay_nb.experiments.run.target import find_target
 from assay_nb.store.changes import Changes
@@ -259,6 +261,40 @@ def test_table_is_shown_without_a_vault_that_opens(stage: Stage, session: Sessio
 
     assert run_command(session, "models").data
     assert session.portal.call(session.control.standing).keys
+
+
+@pytest.fixture
+def current(session: Session) -> Iterator[Session]:
+    """The session as this process's own, which faces without arguments use."""
+    set_session(session)
+    yield session
+    set_session(None)
+
+
+def lint_ends(model: str) -> list[tuple[str, str]]:
+    findings = lint("Add it up.", model=model).findings
+    return [(one.level, one.message) for one in findings if one.rule == "A012"]
+
+
+def test_lint_heeds_the_end_that_the_server_names(stage: Stage, current: Session) -> None:
+    day = TODAY + timedelta(days=10)
+    list_models(stage, {**ENTRY, "id": "x-1", "shutdown_date": str(day)})
+    connect(stage, current)
+
+    assert lint_ends("openai/x-1") == [
+        ("warning", f"x-1 is due to be shut down on {day}. Choose another model.")
+    ]
+    assert lint_ends("openai/x-2") == []
+
+
+def test_lint_opens_no_vault(home: Path) -> None:
+    session = Session(Config(home=home / "unused"))
+    set_session(session)
+    assert session.control is not None
+
+    assert lint_ends("openai/x-1") == []
+    set_session(None)
+    assert not (home / "unused").exists()
 
 
 class Unknown(Changes):

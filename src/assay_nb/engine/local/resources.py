@@ -34,6 +34,11 @@ PLATFORM = bytes(16)
 _DATABASE = "vault.sqlite"
 
 
+def has_vault(config: Config) -> bool:
+    """Say whether there is a database, without opening or making one."""
+    return bool(config.database_url) or (config.home / _DATABASE).exists()
+
+
 @dataclass
 class Resources:
     """The parts that `LocalEngine` and `LocalControl` share.
