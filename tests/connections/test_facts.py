@@ -228,8 +228,10 @@ def known(**values: Any) -> dict[str, Fact]:
         (known(), 128_000, 128_000),
         (known(max_output=4096), 128_000, 4096),
         (known(max_output=256_000), 128_000, 256_000),
-        (known(context=8192), None, None),  # what else fits is the server's to say
-        (known(context=8192), 128_000, 8192),
+        (known(context=8192), None, 4096),  # half is left for the prompt
+        (known(context=8192), 128_000, 4096),
+        (known(context=1_000_000), 128_000, 128_000),
+        (known(context=1), None, 1),
         (known(max_output=65_536, context=8192), None, 8192),
         (known(max_output="lots"), None, None),
     ],

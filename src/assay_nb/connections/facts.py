@@ -184,16 +184,20 @@ def day_of(facts: Facts, name: str) -> date | None:
 def output_limit(facts: Facts, catalogued: int | None = None) -> int | None:
     """Return how many tokens of output a request may ask for, or None where nobody has said.
 
+    A server that names only its window gets half of it asked for. vLLM refuses a request whose ceiling does
+    not fit beside the prompt, and llama.cpp writes on until the window is full.
+
     Args:
         facts: What the connection's listing says of the model. It goes first.
         catalogued: What the table of models says, for a model that is in it.
     """
-    limit = count_of(facts, "max_output")
+    limit, context = count_of(facts, "max_output"), count_of(facts, "context")
+    if context is None:
+        return catalogued if limit is None else limit
     if limit is None:
-        limit = catalogued
-    context = count_of(facts, "context")
-    # A server that runs a model with a smaller window cannot write more than fits there.
-    return limit if limit is None or context is None else min(limit, context)
+        half = max(1, context // 2)
+        return half if catalogued is None else min(catalogued, half)
+    return min(limit, context)
 
 
 def shown_name(model: str) -> str:
