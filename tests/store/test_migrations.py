@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, text
+from sqlalchemy import CheckConstraint, inspect, text
 
 from assay_nb.errors import StoreUnavailable
 from assay_nb.store import migrations
@@ -129,3 +130,16 @@ def test_percent_sign_in_the_directory_of_the_package_is_no_interpolation(tmp_pa
     Database.open(home / "vault.db").close()
 
     assert (home / "vault.db").exists()
+
+
+def test_table_of_facts_can_be_taken_out_and_put_back(database: Database):
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0004")
+        assert "connection_facts" not in inspect(connection).get_table_names()
+        assert migrations.find_state(connection) == "old"
+
+        migrations.upgrade(connection)
+        assert migrations.find_state(connection) == "current"
