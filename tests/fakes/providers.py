@@ -17,6 +17,8 @@
     fake.open_listing = True        # answer those too; they are refused otherwise
     fake.listing = {"data": None}   # the listing's whole body, in place of the provider's usual one
     fake.models["openai"] = ("m",)  # what the listing call names
+        fake.models["openai"] = ("m",)  # what the listing call names
+        fake.listings["openai"] = {"data": […]}  # or the whole of what it answers
         fake.refuse_schema = True       # 400 for every request that asks for structured output
 
 `Answer` (see `providers_wire`) says what comes back: text chunks, usage, stop reason, a status, a pause,
@@ -110,6 +112,7 @@ class FakeProviders:
             "openai": ("gpt-6-luna", "gpt-6.2-sol"),
             "google": ("gemini-3.8-flash",),
         }
+        self.listings: dict[str, Any] = {}
         self._answer: Callable[[Call], Answer] = lambda call: Answer()
         self._queue: deque[Answer] = deque()
         self._waiting: list[asyncio.Event] = []
@@ -247,6 +250,8 @@ class FakeProviders:
         if call.method == "GET":
             usual = wire.models(self.models[wire.provider])
             return web.json_response(usual if self.listing is None else self.listing)
+            names = self.models[wire.provider]
+            return web.json_response(self.listings.get(wire.provider) or wire.models(names))
         if path.endswith(("/count_tokens", "/input_tokens", ":countTokens")):
             return web.json_response(wire.count(answer.input_tokens or 0))
         if self.refuse_schema and wire.has_schema(call.body):

@@ -101,6 +101,7 @@ ROWS: dict[str, Mapping[str, Any]] = {
     f"DELETE {_ONE}/members/{{user}}": PAGE_ADMIN,
     f"GET {_ONE}/models": MEMBER,
     f"GET {_ONE}/calls": MEMBER,
+    f"PUT {_ONE}/prices": ADMIN_SETS,
     f"GET {_ONE}/allowances": MEMBER,
     f"PUT {_ONE}/allowances": PAGE_ADMIN,
     f"GET {_ONE}/keys": MEMBER,
@@ -136,6 +137,7 @@ BODIES: dict[str, Any] = {
     f"POST {_ONE}/owner": {"user": "mia"},
     f"POST {_ONE}/members": {"user": "nora"},
     f"PATCH {_ONE}/members/{{user}}": {"role": "member"},
+    f"PUT {_ONE}/prices": {"model": "openai/gpt-6-luna", "input": 1, "output": 2.5},
     f"PUT {_ONE}/allowances": {"user": "mia", "calls_per_day": 1000},
     f"PUT {_ONE}/keys/{{provider}}": {"key": "{key}", "endpoint": "{endpoint}", "check": False},
     f"POST {_ONE}/instruments/{{instrument}}": {"prompt": PROMPT},
@@ -246,7 +248,13 @@ class Cast:
             with resources.database.read() as connection:
                 return [
                     tuple(row)
-                    for name in ("workspaces", "members", "provider_keys", "allowances")
+                    for name in (
+                        "workspaces",
+                        "members",
+                        "provider_keys",
+                        "allowances",
+                        "connection_facts",
+                    )
                     for row in connection.execute(text(f"SELECT * FROM {name} ORDER BY 1, 2"))
                     if where in row
                 ]

@@ -5,6 +5,7 @@ import { sentence } from '../api/errors';
 import type { IAssay } from '../tokens';
 import { button, fill, h, newId } from './dom';
 import { KeyCard } from './keys';
+import { notice } from './parts';
 import { activeOf } from './standing';
 
 /** What stands at the side: workspace and members, keys, model, demo budget, calls. */
@@ -238,7 +239,8 @@ export class Sidebar extends Widget {
     const used = status.model
       ? trans.__('Calls use %1.', status.model)
       : trans.__('There is no model without a key.');
-    return [h('p', { class: 'assay-note' }, used), form, known];
+    const warned = status.warnings.map(text => notice(text, 'warning'));
+    return [h('p', { class: 'assay-note' }, used), ...warned, form, known];
   }
 
   private budget(status: Status): HTMLElement {

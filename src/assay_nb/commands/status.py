@@ -8,10 +8,11 @@ from assay_nb.commands.keys import how_to_add, keys_table
 from assay_nb.commands.outcome import Console, Outcome, join
 from assay_nb.commands.registry import Adder, add_json, add_workspace, program
 from assay_nb.commands.workspaces import name_workspace
+from assay_nb.connections.facts import shown_name
 from assay_nb.engine.control import CallFacts, Diagnosis, ModelFacts, Standing, WorkspaceFacts
 from assay_nb.engine.local.practice import WORKSPACE, no_key
 from assay_nb.engine.session import Session
-from assay_nb.errors import workspace_gone
+from assay_nb.errors import WrongUsage, workspace_gone
 from assay_nb.render.document import (
     Badge,
     Block,
@@ -52,6 +53,18 @@ def add_status(add: Adder) -> None:
     model_parser.add_argument("model", metavar="PROVIDER/MODEL", nargs="?")
     model_parser.add_argument(
         "--reset", action="store_true", help="go back to the provider's default"
+    )
+    model_parser.add_argument(
+        "--price-in",
+        type=float,
+        metavar="DOLLARS",
+        help="set what a million input tokens cost here",
+    )
+    model_parser.add_argument(
+        "--price-out", type=float, metavar="DOLLARS", help="the same for output"
+    )
+    model_parser.add_argument(
+        "--no-price", action="store_true", help="forget the price that was set"
     )
     models_parser = add_json(
         add_workspace(add("models", "models with context window and price", models))
@@ -103,14 +116,19 @@ def _workspace(
 ) -> list[Block]:
     line: list[Inline] = ["You work in ", *name_workspace(where, standing.mode), "."]
     line += (
-        [" Its model is ", Code(standing.model), "."]
+        [" Its model is ", Code(_shown(standing.model)), "."]
         if standing.model
         else [" It has no model yet."]
     )
-    blocks: list[Block] = [Paragraph(line), keys_table(list(standing.keys))]
+    blocks: list[Block] = [Paragraph(line), *map(_warning, standing.warnings)]
+    blocks.append(keys_table(list(standing.keys)))
     if all(key.state == "missing" for key in standing.keys):
         blocks.append(Callout("info", _how_to_start(session, args, where)))
     return blocks
+
+
+def _warning(text: str) -> Block:
+    return Callout("warning", sentence(text))
 
 
 def _how_to_start(session: Session, args: Namespace, where: WorkspaceFacts) -> list[Inline]:
@@ -130,8 +148,10 @@ def _gone(args: Namespace, names: list[str]) -> Block:
 
 
 def model(session: Session, args: Namespace, desk: Console) -> Outcome:
-    """Show the workspace's model, or set it."""
+    """Show the workspace's model, or set it; or set what a model costs."""
     control = session.control
+    if args.no_price or args.price_in is not None or args.price_out is not None:
+        return _set_price(session, args)
     if args.model or args.reset:
         now = session.portal.call(control.set_model, args.workspace, args.model)
     else:
@@ -144,6 +164,25 @@ def model(session: Session, args: Namespace, desk: Console) -> Outcome:
     return Outcome(Document([Paragraph(shown)]), {"model": now})
 
 
+def _set_price(session: Session, args: Namespace) -> Outcome:
+    """Set what a model costs in the workspace, or forget it. The workspace's model stays as it is."""
+    given = args.price_in, args.price_out
+    if args.reset or not args.model or (None in given) != args.no_price or given.count(None) == 1:
+        raise WrongUsage(
+            "A price belongs to one model and has two parts, --price-in and --price-out.",
+            hint="Write it like `model PROVIDER/MODEL --price-in 0.15 --price-out 0.60`, in dollars per "
+            "million tokens. `model PROVIDER/MODEL --no-price` forgets it.",
+        )
+    price = None if args.no_price else given
+    facts = session.portal.call(session.control.set_price, args.workspace, args.model, price)
+    known = facts.input_price is not None and facts.output_price is not None
+    text = "not known here"
+    if known:
+        text = f"${facts.input_price:g} in, ${facts.output_price:g} out ({facts.sources['price']})"
+    shown: list[Inline] = [Code(args.model), f", per million tokens: {text}."]
+    return Outcome(Document([Paragraph(shown)]), facts.to_dict())
+
+
 def models(session: Session, args: Namespace, desk: Console) -> Outcome:
     """List models; any other name that the provider accepts works too."""
 
@@ -153,27 +192,38 @@ def models(session: Session, args: Namespace, desk: Console) -> Outcome:
     facts = session.portal.call(ask)
     rows: list[list[Inline]] = [
         [
-            Code(f"{f.provider}/{f.name}"),
+            Code(_shown(f"{f.provider}/{f.name}")),
             _number(f.context),
+            _number(f.max_output),
             _price(f.input_price),
             _price(f.output_price),
-            f.retires or "",
+            _retirement(f),
             f.note,
         ]
         for f in facts
     ]
-    table = Table(["model", "context", "$ / M in", "$ / M out", "retires", ""], rows)
-    return Outcome(
-        Document(
-            [
-                table,
-                FinePrint(
-                    ["Any model name that the provider accepts works. Prices are estimates."]
-                ),
-            ]
-        ),
-        [f.to_dict() for f in facts],
-    )
+    heads = ["model", "context", "output", "$ / M in", "$ / M out", "retires", ""]
+    note = "Any model name that the provider accepts works. Prices are estimates."
+    blocks: list[Block] = [Table(heads, rows), FinePrint([f"{note} {_sources(facts)}".rstrip()])]
+    return Outcome(Document(blocks), [f.to_dict() for f in facts])
+
+
+def _shown(model: str) -> str:
+    """Return a model's name for people, behind its connection's."""
+    connection, slash, name = model.partition("/")
+    return f"{connection}{slash}{shown_name(name)}"
+
+
+def _retirement(facts: ModelFacts) -> str:
+    if facts.retires and facts.successor:
+        return f"{facts.retires}: {facts.successor}"
+    return facts.retires or ""
+
+
+def _sources(facts: list[ModelFacts]) -> str:
+    """Return who says what is in the table, each of them once."""
+    named = dict.fromkeys(source for one in facts for source in one.sources.values())
+    return f"Sources: {'; '.join(named)}." if named else ""
 
 
 def budget(session: Session, args: Namespace, desk: Console) -> Outcome:

@@ -7,8 +7,8 @@ a key goes in through `set_key` and never comes out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
 from assay_nb.errors import workspace_gone
@@ -126,6 +126,13 @@ class ModelFacts(Facts):
 
     Attributes:
         provider: The name of the connection that serves it.
+        context: Tokens that fit, prompt and reply together.
+        max_output: Tokens of a reply at most.
+        input_price: US dollars per million tokens of input; None where nobody knows, which is not 0.
+        output_price: The same of output.
+        retires: The day on which it is, or was, due to be shut down, as an ISO date.
+        successor: What its provider recommends instead.
+        sources: Who says so, for `context`, `max_output`, `price` and `retires`.
     """
 
     name: str
@@ -135,6 +142,8 @@ class ModelFacts(Facts):
     input_price: float | None = None
     output_price: float | None = None
     retires: str | None = None
+    successor: str | None = None
+    sources: Mapping[str, str] = field(default_factory=dict[str, str])
     note: str = ""
 
 
@@ -170,6 +179,7 @@ class Standing(Facts):
     Attributes:
         workspace: The active one. None if it is gone, or the person no longer in it; then there are no
             keys and no model either, and calls that name no workspace fail.
+        warnings: What is to be known of the model in use, such as that it is about to be shut down.
     """
 
     mode: Mode
@@ -182,6 +192,7 @@ class Standing(Facts):
     keys: Sequence[KeyFacts]
     model: str | None
     budget: BudgetFacts
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +299,10 @@ class Control(Protocol):
     async def model(self, workspace: str | None) -> str | None: ...
     async def set_model(self, workspace: str | None, model: str | None) -> str | None: ...
     async def models(self, workspace: str | None, *, ask: bool) -> list[ModelFacts]: ...
+    async def about_model(self, workspace: str | None, model: str) -> ModelFacts: ...
+    async def set_price(
+        self, workspace: str | None, model: str, price: tuple[float, float] | None
+    ) -> ModelFacts: ...
 
     async def budget(self) -> BudgetFacts: ...
     async def calls(self, workspace: str | None, limit: int) -> list[CallFacts]: ...

@@ -10,7 +10,7 @@ from __future__ import annotations
 from anyio.to_thread import run_sync
 
 from assay_nb.accounting.allowances import EVERYBODY, Allowance
-from assay_nb.engine.control import KeyCheck, Removal, WorkspaceFacts
+from assay_nb.engine.control import KeyCheck, ModelFacts, Removal, WorkspaceFacts
 from assay_nb.errors import WorkspaceNotFound
 from assay_nb.gateway.calls.inflight import taken_out
 from assay_nb.gateway.http.context import RequestContext
@@ -129,6 +129,22 @@ async def remove_member(context: RequestContext, user: str) -> None:
         await context.control.remove_member(where, user)
     context.services.active_calls.end(user, bytes.fromhex(where), taken_out())
     _log(context, "member removed", where, user)
+
+
+async def set_price(
+    context: RequestContext, model: str, price: tuple[float, float] | None
+) -> ModelFacts:
+    """Set what a model costs in the workspace, or forget it, and return what is known of the model then.
+
+    Raises:
+        PermissionDenied: If the operator's lists, or the caller's role, do not allow it.
+        WrongUsage: If a price makes no sense.
+    """
+    check_choice(context, model)
+    where = await find_id(context)
+    facts = await context.control.set_price(where, model, price)
+    _log(context, "price set", where, f"{facts.provider}/{facts.name}")
+    return facts
 
 
 async def set_allowance(

@@ -19,6 +19,7 @@ from assay_nb.engine.local.resources import Resources
 from assay_nb.errors import StoreUnavailable
 from assay_nb.gateway.process.logs import CallsUnwritten, Log
 from assay_nb.gateway.settings import Settings
+from assay_nb.models.prices import Price
 from assay_nb.providers.exchange import Exchange, Limits
 from assay_nb.providers.transport import Egress
 from assay_nb.vault.hierarchy import MasterKey
@@ -81,6 +82,13 @@ class GatewayResources(Resources):
         """Return the known models that the operator's lists allow, as `provider/model`."""
         allowed = self.settings.is_model_allowed
         return [name for name in super().usable_models() if allowed(*name.split("/", 1))]
+
+    def find_price(self, provider: str, model: str) -> Price | None:
+        """Return what the operator says that a model costs, whatever a list says."""
+        halves = self.settings.find_price(provider, model)
+        if halves is None:
+            return None
+        return Price(read=halves[0], written=halves[1], source="set by the operator")
 
     @once
     def allowances(self) -> Allowances:

@@ -11,7 +11,16 @@ import ipywidgets as widgets
 
 from assay_nb.engine.session import Session
 from assay_nb.panels.base import WIDE, LivePanel, button, show
-from assay_nb.render.document import Block, Code, Document, Heading, Meter, Paragraph, Scorecard
+from assay_nb.render.document import (
+    Block,
+    Callout,
+    Code,
+    Document,
+    Heading,
+    Meter,
+    Paragraph,
+    Scorecard,
+)
 
 
 class ModelPanel(LivePanel):
@@ -65,6 +74,7 @@ class ModelPanel(LivePanel):
         blocks: list[Block] = [Paragraph(["Calls use ", Code(model), "."])]
         if standing.workspace is None:
             blocks = [Paragraph(["No workspace is chosen, so there is no model."])]
+        blocks += [Callout("warning", [text]) for text in standing.warnings]
         budget = standing.budget
         if not budget.granted:
             return [

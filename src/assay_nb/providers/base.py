@@ -30,7 +30,8 @@ class ListedModel:
     name: str | None = None
     context: int | None = None
     max_output: int | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The entry as the listing gives it, for what else it says of the model."""
 
 
 class Provider(Protocol):

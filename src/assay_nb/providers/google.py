@@ -120,7 +120,7 @@ class Google(Adapter):
                 model.display_name,
                 model.input_token_limit,
                 model.output_token_limit,
-                extra=model.model_dump(mode="json", exclude_none=True),
+                model.model_dump(warnings=False),
             )
             for model in pager.page
             if model.name and _generates(model)

@@ -6,6 +6,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from assay_nb.config import Config
 from assay_nb.engine.control import Diagnosis
 from assay_nb.engine.session import Session
+from assay_nb.models.catalog import DEMO_MODEL, DEMO_SUCCESSOR
+from assay_nb.models.retirements import RETIREMENTS, Retirement
 from assay_nb.vault.keystores import os_keyring
 from tests.fakes.providers import FakeProviders
 from tests.kernel.stage import Stage, open_stage
@@ -211,3 +214,22 @@ def test_healthy_vault_has_no_problem_at_all(stage: Stage) -> None:
     session.close()
 
     assert [finding for finding in findings if finding.level == "problem"] == []
+
+
+@pytest.mark.parametrize(("days", "found"), [(59, 1), (61, 0)])
+def test_end_of_the_demos_model_is_told_where_a_demo_is_offered(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, days: int, found: int
+) -> None:
+    day = datetime.now(UTC).date() + timedelta(days=days)
+    end = Retirement(day=day, successor=None, source="the page", read=day)
+    monkeypatch.setitem(RETIREMENTS, DEMO_MODEL, end)
+    assert examine(stage, "model") == []
+
+    session = stage.session(hasty=True)
+    key = bytearray(stage.keys["anthropic"].encode())
+    session.portal.call(session.control.set_platform_key, "anthropic", key)
+    session.close()
+
+    told = examine(stage, "model")
+    assert len(told) == found
+    assert all(DEMO_SUCCESSOR in one.hint for one in told)

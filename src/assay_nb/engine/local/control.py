@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -28,14 +28,15 @@ from assay_nb.engine.control import (
     WorkspaceFacts,
     about_gone_workspace,
 )
-from assay_nb.engine.facts import read_call_facts, read_key_facts, read_model_facts
+from assay_nb.engine.facts import read_call_facts, read_key_facts, read_setup
 from assay_nb.engine.key_checks import not_stored, untested
+from assay_nb.engine.local import models
 from assay_nb.engine.local.credentials import (
     find_credential,
     find_destinations,
     missing_key,
 )
-from assay_nb.engine.local.key_test import check_key, list_models
+from assay_nb.engine.local.key_test import check_key
 from assay_nb.engine.local.operator import OperatorControl
 from assay_nb.engine.local.practice import (
     hold_key,
@@ -48,9 +49,9 @@ from assay_nb.errors import AssayError, WrongUsage, workspace_gone
 from assay_nb.messages import PROVIDERS, Destination, Kind, ProviderId
 from assay_nb.models import catalog
 from assay_nb.providers.keys import place_key
-from assay_nb.providers.setup import SETUP
 
 if TYPE_CHECKING:
+    from assay_nb.providers.base import ListedModel
     from assay_nb.workspaces.membership import Workspace
 
 
@@ -78,6 +79,7 @@ class LocalControl(OperatorControl):
         workspace = self._find_active()
         vault = self._resources.vault
         keys = self._keys(workspace) if workspace else []
+        model = self._model_in_use(workspace, keys) if workspace else None
         return Standing(
             mode=self.mode,
             version=read_version(),
@@ -87,8 +89,9 @@ class LocalControl(OperatorControl):
             master_key_place=self._resources.keystore.describe(),
             workspace=self._facts(workspace, workspace) if workspace else None,
             keys=keys,
-            model=self._model_in_use(workspace, keys) if workspace else None,
+            model=model,
             budget=self._budget(),
+            warnings=models.warnings_of(self._resources, workspace, model),
         )
 
     # --- workspaces and members
@@ -177,13 +180,14 @@ class LocalControl(OperatorControl):
 
         where = await run_sync(self._authorized, workspace)
         asked = await run_sync(self._place, where, connection, endpoint, kind, placement)
+        listed: Sequence[ListedModel] = ()
         with SecretBytes(key) as typed, accept_key(typed) as secret:
             destination = place_key(asked, secret.reveal())
             outcome = untested(destination)
             if check:
                 with not_stored(destination):
                     entered = Credential(destination, lambda: nullcontext(secret.reveal()))
-                    outcome = await check_key(self._resources, entered)
+                    outcome, listed = await check_key(self._resources, entered)
             await run_sync(
                 lambda: self._resources.vault.save_key(
                     where.id,
@@ -194,6 +198,7 @@ class LocalControl(OperatorControl):
                 )
             )
         self._resources.own_practice.forget(where.id, connection)
+        await models.keep_facts(self._resources, where.id, destination, listed)
         return replace(outcome, connection=connection)
 
     def use_own_practice(
@@ -219,9 +224,10 @@ class LocalControl(OperatorControl):
         if there is None:
             raise await run_sync(missing_key, self._resources, where, connection)
         stored = await run_sync(self._resources.vault.find_key, where.id, connection)
-        outcome = await check_key(
+        outcome, listed = await check_key(
             self._resources, find_credential(self._resources, where.id, there)
         )
+        await models.keep_facts(self._resources, where.id, there, listed)
         if outcome.outcome == "accepted" and stored is not None and not stored.verified:
             await run_sync(
                 lambda: self._resources.vault.mark_verified(
@@ -282,21 +288,26 @@ class LocalControl(OperatorControl):
 
     async def models(self, workspace: str | None, *, ask: bool) -> list[ModelFacts]:
         if not ask:
-            return [read_model_facts(model) for model in catalog.MODELS.values()]
+            find = (lambda: self._workspace(workspace)) if workspace else self._find_active
+            return await run_sync(models.list_known, self._resources, await run_sync(find))
         where = await run_sync(self._workspace, workspace)
         facts: list[ModelFacts] = []
-        for name, there in (await run_sync(find_destinations, self._resources, where.id)).items():
+        places = await run_sync(find_destinations, self._resources, where.id)
+        for there in places.values():
             credential = find_credential(self._resources, where.id, there)
-            facts += [
-                ModelFacts(
-                    name=one.id,
-                    provider=name,
-                    context=one.context,
-                    max_output=one.max_output,
-                )
-                for one in await list_models(self._resources, credential)
-            ]
+            listed = await list_models(self._resources, credential)
+            facts += await models.read_listed(self._resources, where.id, there, listed)
         return facts
+
+    async def about_model(self, workspace: str | None, model: str) -> ModelFacts:
+        where = await run_sync(self._workspace, workspace)
+        return await run_sync(models.about_model, self._resources, where.id, model)
+
+    async def set_price(
+        self, workspace: str | None, model: str, price: tuple[float, float] | None
+    ) -> ModelFacts:
+        where = await run_sync(self._workspace, workspace)
+        return await run_sync(models.set_price, self._resources, self._user, where.id, model, price)
 
     async def budget(self) -> BudgetFacts:
         return await run_sync(self._budget)
@@ -326,16 +337,7 @@ class LocalControl(OperatorControl):
         return await run_sync(run)
 
     def setup(self, provider: ProviderId) -> Setup:
-        about = SETUP[provider]
-        return Setup(
-            provider=provider,
-            name=about.label,
-            key_url=about.keys_url,
-            revoke_url=about.keys_url,
-            looks_like=about.looks_like,
-            cost=about.to_begin,
-            note=about.caution,
-        )
+        return read_setup(provider)
 
     def known_models(self) -> list[str]:
         return list(ALL_MODELS)

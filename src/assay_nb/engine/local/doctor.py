@@ -11,15 +11,19 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from assay_nb import config
 from assay_nb.engine.control import Diagnosis
 from assay_nb.engine.local import network
-from assay_nb.engine.local.resources import Resources
+from assay_nb.engine.local.credentials import find_destinations
+from assay_nb.engine.local.live_facts import this_day
+from assay_nb.engine.local.models import warn_of
+from assay_nb.engine.local.resources import PLATFORM, Resources
+from assay_nb.engine.resolve import choose_model
 from assay_nb.errors import AssayError
 from assay_nb.models import catalog
+from assay_nb.models.retirements import find_retirement
 
 PROMISE = (
     "Keys are encrypted on disk, and the master key is kept apart from them. They are not written to notebooks, "
@@ -205,7 +209,7 @@ def _environment(resources: Resources) -> Iterator[Diagnosis]:
 
 
 def _models(resources: Resources) -> Iterator[Diagnosis]:
-    age = catalog.table_age_days(datetime.now(UTC).date())
+    age = catalog.table_age_days(this_day())
     if age > 90:
         yield Diagnosis(
             level="warning",
@@ -213,6 +217,24 @@ def _models(resources: Resources) -> Iterator[Diagnosis]:
             text=f"is {age} days old.",
             hint="pip install --upgrade assay-nb",
         )
+    yield from _retirements(resources)
+
+
+def _retirements(resources: Resources) -> Iterator[Diagnosis]:
+    """Yield a warning for each model in use that is about to be shut down, and for the demo's."""
+    found: dict[str, str] = {}
+    for workspace in resources.workspaces.list(config.LOCAL_USER):
+        places = find_destinations(resources, workspace.id)
+        model = choose_model(None, workspace.model, places, resources.usable_models)
+        warning = warn_of(resources, workspace.id, model)
+        found |= dict([warning]) if warning else {}
+    if resources.vault.find_key(PLATFORM, "anthropic", mode="demo") is not None:
+        end = find_retirement(catalog.DEMO_MODEL)
+        text = end.describe(f"The demo's model {catalog.DEMO_MODEL}", this_day()) if end else None
+        if text:
+            found[text] = f"Upgrade assay-nb: the demo continues on {catalog.DEMO_SUCCESSOR}."
+    for text, hint in found.items():
+        yield Diagnosis(level="warning", subject="model", text=text, hint=hint)
 
 
 def _parts(version: str) -> tuple[int, ...]:

@@ -164,7 +164,9 @@ class LocalEngine(Engine):
             retry = replace(retry, attempts=1)  # a server that has ended does not come back
         provider = await get_provider(plan.provider, self._resources.egress, retry=retry)
         gathering = Gathering(lane)
-        stream = provider.stream(request, model=plan.model, credential=self._credential(plan))
+        stream = provider.stream(
+            _fitted(request, plan), model=plan.model, credential=self._credential(plan)
+        )
         with (
             account.metering(gathering.came),
             explained(plan.destination, has_practice=self._resources.has_practice),
@@ -237,6 +239,14 @@ async def _answer_all(asked: Sequence[Coroutine[Any, Any, Reply]]) -> list[Reply
     finally:
         for task in tasks:
             await end(task)
+
+
+def _fitted(request: Request, plan: CallPlan) -> Request:
+    """Return the request with no more output asked for than the model there can give."""
+    limit = plan.known.output_limit
+    if limit is None or request.ceiling <= limit:
+        return request
+    return replace(request, max_output_tokens=limit)
 
 
 def _instrument(name: str) -> Instrument[Any]:

@@ -19,6 +19,8 @@ from assay_nb.errors import StoreUnavailable, WorkspaceNotFound
 if TYPE_CHECKING:
     from assay_nb.accounting.call_log import CallLog
     from assay_nb.accounting.demo_budget import DemoBudget
+    from assay_nb.engine.local.live_facts import LiveFacts
+    from assay_nb.models.prices import Price
     from assay_nb.providers.transport import Egress
     from assay_nb.store.changes import Changes
     from assay_nb.store.database import Database
@@ -30,6 +32,11 @@ PLATFORM = bytes(16)
 """The id that the operator's platform keys are sealed under. No workspace can have it: ids are random."""
 
 _DATABASE = "vault.sqlite"
+
+
+def has_vault(config: Config) -> bool:
+    """Say whether there is a database, without opening or making one."""
+    return bool(config.database_url) or (config.home / _DATABASE).exists()
 
 
 @dataclass
@@ -97,6 +104,12 @@ class Resources:
         return CallLog(self.database, tell=self.say_unlogged, changes=self.changes)
 
     @once
+    def facts(self) -> LiveFacts:
+        from assay_nb.engine.local.live_facts import LiveFacts
+
+        return LiveFacts(self.database, self.changes)
+
+    @once
     def egress(self) -> Egress:
         from assay_nb.egress.setting_names import SOLO
         from assay_nb.providers.transport import Egress
@@ -113,6 +126,10 @@ class Resources:
         """Say how many calls are missing from the log, and why."""
         what = "This call is" if count == 1 else f"{count} calls are"
         self.say(f"{what} not in the log of calls. {error.message}")
+
+    def find_price(self, provider: str, model: str) -> Price | None:
+        """Return what the operator has set that a model costs. A person alone sets it in the workspace."""
+        return None
 
     def usable_models(self) -> Sequence[str]:
         """Return the known models that may be used, as `provider/model`."""

@@ -136,13 +136,18 @@ async def remove_member(context: RequestContext) -> web.Response:
 async def list_models(context: RequestContext) -> web.Response:
     """List the models that are known, or with `ask=true` those that the providers list for its keys.
 
-    What is known is the same everywhere, so it needs no active workspace.
+    With `model=PROVIDER/MODEL` it tells what is known of that one, whether it is listed or not. The list of
+    what is known needs no active workspace: without one it is the table that ships with the package.
     """
     services, ask, where = context.services, context.flag("ask"), context.workspace
+    named = context.request.query.get("model")
     if ask or where is not None:
         where = (await services.authorize(context.user, where, "view")).id.hex()
     with services.limiter.slot(context.user) if ask else nullcontext():
-        facts = await context.control.models(where, ask=ask)
+        if named is None:
+            facts = await context.control.models(where, ask=ask)
+        else:
+            facts = [await context.control.about_model(where, named)]
     allowed = services.settings.is_model_allowed
     return json_answer([one.to_dict() for one in facts if allowed(one.provider, one.name)])
 
@@ -339,7 +344,7 @@ ROUTES = (
         action="view",
         handler=list_models,
         summary="The models that may be used",
-        query={"ask": {"enum": ["true", "false"]}},
+        query={"ask": {"enum": ["true", "false"]}, "model": TEXT},
         reply=listed(schema_of(ModelFacts)),
         errors=(409, 429, 502, 503),
     ),
