@@ -36,7 +36,7 @@ from assay_nb.engine.local.credentials import (
     find_destinations,
     missing_key,
 )
-from assay_nb.engine.local.key_test import check_key
+from assay_nb.engine.local.key_test import check_key, list_models
 from assay_nb.engine.local.operator import OperatorControl
 from assay_nb.engine.local.practice import (
     hold_key,
