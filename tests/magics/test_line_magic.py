@@ -112,7 +112,14 @@ def test_calls_are_listed_without_their_content(stage: Stage, shell: Shell) -> N
 def test_stored_key_is_tested_for_free(stage: Stage, shell: Shell) -> None:
     tested = data(shell, "%assay keys test openai")
 
-    assert tested == {"provider": "openai", "outcome": "accepted", "models": 2, "detail": ""}
+    assert tested == {
+        "provider": "openai",
+        "connection": "openai",
+        "outcome": "accepted",
+        "models": 2,
+        "names": ["gpt-6-luna", "gpt-6.2-sol"],
+        "detail": "",
+    }
     assert [call.method for call in stage.fake.calls] == ["GET"]
 
 

@@ -7,6 +7,14 @@ import re
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import PROVIDER_OF_KIND, PROVIDERS, Kind, ProviderId
 
+SPOKEN: dict[Kind, str] = {
+    "anthropic": "Anthropic Messages",
+    "openai-responses": "OpenAI Responses",
+    "openai-chat": "OpenAI Chat Completions",
+    "gemini": "Gemini",
+}
+"""What servers of each kind speak, for people."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
 

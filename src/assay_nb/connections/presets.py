@@ -44,6 +44,7 @@ class Preset:
         looks_like: What a key begins with. A hint for people; keys of another shape are accepted.
         to_begin: What it takes to make the first call.
         caution: What to know before the first call; empty where nothing stands out.
+        model: What stands for a model's name there, such as a deployment's, where the listing does not show it.
         tried: How far the preset is proven: `"run"` against the server itself, or `"read"` in its manual.
     """
 
@@ -58,6 +59,7 @@ class Preset:
     looks_like: str = ""
     to_begin: str = ""
     caution: str = ""
+    model: str = ""
     tried: Literal["run", "read"] = "read"
 
     @property
@@ -133,6 +135,7 @@ _SERVICES = (
         looks_like="letters and digits, with no fixed beginning",
         to_begin="An Azure subscription, a resource and a deployment.",
         caution="A model's name is the name of your deployment. The listing shows base models instead.",
+        model="DEPLOYMENT",
     ),
     Preset(
         name="azure-chat",
@@ -144,6 +147,7 @@ _SERVICES = (
         looks_like="letters and digits, with no fixed beginning",
         to_begin="An Azure subscription, a Foundry resource and a deployment.",
         caution="A model's name is the name of your deployment. The listing shows base models instead.",
+        model="DEPLOYMENT",
     ),
     Preset(
         name="bedrock",

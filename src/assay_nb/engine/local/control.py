@@ -270,6 +270,13 @@ class LocalControl(OperatorControl):
 
         await run_sync(run)
 
+    async def connection_names(self, workspace: str | None) -> list[str]:
+        def run() -> list[str]:
+            stored = find_destinations(self._resources, self._workspace(workspace).id)
+            return [*PROVIDERS, *sorted(set(stored).difference(PROVIDERS))]
+
+        return await run_sync(run)
+
     async def _check(self, credential: Credential) -> KeyCheck:
         """Ask for the list of models: it is free, and proves that the provider knows the key.
 
@@ -305,17 +312,28 @@ class LocalControl(OperatorControl):
     async def set_model(self, workspace: str | None, model: str | None) -> str | None:
         def run() -> str | None:
             where = self._workspace(workspace)
-            full = None if model is None else "/".join(catalog.parse_model(model))
+            full = None if model is None else self._full_name(where, model)
             return self._resources.workspaces.set_model(self._user, where.id, full).model
 
         return await run_sync(run)
 
-    async def models(self, workspace: str | None, *, ask: bool) -> list[ModelFacts]:
+    def _full_name(self, where: Workspace, model: str) -> str:
+        """Return `connection/model` for a model that a workspace may choose: its key may come later."""
+        connection, name = catalog.parse_model(model)
+        if connection not in {*PROVIDERS, *find_destinations(self._resources, where.id)}:
+            raise missing_key(self._resources, where, connection, model)
+        return f"{connection}/{name}"
+
+    async def models(
+        self, workspace: str | None, *, ask: bool, connection: str | None = None
+    ) -> list[ModelFacts]:
         if not ask:
             return [read_model_facts(model) for model in catalog.MODELS.values()]
         where = await run_sync(self._workspace, workspace)
         facts: list[ModelFacts] = []
         for name, there in (await run_sync(find_destinations, self._resources, where.id)).items():
+            if connection not in {None, name}:
+                continue
             credential = find_credential(self._resources, where.id, there)
             facts += [
                 ModelFacts(
@@ -356,16 +374,7 @@ class LocalControl(OperatorControl):
         return await run_sync(run)
 
     def setup(self, provider: ProviderId) -> Setup:
-        about = SETUP[provider]
-        return Setup(
-            provider=provider,
-            name=about.label,
-            key_url=about.keys_url,
-            revoke_url=about.keys_url,
-            looks_like=about.looks_like,
-            cost=about.to_begin,
-            note=about.caution,
-        )
+        return Setup.of(SETUP[provider])
 
     def known_models(self) -> list[str]:
         return list(ALL_MODELS)
