@@ -110,7 +110,8 @@ class Removal(Facts):
         connection: The connection's name.
         scrubbed: Whether the old sealed bytes are gone from the database's files as well. False when
             another process held them open; the next removal or `doctor` tries again.
-        revoke_url: Where to revoke it at the provider, which alone ends a key; `""` where there was none.
+        revoke_url: Where to revoke it at the provider, which alone ends a key, or the server that
+            took it; `""` where there was none.
     """
 
     provider: ProviderId

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyio.to_thread import run_sync
 
-from assay_nb.connections.names import check_kind, check_new_name
+from assay_nb.connections.names import check_kind, check_new_name, check_placement
 from assay_nb.connections.presets import preset_of
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import parse_endpoint
@@ -247,7 +247,8 @@ class LocalControl(OperatorControl):
         )
         there = stored.destination
         preset = preset_of(there.endpoint)
-        revoke_url = preset.keys_url if preset and not known[connection].keyless else ""
+        opens_nothing = known[connection].keyless or is_practice(there)
+        revoke_url = "" if opens_nothing else preset.keys_url if preset else there.origin
         return Removal(
             provider=there.provider,
             connection=connection,
@@ -420,6 +421,7 @@ class LocalControl(OperatorControl):
         """Return where a connection's key may be sent from now on: what is said, else what is stored."""
         stored = self._resources.vault.find_key(where.id, connection)
         before = stored.destination if stored and connection not in PROVIDERS else None
+        check_placement(placement)
         provider = check_kind(connection, kind or (before.kind if before else None))
         if provider is None:
             raise missing_key(self._resources, where, connection)
