@@ -184,8 +184,8 @@ def test_what_nobody_answers_says_what_works_there(
 
 
 LISTING = (
-    "status", "workspace list", "workspace show", "member list", "keys list", "model", "models",
-    "budget", "calls", "doctor", "master status",
+    "status", "workspace list", "workspace show", "member list", "keys list", "connect", "connections",
+    "connections list", "model", "models", "budget", "calls", "doctor", "master status",
 )  # fmt: skip
 
 

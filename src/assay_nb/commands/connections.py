@@ -33,14 +33,8 @@ from assay_nb.commands.keys import (
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import PRESET, nearest
 from assay_nb.commands.registry import Adder, add_json, add_workspace, adder, program
-from assay_nb.connections.names import SPOKEN, check_kind
-from assay_nb.connections.presets import (
-    PLACEMENT_OF_KIND,
-    PLACEMENTS,
-    PRESETS,
-    Preset,
-    find_preset,
-)
+from assay_nb.connections.names import PLACEMENTS, SPOKEN, check_kind
+from assay_nb.connections.presets import PLACEMENT_OF_KIND, PRESETS, Preset, find_preset
 from assay_nb.engine.control import KeyCheck, KeyFacts, Setup
 from assay_nb.engine.endpoints import find_service, would_lose_key
 from assay_nb.engine.session import Session

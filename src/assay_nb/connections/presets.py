@@ -271,7 +271,8 @@ _SERVERS = (
         endpoint="http://localhost:11434/v1",
         key="none",
         to_begin="`ollama serve`, and a model: `ollama pull llama3.2`.",
-        caution="It cuts a prompt that is longer than its context, 4,096 tokens unless set otherwise, and does not say so.",
+        caution="It cuts a prompt that is longer than its context, 4,096 tokens on most machines, and does not say so. "
+        "`OLLAMA_CONTEXT_LENGTH=16384 ollama serve` gives it a longer one.",
     ),
     Preset(
         name="vllm",
