@@ -377,7 +377,7 @@ UNKNOWN = ("connections test {}", "connections remove {}", "connections rename {
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("locl", "Did you mean `local`?"),
+        ("locl", "Did you mean local?"),
         ("groq", "Connect it: `assay-nb connect groq`."),
         ("elsewhere", "Make it: `assay-nb connect PRESET elsewhere`"),
     ],

@@ -14,7 +14,7 @@ PAGE = "An owner or admin connects it on the key page: `%assay keys list` shows 
 MEANT = {
     "a slip in a name of the start": ("antropic", "antropic/claude-x", [], "Did you mean `anthropic/claude-x`?"),
     "a slip in another name": ("locl", "locl/llama3.2", ["local"], "Did you mean `local/llama3.2`?"),
-    "a slip without a model": ("locl", "", ["local"], "Did you mean `local`?"),
+    "a slip without a model": ("locl", "", ["local"], "Did you mean local?"),
     "a name with a slash in it": ("qwen", "Qwen/Qwen3-8B", ["local"], f"{WHOLE}`local/Qwen/Qwen3-8B`."),
     "the same with two servers": (
         "qwen", "Qwen/Qwen3-8B", ["big", "local"], f"{WHOLE}`big/Qwen/Qwen3-8B` or `local/Qwen/Qwen3-8B`.",

@@ -214,6 +214,8 @@ def _lines(preset: Preset, service: Preset | None, endpoint: str) -> list[str]:
         return setup_lines(replace(Setup.of(service), note=""))
     if preset.key == "required":
         return setup_lines(replace(Setup.of(preset), note=""))
+    if preset.endpoint:
+        return [f"{preset.label} at {endpoint}. {preset.to_begin}"]
     return own_lines(endpoint)
 
 

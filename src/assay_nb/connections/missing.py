@@ -39,7 +39,7 @@ def explain_missing(
     """
     if near := _find_alike(connection, dict.fromkeys([*known, *PROVIDERS])):
         model = asked.partition("/")[2]
-        return f"Did you mean `{near}/{model}`?" if model else f"Did you mean `{near}`?"
+        return f"Did you mean `{near}/{model}`?" if model else f"Did you mean {near}?"
     whole = [f"`{one}/{asked}`" for one in list(servers)[:_NAMED]]
     preset = _find_alike(connection, PRESETS)
     if asked and whole and connection != preset:

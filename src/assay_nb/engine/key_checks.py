@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from assay_nb.egress.origins import is_official
 from assay_nb.engine.control import KeyCheck
+from assay_nb.engine.endpoints import find_service
 from assay_nb.errors import ProviderAuthError, ProviderError
 from assay_nb.messages import Destination
-from assay_nb.providers.setup import SETUP
 
 
 def untested(there: Destination) -> KeyCheck:
@@ -51,12 +50,12 @@ def _refused(there: Destination) -> tuple[str, str]:
             f"{there.origin} asks for a key, so nothing was stored.",
             "Enter the key that it takes.",
         )
-    if not is_official(there):
+    service = find_service(there.provider, there.endpoint)
+    if service is None:
         message = f"{there.origin} does not accept this key, so it was not stored."
         return message, "Copy it again, whole. That server's manual says what its keys look like."
-    about = SETUP[there.provider]
-    message = f"{about.label} does not accept this key, so it was not stored."
-    return message, f"Copy it again, whole, or make another: {about.keys_url}"
+    message = f"{service.label} does not accept this key, so it was not stored."
+    return message, f"Copy it again, whole, or make another: {service.keys_url}"
 
 
 def _alike(error: ProviderError, message: str, hint: str) -> ProviderError:

@@ -23,6 +23,7 @@ class Target:
         provider: The connection; None where the workspace has no key yet, and a call will say so.
         model: Its name.
         endpoint: Where its key leads.
+        sdk: Whose SDK speaks to it; by default the provider of the connection's name, if it is one.
     """
 
     workspace: str
@@ -30,6 +31,12 @@ class Target:
     provider: str | None
     model: str
     endpoint: str = ""
+    sdk: ProviderId | None = None
+
+    def __post_init__(self) -> None:
+        if self.sdk is None:
+            first = next((one for one in PROVIDERS if one == self.provider), None)
+            object.__setattr__(self, "sdk", first)
 
     @property
     def name(self) -> str | None:
@@ -41,7 +48,7 @@ class Target:
         """Whether the key leads to the provider itself, whose prices are known."""
         from assay_nb.egress.origins import OFFICIAL
 
-        known = next((url for name, url in OFFICIAL.items() if name == self.provider), None)
+        known = OFFICIAL[self.sdk] if self.sdk else None
         return known is not None and self.endpoint.rstrip("/") == known.rstrip("/")
 
     @property
@@ -53,13 +60,12 @@ class Target:
         """Return about how many dollars so many tokens cost; None where prices are not known."""
         if self.practice:
             return 0.0
-        provider: ProviderId | None = next((one for one in PROVIDERS if one == self.provider), None)
-        if provider is None:
+        if self.sdk is None:
             return None
         from assay_nb.models.prices import estimate_cost
 
         usage = Usage(round(input_tokens), round(output_tokens))
-        return estimate_cost(provider, self.model, usage, official=self.official)
+        return estimate_cost(self.sdk, self.model, usage, official=self.official)
 
 
 async def find_target(control: Control, workspace: str | None, model: str | None) -> Target:
@@ -73,13 +79,14 @@ async def find_target(control: Control, workspace: str | None, model: str | None
     from assay_nb.models.catalog import parse_model
 
     provider, name = parse_model(wanted)
-    endpoint = next((key.endpoint for key in keys if key.connection == provider), "")
+    there = next((key for key in keys if key.connection == provider), None)
     return Target(
         workspace=where.id,
         workspace_name=where.name,
         provider=provider,
         model=name,
-        endpoint=endpoint,
+        endpoint=there.endpoint if there else "",
+        sdk=there.provider if there else None,
     )
 
 
