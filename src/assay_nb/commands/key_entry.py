@@ -81,7 +81,7 @@ def add_entry(parser: Parser) -> None:
         "--from-env", metavar="NAME", help="take the key over from this environment variable, once"
     )
     parser.add_argument(
-        "--no-key", action="store_true", help="the server at --endpoint needs no key: send none"
+        "--no-key", action="store_true", help="the server needs no key: send none"
     )
     parser.add_argument(
         "--unverified", action="store_true", help="store it without asking the provider"
