@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from assay_nb import cli, playground
-from assay_nb.connections.presets import PLACEMENT_OF_KIND, PRESETS, Preset
+from assay_nb.connections.presets import PRESETS, Preset
+from assay_nb.egress.origins import PLACEMENT
 from assay_nb.engine.session import current_session, set_session
 from tests.fakes.providers import FakeProviders, only
 
@@ -97,9 +98,7 @@ def test_command_on_the_page_connects_and_a_call_goes_out_as_the_server_takes_it
     # At another address than OpenAI's own, the connection `openai` speaks Chat Completions.
     kind = "openai-chat" if name == "openai" else preset.kind
     assert (stored[connection].kind, call.wire) == (kind, WIRES[kind])
-    placement = (
-        "none" if preset.key == "none" else preset.placement or PLACEMENT_OF_KIND[preset.kind]
-    )
+    placement = "none" if preset.key == "none" else preset.placement or PLACEMENT[preset.provider]
     assert stored[connection].placement == placement
     header, _, begin = {"bearer": "authorization:Bearer "}.get(
         placement, f"{placement}:"

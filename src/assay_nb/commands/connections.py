@@ -34,9 +34,9 @@ from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import PRESET, nearest
 from assay_nb.commands.registry import Adder, add_json, add_workspace, adder, program
 from assay_nb.connections.names import PLACEMENTS, SPOKEN, check_kind
-from assay_nb.connections.presets import PLACEMENT_OF_KIND, PRESETS, Preset, find_preset
+from assay_nb.connections.presets import PRESETS, Preset, find_preset
 from assay_nb.engine.control import KeyCheck, KeyFacts, Setup
-from assay_nb.engine.endpoints import find_service, would_lose_key
+from assay_nb.engine.endpoints import find_service, usual_placement, would_lose_key
 from assay_nb.engine.session import Session
 from assay_nb.errors import ProviderUnavailable, WrongUsage
 from assay_nb.messages import NO_KEY, PROVIDERS
@@ -173,9 +173,9 @@ def _entry(session: Session, args: Namespace, preset: Preset) -> Entry:
     endpoint = _find_endpoint(args, preset)
     service = find_service(provider, endpoint)
     facts = session.portal.call(session.control.keys, args.workspace)
-    placement = args.placement or preset.placement or PLACEMENT_OF_KIND[kind]
+    placement = args.placement or preset.placement or usual_placement(provider)
     if placement == NO_KEY:
-        args.no_key, placement = True, PLACEMENT_OF_KIND[kind]
+        args.no_key, placement = True, usual_placement(provider)
     return Entry(
         connection=name,
         label=preset.label if preset.endpoint else f"'{name}'",

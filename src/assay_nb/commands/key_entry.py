@@ -80,9 +80,7 @@ def add_entry(parser: Parser) -> None:
     parser.add_argument(
         "--from-env", metavar="NAME", help="take the key over from this environment variable, once"
     )
-    parser.add_argument(
-        "--no-key", action="store_true", help="the server needs no key: send none"
-    )
+    parser.add_argument("--no-key", action="store_true", help="the server needs no key: send none")
     parser.add_argument(
         "--unverified", action="store_true", help="store it without asking the provider"
     )

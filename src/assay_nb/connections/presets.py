@@ -13,14 +13,6 @@ from typing import Literal
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import PROVIDER_OF_KIND, Kind, ProviderId
 
-PLACEMENT_OF_KIND: dict[Kind, str] = {
-    "anthropic": "bearer",
-    "openai-responses": "bearer",
-    "openai-chat": "bearer",
-    "gemini": "x-goog-api-key",
-}
-"""How a server of each kind takes its key, unless something else is said."""
-
 _HOLE = re.compile(r"{(\w+)}")
 _FILLING = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 

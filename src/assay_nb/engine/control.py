@@ -88,7 +88,8 @@ class KeyCheck(Facts):
 
     Attributes:
         outcome: `"accepted"`; `"limited"` when the key works but may not list models (saved,
-            unverified); `"unchecked"` when the provider was not asked; `"keyless"` when a server without
+            unverified); `"unchecked"` when the provider was not asked, or lists its models to anybody, so
+            that its answer proves nothing (saved, unverified); `"keyless"` when a server without
             a key answered, which does not prove that it answers calls (saved, unverified).
         connection: The connection's name.
         names: The first models that the listing names.

@@ -41,6 +41,13 @@ def is_own_server(provider: ProviderId, endpoint: str | None) -> bool:
     return find_service(provider, endpoint) is None
 
 
+def usual_placement(provider: ProviderId) -> str:
+    """Return how a server takes its key that a provider's SDK speaks to, unless something else is said."""
+    from assay_nb.egress.origins import PLACEMENT
+
+    return PLACEMENT[provider]
+
+
 def would_lose_key(facts: Iterable[KeyFacts], connection: str) -> bool:
     """Say whether a stored key is gone once the connection is called without one.
 

@@ -265,10 +265,11 @@ def _outcome(check: KeyCheck, text: str) -> Flash:
     if check.outcome == "accepted":
         return Flash("done", f"{text} {label} lists {count(check.models, 'model')} for it.")
     if check.outcome == "limited":
-        return Flash("care", text, f"{label} knows it, but does not let it list models.")
+        return Flash("care", text, check.detail or f"{label} does not let it list models.")
     if check.outcome == "keyless":
         return Flash("done", f"{text} {check.detail}".strip())
-    return Flash("care", text, "It was not tested: the first call will show whether it works.")
+    untested = "It was not tested: the first call will show whether it works."
+    return Flash("care", text, check.detail or untested)
 
 
 async def _back(context: RequestContext, notice: Flash) -> Next:
