@@ -120,7 +120,8 @@ def test_stored_key_is_tested_for_free(stage: Stage, shell: Shell) -> None:
         "names": ["gpt-6-luna", "gpt-6.2-sol"],
         "detail": "",
     }
-    assert [call.method for call in stage.fake.calls] == ["GET"]
+    assert [call.method for call in stage.fake.calls] == ["GET", "GET"]
+    assert [call.key for call in stage.fake.calls] == [stage.keys["openai"], None]
 
 
 def test_revoked_key_is_named_when_it_is_tested(stage: Stage, shell: Shell) -> None:
