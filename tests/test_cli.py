@@ -97,6 +97,14 @@ ENDS = {
     "calls -n many": 2,
     "lint no/such/file": 2,
     "workspace delete personal": 2,
+    "connect": 0,
+    "connect -h": 0,
+    "connections": 0,
+    "connections rename": 2,
+    "connect olama": 2,
+    "connect openai-compatible local": 2,
+    "connections test nowhere": 2,
+    "connections test openai": 1,
 }
 
 
@@ -137,8 +145,8 @@ def test_version_is_the_installed_one(assay: Assay) -> None:
 # --- JSON -------------------------------------------------------------------------------------------
 
 LISTS = (
-    "status", "workspace list", "workspace show", "member list", "keys list", "model", "models",
-    "budget", "calls", "doctor", "master status",
+    "status", "workspace list", "workspace show", "member list", "keys list", "connect", "connections",
+    "connections list", "model", "models", "budget", "calls", "doctor", "master status",
 )  # fmt: skip
 
 
@@ -281,7 +289,7 @@ def test_own_server_takes_the_key_that_its_manual_names(
 
     assert done.status == 0
     assert "key is stored. The provider accepts it" in done.out
-    assert [call.key for call in stage.fake.calls] == [key]
+    assert [call.key for call in stage.fake.calls] == [key, None]  # asked again as a stranger
     (fact,) = [f for f in assay("keys list --json").data if f["provider"] == provider]
     assert (fact["state"], fact["last4"]) == ("ready", "")
 
@@ -522,12 +530,16 @@ def test_key_for_another_endpoint_is_entered_again(assay: Assay, stage: Stage) -
     assert fact["endpoint"] == "https://llm.example.org/v1"
 
 
-def test_removed_key_is_gone_and_its_page_for_revoking_is_named(assay: Assay, stage: Stage) -> None:
+def test_removed_key_is_gone_and_where_it_is_revoked_is_named(assay: Assay, stage: Stage) -> None:
+    assay("keys set openai --unverified", stage.keys["openai"])
+    at_provider = assay("keys remove openai")
     assay(set_key(stage, "openai"), stage.keys["openai"])
+    at_server = assay("keys remove openai")
 
-    done = assay("keys remove openai")
-
-    assert "https://platform.openai.com/api-keys" in done.out
+    assert "https://platform.openai.com/api-keys" in at_provider.out
+    assert f"revoking it at `{stage.fake.origin}` ends it" in " ".join(
+        at_server.out.replace("┃", "").split()
+    )
     assert states(assay) == NONE_STORED
 
 

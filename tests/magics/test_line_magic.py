@@ -112,8 +112,16 @@ def test_calls_are_listed_without_their_content(stage: Stage, shell: Shell) -> N
 def test_stored_key_is_tested_for_free(stage: Stage, shell: Shell) -> None:
     tested = data(shell, "%assay keys test openai")
 
-    assert tested == {"provider": "openai", "outcome": "accepted", "models": 2, "detail": ""}
-    assert [call.method for call in stage.fake.calls] == ["GET"]
+    assert tested == {
+        "provider": "openai",
+        "connection": "openai",
+        "outcome": "accepted",
+        "models": 2,
+        "names": ["gpt-6-luna", "gpt-6.2-sol"],
+        "detail": "",
+    }
+    assert [call.method for call in stage.fake.calls] == ["GET", "GET"]
+    assert [call.key for call in stage.fake.calls] == [stage.keys["openai"], None]
 
 
 def test_revoked_key_is_named_when_it_is_tested(stage: Stage, shell: Shell) -> None:
@@ -177,8 +185,8 @@ def test_what_nobody_answers_says_what_works_there(
 
 
 LISTING = (
-    "status", "workspace list", "workspace show", "member list", "keys list", "model", "models",
-    "budget", "calls", "doctor", "master status",
+    "status", "workspace list", "workspace show", "member list", "keys list", "connect", "connections",
+    "connections list", "model", "models", "budget", "calls", "doctor", "master status",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
+from assay_nb.connections.presets import Preset
 from assay_nb.errors import workspace_gone
 from assay_nb.messages import NO_KEY, Kind, ProviderId
 
@@ -233,6 +234,19 @@ class Setup(Facts):
     cost: str
     note: str = ""
 
+    @classmethod
+    def of(cls, preset: Preset) -> Setup:
+        """Return how to get started with the service of a preset."""
+        return cls(
+            provider=preset.provider,
+            name=preset.label,
+            key_url=preset.keys_url,
+            revoke_url=preset.keys_url,
+            looks_like=preset.looks_like,
+            cost=preset.to_begin,
+            note=preset.caution,
+        )
+
 
 class Control(Protocol):
     """Keys, members, workspaces, models and budget, in either mode.
@@ -296,13 +310,27 @@ class Control(Protocol):
         self, workspace: str | None, connection: str, new_name: str
     ) -> None: ...
 
+    async def connection_names(self, workspace: str | None) -> list[str]:
+        """Return the names of the connections that a model can be named with, and open no key for it."""
+        ...
+
     async def model(self, workspace: str | None) -> str | None: ...
     async def set_model(self, workspace: str | None, model: str | None) -> str | None: ...
-    async def models(self, workspace: str | None, *, ask: bool) -> list[ModelFacts]: ...
     async def about_model(self, workspace: str | None, model: str) -> ModelFacts: ...
     async def set_price(
         self, workspace: str | None, model: str, price: tuple[float, float] | None
     ) -> ModelFacts: ...
+    async def models(
+        self, workspace: str | None, *, ask: bool, connection: str | None = None
+    ) -> list[ModelFacts]:
+        """Return the models that are known, or those that the servers list.
+
+        Args:
+            workspace: Whose connections are asked.
+            ask: Whether they are asked.
+            connection: The one to ask; None asks all of them.
+        """
+        ...
 
     async def budget(self) -> BudgetFacts: ...
     async def calls(self, workspace: str | None, limit: int) -> list[CallFacts]: ...

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from assay_nb.engine.control import CallFacts, KeyFacts, MasterFacts, Setup
+from assay_nb.engine.control import CallFacts, KeyFacts, MasterFacts
 from assay_nb.engine.local.resources import Resources
-from assay_nb.messages import PROVIDERS, Destination, ProviderId
-from assay_nb.providers.setup import SETUP
+from assay_nb.messages import PROVIDERS, Destination
 
 if TYPE_CHECKING:
     from assay_nb.store.call_rows import CallRecord
@@ -85,20 +84,6 @@ def read_call_facts(record: CallRecord) -> CallFacts:
         output_tokens=record.output_tokens,
         cost=None if record.cost_micros is None else record.cost_micros / 1_000_000,
         milliseconds=record.milliseconds,
-    )
-
-
-def read_setup(provider: ProviderId) -> Setup:
-    """Return how to get started with a provider."""
-    about = SETUP[provider]
-    return Setup(
-        provider=provider,
-        name=about.label,
-        key_url=about.keys_url,
-        revoke_url=about.keys_url,
-        looks_like=about.looks_like,
-        cost=about.to_begin,
-        note=about.caution,
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from assay_nb.egress.origins import is_official, path_hint
+from assay_nb.egress.origins import path_hint
 from assay_nb.engine.control import KeyCheck
+from assay_nb.engine.endpoints import find_service
 from assay_nb.errors import ProviderAuthError, ProviderError
 from assay_nb.messages import Destination
 from assay_nb.providers.meanings import Meaning
-from assay_nb.providers.setup import SETUP
 
 _PLAIN_REFUSALS = frozenset({None, Meaning.KEY_REFUSED, Meaning.UNKNOWN_401, Meaning.UNKNOWN_403})
 """Refusals that say no more than that the key is not taken; every other has a sentence of its own."""
@@ -79,12 +79,12 @@ def _refused(there: Destination) -> tuple[str, str]:
             f"{there.origin} asks for a key, so nothing was stored.",
             "Enter the key that it takes.",
         )
-    if not is_official(there):
+    service = find_service(there.provider, there.endpoint)
+    if service is None:
         message = f"{there.origin} does not accept this key, so it was not stored."
         return message, "Copy it again, whole. That server's manual says what its keys look like."
-    about = SETUP[there.provider]
-    message = f"{about.label} does not accept this key, so it was not stored."
-    return message, f"Copy it again, whole, or make another: {about.keys_url}"
+    message = f"{service.label} does not accept this key, so it was not stored."
+    return message, f"Copy it again, whole, or make another: {service.keys_url}"
 
 
 def _alike(error: ProviderError, message: str, hint: str | None) -> ProviderError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from anyio.to_thread import run_sync
 
 from assay_nb.connections.names import check_kind, check_new_name, check_placement
-from assay_nb.connections.presets import preset_of
+from assay_nb.connections.presets import PRESETS, preset_of
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import parse_endpoint
 from assay_nb.engine.control import (
@@ -28,7 +28,7 @@ from assay_nb.engine.control import (
     WorkspaceFacts,
     about_gone_workspace,
 )
-from assay_nb.engine.facts import read_call_facts, read_key_facts, read_setup
+from assay_nb.engine.facts import read_call_facts, read_key_facts
 from assay_nb.engine.key_checks import not_stored, untested
 from assay_nb.engine.local import models
 from assay_nb.engine.local.credentials import (
@@ -273,6 +273,13 @@ class LocalControl(OperatorControl):
 
         await run_sync(run)
 
+    async def connection_names(self, workspace: str | None) -> list[str]:
+        def run() -> list[str]:
+            stored = find_destinations(self._resources, self._workspace(workspace).id)
+            return [*PROVIDERS, *sorted(set(stored).difference(PROVIDERS))]
+
+        return await run_sync(run)
+
     # --- models, budget, log
 
     async def model(self, workspace: str | None) -> str | None:
@@ -281,12 +288,21 @@ class LocalControl(OperatorControl):
     async def set_model(self, workspace: str | None, model: str | None) -> str | None:
         def run() -> str | None:
             where = self._workspace(workspace)
-            full = None if model is None else "/".join(catalog.parse_model(model))
+            full = None if model is None else self._full_name(where, model)
             return self._resources.workspaces.set_model(self._user, where.id, full).model
 
         return await run_sync(run)
 
-    async def models(self, workspace: str | None, *, ask: bool) -> list[ModelFacts]:
+    def _full_name(self, where: Workspace, model: str) -> str:
+        """Return `connection/model` for a model that a workspace may choose: its key may come later."""
+        connection, name = catalog.parse_model(model)
+        if connection not in {*PROVIDERS, *find_destinations(self._resources, where.id)}:
+            raise missing_key(self._resources, where, connection, model)
+        return f"{connection}/{name}"
+
+    async def models(
+        self, workspace: str | None, *, ask: bool, connection: str | None = None
+    ) -> list[ModelFacts]:
         if not ask:
             find = (lambda: self._workspace(workspace)) if workspace else self._find_active
             return await run_sync(models.list_known, self._resources, await run_sync(find))
@@ -294,6 +310,8 @@ class LocalControl(OperatorControl):
         facts: list[ModelFacts] = []
         places = await run_sync(find_destinations, self._resources, where.id)
         for there in places.values():
+            if connection not in {None, there.connection}:
+                continue
             credential = find_credential(self._resources, where.id, there)
             listed = await list_models(self._resources, credential)
             facts += await models.read_listed(self._resources, where.id, there, listed)
@@ -337,7 +355,7 @@ class LocalControl(OperatorControl):
         return await run_sync(run)
 
     def setup(self, provider: ProviderId) -> Setup:
-        return read_setup(provider)
+        return Setup.of(PRESETS[provider])
 
     def known_models(self) -> list[str]:
         return list(ALL_MODELS)

@@ -120,7 +120,7 @@ class CallPlanner:
             demo = self._plan_demo(workspace, call)
             if demo is not None:
                 return demo
-        raise missing_key(resources, workspace, connection, model)
+        raise missing_key(resources, workspace, connection, wanted or "")
 
     def _plan_demo(self, workspace: Workspace, call: Call) -> CallPlan | None:
         """Reserve a demo call, where the operator has stored a platform key."""

@@ -150,6 +150,9 @@ class RemoteControl:
         path = self._path(workspace, f"connections/{part(connection)}")
         await self._ask("PATCH", path, {"name": new_name})
 
+    async def connection_names(self, workspace: str | None) -> list[str]:
+        return [fact.connection for fact in await self.keys(workspace)]
+
     # --- models, budget, log
 
     async def model(self, workspace: str | None) -> str | None:
@@ -158,9 +161,12 @@ class RemoteControl:
     async def set_model(self, workspace: str | None, model: str | None) -> str | None:
         return (await self._change(workspace, {"model": model})).model
 
-    async def models(self, workspace: str | None, *, ask: bool) -> list[ModelFacts]:
+    async def models(
+        self, workspace: str | None, *, ask: bool, connection: str | None = None
+    ) -> list[ModelFacts]:
         if ask:
-            return await self._list(ModelFacts, f"{self._path(workspace, 'models')}?ask=true")
+            listed = await self._list(ModelFacts, f"{self._path(workspace, 'models')}?ask=true")
+            return [one for one in listed if connection in {None, one.provider}]
         return await self._list(ModelFacts, self._path(workspace or ACTIVE, "models"))
 
     async def about_model(self, workspace: str | None, model: str) -> ModelFacts:
