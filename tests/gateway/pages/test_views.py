@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from assay_nb.connections.presets import PRESETS
 from assay_nb.messages import PROVIDERS, ProviderId
 from tests.canaries import find_canary, make_canary
 from tests.fakes.providers import FakeProviders, only
@@ -425,8 +426,11 @@ async def all_pages(browser: Open, stage: Stage) -> dict[str, str]:
     team = await ada.make_team("research")
     await ada.submit(team, action="add-member", user="bob")
     await stage.store_key(team.removeprefix("workspaces/"), "google")
+    await stage.store_key(team.removeprefix("workspaces/"), "openai", connection="house")
     await stage.ask("GET", "providers/research/google/v1beta/models", ada.token)
-    pages = {path: (await ada.open(path)).text for path in ("", team, f"{team}/keys/google")}
+    paths = ("keys/google", "connections/house", "add", *(f"add/{preset}" for preset in PRESETS))
+    pages = {path: (await ada.open(path)).text for path in ("", team)}
+    pages |= {path: (await ada.open(f"{team}/{path}")).text for path in paths}
     return pages | {"none": (await ada.open("workspaces/none", status=404)).text}
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from anyio.to_thread import run_sync
 
 from assay_nb.connections.names import check_kind, check_new_name
-from assay_nb.connections.presets import preset_of
+from assay_nb.connections.presets import PRESETS, preset_of
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import parse_endpoint
 from assay_nb.engine.control import (
@@ -246,7 +246,9 @@ class LocalControl(OperatorControl):
             lambda: self._resources.vault.remove_key(where.id, connection, actor=self._user)
         )
         there = stored.destination
-        preset = preset_of(there.endpoint)
+        preset = preset_of(there.endpoint) or (
+            PRESETS[connection] if connection in PROVIDERS else None
+        )
         revoke_url = preset.keys_url if preset and not known[connection].keyless else ""
         return Removal(
             provider=there.provider,

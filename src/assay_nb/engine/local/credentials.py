@@ -82,7 +82,8 @@ def missing_key(
         return _no_model(workspace.name, stored)
     if connection in PROVIDERS or connection is None:
         return key_missing(workspace.name, connection, hub=not resources.has_practice)
-    return _no_connection(workspace.name, connection, model, stored)
+    hub = not resources.has_practice
+    return _no_connection(workspace.name, connection, model, stored, hub=hub)
 
 
 def _no_model(workspace: str, connections: Iterable[str]) -> ProviderKeyMissing:
@@ -94,13 +95,15 @@ def _no_model(workspace: str, connections: Iterable[str]) -> ProviderKeyMissing:
 
 
 def _no_connection(
-    workspace: str, connection: str, model: str, connections: Iterable[str]
+    workspace: str, connection: str, model: str, connections: Iterable[str], *, hub: bool
 ) -> ProviderKeyMissing:
     known = sorted(connections)
-    if len(known) == 1:
+    if len(known) == 1 and model:
         hint = f"It has '{known[0]}': write `{known[0]}/{connection}/{model}` if that is the model's name."
     elif known:
         hint = f"It has {', '.join(known)}: `assay-nb connections list` shows where they lead."
+    elif hub:
+        hint = "An owner or admin adds one on the workspace's page: `%assay keys list` shows its address."
     else:
         hint = f"Make it: `assay-nb connect PRESET {connection}`; `assay-nb connect` lists the presets."
     return ProviderKeyMissing(

@@ -18,11 +18,13 @@ from assay_nb.engine.control import (
     Standing,
     WorkspaceFacts,
 )
+from assay_nb.engine.local.credentials import find_destinations
 from assay_nb.gateway import actions
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import json_answer
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.http.schemas import DONE, OPTIONAL_TEXT, TEXT, exactly, listed, schema_of
+from assay_nb.gateway.policy import is_model_allowed
 from assay_nb.workspaces.roles import is_allowed
 
 _DONE = {"done": True}
@@ -78,8 +80,8 @@ async def show_workspace(context: RequestContext) -> web.Response:
 async def change_workspace(context: RequestContext) -> web.Response:
     """Rename a workspace, choose its model, or make it the one that the caller works in."""
     fields = await context.json(name=(str, None), model=(str, None), active=(bool, None))
-    actions.check_choice(context, fields.get("model"))  # before anything is changed
     where = await actions.find_id(context)
+    await actions.check_choice(context, fields.get("model"), where)  # before anything is changed
     if fields.get("name") is not None:
         await actions.rename_workspace(context, fields["name"])
     if "model" in fields:
@@ -143,8 +145,17 @@ async def list_models(context: RequestContext) -> web.Response:
         where = (await services.authorize(context.user, where, "view")).id.hex()
     with services.limiter.slot(context.user) if ask else nullcontext():
         facts = await context.control.models(where, ask=ask)
-    allowed = services.settings.is_model_allowed
-    return json_answer([one.to_dict() for one in facts if allowed(one.provider, one.name)])
+    settings = services.settings
+    if where is None or not ask:  # the table, whose models are at their providers' own endpoints
+        allowed = [one for one in facts if settings.is_model_allowed(one.provider, one.name)]
+    else:
+        there = await run_sync(find_destinations, services.resources, bytes.fromhex(where))
+        allowed = [
+            one
+            for one in facts
+            if one.provider in there and is_model_allowed(settings, there[one.provider], one.name)
+        ]
+    return json_answer([one.to_dict() for one in allowed])
 
 
 async def list_calls(context: RequestContext) -> web.Response:
@@ -264,6 +275,7 @@ ROUTES = (
             optional=("name", "model", "active"),
         ),
         reply=_WORKSPACE,
+        errors=(409,),
     ),
     Route(
         method="DELETE",

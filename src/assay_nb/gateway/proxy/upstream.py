@@ -239,7 +239,7 @@ class Upstream:
 
 def explain(destination: Destination, error: BaseException) -> ProviderUnavailable:
     """Return our own words for a failure of the connection. The library's own may quote a header."""
-    label, origin = label_of(destination.provider), destination.origin
+    label, origin = label_of(destination.connection), destination.origin
     hint: str | None = None
     if isinstance(error, aiohttp.ClientSSLError):
         text = f"{origin} has no certificate that this gateway trusts."
