@@ -108,6 +108,19 @@ async def test_a_replaced_key_keeps_where_its_connection_leads(
     assert about.items() <= only((await mine.ask("GET"))[1]).items()
 
 
+async def test_a_preset_takes_the_place_of_all_that_was_stored(
+    mine: Connections, fake: FakeProviders
+) -> None:
+    endpoint = fake.endpoint("openai")
+    about = {"kind": "openai-responses", "endpoint": endpoint, "placement": "api-key"}
+    await mine.put("house", key="k" * 32, check=False, **about)
+
+    await mine.put("house", key="l" * 32, preset="vllm", endpoint=endpoint, check=False)
+
+    stored = only((await mine.ask("GET"))[1])
+    assert (stored["kind"], stored["placement"]) == ("openai-chat", "bearer")
+
+
 async def test_an_empty_key_takes_none_away(mine: Connections, fake: FakeProviders) -> None:
     await mine.put("house", key="k" * 32, kind="openai-chat", endpoint=fake.endpoint("openai"))
 

@@ -214,6 +214,20 @@ async def test_path_and_body_both_have_to_be_listed(
     assert (fake.calls == []) is refused
 
 
+async def test_a_first_connection_that_is_barred_is_told_so_before_it_is_missing(
+    make_stage: Any,
+) -> None:
+    stage: Stage = await make_stage(allow_providers=("anthropic",))
+    member = await join(stage, "anthropic")
+
+    status, told = await ask_raw(member, "google", "v1beta/models/m:generateContent", {})
+
+    assert (status, told["error"]["message"]) == (
+        403,
+        "This hub does not allow the provider google.",
+    )
+
+
 async def test_a_providers_protocol_that_is_barred_is_barred_under_any_name(
     make_stage: Any, fake: FakeProviders
 ) -> None:

@@ -10,9 +10,9 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 
 from assay_nb.errors import PermissionDenied, WrongUsage
 from assay_nb.gateway.http.context import RequestContext
-from assay_nb.gateway.policy import check_model, check_place, is_model_allowed
+from assay_nb.gateway.policy import check_model, check_place, check_provider, is_model_allowed
 from assay_nb.gateway.settings import Settings
-from assay_nb.messages import Destination
+from assay_nb.messages import PROVIDERS, Destination
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _BODILESS = frozenset({"GET", "HEAD", "DELETE"})
@@ -67,9 +67,11 @@ def read_target(context: RequestContext) -> Target:
 
     Raises:
         WrongUsage: If the path or the query could be read as something else on the way, or holds a key.
-        PermissionDenied: If it is for the provider's administration.
+        PermissionDenied: If it is for the provider's administration, or the operator bars the provider.
     """
     request, connection = context.request, context.connection
+    if connection in PROVIDERS:  # that it is barred is told before that it is missing
+        check_provider(context.services.settings, connection)
     if request.method not in _METHODS or "Upgrade" in request.headers:
         raise WrongUsage("Only plain HTTP requests are passed through, and no WebSockets.")
     if request.headers.get("Content-Encoding", "identity") != "identity":
