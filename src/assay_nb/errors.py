@@ -174,6 +174,8 @@ class ProviderError(AssayError):
         status: The HTTP status, or None when no response came.
         request_id: The provider's id of the request, for its support.
         retry_after: Seconds to wait, where the provider said so.
+        reason: Which refusal it was, as a word of ours from `providers.refusals.Meaning`; None where it
+            was not a refusal. It is never the provider's own word.
     """
 
     code = "provider_error"
@@ -188,12 +190,14 @@ class ProviderError(AssayError):
         status: int | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
+        reason: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.provider = provider
         self.status = status
         self.request_id = request_id
         self.retry_after = retry_after
+        self.reason = reason
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -202,6 +206,7 @@ class ProviderError(AssayError):
             "status": self.status,
             "request_id": self.request_id,
             "retry_after": self.retry_after,
+            "reason": self.reason,
         }
 
 
@@ -211,11 +216,20 @@ class ProviderAuthError(ProviderError):
     code = "provider_auth"
 
 
+DAY_QUOTA = "day_quota"
+"""The reason of a limit that counts by the day."""
+
+
 class RateLimited(ProviderError):
     """The provider's limit on this account is reached."""
 
     code = "rate_limited"
     http_status = 429
+
+    @property
+    def daily(self) -> bool:
+        """Whether the day's quota is used up, so that waiting for minutes does not help."""
+        return self.reason == DAY_QUOTA
 
 
 class ProviderUnavailable(ProviderError):
@@ -271,6 +285,7 @@ def error_from_dict(fields: dict[str, Any]) -> AssayError:
             status=fields.get("status"),
             request_id=fields.get("request_id"),
             retry_after=fields.get("retry_after"),
+            reason=fields.get("reason"),
         )
     if issubclass(kind, LimitReached):
         return kind(message, hint=hint, retry_after=fields.get("retry_after"))

@@ -29,6 +29,9 @@ OPENAI_ORIGIN = "https://api.openai.com:443"
 """Where the connection `openai` speaks Responses; at every other address it speaks Chat Completions."""
 _LABELS = {"anthropic": "Anthropic", "openai": "OpenAI", "google": "Google"}
 
+DEFAULT_CEILING = 16_000
+"""Tokens of a reply at most, where nobody set a ceiling and the provider wants one."""
+
 Role = Literal["user", "assistant"]
 StopReason = Literal["end", "length", "refusal", "filtered", "incomplete", "empty", "stopped"]
 """Why a reply ended.
@@ -59,7 +62,8 @@ class Request:
             `anyOf`, no numeric or length limits: the subset that all three providers accept). None
             asks for plain text.
         schema_name: A short identifier for the schema; OpenAI requires one.
-        max_output_tokens: The ceiling on the reply, thinking included.
+        max_output_tokens: The ceiling on the reply that the *user* set, thinking included. None where
+            nobody set one: a server that is not known is then sent none.
         knobs: Sampling parameters that the *user* set, by the field's names (`temperature`, `top_p`,
             `effort`). Empty by default, and nothing is sent that is not in it: current models
             refuse them even at their default values.
@@ -69,8 +73,13 @@ class Request:
     system: str | None = None
     schema: Mapping[str, Any] | None = None
     schema_name: str = "reply"
-    max_output_tokens: int = 16_000
+    max_output_tokens: int | None = None
     knobs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def ceiling(self) -> int:
+        """The ceiling on the reply, in tokens: the user's, or the default."""
+        return DEFAULT_CEILING if self.max_output_tokens is None else self.max_output_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +116,8 @@ class Reply:
     request_id: str | None = None
     thought: bool = False
     """Whether the model thought first: an empty reply then used its tokens up on thoughts."""
+    thoughts: str = ""
+    """What the model thought, as far as the provider shows it. It is not a part of `text`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,20 @@ class TextDelta:
     """Some more of the reply's text."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThoughtDelta:
+    """Some more of the model's thoughts, which are not a part of the reply's text.
+
+    Attributes:
+        text: The words; empty where the provider keeps them to itself.
+        so_far: Whether all text that came before it was thought too, as a closing tag without an opening one
+            says. It takes back what was handed on as text.
+    """
+
+    text: str
+    so_far: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +156,7 @@ class Stopped:
         reason: Why, in the vocabulary above.
         model: The model that the provider says answered, which may be more exact than the one asked.
         request_id: The provider's id of the request.
-        thought: Whether thoughts came, whose text is never shown.
+        thought: Whether the model thought first, also where no word of it was shown.
     """
 
     reason: StopReason
@@ -140,7 +165,7 @@ class Stopped:
     thought: bool = False
 
 
-ProviderEvent: TypeAlias = TextDelta | UsageReport | Stopped
+ProviderEvent: TypeAlias = TextDelta | ThoughtDelta | UsageReport | Stopped
 
 NO_KEY = "none"
 """The placement of a destination that is called without a key."""

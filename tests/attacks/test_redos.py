@@ -7,6 +7,7 @@ nothing. A quadratic pattern shows that the measurement would notice.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import re
 import time
@@ -16,12 +17,16 @@ from itertools import count
 import pytest
 
 from assay_nb.errors import WrongUsage
+from assay_nb.instruments.exchange.parsing import parse_object
+from assay_nb.instruments.exchange.schema import Malformed
 from assay_nb.instruments.lint import RULES, lint
 from assay_nb.instruments.lint.source import Source
+from assay_nb.providers.streaming.reader import StreamReader
 from assay_nb.text.placeholders import describe_placeholders, find_placeholders
 from assay_nb.text.redaction import find_keys, redact
 from assay_nb.text.segments import split_segments
 from assay_nb.text.templates import fill, find_fences, find_variables
+from assay_nb.text.thoughts import ThoughtSplitter
 from assay_nb.vault.sealed_keys import accept_key
 from assay_nb.vault.secret import SecretBytes
 from tests.conftest import NIGHTLY
@@ -172,6 +177,67 @@ def test_a083_rule_takes_linear_time_on_a_mixture(rule) -> None:
         list(rule.check(Source(original=text, model="claude-opus-5-5")))
 
     assert_linear(check, piece, 100_000)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "x",
+        "\r",
+        "data: {\n",
+        "data:\n",
+        ":\n",
+        "{\n",
+        "[\n",
+        "}\n",
+        "[{},\n",
+        '{"a":\n',
+        '"\n',
+        '"\\"\\',
+        "<\n",
+    ],
+)
+def test_a083_streams_are_read_in_linear_time(piece: str) -> None:
+    """One endless line in pieces of three bytes, or JSON that never ends → each byte is read once."""
+
+    def read(text: str) -> None:
+        reader = StreamReader("openai-chat", lambda status: None)
+        body = b"{\n" + text.encode()
+        for at in range(0, len(body), 3):
+            reader.feed(body[at : at + 3])
+        reader.finish()
+
+    assert_linear(read, piece, 60_000)
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "<", "<think>", "</think>", "<think", "</", "`", " ", "\n", "é<"]
+)
+@pytest.mark.parametrize("start", ["", "<think>", "Hm, "])
+def test_a083_thoughts_are_split_off_in_linear_time(piece: str, start: str) -> None:
+    """60 kB of tags and halves of tags, three characters at a time → each is looked at once."""
+
+    def split(text: str) -> None:
+        splitter = ThoughtSplitter()
+        splitter.feed(start)
+        for at in range(0, len(text), 3):
+            splitter.feed(text[at : at + 3])
+        splitter.flush()
+
+    assert_linear(split, piece, 60_000)
+
+
+@pytest.mark.parametrize(
+    "piece", ["{", "{}", "{{a}} ", '{"a": ', '{"a": 1} ', '{"a": {', '"{', "}", "{NaN"]
+)
+def test_a083_object_in_a_reply_is_found_in_linear_time(piece: str) -> None:
+    """200 kB of braces that begin no object → the reply is read a bounded number of times."""
+
+    def parse(text: str) -> None:
+        with contextlib.suppress(Malformed):
+            parse_object(text)
+
+    assert_linear(parse, piece, 200_000)
 
 
 def test_a083_redactor_still_finds_a_key_at_the_end_of_a_long_text() -> None:

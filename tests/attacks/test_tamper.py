@@ -62,15 +62,16 @@ def test_a018_row_copied_to_another_workspace_does_not_open(house: House, provid
     """Copy a row into one's own workspace, in the place of its key or a new one → stays closed."""
     columns = (
         "mode, endpoint, origin, placement, dek_id, row_version, last4, envelope, fingerprint, "
-        "verified, added_by, added_at"
+        "verified, added_by, added_at, kind, bound_as"
     )
     house.sql(
         "DELETE FROM provider_keys WHERE workspace_id = ? AND provider = ?", SUPPORT, provider
     )
     house.sql(
-        f"INSERT INTO provider_keys (row_id, workspace_id, provider, {columns}) "
-        f"SELECT x'00', ?, ?, {columns} FROM provider_keys WHERE row_id = ?",
+        f"INSERT INTO provider_keys (row_id, workspace_id, provider, connection, {columns}) "
+        f"SELECT x'00', ?, ?, ?, {columns} FROM provider_keys WHERE row_id = ?",
         SUPPORT,
+        provider,
         provider,
         house.row()["row_id"],
     )

@@ -192,12 +192,15 @@ NOT_WHOLE = {
         "refusal": "refusal",
         "pause_turn": "incomplete",
         "tool_use": "incomplete",
+        "compaction": "incomplete",
+        "pause_of_2031": "incomplete",
         "": "incomplete",
     },
     "openai-responses": {
         "max_output_tokens": "length",
         "content_filter": "filtered",
         "max_tool_calls": "incomplete",
+        "limit_of_2031": "incomplete",
     },
     "openai-chat": {
         "length": "length",
@@ -205,7 +208,11 @@ NOT_WHOLE = {
         "model_length": "length",
         "content_filter": "filtered",
         "safety": "filtered",
+        "sensitive": "filtered",
+        "model_context_window_exceeded": "length",
         "refusal": "refusal",
+        "insufficient_system_resource": "incomplete",
+        "stop_of_2031": "incomplete",
         "tool_calls": "incomplete",
         "function_call": "incomplete",
         "error": "incomplete",
@@ -221,6 +228,12 @@ NOT_WHOLE = {
         "PROHIBITED_CONTENT": "filtered",
         "SPII": "filtered",
         "IMAGE_SAFETY": "filtered",
+        "IMAGE_PROHIBITED_CONTENT": "filtered",
+        "IMAGE_RECITATION": "filtered",
+        "CONTINUATION": "incomplete",
+        "MALFORMED_FUNCTION_CALL": "incomplete",
+        "MODEL_ARMOR": "incomplete",
+        "STOP_OF_2031": "incomplete",
         "OTHER": "incomplete",
         "MALFORMED_RESPONSE": "incomplete",
         "FINISH_REASON_UNSPECIFIED": "incomplete",
@@ -254,7 +267,6 @@ async def test_every_other_word_says_why_it_is_not_whole(
     assert await read_ends(subject, fake, words) == words
 
 
-@pytest.mark.filterwarnings("ignore:.*is not a valid")  # the SDK's own word of it
 async def test_word_that_nobody_knows_yet_is_not_whole(
     subject: Subject, fake: FakeProviders
 ) -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from assay_nb.connections.names import PLACEMENTS
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.key_header import HeaderWriter, check_header_safe, header_for, put_key
 from assay_nb.egress.origins import parse_endpoint
@@ -37,12 +38,24 @@ def test_key_stands_in_its_providers_header(
         assert header_for(own_server(provider), key) == header
 
 
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_every_placement_has_its_header_or_none(placement: str) -> None:
+    there = replace(own_server("openai"), placement=placement)
+    key = b"" if there.keyless else b"a-key"
+
+    header = header_for(there, key)
+
+    bearer = (b"Authorization", b"Bearer a-key")
+    expected = None if there.keyless else (placement.encode(), b"a-key")
+    assert header == (bearer if placement == "bearer" else expected)
+
+
 def test_without_a_key_there_is_no_header() -> None:
     assert header_for(place_key(own_server("openai"), b""), b"") is None
 
 
 @pytest.mark.parametrize(
-    ("placement", "key"), [("none", b"ollama"), ("bearer", b""), ("x-api-key", b"ollama")]
+    ("placement", "key"), [("none", b"ollama"), ("bearer", b""), ("x-secret", b"ollama")]
 )
 def test_key_and_placement_that_do_not_belong_together_are_not_sent(
     placement: str, key: bytes

@@ -13,7 +13,8 @@
         fake.arrived.wait(1)            # a first request has come
         fake.calls[0].closed.wait(1)    # the client hung up before the reply was finished
         fake.keys = {"sk-…"}            # accept only these keys; others get the provider's own 401
-        fake.models["openai"] = ("m",)  # what the listing call names
+        fake.open_listing = True        # list the models without a key too, even to those who have one
+    fake.models["openai"] = ("m",)  # what the listing call names
         fake.refuse_schema = True       # 400 for every request that asks for structured output
 
 `Answer` (see `providers_wire`) says what comes back: text chunks, usage, stop reason, a status, a pause,
@@ -97,6 +98,8 @@ class FakeProviders:
         self.arrived = threading.Event()
         self.connections: set[Any] = set()
         self.keys: set[str] | None = None
+        self.open_listing = False
+        self._key_seen = False
         self.refuse_schema = False
         self.models: dict[str, tuple[str, ...]] = {
             "anthropic": ("claude-sonnet-4-6", "claude-haiku-5-5"),
@@ -206,7 +209,11 @@ class FakeProviders:
         return response
 
     async def _respond(self, request: web.Request, wire: Wire, call: Call) -> web.StreamResponse:
-        if self.keys is not None and call.key not in self.keys:
+        # A server that is called with a key wants one. One that never is has none to ask for.
+        self._key_seen = self._key_seen or call.key is not None
+        is_bare = call.method == "GET" and call.key is None and self._key_seen
+        unknown = self.keys is not None and call.key not in self.keys
+        if unknown or (is_bare and not self.open_listing):
             code = "API_KEY_INVALID" if wire.name == "google" else None
             status = 400 if wire.name == "google" else 401
             return self._error(wire, Answer(status=status, code=code), call)
@@ -228,6 +235,8 @@ class FakeProviders:
             return web.json_response(wire.error(401, None, text), status=401)
         if answer.status != 200:
             return self._error(wire, answer, call)
+        if answer.raw is not None:
+            return await _send_raw(request, answer)
         if whole := _fault_body(answer):
             return whole
         path = call.path
@@ -257,7 +266,7 @@ class FakeProviders:
         if answer.retry_after is not None:
             headers["Retry-After"] = answer.retry_after
         text = f"The request failed with {answer.status}."
-        body = json.dumps(wire.error(answer.status, answer.code, text))
+        body = json.dumps(answer.body or wire.error(answer.status, answer.code, text))
         return web.Response(body=body.encode(), status=answer.status, headers=headers)
 
     async def _stream(
@@ -269,6 +278,10 @@ class FakeProviders:
         model = answer.model or wire.model(call.path, call.body)
         for frame in wire.opening(answer, model):
             await response.write(frame)
+        if answer.error_frame is not None:
+            await response.write(b"data: " + json.dumps(answer.error_frame).encode() + b"\n\n")
+            await response.write_eof()
+            return response
         for number, chunk in enumerate(answer.chunks):
             if answer.fault and number == answer.fault_after:
                 return await _break(request, response, wire, call, answer)
@@ -326,6 +339,15 @@ def _headers(answer: Answer, call: Call) -> dict[str, str]:
     if answer.fault == "echo_header":
         headers["request-id"] = headers["x-request-id"] = f"req-{call.key}"
     return headers
+
+
+async def _send_raw(request: web.Request, answer: Answer) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": answer.label, **answer.headers})
+    await response.prepare(request)
+    for piece in answer.raw or ():
+        await response.write(piece)
+    await response.write_eof()
+    return response
 
 
 def _fault_body(answer: Answer) -> web.Response | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
@@ -25,6 +25,7 @@ from assay_nb.providers.base import Provider
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors
 from assay_nb.providers.google import Google
+from assay_nb.providers.ladder import Rungs, Shape
 from assay_nb.providers.openai import OpenAI
 from assay_nb.providers.retry import Retry
 from assay_nb.providers.transport import Egress
@@ -81,7 +82,7 @@ def _as_responses(credential: Credential) -> Credential:
     return replace(credential, destination=replace(credential.destination, kind="openai-responses"))
 
 
-class Scripted(Adapter[str]):
+class Scripted(Adapter):
     """An adapter whose attempts are those of a script, which needs no server."""
 
     id = "anthropic"
@@ -92,13 +93,13 @@ class Scripted(Adapter[str]):
         self._start = start
         self.shapes_tried: list[str] = []
 
-    def shapes(self, request: Request, model: str, credential: Credential) -> Sequence[str]:
-        return ["best", "plainer"]
+    def rungs(self, request: Request, model: str, credential: Credential) -> Rungs:
+        return Rungs({"tuned": (True, False)})
 
     def events(
-        self, request: Request, model: str, exchange: Exchange, shape: str
+        self, request: Request, model: str, exchange: Exchange, shape: Shape
     ) -> AsyncGenerator[ProviderEvent, None]:
-        self.shapes_tried.append(shape)
+        self.shapes_tried.append("best" if shape.tuned else "plainer")
         return self._start()
 
 

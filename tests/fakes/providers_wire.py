@@ -26,6 +26,8 @@ class Answer:
         model: The model that claims to have answered; None repeats the one asked for.
         status: An HTTP status other than 200 sends the provider's error body instead of a reply.
         code: The provider's own error code in that body; None takes the usual one for the status.
+        body: The whole error body, in place of the provider's usual one.
+        error_frame: A frame with an error, sent in a 200 stream before any text.
         retry_after: A Retry-After header.
         fault: What goes wrong, after `fault_after` chunks (see `FAULTS`).
         fault_after: How many chunks go out before the fault.
@@ -35,6 +37,8 @@ class Answer:
         together: How many calls have to be here at once before one is answered.
         headers: Extra response headers.
         location: Where a 3xx points.
+        raw: The body's pieces, sent as they are in place of what a provider would send.
+        label: The content type of `raw`.
         thinking: Text sent as the model's thinking, before the reply.
         thinking_tokens: Tokens that the usage counts as thinking, which some models do unseen.
     """
@@ -48,6 +52,8 @@ class Answer:
     model: str | None = None
     status: int = 200
     code: str | None = None
+    body: Any = None
+    error_frame: Any = None
     retry_after: str | None = None
     fault: str | None = None
     fault_after: int = 1
@@ -57,6 +63,8 @@ class Answer:
     together: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     location: str | None = None
+    raw: Sequence[bytes] | None = None
+    label: str = "text/event-stream"
     thinking: str | None = None
     thinking_tokens: int = 0
 

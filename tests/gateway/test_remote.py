@@ -6,7 +6,7 @@ import pytest
 from anyio.to_thread import run_sync
 
 from assay_nb.engine.call import Call
-from assay_nb.engine.events import Delta, Finished, Started
+from assay_nb.engine.events import Delta, Finished, Started, Thought
 from assay_nb.engine.remote.client import GatewayClient
 from assay_nb.engine.remote.control import RemoteControl
 from assay_nb.engine.remote.engine import RemoteEngine
@@ -210,3 +210,17 @@ async def test_doctor_names_the_person_and_finds_the_gateway(stage: Stage) -> No
 
     assert all(finding.level == "ok" for finding in findings)
     assert "ada" in findings[0].text
+
+
+async def test_thoughts_come_apart_from_the_text_through_the_gateway(stage: Stage) -> None:
+    ada = await stage.kernel("ada", key="anthropic")
+    stage.fake.answers("Hm", ".</think>", "Yes.")
+
+    events = await ada.run("playground", "Is it?")
+
+    thoughts = [event for event in events if isinstance(event, Thought)]
+    finished = events[-1]
+    assert thoughts[0].so_far
+    assert isinstance(finished, Finished)
+    assert finished.result.to_dict()["thoughts"] == "Hm."
+    assert finished.result.to_dict()["output"] == "Yes."

@@ -74,3 +74,33 @@ def test_a_model_that_writes_html_stays_text() -> None:
 def test_an_unknown_option_is_named() -> None:
     with pytest.raises(WrongUsage, match="valuse"):
         run("playground", "hi", prompt="Hi.", valuse={})
+
+
+def test_thoughts_are_kept_apart_from_the_output() -> None:
+    told = Run("Hi.", "Yes.", thought=True, thoughts="Hm, yes.")
+
+    assert told.to_dict()["thoughts"] == "Hm, yes."
+    assert Run.from_dict(json.loads(json.dumps(told.to_dict()))) == told
+    assert "thoughts" not in Run("Hi.", "Yes.").to_dict()
+
+
+def test_thoughts_of_a_reply_reach_the_run() -> None:
+    result = run("playground", Reply("Yes.", "end", thought=True, thoughts="Hm."), prompt="Hi.")
+
+    assert (result.output, result.thoughts) == ("Yes.", "Hm.")
+
+
+def test_thoughts_are_folded() -> None:
+    told = Run("Hi.", "Yes.", thought=True, thoughts="Hm, <b>yes</b>.")
+    shown = told._repr_mimebundle_()
+    data = shown[0] if isinstance(shown, tuple) else shown
+
+    for kind in ("text/html", "text/markdown"):
+        folded = data[kind].partition("<details")[2].partition("</details>")[0]
+        assert "Thoughts" in folded
+        assert "Hm," in folded
+        assert "Yes." not in folded
+    assert "<b>" not in data["text/html"]
+    assert "Thoughts: 2 words, in `.thoughts`" in data["text/plain"]
+    assert "Hm," not in data["text/plain"]
+    assert "Yes." in data["text/plain"]

@@ -54,6 +54,18 @@ def test_previews_come_while_the_reply_is_written(server: Server, stage: Stage) 
     assert previews[-1]["verdict"] is None
 
 
+@pytest.mark.slow
+def test_thoughts_come_with_the_result_alone(server: Server, stage: Stage) -> None:
+    stage.fake.answers("Hm, hm.", "\n</think>\n", "Ye", "s.", pause=0.02)
+
+    answer = server.ask("POST", "instruments/playground", {"prompt": "Is it?"})
+
+    finished = next(data for name, data in answer.events if name == "finished")
+    assert (finished["output"], finished["thoughts"]) == ("Yes.", "Hm, hm.")
+    assert "thought" not in [name for name, _ in answer.events]
+    assert [data for name, data in answer.events if name == "preview"][-1]["output"] in "Yes."
+
+
 def test_error_of_a_call_is_the_last_event(server: Server, stage: Stage) -> None:
     stage.fake.queue(Answer(status=401))
 

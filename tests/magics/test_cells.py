@@ -63,6 +63,29 @@ def test_terminal_prints_each_finding_as_it_comes_and_the_whole_at_the_end(
     assert shown.index("The length is left open.") < shown.index("tokens 12 in, 5 out")
 
 
+def test_terminal_says_once_that_the_model_thinks_and_shows_the_answer(
+    stage: Stage, shell: Shell
+) -> None:
+    stage.fake.answers("<think>Hm, ", "hm.", "</think>", "Ye", "s.")
+
+    shown = shell.run("%%playground -o run\nIs it?").out
+
+    assert shown.count("is thinking …") == 1
+    assert "Hm" not in shown
+    assert "in `.thoughts`" in shown
+    assert (shell["run"].output, shell["run"].thoughts) == ("Yes.", "Hm, hm.")
+
+
+def test_text_that_turns_out_to_be_thought_is_no_part_of_what_is_kept(
+    stage: Stage, shell: Shell
+) -> None:
+    stage.fake.answers("Hm, hm.", "\n</think>\n", "Yes.")
+
+    shell.run("%%playground -o run\nIs it?")
+
+    assert (shell["run"].output, shell["run"].thoughts) == ("Yes.", "Hm, hm.")
+
+
 def test_result_of_an_earlier_cell_is_read_by_the_line_form(stage: Stage, shell: Shell) -> None:
     stage.fake.answers(improvement())
     shell.run(f"%%improve -o better\n{PROMPT}")

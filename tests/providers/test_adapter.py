@@ -16,6 +16,7 @@ from assay_nb.egress.origins import parse_endpoint
 from assay_nb.errors import ProviderError
 from assay_nb.messages import ProviderEvent, Stopped, TextDelta
 from assay_nb.providers.failures import Failed
+from assay_nb.providers.refusals import read_refusal
 from assay_nb.providers.transport import Egress
 from tests.fakes.providers import FakeProviders
 from tests.fakes.providers_client import (
@@ -54,6 +55,12 @@ def resumed_generators() -> Iterator[set[CodeType]]:
         sys.setprofile(before)
 
 
+def refused() -> Failed:
+    """Return the failure of an attempt that was refused without a word on why."""
+    error = ProviderError("Refused.", status=400)
+    return Failed(error, again=False, refusal=read_refusal(400, None))
+
+
 @pytest.mark.parametrize("wire", WIRES)
 async def test_a_delta_climbs_two_generators(
     wire: str, egress: Egress, fake: FakeProviders
@@ -78,7 +85,7 @@ async def test_a_delta_climbs_two_generators(
 async def test_shape_is_not_changed_once_a_piece_was_handed_on() -> None:
     async def start() -> AsyncGenerator[ProviderEvent, None]:
         yield TextDelta("a piece")
-        raise Failed(ProviderError("Refused.", status=400), again=False)
+        raise refused()
 
     credential = make_credential(parse_endpoint("anthropic"))
     adapter = Scripted(start, None)
@@ -91,7 +98,7 @@ async def test_shape_is_not_changed_once_a_piece_was_handed_on() -> None:
 
 
 async def test_plainer_shape_is_tried_where_nothing_was_handed_on() -> None:
-    replies = iter([Failed(ProviderError("Refused.", status=400), again=False), None])
+    replies = iter([refused(), None])
 
     async def start() -> AsyncGenerator[ProviderEvent, None]:
         if failed := next(replies):

@@ -5,15 +5,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from typing import Any
 
 import httpx2
-import openai as openai_sdk
 import pytest
 
 from assay_nb.messages import PROVIDERS, ProviderId
 from assay_nb.providers import anthropic, failures, google, openai
-from assay_nb.providers.failures import Kind, describe_wait, effective_status, kind_of
+from assay_nb.providers.failures import Kind, describe_wait, kind_of
 
 MODULES = {
     "anthropic": ("anthropic._exceptions", anthropic.KINDS),
@@ -94,45 +92,6 @@ def test_every_network_exception_is_mapped() -> None:
     assert len(kinds) > 10
     for kind in kinds:
         assert kind_of(kind("x"), failures.NETWORK) is not Kind.UNUSED
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "expected"),
-    [
-        (200, "overloaded_error", 529),
-        (200, None, 500),
-        (None, "server_error", 500),
-        (429, "insufficient_quota", 402),
-        (429, "rate_limit_exceeded", 429),
-        (400, "API_KEY_INVALID", 401),
-        (400, "context_length_exceeded", 413),
-        (401, "api_error", 401),
-        (503, "whatever", 503),
-        (200, 503, 503),
-    ],
-)
-def test_more_exact_of_status_and_code_counts(
-    status: int | None, code: str | int | None, expected: int
-) -> None:
-    assert effective_status(status, code) == expected
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        ({"code": 400, "type": "exceed_context_size_error"}, 413),
-        ({"code": "context_length_exceeded", "type": "invalid_request_error"}, 413),
-        ({"code": None, "type": "invalid_request_error"}, 400),
-        ({"code": "some_word", "type": "another_word"}, 400),
-    ],
-)
-def test_a_servers_type_counts_where_its_code_says_nothing(
-    body: dict[str, Any], status: int
-) -> None:
-    response = httpx2.Response(400, request=httpx2.Request("POST", "http://127.0.0.1/v1"))
-    error = openai_sdk.BadRequestError("refused", response=response, body=body)
-
-    assert effective_status(400, openai.OpenAI.errors.code_of(error)) == status
 
 
 def test_wait_is_told_in_words() -> None:

@@ -1,15 +1,28 @@
-"""Holding back the SDKs' logs within our calls, and nowhere else."""
+"""Holding back the SDKs' logs and warnings within our calls, and nowhere else."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import threading
+import warnings
 from collections.abc import AsyncGenerator
 
 import pytest
+from google.genai import types
 
 from assay_nb.providers import log_muting
-from tests.fakes.providers_client import run_script
+from assay_nb.providers.transport import Egress
+from tests.fakes.providers import Answer, FakeProviders
+from tests.fakes.providers_client import (
+    collect,
+    make_credential,
+    make_provider,
+    make_request,
+    run_script,
+    stop_of,
+)
 
 
 @pytest.fixture
@@ -76,3 +89,78 @@ def test_closing_the_outer_generator_closes_the_inner_one_at_once() -> None:
         assert closed == [True]
 
     asyncio.run(leave())
+
+
+# --- warnings
+
+
+class NewWord(UserWarning):
+    """What an SDK may warn of."""
+
+
+def test_warning_within_our_calls_is_held_back_whatever_filters_there_are() -> None:
+    for action in ("always", "default", "error", "once"):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter(action)
+            with log_muting.muted():
+                warnings.warn("from the SDK", NewWord, stacklevel=1)
+                warnings.warn_explicit("from compiled code", NewWord, "x.py", 1)
+
+        assert caught == []
+
+
+def test_warning_elsewhere_is_heard_before_within_and_after() -> None:
+    within, heard = threading.Event(), threading.Event()
+
+    def call() -> None:
+        with log_muting.muted():
+            within.set()
+            heard.wait(60)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        caller = threading.Thread(target=call)
+        caller.start()
+        within.wait(60)
+        warnings.warn("the user's own, meanwhile", NewWord, stacklevel=1)
+        heard.set()
+        caller.join(60)
+        warnings.warn("the user's own, later", NewWord, stacklevel=1)
+
+    assert [str(one.message) for one in caught] == [
+        "the user's own, meanwhile",
+        "the user's own, later",
+    ]
+
+
+def test_filter_is_put_in_once() -> None:
+    with warnings.catch_warnings():
+        for _ in range(3):
+            with log_muting.muted():
+                pass
+        ours = [one for one in warnings.filters if one[2].__module__ == log_muting.__name__]
+
+    assert len(ours) == 1
+
+
+@pytest.mark.anyio
+async def test_words_that_googles_sdk_does_not_know_are_not_warned_of(
+    egress: Egress, fake: FakeProviders
+) -> None:
+    chunk = {
+        "candidates": [{"content": {"parts": [{"text": "hi"}]}, "finishReason": "NEW_OF_2031"}],
+        "usageMetadata": {"promptTokenCount": 1, "trafficType": "NEW_OF_2031"},
+    }
+    fake.answer_by(lambda call: Answer(raw=[b"data: " + json.dumps(chunk).encode() + b"\n\n"]))
+    stream = make_provider("google", egress, fake).stream(
+        make_request(), model="m", credential=make_credential(fake.destination("google"))
+    )
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        events = await collect(stream)
+        with pytest.warns(UserWarning, match="NEW_OF_2031"):  # control: the SDK would say so
+            types.FinishReason("NEW_OF_2031")
+
+    assert caught == []
+    assert stop_of(events).reason == "incomplete"

@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ssl
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 
 from assay_nb.errors import ProviderUnavailable, WrongUsage
 from assay_nb.messages import Destination
-from assay_nb.providers.exchange import parse_retry_after
 from assay_nb.providers.transport import Egress
 from tests.canaries import make_canary
 from tests.fakes.providers import FakeProviders, only
@@ -149,16 +146,6 @@ async def test_compressed_reply_that_nobody_asked_for_is_read_all_the_same(
     await runner.cleanup()
 
     assert text == "small"
-
-
-def test_retry_after_is_read_as_seconds_or_as_a_date() -> None:
-    later = datetime.now(UTC) + timedelta(seconds=90)
-
-    assert parse_retry_after("2") == 2
-    assert parse_retry_after("-5") == 0
-    assert 80 < (parse_retry_after(format_datetime(later, usegmt=True)) or 0) <= 90
-    assert parse_retry_after("soon") is None
-    assert parse_retry_after(None) is None
 
 
 # --- proxy ------------------------------------------------------------------------------------------

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, text
+from sqlalchemy import CheckConstraint, create_engine, text
 
 from assay_nb.errors import StoreUnavailable
 from assay_nb.store import migrations
 from assay_nb.store.database import Connection, Database
 from assay_nb.store.tables import metadata
+
+KEY = {"k": bytes(16)}
 
 
 def test_migrated_tables_are_those_of_the_list(any_database: Database):
@@ -129,3 +132,43 @@ def test_percent_sign_in_the_directory_of_the_package_is_no_interpolation(tmp_pa
     Database.open(home / "vault.db").close()
 
     assert (home / "vault.db").exists()
+
+
+def test_keys_of_before_are_named_after_their_providers_on_postgresql(postgres_url: str):
+    """SQLite's way is proven on a vault of that release, in tests/vault/test_connections.py."""
+    engine = create_engine(postgres_url.replace("postgresql://", "postgresql+psycopg://"))
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        connection.execute(text("INSERT INTO master_keys VALUES (:k, :k, 'active', 1, NULL)"), KEY)
+        connection.execute(text("INSERT INTO data_keys VALUES (:k, :k, 1, :k, :k, 1)"), KEY)
+        for number, (provider, origin) in enumerate(
+            [
+                ("anthropic", "https://api.anthropic.com:443"),
+                ("openai", "https://api.openai.com:443"),
+                ("google", "https://gemini.example:443"),
+            ]
+        ):
+            connection.execute(
+                text(
+                    "INSERT INTO provider_keys VALUES (:row, :k, :provider, 'byok', '', :origin, 'bearer', :k, 1, "
+                    "'', :k, :k, 'yes', 'ada', 1)"
+                ),
+                {**KEY, "row": bytes([number]), "provider": provider, "origin": origin},
+            )
+    engine.dispose()
+
+    database = Database.open(postgres_url)
+
+    with database.read() as connection:
+        rows = connection.execute(
+            text("SELECT connection, kind, bound_as FROM provider_keys ORDER BY row_id")
+        ).all()
+    database.close()
+    assert [tuple(row) for row in rows] == [
+        ("anthropic", "anthropic", 1),
+        ("openai", "openai-responses", 1),
+        ("google", "gemini", 1),
+    ]

@@ -74,10 +74,20 @@ def test_encoding_cut_short_is_refused_or_means_fewer_fields(chosen, data) -> No
 
 
 def test_every_field_of_a_key_is_there_once() -> None:
-    assert [tag for tag, _ in decode_fields(CONTEXT.encode())] == list(range(1, 14))
+    tags = [tag for tag, _ in decode_fields(CONTEXT.encode())]
+
+    assert tags == [*range(1, 14), Tag.CONNECTION, Tag.KIND]
+
+
+def test_first_version_binds_what_it_always_did() -> None:
+    first = decode_fields(replace(CONTEXT, version=1).encode())
+
+    assert [tag for tag, _ in first] == list(range(1, 14))
+    assert dict(first)[Tag.SCHEMA] == b"\0\1"
 
 
 def test_numbers_of_fields_never_change() -> None:
+    assert (Tag.CONNECTION, Tag.KIND) == (28, 29)
     assert (Tag.RECORD, Tag.WORKSPACE, Tag.ORIGIN, Tag.PLACEMENT, Tag.LAST4, Tag.ENDPOINT) == (
         1, 4, 7, 8, 11, 13,
     )  # fmt: skip
@@ -94,6 +104,9 @@ def test_numbers_of_fields_never_change() -> None:
         {"destination": replace(ANTHROPIC, origin="https://api.anthropic.com:444")},
         {"destination": replace(ANTHROPIC, placement="bearer")},
         {"destination": replace(ANTHROPIC, placement="none")},
+        {"destination": replace(ANTHROPIC, connection="work")},
+        {"destination": replace(ANTHROPIC, kind="openai-chat")},
+        {"version": 1},
         {"dek_id": b"D" * 16},
         {"row_version": 2},
         {"last4": "wxyZ"},

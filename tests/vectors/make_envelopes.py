@@ -49,10 +49,11 @@ def make() -> dict[str, Any]:
         negative = list(_negative(good))
         # Made last, since each message takes the next of the counted random numbers.
         more, wrong = _without_a_key()
+        named, misnamed = _named()
     return {
         "schema": "assay_nb.envelope.v1",
-        "positive": positive + more,
-        "negative": negative + wrong,
+        "positive": positive + more + named,
+        "negative": negative + wrong + misnamed,
     }
 
 
@@ -129,6 +130,38 @@ def _without_a_key() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         _vector("no key, longer by one", empty + b"\0", bound=none, plaintext=b""),
         _vector("no key, cut by one", empty[:-1], bound=none, plaintext=b""),
         _vector("no key, bit flipped in its tag", _flip(empty, -1), bound=none, plaintext=b""),
+    ]
+    return positive, negative
+
+
+def _named() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the vectors of version 2, which binds the connection's name and kind."""
+    there = Destination(
+        "openai",
+        "https://llm.example/v1",
+        "https://llm.example:443",
+        "api-key",
+        "azure",
+        "openai-responses",
+    )
+    row = replace(ROW, destination=there, version=2)
+    good = _seal(row.encode())
+    positive = [
+        _vector("a named connection", good, bound=row.encode()),
+        _vector(
+            "a first name",
+            _seal(replace(ROW, version=2).encode()),
+            bound=replace(ROW, version=2).encode(),
+        ),
+    ]
+    negative = [
+        _vector(f"bound to another {name}", good, bound=other.encode())
+        for name, other in {
+            "connection": replace(row, destination=replace(there, connection="local")),
+            "kind": replace(row, destination=replace(there, kind="openai-chat")),
+            "version": replace(row, version=1),
+            "header": replace(row, destination=replace(there, placement="bearer")),
+        }.items()
     ]
     return positive, negative
 

@@ -320,6 +320,7 @@ def say_check(check: KeyCheck) -> str:
             listed = f", and lists {count(check.models, 'model')} for it" if check.models else ""
             return f"The provider accepts it{listed}."
         case "limited":
-            return "The provider knows it, but it may not list models, so it counts as untested."
+            why = check.detail or "The provider knows it, but it may not list models."
+            return f"{why} So it counts as untested."
         case _:
             return check.detail or "It was not tested."

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 from assay_nb.errors import WrongUsage
-from assay_nb.messages import PROVIDER_OF_KIND, PROVIDERS, Kind, ProviderId
+from assay_nb.messages import NO_KEY, PROVIDER_OF_KIND, PROVIDERS, Kind, ProviderId
+
+PLACEMENTS = ("bearer", "x-api-key", "api-key", "x-goog-api-key", "x-portkey-api-key", NO_KEY)
+"""Every way in which a key can be put on a request, or `none`."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
@@ -37,6 +40,19 @@ def check_kind(connection: str, kind: Kind | None) -> ProviderId | None:
     if first is None:
         _check_name(connection)
     return provider
+
+
+def check_placement(placement: str | None) -> None:
+    """Refuse a way of putting a key on a request that is not known here.
+
+    Raises:
+        WrongUsage: If it is none of `PLACEMENTS`.
+    """
+    if placement is not None and placement not in PLACEMENTS:
+        raise WrongUsage(
+            f"A key cannot be put on a request by {placement[:40]!r}.",
+            hint=f"Use one of {', '.join(PLACEMENTS)}.",
+        )
 
 
 def check_new_name(connection: str, new_name: str) -> None:

@@ -11,18 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assay_nb.errors import WrongUsage
-from assay_nb.messages import NO_KEY, PROVIDER_OF_KIND, Kind, ProviderId
-
-PLACEMENT_OF_KIND: dict[Kind, str] = {
-    "anthropic": "bearer",
-    "openai-responses": "bearer",
-    "openai-chat": "bearer",
-    "gemini": "x-goog-api-key",
-}
-"""How a server of each kind takes its key, unless something else is said."""
-
-PLACEMENTS = ("bearer", "x-api-key", "api-key", "x-goog-api-key", "x-portkey-api-key", NO_KEY)
-"""Every way in which a key can be put on a request, or `none`."""
+from assay_nb.messages import PROVIDER_OF_KIND, Kind, ProviderId
 
 _HOLE = re.compile(r"{(\w+)}")
 _FILLING = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")

@@ -14,14 +14,11 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
+from assay_nb.connections.presets import PRESETS
 from assay_nb.errors import EndpointRefused
-from assay_nb.messages import Destination, Kind, ProviderId, first_kind
+from assay_nb.messages import PROVIDERS, Destination, Kind, ProviderId, first_kind
 
-OFFICIAL: dict[ProviderId, str] = {
-    "anthropic": "https://api.anthropic.com",
-    "openai": "https://api.openai.com/v1",
-    "google": "https://generativelanguage.googleapis.com",
-}
+OFFICIAL: dict[ProviderId, str] = {one: PRESETS[one].endpoint for one in PROVIDERS}
 """Each provider's own endpoint, as its SDK takes a base URL."""
 
 PLACEMENT: dict[ProviderId, str] = {

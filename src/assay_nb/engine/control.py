@@ -87,7 +87,8 @@ class KeyCheck(Facts):
 
     Attributes:
         outcome: `"accepted"`; `"limited"` when the key works but may not list models (saved,
-            unverified); `"unchecked"` when the provider was not asked; `"keyless"` when a server without
+            unverified); `"unchecked"` when the provider was not asked, or lists its models to anybody, so
+            that its answer proves nothing (saved, unverified); `"keyless"` when a server without
             a key answered, which does not prove that it answers calls (saved, unverified).
         connection: The connection's name.
         names: The first models that the listing names.
@@ -109,7 +110,8 @@ class Removal(Facts):
         connection: The connection's name.
         scrubbed: Whether the old sealed bytes are gone from the database's files as well. False when
             another process held them open; the next removal or `doctor` tries again.
-        revoke_url: Where to revoke it at the provider, which alone ends a key; `""` where there was none.
+        revoke_url: Where to revoke it at the provider, which alone ends a key, or the server that
+            took it; `""` where there was none.
     """
 
     provider: ProviderId

@@ -36,6 +36,22 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class Thought:
+    """More of a model's thoughts, which are not a part of the reply's text.
+
+    Attributes:
+        text: The words.
+        lane: The reply's lane, as in `Delta`.
+        so_far: Whether the deltas that came before it in its lane were thoughts too. What was shown of them is
+            to be taken back.
+    """
+
+    text: str
+    lane: int = 0
+    so_far: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NextRound:
     """The instrument asked again: the deltas that follow start a new reply.
 
@@ -61,4 +77,4 @@ class Finished:
     result: Result
 
 
-Event: TypeAlias = Started | Delta | NextRound | Waiting | Finished
+Event: TypeAlias = Started | Delta | Thought | NextRound | Waiting | Finished

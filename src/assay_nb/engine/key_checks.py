@@ -9,7 +9,13 @@ from assay_nb.egress.origins import is_official
 from assay_nb.engine.control import KeyCheck
 from assay_nb.errors import ProviderAuthError, ProviderError
 from assay_nb.messages import Destination
+from assay_nb.providers.meanings import Meaning
 from assay_nb.providers.setup import SETUP
+
+_PLAIN_REFUSALS = frozenset({None, Meaning.KEY_REFUSED, Meaning.UNKNOWN_401, Meaning.UNKNOWN_403})
+"""Refusals that say no more than that the key is not taken; every other has a sentence of its own."""
+
+_SHOWS_NOTHING = frozenset({408, 409, 429})
 
 
 def untested(there: Destination) -> KeyCheck:
@@ -29,13 +35,33 @@ def accepted(there: Destination, models: int) -> KeyCheck:
     return KeyCheck(provider=there.provider, outcome="keyless", models=models, detail=detail)
 
 
+def unproven(there: Destination, models: int) -> KeyCheck:
+    """Return what is known of a key whose server lists its models with and without one."""
+    detail = (
+        f"{there.origin} lists its models without a key too, so the key counts as untested; "
+        "the first call shows whether it works."
+    )
+    return KeyCheck(provider=there.provider, outcome="unchecked", models=models, detail=detail)
+
+
+def proves_key(error: ProviderError) -> bool:
+    """Return whether what a listing without the key ended in shows that one is needed.
+
+    A refusal does, in whichever way a server says it. No answer, a limit or a failure shows nothing.
+    """
+    status = error.status
+    return status is not None and 400 <= status < 500 and status not in _SHOWS_NOTHING
+
+
 @contextmanager
 def not_stored(there: Destination) -> Generator[None]:
     """Say of what was just entered, and failed its test, that it was not stored."""
     try:
         yield
     except ProviderAuthError as error:
-        raise _alike(error, *_refused(there)) from None
+        if error.reason in _PLAIN_REFUSALS:
+            raise _alike(error, *_refused(there)) from None
+        raise _alike(error, f"{error.message} So it was not stored.", error.hint) from None
     except ProviderError as error:
         what = "the key could not be tested, and was not stored"
         if there.keyless:
@@ -59,7 +85,7 @@ def _refused(there: Destination) -> tuple[str, str]:
     return message, f"Copy it again, whole, or make another: {about.keys_url}"
 
 
-def _alike(error: ProviderError, message: str, hint: str) -> ProviderError:
+def _alike(error: ProviderError, message: str, hint: str | None) -> ProviderError:
     return type(error)(
         message,
         hint=hint,
@@ -67,4 +93,5 @@ def _alike(error: ProviderError, message: str, hint: str) -> ProviderError:
         status=error.status,
         request_id=error.request_id,
         retry_after=error.retry_after,
+        reason=error.reason,
     )

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, Waiting
+from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, Thought, Waiting
 from assay_nb.errors import AssayError, ProviderUnavailable, error_from_dict
 from assay_nb.instruments.base import Result
 
@@ -21,6 +21,7 @@ HEARTBEAT = b": alive\n\n"
 _KINDS: dict[str, type[Any]] = {
     "started": Started,
     "delta": Delta,
+    "thought": Thought,
     "next_round": NextRound,
     "waiting": Waiting,
 }

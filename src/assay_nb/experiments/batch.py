@@ -33,7 +33,8 @@ class Batch(Shown):
         rows: The data.
         answers: One per row; None for a row that was not reached. An answer's `.whole` says whether its
             reply is.
-        stopped: Why it ended early: `"interrupted"`, `"budget"` or `"failed"`; None when it did not.
+        stopped: Why it ended early: `"interrupted"`, `"budget"`, `"quota"` or `"failed"`; None when it
+            did not.
         provenance: Model, and tokens and cost of this run; what the cache gave costs nothing again.
         notes: What was said of the prompt before the first call: placeholders that nothing fills.
     """
@@ -234,6 +235,8 @@ _STOPPED = {
     "interrupted": "Stopped. What is done is kept; running it again goes on and pays for no row twice.",
     "budget": "Stopped at a limit: the budget or the limit on calls does not cover the next call. Running "
     "it again with a higher one goes on from here.",
+    "quota": "Stopped because the provider's quota is used up for now, or for today. What is done is kept; "
+    "running it again later goes on from here, and pays for no row twice.",
     "failed": "Stopped by an error. What is done is kept; running it again goes on from here.",
 }
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from anyio.to_thread import run_sync
 
 from assay_nb.accounting.allowances import EVERYBODY, Allowance
-from assay_nb.connections.presets import PLACEMENT_OF_KIND, Preset
-from assay_nb.egress.origins import parse_endpoint
+from assay_nb.connections.presets import Preset
+from assay_nb.egress.origins import PLACEMENT, parse_endpoint
 from assay_nb.engine.control import KeyCheck, Removal, WorkspaceFacts
 from assay_nb.engine.endpoints import would_lose_key
 from assay_nb.engine.local.credentials import find_destinations, missing_key
@@ -216,11 +216,10 @@ def place_by_preset(preset: Preset, parts: Mapping[str, str], said: Place, key: 
             f"{preset.label} has no part {unknown[0][:40]!r} in its address.",
             hint=f"Name only these: {', '.join(preset.holes) or 'none'}.",
         )
-    kind = said.kind or preset.kind
-    usual = (preset.placement or PLACEMENT_OF_KIND.get(kind)) if key.strip() else None
+    usual = (preset.placement or PLACEMENT[preset.provider]) if key.strip() else None
     return Place(
         endpoint=said.endpoint or _fill(preset, parts),
-        kind=kind,
+        kind=said.kind or preset.kind,
         placement=said.placement
         or usual,  # said in any case: what is stored may be another server's
     )

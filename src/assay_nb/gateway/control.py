@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from assay_nb.connections.presets import PLACEMENTS
 from assay_nb.engine.local.control import LocalControl
-from assay_nb.errors import WrongUsage
 from assay_nb.gateway.policy import check_place
 from assay_nb.gateway.resources import GatewayResources
 from assay_nb.messages import Destination, Kind
@@ -26,10 +24,6 @@ class GatewayControl(LocalControl):
         kind: Kind | None,
         placement: str | None,
     ) -> Destination:
-        if placement is not None and placement not in PLACEMENTS:
-            raise WrongUsage(
-                "There is no such placement of a key.", hint=f"Use one of {', '.join(PLACEMENTS)}."
-            )
         there = super()._place(where, connection, endpoint, kind, placement)
         check_place(self._settings, there)
         return there

@@ -23,7 +23,16 @@ from assay_nb.instruments.exchange.structured_output import check_stop
 from assay_nb.instruments.exchange.validation import check_options, check_prompt
 from assay_nb.instruments.fineprint import make_fine_print, make_notices, make_warnings
 from assay_nb.messages import Message, Request, StopReason
-from assay_nb.render.document import Block, Callout, Document, Heading, Paragraph, Verbatim
+from assay_nb.render.document import (
+    Block,
+    Callout,
+    Details,
+    Document,
+    Heading,
+    Paragraph,
+    Verbatim,
+)
+from assay_nb.text.english import count
 from assay_nb.text.placeholders import check_blocks, describe_placeholders, find_placeholders
 from assay_nb.text.templates import fill
 
@@ -50,6 +59,7 @@ class Run(Shown):
         system: Standing instructions that went with it.
         stop: Why the reply ended; `"end"` is a complete one.
         thought: Whether the model thought first.
+        thoughts: What it thought, as far as the provider shows it; not a part of the output.
         provenance: Model, tokens, cost.
     """
 
@@ -61,6 +71,7 @@ class Run(Shown):
     system: str | None = None
     stop: StopReason = "end"
     thought: bool = False
+    thoughts: str = ""
     provenance: Provenance = field(default_factory=Provenance)
 
     @property
@@ -74,6 +85,7 @@ class Run(Shown):
             "output": self.output,
             "stop": self.stop,
             "thought": self.thought,
+            **({"thoughts": self.thoughts} if self.thoughts else {}),
             "prompt": self.prompt,
             "values": dict(self.values),
             "system": self.system,
@@ -131,7 +143,7 @@ def _script(
     (reply,) = yield (request,)
     if reply.stop not in _CUT:
         check_stop(reply, request)
-    return Run(prompt, reply.text, values, system, reply.stop, reply.thought)
+    return Run(prompt, reply.text, values, system, reply.stop, reply.thought, reply.thoughts)
 
 
 def preview(prompt: str, text: str) -> Run | None:
@@ -155,6 +167,9 @@ def describe_reply(run: Run) -> Iterator[Block]:
     why = explain_stop(run.stop, thought=run.thought)
     if why:
         yield Callout("warning", [why])
+    if run.thoughts:
+        words = count(len(run.thoughts.split()), "word")
+        yield Details("Thoughts", [Verbatim(run.thoughts)], f"{words}, in `.thoughts`")
     if run.output.strip():
         yield Verbatim(run.output)
     elif not why:

@@ -18,7 +18,7 @@ from typing import Any, cast
 from tornado.iostream import StreamClosedError
 
 from assay_nb.engine.call import Call
-from assay_nb.engine.events import Delta, Event, Finished, NextRound
+from assay_nb.engine.events import Delta, Event, Finished, NextRound, Thought
 from assay_nb.engine.sse import encode_error, encode_event, write_event
 from assay_nb.errors import AssayError, WrongUsage
 from assay_nb.instruments.catalog import INSTRUMENTS, find_instrument
@@ -103,6 +103,8 @@ class RunHandler(Handler):
                     continue
                 self._write_preview(call, text)
                 shown_at = loop.time()
+            elif isinstance(event, Thought):  # the browser gets them with the result
+                text = "" if event.so_far and event.lane == 0 else text
             else:
                 text = "" if isinstance(event, NextRound) else text
                 self.write(encode_event(event))

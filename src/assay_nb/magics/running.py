@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay_nb.engine.call import Call
-from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, Waiting
+from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, Thought, Waiting
 from assay_nb.engine.session import Session
 from assay_nb.errors import AssayError
 from assay_nb.instruments.base import Provenance, Result
@@ -39,6 +39,7 @@ class Running:
         self._last = last
         self._instrument = INSTRUMENTS[call.instrument]
         self._text = ""
+        self._thinks = False
         self._started: Started | None = None
         self.partial: Result | None = None
 
@@ -82,8 +83,14 @@ class Running:
             case Delta(text, 0):
                 self._text += text
                 self._display.preview(self._preview)
+            case Thought(_, 0, so_far):
+                if so_far:
+                    self._text = ""
+                if self._started and not self._text and not self._thinks:
+                    self._thinks = True
+                    self._display.note(f"{self._started.model} is thinking …")
             case NextRound(number):
-                self._text = ""
+                self._text, self._thinks = "", False
                 self._display.note(
                     f"The reply did not match its schema; asking again (round {number}) …"
                 )

@@ -1,8 +1,8 @@
 """Adapter: what the three providers' classes share, the attempt loop and the filter on its events.
 
-Not every model takes a schema or an effort, and a listing does not say so. A request therefore goes out
-in its best shape; when that is refused with 400, which costs nothing, in a plainer one. What a model
-turned out to take is remembered for as long as the process lives.
+Not every server takes a schema, an effort or a ceiling, and a listing does not say so. A request therefore
+goes out in its best form; when that is refused, which costs nothing, in the next one of its `ladder`. What
+a model turned out to take is remembered in `Egress.learned`.
 """
 
 from __future__ import annotations
@@ -12,28 +12,36 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, aclosing
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar
 
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import is_official
-from assay_nb.errors import ProviderError, WrongUsage
-from assay_nb.messages import ProviderEvent, ProviderId, Request, Stopped, TextDelta
+from assay_nb.errors import WrongUsage
+from assay_nb.messages import (
+    ProviderEvent,
+    ProviderId,
+    Request,
+    Stopped,
+    TextDelta,
+    ThoughtDelta,
+)
 from assay_nb.models.catalog import find_model
 from assay_nb.models.parameters import refused_knobs
 from assay_nb.providers import log_muting
 from assay_nb.providers.base import ListedModel
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Failed
+from assay_nb.providers.ladder import Ladder, Rungs, Shape
+from assay_nb.providers.learned import Place
 from assay_nb.providers.retry import Retry
 from assay_nb.providers.transport import Egress
-
-Shape = TypeVar("Shape")
+from assay_nb.text.thoughts import Piece, ThoughtSplitter, splitter_for
 
 SAMPLING = ("temperature", "top_p")
 KNOBS = frozenset({"effort", *SAMPLING})
 
 
-class Adapter(Generic[Shape]):
+class Adapter:
     """A provider through its SDK. A subclass says how one attempt is made.
 
     Attributes:
@@ -51,8 +59,8 @@ class Adapter(Generic[Shape]):
 
     # --- what a subclass says
 
-    def shapes(self, request: Request, model: str, credential: Credential) -> Sequence[Shape]:
-        """Return the shapes to try, the best one first."""
+    def rungs(self, request: Request, model: str, credential: Credential) -> Rungs:
+        """Return the forms that a request can have."""
         raise NotImplementedError
 
     def events(
@@ -116,29 +124,44 @@ class Adapter(Generic[Shape]):
     ) -> tuple[Attempt, Sequence[ProviderEvent]]:
         """Return the attempt that the provider answers, with its first events.
 
-        Which shape it has, and how often it is retried, is decided here: before anything is handed on.
+        Which form it has, and how often it is retried, is decided here: before anything is handed on.
         """
-        schema = request.schema_name if request.schema is not None else None
-        known = (self.id, credential.destination.endpoint, model, schema)
-        shapes = list(self.shapes(request, model, credential))
-        taken: Shape | None = self._egress.learnt.get(known)
-        if taken in shapes:
-            del shapes[: shapes.index(taken)]
+        there = credential.destination
+        place = Place(there.connection, there.endpoint, model)
+        learned = self._egress.learned
+        ladder = Ladder(
+            self.rungs(request, model, credential),
+            request,
+            official=is_official(there),
+            known=learned.recall(place),
+        )
+        shape = ladder.shape
         while True:
-            shape = shapes.pop(0)
-            try:
-                begun = await self._retry.value(
-                    partial(self._attempt, request, model, credential, shape)
-                )
-            except ProviderError as exc:
-                if not shapes or exc.status not in {400, 422} or type(exc) is not ProviderError:
-                    raise
-                if not self._retry.may_send():
-                    raise
-            else:
-                if begun[1]:
-                    self._egress.learnt[known] = shape
-                return begun
+            answer = await self._retry.value(
+                partial(self._try, request, model, credential, ladder, shape)
+            )
+            if not isinstance(answer, Shape):
+                if answer[1] and (facts := ladder.learned(shape)):
+                    learned.keep(place, facts)
+                return answer
+            if ladder.remembered and shape == ladder.shape:
+                learned.forget(place)
+            shape = answer
+
+    async def _try(
+        self, request: Request, model: str, credential: Credential, ladder: Ladder, shape: Shape
+    ) -> tuple[Attempt, Sequence[ProviderEvent]] | Shape:
+        """Make one attempt; return it with its first events, or the form to try after its refusal.
+
+        A failure that no other form helps is raised, for `Retry` to decide on.
+        """
+        try:
+            return await self._attempt(request, model, credential, shape)
+        except Failed as failed:
+            lower = ladder.after(shape, failed.refusal) if failed.refusal else None
+            if lower is None or not self._retry.may_send():
+                raise
+        return lower
 
     async def _attempt(
         self, request: Request, model: str, credential: Credential, shape: Shape
@@ -149,14 +172,14 @@ class Adapter(Generic[Shape]):
             events = self.events(request, model, exchange, shape)
             await stack.enter_async_context(aclosing(events))
             mapped = partial(self.errors.mapped, exchange, model, request)
-            attempt = Attempt(exchange, events, mapped)
+            attempt = Attempt(exchange, events, mapped, splitter_for(request))
             first = await attempt.read()
             attempt.opened = stack.pop_all()
             return attempt, first
 
 
 class Attempt:
-    """One request's events as the caller gets them: without the key, and with nothing empty among them.
+    """One request's events as the caller gets them: thoughts apart, without the key, and nothing empty.
 
     Attributes:
         opened: The adapter's events and the exchange, in the order in which they are closed.
@@ -167,11 +190,14 @@ class Attempt:
         exchange: Exchange,
         events: AsyncGenerator[ProviderEvent, None],
         mapped: Callable[[], AbstractContextManager[None]],
+        splitter: ThoughtSplitter,
     ) -> None:
         self._exchange = exchange
         self._events = events
         self._mapped = mapped
+        self._splitter = splitter
         self._blank = True
+        self._thought = False
         self.opened = AsyncExitStack()
 
     async def read(self) -> Sequence[ProviderEvent]:
@@ -196,18 +222,81 @@ class Attempt:
 
     def _filter(self, event: ProviderEvent) -> Sequence[ProviderEvent]:
         """Return the event with its text cleared; a reply that ended well without text is `empty`."""
-        if isinstance(event, TextDelta):
-            return self._text(self._exchange.clear_text(event.text))
-        if not isinstance(event, Stopped):
-            return (event,)
+        match event:
+            case TextDelta(text):
+                return self._pieces(self._splitter.feed(text))
+            case ThoughtDelta(text):
+                self._thought = True
+                self._splitter.note_thoughts()
+                return self._thoughts(text)
+            case Stopped():
+                return self._last(event)
+            case _:
+                return (event,)
+
+    def _last(self, stopped: Stopped) -> Sequence[ProviderEvent]:
+        pieces = self._pieces(self._splitter.flush())
+        thoughts = self._exchange.flush_thought()
         rest = self._text(self._exchange.flush_text())
-        if self._blank and event.reason == "end":
-            event = replace(event, reason="empty")
-        return (*rest, event)
+        stopped = replace(stopped, thought=stopped.thought or self._thought)
+        if self._blank and stopped.reason == "end":
+            stopped = replace(stopped, reason="empty")
+        return (*pieces, *([ThoughtDelta(thoughts)] if thoughts else ()), *rest, stopped)
+
+    def _pieces(self, pieces: Sequence[Piece]) -> Sequence[ProviderEvent]:
+        """Return the pieces of a reply whose server sends thoughts within the text."""
+        passed: list[ProviderEvent] = []
+        for piece in pieces:
+            if isinstance(piece, TextDelta):
+                passed.extend(self._text(self._exchange.clear_text(piece.text)))
+                continue
+            self._thought = self._thought or piece.so_far or bool(piece.text.strip())
+            if piece.so_far:
+                passed.extend(self._text(self._exchange.flush_text()))
+                passed.append(ThoughtDelta("", so_far=True))
+                self._blank = True
+            passed.extend(self._thoughts(piece.text))
+        return passed
 
     def _text(self, text: str) -> Sequence[ProviderEvent]:
         self._blank = self._blank and not text.strip()
         return (TextDelta(text),) if text else ()
+
+    def _thoughts(self, text: str) -> Sequence[ProviderEvent]:
+        shown = self._exchange.clear_thought(text)
+        return (ThoughtDelta(shown),) if shown else ()
+
+
+def plain_rungs(request: Request, *, tuned: bool, ceiling: str = "max_tokens") -> Rungs:
+    """Return the forms at a service that takes a schema or does not, and has one name for the ceiling.
+
+    Args:
+        request: What is asked.
+        tuned: Whether reasoning is turned down in the best form.
+        ceiling: What the ceiling is called. Where it is not Anthropic's, which wants one, and nobody set
+            it, it can be left out.
+    """
+    droppable = ceiling != "max_tokens" and request.max_output_tokens is None
+    return Rungs(
+        {
+            "tuned": (True, False) if tuned else (False,),
+            "schema": ("json_schema", "prompt") if request.schema is not None else ("prompt",),
+            "ceiling": (ceiling, "none") if droppable else (ceiling,),
+        }
+    )
+
+
+def fit_to_shape(request: Request, shape: Shape) -> Request:
+    """Return the request as it goes out in this form: its schema in the prompt, its ceiling lowered.
+
+    JSON mode wants the word JSON in the prompt, and shows a model no schema.
+    """
+    if request.schema is not None and shape.schema != "json_schema":
+        told = with_schema_in_prompt(request)
+        request = told if shape.schema == "prompt" else replace(told, schema=request.schema)
+    if shape.most is not None and shape.most < request.ceiling:
+        request = replace(request, max_output_tokens=shape.most)
+    return request
 
 
 def with_schema_in_prompt(request: Request) -> Request:
@@ -272,6 +361,6 @@ def _as_float(value: Any) -> float:
 def _fitted(request: Request, model: str) -> Request:
     """Return the request with no more output asked for than the model can give."""
     known = find_model(model)
-    if known is None or request.max_output_tokens <= known.max_output:
+    if known is None or request.ceiling <= known.max_output:
         return request
     return replace(request, max_output_tokens=known.max_output)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import anthropic
@@ -15,7 +14,6 @@ from assay_nb.messages import (
     Request,
     Stopped,
     StopReason,
-    TextDelta,
     Usage,
     UsageReport,
 )
@@ -23,13 +21,17 @@ from assay_nb.models.catalog import find_model
 from assay_nb.providers.adapter import (
     Adapter,
     effort_for,
+    fit_to_shape,
     is_tunable,
+    plain_rungs,
     sampling_of,
-    with_schema_in_prompt,
 )
 from assay_nb.providers.base import ListedModel
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Kind
+from assay_nb.providers.ladder import Rungs, Shape
+from assay_nb.providers.listing import read_listing
+from assay_nb.providers.parts import read_message
 from assay_nb.providers.transport import PLACEHOLDER
 
 # A word that is not here (`pause_turn`, `tool_use`: no tool is ever offered) means that it is not whole.
@@ -40,9 +42,6 @@ _STOPS: dict[str, StopReason] = {
     "model_context_window_exceeded": "length",
     "refusal": "refusal",
 }
-_THOUGHTS = frozenset({"thinking", "redacted_thinking"})
-"""Kinds of blocks that hold thoughts; the words of some come sealed, or not at all."""
-
 _SAMPLING_VERSION = "2023-06-01"
 """The API version under which models that know `temperature` still take it."""
 
@@ -59,15 +58,7 @@ KINDS: dict[str, Kind] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How much of the API is used: the schema as a parameter, and thinking turned down."""
-
-    schema: bool
-    tuned: bool
-
-
-class Anthropic(Adapter[Shape]):
+class Anthropic(Adapter):
     """Claude models."""
 
     id = "anthropic"
@@ -75,24 +66,21 @@ class Anthropic(Adapter[Shape]):
         "anthropic",
         (anthropic.AnthropicError,),
         KINDS,
-        lambda exc: getattr(exc, "error_code", None) or getattr(exc, "type", None),
+        lambda exc: getattr(exc, "body", None),
     )
 
-    def shapes(self, request: Request, model: str, credential: Credential) -> Sequence[Shape]:
-        schema, tuned = request.schema is not None, is_tunable(model, credential)
-        return list(
-            dict.fromkeys((Shape(schema, tuned), Shape(schema, False), Shape(False, False)))
-        )
+    def rungs(self, request: Request, model: str, credential: Credential) -> Rungs:
+        return plain_rungs(request, tuned=is_tunable(model, credential))
 
     async def events(
         self, request: Request, model: str, exchange: Exchange, shape: Shape
     ) -> AsyncGenerator[ProviderEvent, None]:
         client = await self._client(exchange)
-        if not shape.schema:
-            request = with_schema_in_prompt(request)
-        usage, is_over, thought = Usage(), False, False
+        request = fit_to_shape(request, shape)
+        usage, is_over = Usage(), False
         reason: StopReason = "incomplete"
         answered: str | None = None
+        exchange.dialect = "anthropic"
         stream = await client.messages.create(
             **_body(request, model),
             **_settings(request, model, exchange, shape),
@@ -100,35 +88,31 @@ class Anthropic(Adapter[Shape]):
             stream=True,
         )
         async for event in stream:
-            if event.type == "content_block_delta" and event.delta.type == "text_delta":
-                yield TextDelta(event.delta.text)
-            elif event.type == "content_block_start":
-                thought = thought or event.content_block.type in _THOUGHTS
-            elif event.type == "message_start":
-                answered = event.message.model
+            for part in read_message(event):
+                yield part
+            if event.type == "message_start":
+                answered = getattr(event.message, "model", None)
                 usage = _usage(event.message, usage)
                 yield UsageReport(usage)
             elif event.type == "message_delta":
-                reason = _STOPS.get(event.delta.stop_reason or "", "incomplete")
+                said = getattr(event.delta, "stop_reason", None)
+                reason = _STOPS.get(said or "", "incomplete")
                 usage = _usage(event, usage)
                 yield UsageReport(usage)
             elif event.type == "message_stop":
                 is_over = True
         reason = reason if is_over else "incomplete"
-        yield Stopped(reason, answered, exchange.request_id, thought)
+        yield Stopped(reason, answered, exchange.request_id)
 
     async def models(self, exchange: Exchange) -> list[ListedModel]:
         client = await self._client(exchange)
-        page = await client.models.list(limit=1000, extra_headers=exchange.headers)
-        return [
-            ListedModel(
-                model.id,
-                getattr(model, "display_name", None),
-                getattr(model, "max_input_tokens", None),
-                getattr(model, "max_tokens", None),
-            )
-            for model in page.data
-        ]
+        # Not by the SDK's typed page, which fails on a listing that is shaped otherwise.
+        listed = await client.get(
+            "/v1/models",
+            cast_to=object,
+            options={"headers": exchange.headers, "params": {"limit": 1000}},
+        )
+        return read_listing(listed)
 
     async def count(self, request: Request, model: str, exchange: Exchange) -> int | None:
         client = await self._client(exchange)
@@ -156,7 +140,7 @@ class Anthropic(Adapter[Shape]):
 def _body(request: Request, model: str) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": model,
-        "max_tokens": request.max_output_tokens,
+        "max_tokens": request.ceiling,
         "messages": [{"role": turn.role, "content": turn.text} for turn in request.messages],
     }
     if request.system:
@@ -167,7 +151,7 @@ def _body(request: Request, model: str) -> dict[str, Any]:
 def _settings(request: Request, model: str, exchange: Exchange, shape: Shape) -> dict[str, Any]:
     output: dict[str, Any] = {}
     settings: dict[str, Any] = {}
-    if shape.schema and request.schema is not None:
+    if shape.schema == "json_schema" and request.schema is not None:
         output["format"] = {"type": "json_schema", "schema": dict(request.schema)}
     known = find_model(model)
     on_request = known is not None and known.parameters.thinking == "on request"
@@ -196,8 +180,9 @@ def _usage(event: Any, before: Usage) -> Usage:
     read = getattr(usage, "cache_read_input_tokens", None)
     written = getattr(usage, "cache_creation_input_tokens", None) or 0
     fresh = getattr(usage, "input_tokens", None)
+    output = getattr(usage, "output_tokens", None)
     return Usage(
         before.input_tokens if fresh is None else fresh + (read or 0) + written,
-        before.output_tokens if usage.output_tokens is None else usage.output_tokens,
+        before.output_tokens if output is None else output,
         before.cached_tokens if read is None else read,
     )

@@ -6,9 +6,9 @@ for as long as it takes to write one header.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from assay_nb.egress.credential import Credential
 from assay_nb.messages import ProviderEvent, ProviderId, Request
@@ -16,12 +16,21 @@ from assay_nb.messages import ProviderEvent, ProviderId, Request
 
 @dataclass(frozen=True, slots=True)
 class ListedModel:
-    """A model that the provider's listing names for this key."""
+    """A model that the provider's listing names for this key.
+
+    Attributes:
+        id: As calls name it.
+        name: For people.
+        context: Tokens that fit into it.
+        max_output: Tokens of a reply at most.
+        extra: All that the listing says of it, in its own words and not checked.
+    """
 
     id: str
     name: str | None = None
     context: int | None = None
     max_output: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
 
 
 class Provider(Protocol):

@@ -1,4 +1,4 @@
-"""A response's body as an SDK may read it: decoded, counted, timed, and free of the key."""
+"""A response's body as an SDK may read it: decoded, counted, timed, free of the key, and a clean stream."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ import httpx2
 
 from assay_nb.egress.checks import ResponseHead
 from assay_nb.providers.exchange import Exchange
+from assay_nb.providers.streaming.reader import NotAStream, StreamReader
 
 
 class GuardedBody(httpx2.AsyncByteStream):
-    """A response's body: decoded, counted, timed and scanned."""
+    """A response's body: decoded, counted, timed, scanned, and then read as a stream if it is to be one."""
 
     def __init__(
-        self, exchange: Exchange, body: httpx2.AsyncByteStream, decoder: Inflate | None
+        self,
+        exchange: Exchange,
+        body: httpx2.AsyncByteStream,
+        decoder: Inflate | None,
+        reader: StreamReader | None = None,
     ) -> None:
         self._exchange = exchange
         self._body = body
+        self._reader = reader
         self._left = exchange.cap
         self._decoder = decoder
 
@@ -29,10 +35,26 @@ class GuardedBody(httpx2.AsyncByteStream):
         # Closed by hand, or a broken-off body would stay in memory until the collector finds it.
         async with contextlib.aclosing(cast("AsyncGenerator[bytes]", aiter(self._body))) as pieces:
             async for piece in pieces:
-                if passed := self._checked(piece):
+                if passed := self._read(self._checked(piece)):
                     yield passed
-        if rest := self._exchange.flush_bytes():
+                self._check_stream()
+        if rest := self._last(self._exchange.flush_bytes()):
             yield rest
+        self._check_stream()
+
+    def _read(self, piece: bytes) -> bytes:
+        return piece if self._reader is None else self._reader.feed(piece)
+
+    def _last(self, rest: bytes) -> bytes:
+        return rest if self._reader is None else self._reader.feed(rest) + self._reader.finish()
+
+    def _check_stream(self) -> None:
+        """Raise if the body turned out to be something else than a stream."""
+        fault = None if self._reader is None else self._reader.fault
+        if fault == "page":
+            raise self._exchange.refuse(self._exchange.page_instead())
+        if fault:
+            raise NotAStream
 
     def _checked(self, piece: bytes) -> bytes:
         data = self._decoded(piece)
@@ -64,6 +86,17 @@ class Inflate:
 
     def decode(self, piece: bytes, most: int) -> bytes:
         return self._inflate.decompress(piece, most)
+
+
+def reader_for(exchange: Exchange) -> StreamReader | None:
+    """Return what reads the response as a stream; None where the SDK gets it as it is."""
+    if exchange.dialect is None or exchange.status is None or exchange.status >= 400:
+        return None
+
+    def take_status(status: int) -> None:
+        exchange.status = status
+
+    return StreamReader(exchange.dialect, take_status)
 
 
 def decoder_for(head: ResponseHead) -> Inflate | None:

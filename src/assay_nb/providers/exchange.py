@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import email.utils
 import secrets
 import time
 from dataclasses import dataclass
@@ -15,10 +13,18 @@ from assay_nb.egress.checks import ResponseHead, echoed
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.echo import EchoScanner
 from assay_nb.errors import AssayError, ProviderError, ProviderUnavailable
-from assay_nb.messages import Destination, label_of
+from assay_nb.messages import Destination, Kind, label_of
+from assay_nb.providers.waits import keep_headers
+from assay_nb.providers.wording import who_is
 
 TICKET = "x-assay-ticket"
 """The header that names a running exchange. It never leaves the process."""
+
+
+_WHICH_PROXY = "; `assay-nb doctor` shows which proxy is used"
+
+_VAGUE = frozenset({"text/plain", "application/octet-stream", "binary/octet-stream"})
+"""Labels that say nothing of a body. A server that streams JSON or events under one is read all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +54,10 @@ class Exchange:
     Attributes:
         credential: The right to use the key.
         destination: Where it goes.
-        status: The response's status; None while there is none.
+        dialect: The dialect of the stream that the request asks for; None where it asks for plain JSON.
+        status: The response's status; None while there is none. An error within a stream may say it better.
         request_id: The provider's id of the request.
-        retry_after: Seconds that the provider asks to wait.
+        waits: The response's headers that say how long to wait.
         is_page: An HTML page came instead of an answer.
         sent: The request's headers, and so the key, have been written.
         failure: What the transport itself refused. It explains whatever the SDK made of it.
@@ -60,16 +67,18 @@ class Exchange:
         self.credential = credential
         self.destination: Destination = credential.destination
         self.ticket = secrets.token_urlsafe(12)
+        self.dialect: Kind | None = None
         self.status: int | None = None
         self.request_id: str | None = None
-        self.retry_after: float | None = None
+        self.waits: dict[str, str] = {}
         self.is_page = False
         self.sent = False
         self.failure: AssayError | None = None
         self.limits = limits
         self.deadline = time.monotonic() + limits.total
         self._wire_echo = EchoScanner()
-        self._text_echo = EchoScanner()
+        self._text = _Shown()
+        self._thoughts = _Shown()
         self._body: httpx2.AsyncByteStream | None = None
 
     @property
@@ -96,19 +105,29 @@ class Exchange:
 
         A model that spells a key out, one token per frame, is not noticed on the wire.
         """
-        # A model may emit half of a surrogate pair, which nothing further on could write down.
-        passed = self._text_echo.feed(text.encode("utf-8", "surrogatepass"))
-        if passed is None:
-            raise self._echoed()
-        return passed.decode("utf-8", "replace")
+        return self._clear(self._text, text)
 
     def flush_text(self) -> str:
-        return self._text_echo.flush().decode("utf-8", "replace")
+        return self._text.flush()
+
+    def clear_thought(self, text: str) -> str:
+        """Return as much of a piece of thought as may be shown by now; `flush_thought` returns the rest."""
+        return self._clear(self._thoughts, text)
+
+    def flush_thought(self) -> str:
+        return self._thoughts.flush()
+
+    def _clear(self, shown: _Shown, text: str) -> str:
+        passed = shown.feed(text)
+        if passed is None:
+            raise self._echoed()
+        return passed
 
     async def close(self) -> None:
         """Close the connection unless the response was read to its end, and forget the key's traces."""
         self._wire_echo.disarm()
-        self._text_echo.disarm()
+        self._text.echo.disarm()
+        self._thoughts.echo.disarm()
         body, self._body = self._body, None
         if body is not None:
             with anyio.CancelScope(shield=True):
@@ -119,7 +138,8 @@ class Exchange:
     def watch_for(self, key: bytes | bytearray | memoryview) -> None:
         """Look for this key, which is about to be sent, in what comes back."""
         self._wire_echo.arm(key)
-        self._text_echo.arm(key)
+        self._text.echo.arm(key)
+        self._thoughts.echo.arm(key)
         self.sent = True
 
     # --- the response
@@ -130,12 +150,26 @@ class Exchange:
         self.status = head.status
         head.check_echo(self._wire_echo, response.headers.raw)
         self.request_id = head.request_id
-        self.retry_after = parse_retry_after(head.headers.get("retry-after"))
+        self.waits = keep_headers(head.headers)
         self.is_page = head.is_page
         head.check_redirect("If the endpoint moved, save the key again with its new address.")
-        if head.status < 400 and not _is_reply(head.media_type):
-            raise head.not_a_reply("; `assay-nb doctor` shows which proxy is used")
+        if head.status < 400 and not self._may_be_reply(head.media_type):
+            raise head.not_a_reply(_WHICH_PROXY)
         return head
+
+    def _may_be_reply(self, media_type: str) -> bool:
+        """Return whether a body with this label is read; a stream's is looked at whatever its label."""
+        if not media_type or media_type.endswith("json") or media_type == "text/event-stream":
+            return True
+        return self.dialect is not None and (
+            media_type in _VAGUE
+            or media_type.endswith(("ndjson", "jsonl", "json-seq", "jsonlines"))
+        )
+
+    def page_instead(self) -> ProviderError:
+        """Return the error for a web page that came in the place of a stream, under another label."""
+        head = ResponseHead(self.destination, self.status or 200, {"content-type": "text/html"})
+        return head.not_a_reply(_WHICH_PROXY)
 
     def attach(self, body: httpx2.AsyncByteStream) -> None:
         """Keep the response's body, so that `close` closes it."""
@@ -159,7 +193,7 @@ class Exchange:
 
     def too_much(self, what: str) -> ProviderUnavailable:
         return ProviderUnavailable(
-            f"{self.label} sent {what}, so the connection was closed.",
+            f"{who_is(self.destination)} sent {what}, so the connection was closed.",
             provider=self.destination.provider,
             status=self.status,
             request_id=self.request_id,
@@ -169,18 +203,30 @@ class Exchange:
         return echoed(self.destination, self.status)
 
 
-def _is_reply(media_type: str) -> bool:
-    return not media_type or media_type.endswith("json") or media_type == "text/event-stream"
+class _Shown:
+    """A text on its way to people: free of the key, and with its surrogate pairs whole."""
+
+    def __init__(self) -> None:
+        self.echo = EchoScanner()
+        self._half = ""
+
+    def feed(self, text: str) -> str | None:
+        """Return what may be shown by now, or None when the key is in it."""
+        whole = self._half + text
+        # A model that sends an emoji as two tokens spreads its two halves over two pieces.
+        self._half = whole[-1:] if "\ud800" <= whole[-1:] <= "\udbff" else ""
+        passed = self.echo.feed(_encode(whole[: len(whole) - len(self._half)]))
+        return None if passed is None else passed.decode("utf-8", "replace")
+
+    def flush(self) -> str:
+        """Return what was held back; half of a pair that stayed alone is shown as U+FFFD."""
+        alone, self._half = "\ufffd" if self._half else "", ""
+        return self.echo.flush().decode("utf-8", "replace") + alone
 
 
-def parse_retry_after(value: str | None) -> float | None:
-    """Return the seconds that a Retry-After header means: a number, or a date."""
-    if value is None:
-        return None
-    with contextlib.suppress(ValueError):
-        return max(0.0, float(value))
+def _encode(text: str) -> bytes:
+    """Return text as UTF-8, its surrogate pairs joined, and U+FFFD for half of one, which nothing can write."""
     try:
-        date = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, date.timestamp() - time.time())
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()

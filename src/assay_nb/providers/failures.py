@@ -1,7 +1,7 @@
 """Failures of a call: what an SDK or the network raised, as our own errors in our own words.
 
-A provider's text is never passed on: providers quote keys and prompts in theirs. What decides is the HTTP
-status and the provider's machine-readable code, both from closed sets.
+A provider's text is never passed on: providers quote keys and prompts in theirs. What an error's body means
+is read in `refusals`, how long to wait in `waits`, and what is said of it stands in `wording`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,13 @@ from dataclasses import dataclass
 import httpx2
 
 from assay_nb.egress.origins import is_official, path_hint
-from assay_nb.errors import (
-    AssayError,
-    BadReply,
-    ProviderAuthError,
-    ProviderError,
-    ProviderUnavailable,
-    RateLimited,
-)
+from assay_nb.errors import AssayError, BadReply, ProviderError, ProviderUnavailable
 from assay_nb.messages import ProviderId, Request
-from assay_nb.models.catalog import suggest_model
 from assay_nb.providers.exchange import Exchange
-from assay_nb.providers.setup import SETUP
+from assay_nb.providers.meanings import CONSEQUENCES, Meaning
+from assay_nb.providers.refusals import Refusal, read_refusal
+from assay_nb.providers.waits import Wait, read_wait
+from assay_nb.providers.wording import account_of, describe_refusal, who_is
 from assay_nb.text.english import count
 
 
@@ -51,55 +46,24 @@ NETWORK: dict[str, Kind] = {
 }
 """httpx2's exceptions, which two of the three SDKs let through mid-stream."""
 
-GARBLED = (ValueError, AttributeError, AssertionError, RuntimeError)
+GARBLED = (ValueError, TypeError, AttributeError, AssertionError, RuntimeError)
 """What the SDKs' parsers raise on frames that make no sense: no SDK wraps all of these."""
-
-_STATUS_OF_CODE: dict[str, int] = {
-    # Anthropic
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 500,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-    "enforced_spend_limit_reached": 402,
-    # OpenAI, and those that speak like it
-    "invalid_api_key": 401,
-    "account_deactivated": 401,
-    "insufficient_quota": 402,
-    "billing_hard_limit_reached": 402,
-    "billing_not_active": 402,
-    "model_not_found": 404,
-    "context_length_exceeded": 413,
-    "exceed_context_size_error": 413,
-    "string_above_max_length": 413,
-    "rate_limit_exceeded": 429,
-    "server_error": 500,
-    # Google
-    "API_KEY_INVALID": 401,
-    "ACCESS_TOKEN_TYPE_UNSUPPORTED": 401,
-    "UNAUTHENTICATED": 401,
-    "PERMISSION_DENIED": 403,
-    "NOT_FOUND": 404,
-    "RESOURCE_EXHAUSTED": 429,
-    "INTERNAL": 500,
-    "UNAVAILABLE": 503,
-    "DEADLINE_EXCEEDED": 504,
-}
-_RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 
 
 class Failed(Exception):
-    """One attempt failed. `again` says whether another one may be made; `retry` unwraps it."""
+    """One attempt failed; `retry` unwraps it.
 
-    def __init__(self, error: AssayError, *, again: bool) -> None:
+    Attributes:
+        error: What the caller meets if nothing else is tried.
+        again: Whether the same may be sent again.
+        refusal: What was refused; None where something else went wrong.
+    """
+
+    def __init__(self, error: AssayError, *, again: bool, refusal: Refusal | None = None) -> None:
         super().__init__()
         self.error = error
         self.again = again
+        self.refusal = refusal
 
     def bare(self) -> Failed:
         """Return itself without the SDK's exception, whose frames hold what was sent and received."""
@@ -115,13 +79,13 @@ class Errors:
         provider: The provider's id.
         root: What all of the SDK's own exceptions derive from, one or several.
         kinds: What each of its classes says, by name; the nearest ancestor in the table counts.
-        code_of: Reads the machine-readable code from an exception: never a text for people.
+        body_of: Takes the provider's error body out of an exception, decoded; it is matched, never shown.
     """
 
     provider: ProviderId
     root: tuple[type[Exception], ...]
     kinds: Mapping[str, Kind]
-    code_of: Callable[[Exception], str | int | None]
+    body_of: Callable[[Exception], object]
 
     @contextmanager
     def mapped(
@@ -151,9 +115,8 @@ class Errors:
             return Failed(exchange.failure, again=False)
         wrapped = exc.__cause__ if isinstance(exc.__cause__, httpx2.ProxyError) else exc
         kind = kind_of(wrapped, {**NETWORK, **self.kinds})
-        status = effective_status(exchange.status, self.code_of(exc))
-        if kind is Kind.STATUS and status >= 400:
-            return Failed(for_status(exchange, status, model, request), again=status in _RETRIED)
+        if kind is Kind.STATUS:
+            return refuse(exchange, self.body_of(exc), model, request)
         if kind in {Kind.CONNECTION, Kind.PROXY, Kind.TIMEOUT}:
             return Failed(_broken(exchange, kind), again=not exchange.sent)
         return Failed(_garbled(exchange), again=False)
@@ -167,47 +130,34 @@ def kind_of(exc: Exception, kinds: Mapping[str, Kind]) -> Kind:
     return Kind.GARBLED
 
 
-def first_known(*codes: object) -> str | None:
-    """Return the first of these that is a code which says something; None where none does."""
-    return next((code for code in codes if isinstance(code, str) and code in _STATUS_OF_CODE), None)
+def refuse(
+    exchange: Exchange, raw: object, model: str | None = None, request: Request | None = None
+) -> Failed:
+    """Return the failure of an attempt that was answered with an error, in a response or in its stream."""
+    refusal = read_refusal(exchange.status, raw)
+    error = for_refusal(exchange, refusal, model, request)
+    daily = error.reason == Meaning.DAY_QUOTA
+    return Failed(error, again=refusal.again and not daily, refusal=refusal)
 
 
-def effective_status(status: int | None, code: str | int | None) -> int:
-    """Return the status that counts: the code's, where HTTP's says less.
-
-    An error within a stream comes with status 200, a bad Google key as 400, and an account without
-    credit as 429.
-    """
-    if status is not None and status not in {200, 400, 429}:
-        return status
-    if isinstance(code, str):
-        code = _STATUS_OF_CODE.get(code)
-    return code or (500 if status is None or status == 200 else status)
-
-
-def for_status(
-    exchange: Exchange, status: int, model: str | None = None, request: Request | None = None
+def for_refusal(
+    exchange: Exchange, refusal: Refusal, model: str | None = None, request: Request | None = None
 ) -> ProviderError:
-    """Return our error for a provider's error status."""
+    """Return our error for what a provider refused."""
+    status = refusal.status
     if exchange.is_page and status in {401, 403, 407, 511}:
         return _page(exchange, status)
-    if exchange.destination.keyless and status in {401, 402, 403}:
-        return _error(ProviderAuthError, exchange, status, *_key_wanted(exchange))
-    if status == 401:
-        return _error(ProviderAuthError, exchange, status, *_key_refused(exchange))
-    if status == 403:
-        return _error(ProviderAuthError, exchange, status, *_not_allowed(exchange, model))
-    if status == 402:
-        return _error(ProviderError, exchange, status, *_no_credit(exchange))
-    if status == 404:
-        return _error(ProviderError, exchange, status, *_not_found(exchange, model))
-    if status == 413:
-        return _error(ProviderError, exchange, status, *_too_long(exchange, model))
-    if status == 429:
-        return _error(RateLimited, exchange, status, *_limited(exchange))
-    if status >= 500 or status in {408, 409}:
-        return _error(ProviderUnavailable, exchange, status, *_down(exchange, status))
-    return _error(ProviderError, exchange, status, *_refused(exchange, status, model, request))
+    wait = read_wait(status, exchange.waits, refusal.body)
+    meaning = refusal.meaning
+    if meaning is Meaning.RATE:
+        message, hint = _limited(exchange, wait)
+        meaning = Meaning.DAY_QUOTA if wait.daily else meaning
+    elif meaning in {Meaning.BUSY, Meaning.DOWN}:
+        message, hint = _down(exchange, status)
+    else:
+        message, hint = describe_refusal(exchange.destination, refusal, model, request)
+    kind = CONSEQUENCES[meaning].kind
+    return _error(kind, exchange, status, message, hint, wait=wait.seconds, reason=meaning)
 
 
 def _error(
@@ -216,6 +166,9 @@ def _error(
     status: int | None,
     message: str,
     hint: str | None,
+    *,
+    wait: float | None = None,
+    reason: Meaning | None = None,
 ) -> ProviderError:
     return kind(
         message,
@@ -223,90 +176,34 @@ def _error(
         provider=exchange.destination.provider,
         status=status,
         request_id=exchange.request_id,
-        retry_after=exchange.retry_after,
+        retry_after=wait,
+        reason=None if reason is None else str(reason),
     )
 
 
-def _key_refused(exchange: Exchange) -> tuple[str, str]:
-    provider = exchange.destination.provider
-    hint = (
-        f"It was revoked, or belongs elsewhere: `assay-nb keys set {provider}` replaces it; "
-        f"{SETUP[provider].keys_url} shows which keys are valid."
-    )
-    return f"{_who(exchange)} does not accept the workspace's key.", hint
-
-
-def _key_wanted(exchange: Exchange) -> tuple[str, str]:
+def _limited(exchange: Exchange, wait: Wait) -> tuple[str, str]:
     there = exchange.destination
-    hint = f"Enter one: `assay-nb keys set {there.provider} --endpoint {there.endpoint}`."
-    return f"{there.origin} asks for a key, and none is stored for it.", hint
-
-
-def _not_allowed(exchange: Exchange, model: str | None) -> tuple[str, str]:
-    what = f"use {model}" if model else "do this"
-    hint = (
-        "`assay-nb models` lists what it can see; "
-        f"{SETUP[exchange.destination.provider].keys_url} shows what it may do."
-    )
-    return f"{_who(exchange)} accepts the workspace's key, but the key may not {what}.", hint
-
-
-def _no_credit(exchange: Exchange) -> tuple[str, str]:
-    return (
-        f"The {exchange.label} account behind the workspace's key has run out of credit.",
-        f"See {SETUP[exchange.destination.provider].billing_url}.",
-    )
-
-
-def _not_found(exchange: Exchange, model: str | None) -> tuple[str, str]:
-    if hint := path_hint(exchange.destination):
-        return f"{exchange.destination.endpoint} has no such page.", hint
-    if model is None:
-        return f"{_who(exchange)} has no such page.", "Check the endpoint: `assay-nb keys list`."
-    near = suggest_model(model, exchange.destination.provider)
-    nearest = f"Nearest known name: `{near}`. " if near and not near.endswith(f"/{model}") else ""
-    if exchange.destination.keyless:
-        hint = f"{nearest}`assay-nb models --ask` lists those that it has."
-        return f"{_who(exchange)} knows no model {model!r}.", hint
-    return (
-        f"{_who(exchange)} knows no model {model!r}, or the key may not use it.",
-        f"{nearest}`assay-nb models` lists those that the key can see.",
-    )
-
-
-def _too_long(exchange: Exchange, model: str | None) -> tuple[str, str]:
-    return (
-        f"The prompt is longer than {model or 'the model'} takes.",
-        "Shorten it, or choose a model with a larger context: `assay-nb models`.",
-    )
-
-
-def _limited(exchange: Exchange) -> tuple[str, str]:
-    wait = exchange.retry_after
-    when = f"Try again in {describe_wait(wait)}." if wait else "Try again in a minute."
-    if exchange.destination.keyless:
-        return f"{_who(exchange)} takes no more requests just now.", when
-    return f"The limit of the {exchange.label} account behind the workspace's key is reached.", when
+    if wait.daily:
+        what = f"Today's quota of the {account_of(there)} behind the workspace's key is used up."
+        if there.keyless:
+            what = f"Today's quota at {who_is(there)} is used up."
+        # The only one of the three that documents when a day ends.
+        ends = there.provider == "google" and is_official(there)
+        when = "at midnight Pacific time" if ends else "tomorrow"
+        return what, f"Run it again {when}, or use another model or key: each has its own quota."
+    when = "Try again in a minute."
+    if wait.seconds:
+        when = f"Try again in {describe_wait(wait.seconds)}."
+    if there.keyless:
+        return f"{who_is(there)} takes no more requests just now.", when
+    return f"The limit of the {account_of(there)} behind the workspace's key is reached.", when
 
 
 def _down(exchange: Exchange, status: int) -> tuple[str, str]:
     what = "is overloaded" if status in {503, 529} else f"failed to answer (status {status})"
-    return f"{_who(exchange)} {what}.", "Nothing is wrong with the prompt or the key; try again."
-
-
-def _refused(
-    exchange: Exchange, status: int, model: str | None, request: Request | None
-) -> tuple[str, str | None]:
-    what = f" for {model}" if model else ""
-    if request is not None and request.knobs:
-        names = ", ".join(sorted(request.knobs))
-        return (
-            f"{_who(exchange)} refused the request{what} (status {status}), which set {names}.",
-            f"Leave {names} out: current models refuse such settings, even at their default values.",
-        )
     return (
-        f"{_who(exchange)} refused the request{what} (status {status}).",
-        "Another model may take it: `assay-nb models`.",
+        f"{who_is(exchange.destination)} {what}.",
+        "Nothing is wrong with the prompt or the key; try again.",
     )
 
 
@@ -315,7 +212,7 @@ def _page(exchange: Exchange, status: int) -> ProviderError:
         ProviderUnavailable,
         exchange,
         status,
-        f"A web page with status {status} came instead of {exchange.label}'s answer.",
+        f"A web page with status {status} came instead of the answer of {who_is(exchange.destination)}.",
         "A proxy or a network log-in page is in between; `assay-nb doctor` shows which proxy is used.",
     )
 
@@ -326,7 +223,7 @@ def _broken(exchange: Exchange, kind: Kind) -> ProviderError:
             ProviderUnavailable,
             exchange,
             None,
-            f"The proxy does not let through to {_who(exchange)}.",
+            f"The proxy does not let through to {who_is(exchange.destination)}.",
             "Check its address and whether it wants a password; `assay-nb doctor` shows it.",
         )
     if kind is Kind.TIMEOUT:
@@ -334,16 +231,22 @@ def _broken(exchange: Exchange, kind: Kind) -> ProviderError:
             ProviderUnavailable,
             exchange,
             exchange.status,
-            f"{_who(exchange)} has not sent a byte for {describe_wait(exchange.limits.idle)}."
+            f"{who_is(exchange.destination)} has not sent a byte for {describe_wait(exchange.limits.idle)}."
             if exchange.sent
-            else f"{_who(exchange)} could not be reached in time.",
+            else f"{who_is(exchange.destination)} could not be reached in time.",
             "Try again; `assay-nb doctor` tests the connection.",
         )
     if exchange.sent:
         what, hint = "closed the connection before the reply was whole.", "Try again."
     else:
         what, hint = "cannot be reached.", "`assay-nb doctor` tests the connection."
-    return _error(ProviderUnavailable, exchange, exchange.status, f"{_who(exchange)} {what}", hint)
+    return _error(
+        ProviderUnavailable,
+        exchange,
+        exchange.status,
+        f"{who_is(exchange.destination)} {what}",
+        hint,
+    )
 
 
 def _garbled(exchange: Exchange) -> ProviderError:
@@ -351,14 +254,9 @@ def _garbled(exchange: Exchange) -> ProviderError:
         BadReply,
         exchange,
         exchange.status,
-        f"{_who(exchange)} sent something that is not {exchange.label}'s protocol.",
+        f"{who_is(exchange.destination)} sent something that is not {exchange.label}'s protocol.",
         path_hint(exchange.destination) or "Something in between may change responses; try again.",
     )
-
-
-def _who(exchange: Exchange) -> str:
-    destination = exchange.destination
-    return exchange.label if is_official(destination) else destination.origin
 
 
 def describe_wait(seconds: float) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, cast
 
 import httpx2
@@ -18,20 +17,22 @@ from assay_nb.messages import (
     Request,
     Stopped,
     StopReason,
-    TextDelta,
     Usage,
     UsageReport,
 )
 from assay_nb.providers.adapter import (
     Adapter,
     effort_for,
+    fit_to_shape,
     is_tunable,
+    plain_rungs,
     sampling_of,
-    with_schema_in_prompt,
 )
 from assay_nb.providers.base import ListedModel
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Kind
+from assay_nb.providers.ladder import Rungs, Shape
+from assay_nb.providers.parts import read_candidate
 from assay_nb.providers.transport import PLACEHOLDER
 
 API_VERSION = "v1beta"
@@ -64,54 +65,30 @@ _STOPS: dict[str, StopReason] = {
 """A word that is not here (`OTHER`, `MALFORMED_RESPONSE`, whatever comes next) means that it is not whole."""
 
 
-_KEY_REASONS = frozenset({"API_KEY_INVALID", "ACCESS_TOKEN_TYPE_UNSUPPORTED"})
+def _body_of(exc: Exception) -> object:
+    """Return an error's body. The SDK puts the status of the response in where a body has none."""
+    return getattr(exc, "details", None)
 
 
-def _code_of(exc: Exception) -> str | int | None:
-    """Return the reason in an error's details: a bad key comes as plain 400."""
-    body = _mapping(getattr(exc, "details", None))
-    error = _mapping(body.get("error", body))
-    for detail in error.get("details") or ():
-        reason = _mapping(detail).get("reason")
-        if reason in _KEY_REASONS:
-            return str(reason)
-    return getattr(exc, "code", None)
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How much of the API is used: the schema as a parameter, and thinking turned down."""
-
-    schema: bool
-    tuned: bool
-
-
-class Google(Adapter[Shape]):
+class Google(Adapter):
     """Gemini models."""
 
     id = "google"
-    errors = Errors("google", (genai_errors.APIError,), KINDS, _code_of)
+    errors = Errors("google", (genai_errors.APIError,), KINDS, _body_of)
 
-    def shapes(self, request: Request, model: str, credential: Credential) -> Sequence[Shape]:
-        schema, tuned = request.schema is not None, is_tunable(model, credential)
-        return list(
-            dict.fromkeys((Shape(schema, tuned), Shape(schema, False), Shape(False, False)))
-        )
+    def rungs(self, request: Request, model: str, credential: Credential) -> Rungs:
+        return plain_rungs(request, tuned=is_tunable(model, credential), ceiling="maxOutputTokens")
 
     async def events(
         self, request: Request, model: str, exchange: Exchange, shape: Shape
     ) -> AsyncGenerator[ProviderEvent, None]:
         client = await self._client(exchange)
-        if not shape.schema:
-            request = with_schema_in_prompt(request)
+        request = fit_to_shape(request, shape)
         reason: StopReason = "incomplete"
         answered: str | None = None
         thought = False
         models = cast(Any, client.aio.models)  # its signature is partly untyped
+        exchange.dialect = "gemini"
         stream = await models.generate_content_stream(
             model=model,
             contents=_contents(request),
@@ -122,9 +99,8 @@ class Google(Adapter[Shape]):
             if chunk.prompt_feedback and chunk.prompt_feedback.block_reason:
                 reason = "refusal"
             for candidate in chunk.candidates or ():
-                thought = thought or _has_thoughts(candidate)
-                for text in _texts(candidate):
-                    yield TextDelta(text)
+                for part in read_candidate(candidate):
+                    yield part
                 if candidate.finish_reason:
                     reason = _STOPS.get(candidate.finish_reason.value, "incomplete")
             if chunk.usage_metadata:
@@ -211,13 +187,13 @@ def _config(
     request: Request, model: str, exchange: Exchange, shape: Shape
 ) -> types.GenerateContentConfig:
     fields: dict[str, Any] = {
-        "max_output_tokens": request.max_output_tokens,
+        "max_output_tokens": None if shape.ceiling == "none" else request.ceiling,
         "system_instruction": request.system,
         "automatic_continuation": False,
         "automatic_function_calling": types.AutomaticFunctionCallingConfig(disable=True),
         "http_options": types.HttpOptions(headers=exchange.headers),
     }
-    if shape.schema and request.schema is not None:
+    if shape.schema == "json_schema" and request.schema is not None:
         fields["response_mime_type"] = "application/json"
         fields["response_json_schema"] = dict(request.schema)
     fields.update(sampling_of(request))
@@ -227,16 +203,6 @@ def _config(
         level = types.ThinkingLevel(effort.upper())
         fields["thinking_config"] = types.ThinkingConfig(thinking_level=level)
     return types.GenerateContentConfig(**fields)
-
-
-def _texts(candidate: types.Candidate) -> list[str]:
-    parts = candidate.content.parts if candidate.content else None
-    return [part.text for part in parts or () if part.text and not part.thought]
-
-
-def _has_thoughts(candidate: types.Candidate) -> bool:
-    parts = candidate.content.parts if candidate.content else None
-    return any(part.thought for part in parts or ())
 
 
 def _usage(metadata: types.GenerateContentResponseUsageMetadata) -> Usage:

@@ -5,8 +5,8 @@ Chat Completions is the one thing that all servers speak which call themselves O
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any, cast
 
 import httpx2
@@ -18,7 +18,6 @@ from assay_nb.messages import (
     Request,
     Stopped,
     StopReason,
-    TextDelta,
     Usage,
     UsageReport,
 )
@@ -26,21 +25,19 @@ from assay_nb.models.catalog import find_model
 from assay_nb.providers.adapter import (
     Adapter,
     effort_for,
+    fit_to_shape,
     is_tunable,
+    plain_rungs,
     sampling_of,
-    with_schema_in_prompt,
 )
 from assay_nb.providers.base import ListedModel
 from assay_nb.providers.exchange import Exchange
-from assay_nb.providers.failures import (
-    Errors,
-    Failed,
-    Kind,
-    effective_status,
-    first_known,
-    for_status,
-)
+from assay_nb.providers.failures import Errors, Failed, Kind, refuse
+from assay_nb.providers.ladder import Rungs, Shape
+from assay_nb.providers.listing import read_listing
+from assay_nb.providers.parts import ChatReply, ResponsesReply
 from assay_nb.providers.transport import PLACEHOLDER
+from assay_nb.providers.unstreamed import as_chunks, as_events
 
 KINDS: dict[str, Kind] = {
     "APIStatusError": Kind.STATUS,
@@ -83,59 +80,35 @@ _INCOMPLETE: dict[str, StopReason] = {
     "max_output_tokens": "length",
     "content_filter": "filtered",
 }
-_THOUGHTS = ("reasoning_content", "reasoning", "thinking")
-"""Where servers put a model's thoughts, beside `content`."""
 
 
-def _code_of(exc: Exception) -> str | None:
-    """Return the error's code, or its type: of llama.cpp's server the code is a number, and the type says it."""
-    return first_known(getattr(exc, "code", None), getattr(exc, "type", None))
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How much of the API is used.
-
-    Attributes:
-        schema: The schema goes as a parameter.
-        tuned: Reasoning is turned down (Responses), or token counts are asked for (Chat).
-        limit: What Chat calls the ceiling on the reply; newer models refuse the older name.
-    """
-
-    schema: bool
-    tuned: bool
-    limit: str = "max_tokens"
-
-
-class OpenAI(Adapter[Shape]):
+class OpenAI(Adapter):
     """GPT models, and whatever else is served in OpenAI's way."""
 
     id = "openai"
-    errors = Errors("openai", (openai.OpenAIError,), KINDS, _code_of)
+    errors = Errors("openai", (openai.OpenAIError,), KINDS, lambda exc: getattr(exc, "body", None))
 
-    def shapes(self, request: Request, model: str, credential: Credential) -> Sequence[Shape]:
-        schema = request.schema is not None
-        if credential.destination.kind == RESPONSES:
-            tuned = is_tunable(model, credential)
-            best = (Shape(schema, tuned), Shape(schema, False), Shape(False, False))
-        else:
-            newer = "max_completion_tokens"
-            best = (Shape(schema, True), Shape(schema, True, newer), Shape(False, False))
-        return list(dict.fromkeys(best))
+    def rungs(self, request: Request, model: str, credential: Credential) -> Rungs:
+        if credential.destination.kind != RESPONSES:
+            return _chat_rungs(request)
+        rungs = plain_rungs(
+            request, tuned=is_tunable(model, credential), ceiling="max_output_tokens"
+        )
+        return replace(rungs, values={**rungs.values, "streamed": (True, False)})
 
     def events(
         self, request: Request, model: str, exchange: Exchange, shape: Shape
     ) -> AsyncGenerator[ProviderEvent, None]:
-        if not shape.schema:
-            request = with_schema_in_prompt(request)
+        request = fit_to_shape(request, shape)
         if exchange.destination.kind == RESPONSES:
             return self._responses(request, model, exchange, shape)
         return self._chat(request, model, exchange, shape)
 
     async def models(self, exchange: Exchange) -> list[ListedModel]:
         client = await self._client(exchange)
-        page = await client.models.list(extra_headers=exchange.headers)
-        return [ListedModel(model.id) for model in page.data]
+        # Not by the SDK's typed page, which fails on a listing that is shaped otherwise.
+        listed = await client.get("/models", cast_to=object, options={"headers": exchange.headers})
+        return read_listing(listed)
 
     async def count(self, request: Request, model: str, exchange: Exchange) -> int | None:
         if exchange.destination.kind != RESPONSES:
@@ -155,32 +128,30 @@ class OpenAI(Adapter[Shape]):
         client = await self._client(exchange)
         reason: StopReason = "incomplete"
         answered: str | None = None
-        refused = thought = False
+        thought = False
+        reply = ResponsesReply()
+        exchange.dialect = "openai-responses" if shape.streamed else None
         stream = await client.responses.create(
             model=model,
             input=_input(request),
-            max_output_tokens=request.max_output_tokens,
             store=False,
-            stream=True,
+            stream=shape.streamed,
             extra_headers=exchange.headers,
             **_responses_settings(request, model, exchange, shape),
         )
-        async for event in cast("openai.AsyncStream[Any]", stream):
-            if event.type == "response.output_text.delta":
-                yield TextDelta(event.delta)
-            elif event.type == "response.refusal.delta":
-                refused = True
-            elif event.type.startswith("response.reasoning"):
-                thought = True
-            elif event.type == "error":
-                raise _in_band(event.code, exchange, model, request)
+        async for event in as_events(stream):
+            for part in reply.read(event):
+                yield part
+            if event.type == "error":
+                raise _in_band(event, exchange, model, request)
             elif event.type == "response.failed":
                 error = getattr(event.response, "error", None)
-                raise _in_band(getattr(error, "code", None), exchange, model, request)
+                raise _in_band(error, exchange, model, request)
             elif event.type in {"response.completed", "response.incomplete"}:
-                answered = event.response.model
-                reason = "refusal" if refused else _responses_stop(event)
-                thought = thought or _reasoned(event.response.usage, "output_tokens_details")
+                answered = getattr(event.response, "model", None)
+                reason = "refusal" if reply.refused else _responses_stop(event)
+                usage = getattr(event.response, "usage", None)
+                thought = _reasoned(usage, "output_tokens_details")
                 if usage := _responses_usage(event.response):
                     yield UsageReport(usage)
         yield Stopped(reason, answered, exchange.request_id, thought)
@@ -191,29 +162,28 @@ class OpenAI(Adapter[Shape]):
         client = await self._client(exchange)
         reason: StopReason = "incomplete"
         answered: str | None = None
-        refused = thought = False
+        thought = False
+        reply = ChatReply()
+        exchange.dialect = "openai-chat" if shape.streamed else None
         stream = await client.chat.completions.create(
             model=model,
             messages=cast(Any, _turns(request)),
-            stream=True,
+            stream=shape.streamed,
             extra_headers=exchange.headers,
             **_chat_settings(request, shape),
         )
-        async for chunk in cast("openai.AsyncStream[Any]", stream):
-            answered = chunk.model or answered
-            for choice in chunk.choices or ():
-                delta = choice.delta
-                if delta is not None and delta.content:
-                    yield TextDelta(delta.content)
-                if delta is not None and getattr(delta, "refusal", None):
-                    refused = True
-                thought = thought or any(getattr(delta, name, None) for name in _THOUGHTS)
-                if choice.finish_reason:
-                    reason = _CHAT_STOPS.get(str(choice.finish_reason).lower(), "incomplete")
+        async for chunk in as_chunks(stream):
+            answered = getattr(chunk, "model", None) or answered
+            for choice in getattr(chunk, "choices", None) or ():
+                for part in reply.read(choice):
+                    yield part
+                if said := getattr(choice, "finish_reason", None):
+                    reason = _CHAT_STOPS.get(str(said).lower(), "incomplete")
             if chunk.usage is not None:
                 thought = thought or _reasoned(chunk.usage, "completion_tokens_details")
                 yield UsageReport(_chat_usage(chunk.usage))
-        yield Stopped("refusal" if refused else reason, answered, exchange.request_id, thought)
+        reason = "refusal" if reply.refused else reason
+        yield Stopped(reason, answered, exchange.request_id, thought)
 
     async def _client(self, exchange: Exchange) -> openai.AsyncOpenAI:
         endpoint = exchange.destination.endpoint
@@ -234,9 +204,26 @@ class OpenAI(Adapter[Shape]):
         return await self._egress.sdk(("openai", endpoint), make)
 
 
-def _in_band(code: Any, exchange: Exchange, model: str, request: Request) -> Failed:
-    status = effective_status(exchange.status, code if isinstance(code, str) else None)
-    return Failed(for_status(exchange, status, model, request), again=status >= 429)
+def _chat_rungs(request: Request) -> Rungs:
+    """Return what a Chat Completions server may take. Nothing is known of it, and `max_tokens` is oldest."""
+    forms = ("json_schema", "json_object_schema", "json_object", "prompt")
+    named = ("max_tokens", "max_completion_tokens")
+    return Rungs(
+        {
+            "schema": forms if request.schema is not None else ("prompt",),
+            "usage": (True, False),
+            # Some servers count the ceiling against the context, others ramble up to it: it is sent
+            # only where somebody set it, and then it is never dropped.
+            "ceiling": ("none",) if request.max_output_tokens is None else named,
+            "streamed": (True, False),
+        },
+        order=("schema", "usage", "ceiling"),
+    )
+
+
+def _in_band(error: Any, exchange: Exchange, model: str, request: Request) -> Failed:
+    said = {name: getattr(error, name, None) for name in ("code", "message", "param")}
+    return refuse(exchange, said, model, request)
 
 
 def _input(request: Request) -> Any:
@@ -252,9 +239,11 @@ def _responses_settings(
     request: Request, model: str, exchange: Exchange, shape: Shape
 ) -> dict[str, Any]:
     settings: dict[str, Any] = {}
+    if shape.ceiling != "none":
+        settings["max_output_tokens"] = request.ceiling
     if request.system:
         settings["instructions"] = request.system
-    if shape.schema and request.schema is not None:
+    if shape.schema == "json_schema" and request.schema is not None:
         schema = {"type": "json_schema", "name": request.schema_name, "strict": True}
         settings["text"] = {"format": {**schema, "schema": dict(request.schema)}}
     settings.update(sampling_of(request))
@@ -270,15 +259,25 @@ def _responses_settings(
 
 
 def _chat_settings(request: Request, shape: Shape) -> dict[str, Any]:
-    settings: dict[str, Any] = {shape.limit: request.max_output_tokens}
-    if shape.tuned:
+    settings: dict[str, Any] = {}
+    if shape.ceiling != "none":
+        settings[shape.ceiling] = request.ceiling
+    if shape.usage and shape.streamed:
         settings["stream_options"] = {"include_usage": True}
-    if shape.schema and request.schema is not None:
-        schema = {"name": request.schema_name, "schema": dict(request.schema), "strict": True}
-        settings["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if request.schema is not None:
+        settings["response_format"] = _response_format(request, dict(request.schema), shape)
     if "effort" in request.knobs:
         settings["reasoning_effort"] = str(request.knobs["effort"])
     return settings | sampling_of(request)
+
+
+def _response_format(request: Request, schema: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    if shape.schema == "json_object":
+        return {"type": "json_object"}
+    if shape.schema == "json_object_schema":
+        return {"type": "json_object", "schema": schema}
+    named = {"name": request.schema_name, "schema": schema, "strict": True}
+    return {"type": "json_schema", "json_schema": named}
 
 
 def _responses_stop(event: Any) -> StopReason:
@@ -299,11 +298,17 @@ def _responses_usage(response: Any) -> Usage | None:
     if usage is None:
         return None
     details = getattr(usage, "input_tokens_details", None)
-    return Usage(usage.input_tokens, usage.output_tokens, getattr(details, "cached_tokens", None))
+    return Usage(
+        getattr(usage, "input_tokens", None),
+        getattr(usage, "output_tokens", None),
+        getattr(details, "cached_tokens", None),
+    )
 
 
 def _chat_usage(usage: Any) -> Usage:
     details = getattr(usage, "prompt_tokens_details", None)
     return Usage(
-        usage.prompt_tokens, usage.completion_tokens, getattr(details, "cached_tokens", None)
+        getattr(usage, "prompt_tokens", None),
+        getattr(usage, "completion_tokens", None),
+        getattr(details, "cached_tokens", None),
     )

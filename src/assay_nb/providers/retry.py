@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import anyio
 
-from assay_nb.errors import RateLimited
+from assay_nb.errors import ProviderError
 from assay_nb.providers.failures import Failed
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class Retry:
 
     async def _wait(self, failed: Failed, attempt: int) -> None:
         wait = self.base * 2 ** (attempt - 1) * self.jitter()
-        asked = failed.error.retry_after if isinstance(failed.error, RateLimited) else None
+        asked = failed.error.retry_after if isinstance(failed.error, ProviderError) else None
         wait = max(wait, asked or 0.0)
         if not failed.again or attempt >= self.attempts or wait > self.longest:
             raise failed.error

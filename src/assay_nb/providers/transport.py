@@ -33,8 +33,9 @@ from assay_nb.egress.tls import make_tls_context
 from assay_nb.errors import AssayError, EndpointRefused
 from assay_nb.messages import Destination
 from assay_nb.providers import log_muting
-from assay_nb.providers.body import GuardedBody, decoder_for
+from assay_nb.providers.body import GuardedBody, decoder_for, reader_for
 from assay_nb.providers.exchange import TICKET, Exchange, Limits
+from assay_nb.providers.learned import Learned
 
 PLACEHOLDER = "assay-placeholder"
 """What the SDKs are given for a key."""
@@ -77,11 +78,14 @@ class Transport(httpx2.AsyncBaseTransport):
         try:
             head = exchange.take_head(response)
             exchange.attach(response.stream)
-            body = GuardedBody(exchange, response.stream, decoder_for(head))
+            reader = reader_for(exchange)
+            body = GuardedBody(exchange, response.stream, decoder_for(head), reader)
         except BaseException:
             await response.aclose()
             raise
         kept = {name: value for name, value in head.headers.items() if name in headers.RECEIVED}
+        if reader is not None:
+            kept["content-type"] = "text/event-stream; charset=utf-8"
         return httpx2.Response(head.status, headers=kept, stream=body)
 
     async def _connect(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:
@@ -140,7 +144,7 @@ class Egress:
 
     Attributes:
         limits: How much and how long.
-        learnt: What endpoints and models turned out to take, kept by the adapters.
+        learned: What endpoints and models turned out not to take, kept by the adapters.
     """
 
     def __init__(
@@ -151,6 +155,7 @@ class Egress:
         ca_file: Path | str | None = None,
         limits: Limits | None = None,
         vet: Vet | None = None,
+        learned: Learned | None = None,
     ) -> None:
         """Remember how to reach providers; nothing is opened yet.
 
@@ -161,10 +166,11 @@ class Egress:
             limits: How much and how long.
             vet: Resolves and judges a host's addresses; connections then go to those very addresses. Not
                 asked where a proxy is in between, since that resolves by itself.
+            learned: What is known of servers, and where it is kept; this process's memory by default.
         """
         self.limits = limits or Limits()
         self._timeout = httpx2.Timeout(self.limits.idle, connect=self.limits.connect).as_dict()
-        self.learnt: dict[object, Any] = {}
+        self.learned = learned or Learned()
         self._proxy = proxy
         self._no_proxy = [
             part.strip().lower() for part in (no_proxy or "").split(",") if part.strip()

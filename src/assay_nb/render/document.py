@@ -193,10 +193,17 @@ class Intervals:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """Something that most readers skip: folded where folding exists."""
+    """Something that most readers skip: folded where folding exists.
+
+    Attributes:
+        summary: The line that unfolds it.
+        blocks: What is in it.
+        brief: Said in place of the blocks where nothing folds; empty shows them all the same.
+    """
 
     summary: str
     blocks: Sequence[Block]
+    brief: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,8 @@ class _Writer:
                 yield from self._table(heads, rows)
             case Intervals():
                 yield from self._intervals(block)
+            case Details(summary, brief=str(brief)) if brief:
+                yield from self._flow([_Run(escape(f"▸ {summary}: {brief}"), _BOLD)], hang=2)
             case Details(summary, inner):
                 yield from self._flow([_Run(f"▾ {escape(summary)}", _BOLD)], hang=2)
                 yield from _indent(self._narrower(2).blocks(inner))

@@ -193,6 +193,8 @@ def _key_context(vault_id: bytes, workspace_id: bytes, row: KeyRow) -> bytes:
     Version 1 binds neither name nor kind, so a row of that version that says others than followed from
     what it does bind was edited.
     """
+    if row.bound_as not in (1, CURRENT):
+        raise CannotOpen(Cause.EDITED)
     if row.bound_as == 1 and (row.connection, row.kind) != (
         row.provider,
         first_kind(row.provider, row.origin),

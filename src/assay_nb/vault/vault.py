@@ -240,7 +240,7 @@ class Vault:
             VaultIntegrityError: If the key does not open.
         """
         with self.open_key(workspace_id, connection) as opened:
-            renamed = replace(opened.destination, connection=new_name)
+            renamed = replace(opened.destination, connection=new_name or "?")
             check_destination(renamed)
             with self._transactions.change(actor) as change:
                 rows, agreed = change.load(workspace_id)

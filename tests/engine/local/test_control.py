@@ -124,7 +124,11 @@ def test_request_carries_exactly_the_key_that_was_entered(
     assert ask(session, provider).output == "A reply."
 
     assert outcome.outcome == "accepted"
-    assert [credentials_of(call) for call in stage.fake.calls] == [header(provider, key)] * 2
+    assert [credentials_of(call) for call in stage.fake.calls] == [
+        header(provider, key),
+        {},  # the same listing without it, which shows that it counts
+        header(provider, key),
+    ]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -353,7 +357,7 @@ def test_removing_a_row_without_a_key_sends_nobody_to_revoke_one(
     save(session, "openai", "ollama", endpoint)
 
     assert without.revoke_url == ""
-    assert remove(session, "openai").revoke_url.startswith("https://")
+    assert remove(session, "openai").revoke_url == stage.fake.origin
     assert fact_of(session, "openai").state == "missing"
 
 
@@ -368,7 +372,7 @@ def test_row_that_was_edited_to_hold_no_key_still_sends_people_to_revoke_it(
     fact = fact_of(session, "openai")
 
     assert (fact.state, fact.keyless) == ("unreadable", False)
-    assert remove(session, "openai").revoke_url == "https://platform.openai.com/api-keys"
+    assert remove(session, "openai").revoke_url == stage.fake.origin
 
 
 @pytest.mark.parametrize(("key", "edited"), [("ollama", "none"), ("", "bearer")])

@@ -140,7 +140,7 @@ async def test_an_empty_key_takes_none_away(mine: Connections, fake: FakeProvide
         ("n" * 33, {"key": "k", "kind": "openai-chat"}, 400, "name"),
         ("new", {"key": "k", "kind": "telnet", "endpoint": "URL"}, 400, "no kind"),
         ("new", {"key": "k", "kind": "openai-chat", "placement": "cookie", "endpoint": "URL"}, 400,
-         "no such placement"),
+         "cannot be put on a request"),
         ("new", {"key": "k", "kind": "openai-chat", "placement": "none", "endpoint": "URL"}, 400,
          "needs none"),
         ("openai", {"key": "k", "kind": "gemini", "endpoint": "URL"}, 400, "own protocol"),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from anyio.to_thread import run_sync
 
-from assay_nb.connections.names import check_kind, check_new_name
-from assay_nb.connections.presets import PRESETS, preset_of
+from assay_nb.connections.names import check_kind, check_new_name, check_placement
+from assay_nb.connections.presets import preset_of
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import parse_endpoint
 from assay_nb.engine.control import (
@@ -29,34 +29,29 @@ from assay_nb.engine.control import (
     about_gone_workspace,
 )
 from assay_nb.engine.facts import read_call_facts, read_key_facts, read_model_facts
-from assay_nb.engine.key_checks import accepted, not_stored, untested
+from assay_nb.engine.key_checks import not_stored, untested
 from assay_nb.engine.local.credentials import (
     find_credential,
     find_destinations,
     missing_key,
 )
+from assay_nb.engine.local.key_test import check_key, list_models
 from assay_nb.engine.local.operator import OperatorControl
 from assay_nb.engine.local.practice import (
-    explained,
     hold_key,
     is_practice,
     no_workspace,
 )
 from assay_nb.engine.local.resources import PLATFORM, Resources
 from assay_nb.engine.resolve import ALL_MODELS, choose_model
-from assay_nb.errors import AssayError, ProviderAuthError, WrongUsage, workspace_gone
+from assay_nb.errors import AssayError, WrongUsage, workspace_gone
 from assay_nb.messages import PROVIDERS, Destination, Kind, ProviderId
 from assay_nb.models import catalog
-from assay_nb.providers import get_provider
 from assay_nb.providers.keys import place_key
 from assay_nb.providers.setup import SETUP
 
 if TYPE_CHECKING:
-    from assay_nb.providers.base import ListedModel
     from assay_nb.workspaces.membership import Workspace
-
-_SHOWN_MODELS = 5
-"""How many models of a server's listing are named when a key is stored."""
 
 
 class LocalControl(OperatorControl):
@@ -187,9 +182,8 @@ class LocalControl(OperatorControl):
             outcome = untested(destination)
             if check:
                 with not_stored(destination):
-                    outcome = await self._check(
-                        Credential(destination, lambda: nullcontext(secret.reveal()))
-                    )
+                    entered = Credential(destination, lambda: nullcontext(secret.reveal()))
+                    outcome = await check_key(self._resources, entered)
             await run_sync(
                 lambda: self._resources.vault.save_key(
                     where.id,
@@ -225,7 +219,9 @@ class LocalControl(OperatorControl):
         if there is None:
             raise await run_sync(missing_key, self._resources, where, connection)
         stored = await run_sync(self._resources.vault.find_key, where.id, connection)
-        outcome = await self._check(find_credential(self._resources, where.id, there))
+        outcome = await check_key(
+            self._resources, find_credential(self._resources, where.id, there)
+        )
         if outcome.outcome == "accepted" and stored is not None and not stored.verified:
             await run_sync(
                 lambda: self._resources.vault.mark_verified(
@@ -246,10 +242,9 @@ class LocalControl(OperatorControl):
             lambda: self._resources.vault.remove_key(where.id, connection, actor=self._user)
         )
         there = stored.destination
-        preset = preset_of(there.endpoint) or (
-            PRESETS[connection] if connection in PROVIDERS else None
-        )
-        revoke_url = preset.keys_url if preset and not known[connection].keyless else ""
+        preset = preset_of(there.endpoint)
+        opens_nothing = known[connection].keyless or is_practice(there)
+        revoke_url = "" if opens_nothing else preset.keys_url if preset else there.origin
         return Removal(
             provider=there.provider,
             connection=connection,
@@ -271,33 +266,6 @@ class LocalControl(OperatorControl):
                 self._resources.workspaces.set_model(self._user, where.id, renamed)
 
         await run_sync(run)
-
-    async def _check(self, credential: Credential) -> KeyCheck:
-        """Ask for the list of models: it is free, and proves that the provider knows the key.
-
-        Without a key it proves that the server is there, and no more: some list their models to anybody.
-
-        Raises:
-            ProviderAuthError: If the provider refuses the key itself, or asks for one. Nothing is stored then.
-        """
-        there = credential.destination
-        try:
-            listed = await self._list(credential)
-        except ProviderAuthError as error:
-            if error.status != 403 or there.keyless:
-                raise
-            return KeyCheck(provider=there.provider, outcome="limited", detail=error.message)
-        outcome = accepted(there, len(listed))
-        return replace(outcome, names=tuple(one.id for one in listed[:_SHOWN_MODELS]))
-
-    async def _list(self, credential: Credential) -> list[ListedModel]:
-        from assay_nb.providers.retry import Retry
-
-        there = credential.destination
-        retry = Retry(attempts=1) if is_practice(there) else None
-        provider = await get_provider(there.provider, self._resources.egress, retry=retry)
-        with explained(there, has_practice=self._resources.has_practice):
-            return await provider.list_models(credential)
 
     # --- models, budget, log
 
@@ -326,7 +294,7 @@ class LocalControl(OperatorControl):
                     context=one.context,
                     max_output=one.max_output,
                 )
-                for one in await self._list(credential)
+                for one in await list_models(self._resources, credential)
             ]
         return facts
 
@@ -413,6 +381,7 @@ class LocalControl(OperatorControl):
         """Return where a connection's key may be sent from now on: what is said, else what is stored."""
         stored = self._resources.vault.find_key(where.id, connection)
         before = stored.destination if stored and connection not in PROVIDERS else None
+        check_placement(placement)
         provider = check_kind(connection, kind or (before.kind if before else None))
         if provider is None:
             raise missing_key(self._resources, where, connection)

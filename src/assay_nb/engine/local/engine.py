@@ -16,9 +16,10 @@ from anyio import CancelScope
 from anyio.to_thread import run_sync
 
 from assay_nb.engine.call import Call, Engine
-from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, Waiting
+from assay_nb.engine.events import Event, Finished, NextRound, Started, Waiting
 from assay_nb.engine.local.account import Account
 from assay_nb.engine.local.credentials import find_credential
+from assay_nb.engine.local.gathering import Gathering
 from assay_nb.engine.local.planner import CallPlan, Planner
 from assay_nb.engine.local.practice import explained
 from assay_nb.engine.local.recorder import Recorder
@@ -26,7 +27,7 @@ from assay_nb.engine.local.resources import PLATFORM, Resources
 from assay_nb.engine.tasks import end
 from assay_nb.errors import BadReply, StoreUnavailable
 from assay_nb.instruments.base import Instrument, Result, Script
-from assay_nb.messages import Reply, Request, Stopped, TextDelta, Usage, UsageReport
+from assay_nb.messages import Reply, Request
 from assay_nb.providers import get_provider
 from assay_nb.text.pasted import refuse_secrets
 
@@ -155,32 +156,18 @@ class LocalEngine(Engine):
         if plan.practice:
             retry = replace(retry, attempts=1)  # a server that has ended does not come back
         provider = await get_provider(plan.provider, self._resources.egress, retry=retry)
-        text: list[str] = []
-        usage, stopped = Usage(), Stopped("incomplete")
+        gathering = Gathering(lane)
         stream = provider.stream(request, model=plan.model, credential=self._credential(plan))
         with (
-            account.metering(text),
+            account.metering(gathering.came),
             explained(plan.destination, has_practice=self._resources.has_practice),
         ):
             async for event in stream:
-                match event:
-                    case TextDelta(part):
-                        account.text_came = True
-                        text.append(part)
-                        emit(Delta(part, lane))
-                    case UsageReport(report):
-                        usage = report
-                    case Stopped():
-                        stopped = event
-        account.add(usage, stopped)
-        return Reply(
-            "".join(text),
-            stopped.reason,
-            usage,
-            stopped.model,
-            stopped.request_id,
-            stopped.thought,
-        )
+                for shown in gathering.take(event):
+                    account.text_came = True
+                    emit(shown)
+        account.add(gathering.usage, gathering.stopped)
+        return gathering.reply()
 
     def _credential(self, plan: CallPlan) -> Credential:
         owner = PLATFORM if plan.mode == "demo" else plan.workspace.id

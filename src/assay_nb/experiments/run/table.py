@@ -8,10 +8,11 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from assay_nb.errors import AssayError
+from assay_nb.errors import AssayError, RateLimited
 from assay_nb.experiments.run.jobs import Job, JobResult
 from assay_nb.experiments.run.progress import Progress
 from assay_nb.experiments.run.runner import Runner
+from assay_nb.experiments.run.workers import outlasts_a_row
 from assay_nb.experiments.spending.budget import OverBudget
 
 Result = TypeVar("Result")
@@ -45,6 +46,12 @@ class TableRun(ABC, Generic[Result]):
             self._stopped = None
         except OverBudget:
             self._stopped = "budget"
+        except RateLimited as error:
+            # With some rows there, a quota that is used up ends the run as a budget does.
+            is_quota = outlasts_a_row(error) and progress.done > progress.failed
+            self._stopped = "quota" if is_quota else "failed"
+            if not is_quota:
+                raise
         except AssayError:
             self._stopped = "failed"
             raise

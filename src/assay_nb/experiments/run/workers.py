@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assay_nb.engine.call import Call
 from assay_nb.errors import (
@@ -26,12 +26,12 @@ from assay_nb.experiments.spending.estimates import Estimate, estimate_call
 from assay_nb.experiments.spending.limits import CONCURRENCY
 from assay_nb.instruments.base import Provenance, Result
 
-if TYPE_CHECKING:
-    pass
-
 _PATIENCE = 60.0
 _MOST_PATIENCE = 600.0
-"""Seconds that one row waits for a limit on calls per minute, at a time and in all."""
+"""Seconds that one row waits for a limit per minute, a hub's or a provider's, at a time and in all."""
+
+_LEAST_WAIT = 0.2
+"""Seconds; a limit that opens at once may not be hammered."""
 
 LATE = 3600.0
 """Seconds after a run token's end when its last call has surely ended too."""
@@ -55,21 +55,25 @@ async def stream_answers(
     purse: Budget | None = None,
     concurrency: int = CONCURRENCY,
     all_may_fail: bool = False,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncIterator[tuple[Job, JobResult]]:
     """Yield each job with its answer, as they come. At most `concurrency` calls are under way at once.
 
     Jobs are taken from the iterable one by one, so it may be long; closing the iterator stops the
     calls under way, and every row that had finished is in the cache. Where the purse does not cover a
-    call, no later one is sent either, and jobs that were answered earlier are still yielded.
+    call, no later one is sent either, and jobs that were answered earlier are still yielded. The same
+    holds where a provider's quota is used up for longer than a row waits, such as for the day. A shorter
+    wait that a provider asks for is waited, by all workers together, and no row is lost to it.
 
     Raises:
         OverBudget: At the end, if the purse did not cover each call.
+        RateLimited: At the end, if a quota is used up for longer.
         AssayError: What would hit every row alike; and, unless all of them may fail, the first one's
             error where not a single row was answered.
     """
     pending = iter(jobs)
     done: asyncio.Queue[tuple[Job, JobResult] | BaseException | None] = asyncio.Queue()
-    crew = _Crew(pending, ask, cache, purse or Budget(), done)
+    crew = _Crew(pending, ask, cache, purse or Budget(), done, sleep)
     workers = [asyncio.create_task(crew.work()) for _ in range(concurrency)]
     try:
         left = len(workers)
@@ -102,12 +106,14 @@ class _Crew:
     cache: Cache | None
     purse: Budget
     done: asyncio.Queue[tuple[Job, JobResult] | BaseException | None]
+    sleep: Callable[[float], Awaitable[None]]
     succeeded: int = 0
     kept: int = 0
     failed: int = 0
     first_error: AssayError | None = None
-    over: OverBudget | None = None
+    over: OverBudget | RateLimited | None = None
     ended: bool = False
+    opens: float = 0.0
 
     @property
     def hopeless(self) -> AssayError | None:
@@ -136,8 +142,27 @@ class _Crew:
         if self.cache and job.shelf and (kept := find_kept(self.cache, job)):
             self.kept += 1
             return kept
-        hold = await self._set_aside(job)
-        return None if hold is None else await self._send(job, hold)
+        until = time.monotonic() + _MOST_PATIENCE
+        while True:
+            await self._wait_until_open()
+            hold = await self._set_aside(job)
+            if hold is None:
+                return None
+            try:
+                return await self._send(job, hold)
+            except (RateLimited, ProviderUnavailable) as error:
+                wait = error.retry_after or 0.0
+                if isinstance(error, RateLimited) and outlasts_a_row(error):
+                    self.over = self.over or error
+                    return None
+                if time.monotonic() + wait > until:
+                    return self._failed(error)
+            self.opens = max(self.opens, time.monotonic() + max(wait, _LEAST_WAIT))
+
+    async def _wait_until_open(self) -> None:
+        """Wait as long as a provider has asked to: what is sent meanwhile would be refused as well."""
+        while (left := self.opens - time.monotonic()) > 0:
+            await self.sleep(left)
 
     async def _set_aside(self, job: Job) -> Hold | None:
         if self.over is not None:
@@ -163,6 +188,8 @@ class _Crew:
             return self._failed(error)
         except ProviderError as error:
             cost = _cost_of(error, job.requests)
+            if _says_when(error):
+                raise
             if not concerns_one_row(error):
                 raise
             return self._failed(error)
@@ -196,7 +223,7 @@ class _Crew:
                 wait = error.retry_after
                 if wait is None or wait > _PATIENCE or time.monotonic() + wait > until:
                     raise  # a day's allowance, say: nobody waits for that
-            await asyncio.sleep(max(wait, 0.2))
+            await self.sleep(max(wait, _LEAST_WAIT))
 
     def _failed(self, error: AssayError) -> JobResult:
         self.first_error = self.first_error or error
@@ -204,6 +231,19 @@ class _Crew:
         if self.failed >= _HOPELESS and not self.succeeded:
             raise error
         return JobResult(error=str(error), stop=error.stop if isinstance(error, BadReply) else None)
+
+
+def outlasts_a_row(error: RateLimited) -> bool:
+    """Return whether a quota is used up for longer than a row waits, so that the run ends with what is there."""
+    return error.daily or (error.retry_after or 0.0) > _PATIENCE
+
+
+def _says_when(error: ProviderError) -> bool:
+    """Return whether a provider said when to come back, or that it is not soon."""
+    if isinstance(error, RateLimited):
+        return error.daily or error.retry_after is not None
+    wait = error.retry_after if isinstance(error, ProviderUnavailable) else None
+    return wait is not None and wait <= _PATIENCE
 
 
 def _is_this_rows(error: AssayError) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from assay_nb.engine.call import Call
 from assay_nb.experiments.run.target import Target
 from assay_nb.experiments.spending.limits import Limits
-from assay_nb.messages import Request
+from assay_nb.messages import DEFAULT_CEILING
 from assay_nb.text.templates import fill
 
 CHARACTERS_PER_TOKEN = 4
@@ -19,7 +19,7 @@ CHARACTERS_PER_TOKEN = 4
 OUTPUT_GUESS = 300
 """Output tokens of a run of which nothing is known yet."""
 
-_CEILING = Request(messages=()).max_output_tokens
+_CEILING = DEFAULT_CEILING
 _AROUND: Mapping[str, tuple[int, int]] = {
     "playground": (0, OUTPUT_GUESS),
     "judge": (700, 330),

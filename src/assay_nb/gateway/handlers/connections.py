@@ -8,7 +8,8 @@ from typing import Any, Literal, cast
 
 from aiohttp import web
 
-from assay_nb.connections.presets import PLACEMENTS, PRESETS, Preset, find_preset
+from assay_nb.connections.names import PLACEMENTS
+from assay_nb.connections.presets import PRESETS, Preset, find_preset
 from assay_nb.engine.control import Facts, KeyCheck, KeyFacts, Removal
 from assay_nb.errors import WrongUsage
 from assay_nb.gateway import actions

@@ -66,7 +66,13 @@ async def remove_key(context: RequestContext, fields: Fields) -> Next:
     elif connection in PROVIDERS:
         label = label_of(connection)
         text = f"The {label} key is removed here. Only revoking it at {label} ends it."
-        hint = f"Revoke it there: {removal.revoke_url}" if removal.revoke_url else ""
+        there = context.control.setup(removal.provider).revoke_url
+        hint = f"Revoke it there: {there}"
+        if removal.revoke_url not in (
+            "",
+            there,
+        ):  # a server of somebody's own, or a proxy that has the key
+            hint = f"Revoke it where it was made: {removal.revoke_url} or {there}"
     else:
         text = f"The connection '{connection}' and its key are removed here. Only revoking the key ends it."
         where = f": {removal.revoke_url}" if removal.revoke_url else "."
@@ -138,7 +144,8 @@ def _outcome(check: KeyCheck, text: str) -> Flash:
     if check.outcome == "accepted":
         return Flash("done", f"{text} {label} lists {count(check.models, 'model')} for it.")
     if check.outcome == "limited":
-        return Flash("care", text, f"{label} knows it, but does not let it list models.")
+        return Flash("care", text, check.detail or f"{label} does not let it list models.")
     if check.outcome == "keyless":
         return Flash("done", f"{text} {check.detail}".strip())
-    return Flash("care", text, "It was not tested: the first call will show whether it works.")
+    untested = "It was not tested: the first call will show whether it works."
+    return Flash("care", text, check.detail or untested)

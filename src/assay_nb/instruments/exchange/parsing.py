@@ -8,34 +8,58 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from assay_nb.instruments.exchange.schema import Data, Malformed
 from assay_nb.text.english import cut
+from assay_nb.text.thoughts import without_thoughts
 
 WordT = TypeVar("WordT", bound=str)
-_MOST_STARTS = 20
+_MOST_READS = 50
+_START = re.compile(r'\{\s*["}]')
+"""What an object begins with. `{{name}}` and `{a, b}` in a sentence do not."""
 
 
-def parse_object(text: str) -> Data:
-    """Return the JSON object in `text`, which may have a code fence or a sentence around it.
+def parse_object(text: str, fits: Callable[[Data], bool] = bool) -> Data:
+    """Return the JSON object in `text`, which may have thoughts, a code fence or a sentence around it.
+
+    Args:
+        text: The reply.
+        fits: Says whether an object is the one that was asked for. Of several, the last that fits is
+            returned, and the last of all where none does: models first say what they are going to write.
 
     Raises:
         Malformed: If there is none.
     """
+    found = list(_find_objects(without_thoughts(text)))
+    if not found:
+        raise Malformed(
+            "the reply has to be one whole JSON object, with nothing before or after it"
+        )
+    return next((data for data in reversed(found) if fits(data)), found[-1])
+
+
+def _find_objects(text: str) -> Iterator[Data]:
+    """Yield the objects in `text`, outermost only.
+
+    One that breaks off costs its position (the error counts lines up to there), and all of them together may
+    cost no more than `_MOST_READS` readings of the text.
+    """
     decoder = json.JSONDecoder(parse_constant=_refuse_constant)
-    start = text.find("{")
-    for _ in range(_MOST_STARTS):
-        if start < 0:
-            break
+    left = _MOST_READS * len(text)
+    start = _START.search(text)
+    while start and left > 0:
+        end = start.start() + 1
         try:
-            value, _ = decoder.raw_decode(text, start)
+            value, end = decoder.raw_decode(text, start.start())
+        except json.JSONDecodeError as exc:
+            left -= exc.pos
         except (ValueError, RecursionError):
-            start = text.find("{", start + 1)
-            continue
-        return cast("Data", value)
-    raise Malformed("the reply has to be one whole JSON object, with nothing before or after it")
+            left -= len(text)
+        else:
+            yield cast("Data", value)
+        start = _START.search(text, end)
 
 
 def _refuse_constant(word: str) -> object:
@@ -46,6 +70,7 @@ def parse_partial(text: str) -> Data:
     """Return what can be read of an object that is still being written; `{}` if nothing can."""
     from pydantic_core import from_json  # compiled, and of no use before a reply streams
 
+    text = without_thoughts(text)
     start = text.find("{")
     if start < 0:
         return {}

@@ -66,11 +66,19 @@ def _read(
         # An empty one that cost little is asked for again, once.
         if last or reply.thought or reply.stop != "empty":
             check_stop(reply, request)
-        data = parse_object(reply.text)
+        data = parse_object(reply.text, lambda found: _fits(found, request))
         check_schema(data, request.schema or {})
         return read(data)
     except (BadReply, CallStopped, Malformed) as fault:
         return fault
+
+
+def _fits(data: Data, request: Request) -> bool:
+    try:
+        check_schema(data, request.schema or {})
+    except Malformed:
+        return False
+    return True
 
 
 def _find_first_fault(attempts: Sequence[object]) -> AssayError:
@@ -91,9 +99,7 @@ def check_stop(reply: Reply, request: Request) -> None:
     if reply.stop == "stopped":
         raise CallStopped("The call was stopped before the reply was whole.")
     message, hint = _STOPS["thought" if reply.stop == "empty" and reply.thought else reply.stop]
-    raise BadReply(
-        message.format(limit=f"{request.max_output_tokens:,}"), hint=hint, stop=reply.stop
-    )
+    raise BadReply(message.format(limit=f"{request.ceiling:,}"), hint=hint, stop=reply.stop)
 
 
 _STOPS: dict[str, tuple[str, str]] = {

@@ -14,14 +14,22 @@ down_revision = "0004"
 
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-_COLUMNS = (
-    "row_id, workspace_id, provider, mode, endpoint, origin, placement, dek_id, row_version, last4, envelope, "
-    "fingerprint, verified, added_by, added_at"
-)
-_KIND = (
-    "CASE provider WHEN 'anthropic' THEN 'anthropic' WHEN 'google' THEN 'gemini' ELSE "
-    "CASE origin WHEN 'https://api.openai.com:443' THEN 'openai-responses' ELSE 'openai-chat' END END"
-)
+_NAME = """
+UPDATE provider_keys SET connection = provider, bound_as = 1, kind =
+    CASE provider WHEN 'anthropic' THEN 'anthropic' WHEN 'google' THEN 'gemini' ELSE
+    CASE origin WHEN 'https://api.openai.com:443' THEN 'openai-responses' ELSE 'openai-chat' END END
+"""
+_COPY = """
+INSERT INTO named_keys (
+    row_id, workspace_id, provider, mode, endpoint, origin, placement, dek_id, row_version, last4, envelope,
+    fingerprint, verified, added_by, added_at, connection, bound_as, kind
+) SELECT
+    row_id, workspace_id, provider, mode, endpoint, origin, placement, dek_id, row_version, last4, envelope,
+    fingerprint, verified, added_by, added_at, provider, 1,
+    CASE provider WHEN 'anthropic' THEN 'anthropic' WHEN 'google' THEN 'gemini' ELSE
+    CASE origin WHEN 'https://api.openai.com:443' THEN 'openai-responses' ELSE 'openai-chat' END END
+FROM provider_keys
+"""
 
 
 def upgrade() -> None:
@@ -40,7 +48,7 @@ def _alter() -> None:
         sa.Column("bound_as", sa.BigInteger()),
     ):
         op.add_column("provider_keys", column)
-    op.execute(f"UPDATE provider_keys SET connection = provider, kind = {_KIND}, bound_as = 1")  # noqa: S608
+    op.execute(_NAME)
     for name in ("connection", "kind", "bound_as"):
         op.alter_column("provider_keys", name, nullable=False)
     op.drop_constraint("provider_keys_workspace_id_provider_mode_key", "provider_keys")
@@ -79,9 +87,6 @@ def _copy() -> None:
         sa.UniqueConstraint("workspace_id", "connection", "mode", name="one_key_per_connection"),
         sqlite_strict=True,
     )
-    op.execute(
-        f"INSERT INTO named_keys ({_COLUMNS}, connection, kind, bound_as) "  # noqa: S608
-        f"SELECT {_COLUMNS}, provider, {_KIND}, 1 FROM provider_keys"
-    )
+    op.execute(_COPY)
     op.drop_table("provider_keys")
     op.rename_table("named_keys", "provider_keys")

@@ -1,0 +1,87 @@
+"""Refusals: what a provider's or a server's error means, read with a closed table.
+
+The table is in `refusal_rules`. What decides is the status and the machine-readable words of the body; a
+fixed phrase of its text only where nothing else tells causes apart. The dialect is read from the body and
+not from the provider: a dozen services speak through the OpenAI adapter. A refusal that is not in the table
+keeps the plain meaning of its status, which blames nothing that is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from assay_nb.providers.error_body import ErrorBody, read_error_body
+from assay_nb.providers.meanings import CONSEQUENCES, Meaning, Then
+from assay_nb.providers.refusal_rules import RULES
+
+_OF_STATUS: Mapping[int, Meaning] = {
+    401: Meaning.UNKNOWN_401,
+    402: Meaning.BILLING,
+    403: Meaning.UNKNOWN_403,
+    404: Meaning.UNKNOWN_404,
+    408: Meaning.DOWN,
+    409: Meaning.DOWN,
+    413: Meaning.CONTEXT,
+    429: Meaning.RATE,
+    503: Meaning.BUSY,
+    529: Meaning.BUSY,
+}
+
+_RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A refusal, understood.
+
+    Attributes:
+        meaning: What it means.
+        status: The status that counts.
+        body: What its body says.
+    """
+
+    meaning: Meaning
+    status: int
+    body: ErrorBody = field(default_factory=ErrorBody)
+
+    @property
+    def then(self) -> Then:
+        """What may follow."""
+        return CONSEQUENCES[self.meaning].then
+
+    @property
+    def again(self) -> bool:
+        """Whether the very same request may be taken later."""
+        return self.then is Then.WAIT and self.status in _RETRIED
+
+
+def read_refusal(status: int | None, raw: object) -> Refusal:
+    """Return what an error means.
+
+    Args:
+        status: HTTP's status; 200 for an error within a stream, None where no response came.
+        raw: The error's body, as it was decoded.
+    """
+    body = read_error_body(raw)
+    if status in {None, 200}:
+        status = body.number or status
+    rule = next((rule for rule in RULES if rule.fits(status, body)), None)
+    if rule is None:
+        plain = 500 if status is None or status < 400 else status
+        return Refusal(_of_status(plain), plain, body)
+    meaning = _told_apart(rule.meaning, body)
+    fixed = rule.status or CONSEQUENCES[meaning].status
+    plain = 400 if status is None or status < 400 else status
+    return Refusal(meaning, fixed or plain, body)
+
+
+def _of_status(status: int) -> Meaning:
+    return _OF_STATUS.get(status, Meaning.DOWN if status >= 500 else Meaning.UNKNOWN)
+
+
+def _told_apart(meaning: Meaning, body: ErrorBody) -> Meaning:
+    """Return the meaning that the body's own figures give: is it the prompt that fills the context?"""
+    if meaning is not Meaning.CEILING or body.context is None or body.prompt is None:
+        return meaning
+    return Meaning.CONTEXT if body.prompt >= body.context else meaning

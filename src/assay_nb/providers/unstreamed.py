@@ -1,0 +1,39 @@
+"""Replies that came whole, as the stream that they would have been: one reader serves both.
+
+An organisation that is not verified may use some models only so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+
+def as_chunks(reply: Any) -> AsyncIterator[Any]:
+    """Return a stream of Chat Completions as it is, or the chunks of a whole one."""
+    return reply if hasattr(reply, "__aiter__") else _chunks(reply)
+
+
+def as_events(reply: Any) -> AsyncIterator[Any]:
+    """Return a stream of the Responses API as it is, or the events of a whole Response."""
+    return reply if hasattr(reply, "__aiter__") else _events(reply)
+
+
+async def _chunks(reply: Any) -> AsyncIterator[Any]:
+    choices = [
+        SimpleNamespace(delta=choice.message, finish_reason=choice.finish_reason)
+        for choice in reply.choices or ()
+    ]
+    yield SimpleNamespace(model=reply.model, choices=choices, usage=reply.usage)
+
+
+async def _events(reply: Any) -> AsyncIterator[Any]:
+    for item in reply.output or ():
+        for part in getattr(item, "content", None) or ():
+            if part.type == "output_text":
+                yield SimpleNamespace(type="response.output_text.delta", delta=part.text)
+            elif part.type == "refusal":
+                yield SimpleNamespace(type="response.refusal.delta", delta=part.refusal)
+    # A status that is missing is not good news: the reply then has no mark of its end.
+    yield SimpleNamespace(type=f"response.{reply.status}", response=reply)

@@ -1,0 +1,303 @@
+"""Wording of refusals: for each meaning one sentence on what happened, and one on the next step.
+
+The sentences are ours throughout. They name a provider where it was the provider that answered, and
+otherwise the server by its address: a foreign server's limit is not OpenAI's. The only thing that is taken
+over from an answer is numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from assay_nb.egress.origins import is_official, path_hint
+from assay_nb.messages import Destination, Request, label_of
+from assay_nb.models.catalog import suggest_model
+from assay_nb.providers.meanings import Meaning
+from assay_nb.providers.refusals import Refusal
+from assay_nb.providers.setup import SETUP
+
+_M = Meaning
+_KEY_WANTED = frozenset(
+    {_M.KEY_REFUSED, _M.UNKNOWN_401, _M.UNKNOWN_403, _M.NOT_ALLOWED, _M.BILLING}
+)
+"""What means, of a server that is called without a key, that it wants one."""
+
+_SENTENCES: Mapping[Meaning, tuple[str, str]] = {
+    _M.KEY_REFUSED: (
+        "{who} does not accept the workspace's key.",
+        "It was revoked, or belongs elsewhere: `assay-nb keys set {name}` replaces it; {keys_valid}.",
+    ),
+    _M.KEY_LEAKED: (
+        "{who} has blocked the workspace's key because it was found in public.",
+        "Make a new key{keys_at}, save it with `assay-nb keys set {name}`, and find where the old one leaked.",
+    ),
+    _M.KEY_SUSPENDED: (
+        "{who} has suspended the project behind the workspace's key.",
+        "Ask the project's owner or {who}'s support; a key of another project works at once.",
+    ),
+    _M.ACCOUNT_CLOSED: (
+        "{who} has closed the account behind the workspace's key, or denied it access.",
+        "Write to {who}'s support; another account's key works at once.",
+    ),
+    _M.KEY_RESTRICTED: (
+        "The workspace's key is restricted to other uses, so {who} blocked the request.",
+        "Allow this API among the key's restrictions{keys_at}, or make a key without them.",
+    ),
+    _M.API_DISABLED: (
+        "The API is switched off in the project behind the workspace's key.",
+        "Enable the Generative Language API in that project; it takes a few minutes.",
+    ),
+    _M.ADDRESS_REFUSED: (
+        "{who} does not take the workspace's key from this machine's IP address.",
+        "Ask the project's admin to add the address to its list of allowed ones.",
+    ),
+    _M.REGION: (
+        "{who} does not serve the country or region that this request came from.",
+        "Call it from a supported region, or use a provider that serves yours.",
+    ),
+    _M.SCOPE_LISTING: (
+        "{who} accepts the key, but it lacks the right to list models (api.model.read).",
+        "Use it as it is: calls need another right. To have models listed, give it that one{keys_at}.",
+    ),
+    _M.SCOPE_CALL: (
+        "{who} accepts the key, but it lacks the right to call (model.request, api.responses.write).",
+        "Give the key the right to write responses{keys_at}.",
+    ),
+    _M.ACCESS_DENIED: (
+        "{who} accepts the key, but its policy does not allow {model}.",
+        "Ask the account's administrator to allow the key's user to call it.",
+    ),
+    _M.NOT_ALLOWED: (
+        "{who} accepts the workspace's key, but the key may not {act}.",
+        "Choose what it may use: `assay-nb models --ask` lists what it can see; {keys_may}.",
+    ),
+    _M.MODEL_NOT_ALLOWED: (
+        "The project behind the workspace's key may not use {model}.",
+        "Allow the model in the project's limits, or choose one that is: `assay-nb models --ask`.",
+    ),
+    _M.NO_CREDIT: (
+        "The {account} behind the workspace's key has run out of credit.",
+        "Buy credit: {billing}. If there is some, make a new key: this one may belong to another account.",
+    ),
+    _M.PREPAID_USED_UP: (
+        "The prepaid credit of the {account} behind the workspace's key is used up, for all its keys.",
+        "Add credit: {billing}.",
+    ),
+    _M.BILLING_WANTED: (
+        "{who} has no free tier for this project or country, and no billing is set up.",
+        "Enable billing for the project behind the key: {billing}.",
+    ),
+    _M.BILLING: (
+        "{who} refused the request for a reason of payment: no credit, a limit, or missing payment data.",
+        "Look at the account: {billing}.",
+    ),
+    _M.KEY_LIMIT: (
+        "The spending limit of the workspace's key at {who} is reached; the account may still have credit.",
+        "Raise the key's own limit{keys_at}, or save another key.",
+    ),
+    _M.SPEND_OWN: (
+        "The spending limit that was set for the {account} behind the workspace's key is reached.",
+        "Raise the limit, or wait until it opens: {billing}.",
+    ),
+    _M.SPEND_ORGANIZATION: (
+        "The organisation's monthly spending limit at {who} is reached.",
+        "Raise it, or wait for the next month: {billing}.",
+    ),
+    _M.SPEND_PROJECT: (
+        "The monthly spending limit of the project behind the workspace's key is reached.",
+        "Raise the project's limit, or wait for the next month: {billing}.",
+    ),
+    _M.SPEND_PROVIDER: (
+        "The monthly limit that {who} itself sets for this organisation is reached.",
+        "Ask {who} for a higher one, or wait for the next month: {billing}.",
+    ),
+    _M.SPEND_TIER: (
+        "The monthly spending limit of the account's tier at {who} is reached.",
+        "Wait until the first of the next month, 00:00 UTC, or move to a higher tier: {billing}.",
+    ),
+    _M.DEPLOYMENT_UNKNOWN: (
+        "{who} has no deployment named {quoted}.",
+        "Name the deployment, not the model that it serves; a new one needs a few minutes.",
+    ),
+    _M.FORM_WANTED: (
+        "{who} wants a form on the intended use before {model} may be called.",
+        "Fill in the model's use-case form in the account's console; it then takes a few minutes.",
+    ),
+    _M.AGREEMENT_PENDING: (
+        "The account's agreement for {model} at {who} is still being made.",
+        "Try again in 15 minutes; write to its support if this persists.",
+    ),
+    _M.AGREEMENT_FAILED: (
+        "The account's agreement for {model} at {who} has failed.",
+        "Check the account's payment method and country.",
+    ),
+    _M.ROUTE_WRONG: (
+        "{who} does not serve {model} under this path.",
+        "Save the connection again with the base path that the server's manual names for this model.",
+    ),
+    _M.PROFILE_WANTED: (
+        "{who} serves {model} only through an inference profile.",
+        "Name the profile instead, which begins with a region: `us.`, `eu.` or `global.`.",
+    ),
+    _M.BODY_TOO_LARGE: (
+        "The request is larger than {who} takes.",
+        "Shorten the prompt.",
+    ),
+    _M.CEILING: (
+        "{who} refused the ceiling of {ceiling} output tokens{for_model}{most}.",
+        "Set a lower max_output_tokens.",
+    ),
+    _M.STREAM_UNVERIFIED: (
+        "{who} lets only verified organisations use {model} as a stream.",
+        "Verify the organisation in its settings, which takes about 15 minutes, or choose another model.",
+    ),
+    _M.SCHEMA: (
+        "{who} cannot hold {model} to the schema that was asked for.",
+        "Choose another model: `assay-nb models`.",
+    ),
+    _M.FILTERED: (
+        "The content filter of {who} refused the prompt.",
+        "Change the prompt, or choose another model or provider: add `-m PROVIDER/MODEL`.",
+    ),
+    _M.UNKNOWN_401: (
+        "{who} refused the request as not authorised (status 401), without a reason that is known here.",
+        "Test the key: `assay-nb keys test {name}`; `assay-nb keys set {name}` replaces it.",
+    ),
+    _M.UNKNOWN_403: (
+        "{who} refused the request as forbidden (status 403), without a reason that is known here.",
+        "Ask what it allows: `assay-nb models --ask` lists the models; {keys_may}.",
+    ),
+}
+
+
+def describe_refusal(
+    there: Destination, refusal: Refusal, model: str | None, request: Request | None
+) -> tuple[str, str]:
+    """Return what happened and the next step, for a refusal that says nothing of time.
+
+    Args:
+        there: Who refused.
+        refusal: What it means.
+        model: Which model was asked; None for a listing.
+        request: What was asked, for the settings that it names.
+    """
+    if there.keyless and refusal.meaning in _KEY_WANTED and refusal.status in {401, 402, 403}:
+        return _key_wanted(there)
+    if refusal.meaning in {_M.MODEL_UNKNOWN, _M.UNKNOWN_404}:
+        return _not_found(there, model)
+    if refusal.meaning is _M.CONTEXT:
+        return _too_long(refusal, model)
+    if refusal.meaning in {_M.PARAMETER, _M.UNKNOWN}:
+        return _refused(there, refusal, model, request)
+    message, hint = _SENTENCES[refusal.meaning]
+    facts = _facts(there, refusal, model, request)
+    return message.format_map(facts), hint.format_map(facts)
+
+
+def who_is(there: Destination) -> str:
+    """Return who answers: a provider by its name at its own address, and any other server by its address."""
+    return label_of(there.provider) if is_official(there) else there.origin
+
+
+def account_of(there: Destination) -> str:
+    """Return whose account pays, without its article."""
+    return (
+        f"{label_of(there.provider)} account"
+        if is_official(there)
+        else f"account at {there.origin}"
+    )
+
+
+def _facts(
+    there: Destination, refusal: Refusal, model: str | None, request: Request | None
+) -> dict[str, str]:
+    about, own = SETUP[there.provider], is_official(there)
+    most = refusal.body.most_output
+    return {
+        "who": who_is(there),
+        "name": there.provider,
+        "account": account_of(there),
+        "model": model or "the model",
+        "quoted": repr(model),
+        "for_model": f" for {model}" if model else "",
+        "act": f"use {model}" if model else "do this",
+        "keys_valid": f"{about.keys_url} shows which keys are valid"
+        if own
+        else "that server's manual says what its keys look like",
+        "keys_may": f"{about.keys_url} shows what it may do"
+        if own
+        else "the server's operator knows what it may do",
+        "keys_at": f" at {about.keys_url}" if own else "",
+        "billing": about.billing_url if own else "that service's billing page",
+        "ceiling": f"{request.ceiling:,}" if request else "so many",
+        "most": f": it gives at most {most:,}" if most else "",
+    }
+
+
+def _key_wanted(there: Destination) -> tuple[str, str]:
+    hint = f"Enter one: `assay-nb keys set {there.provider} --endpoint {there.endpoint}`."
+    return f"{there.origin} asks for a key, and none is stored for it.", hint
+
+
+def _not_found(there: Destination, model: str | None) -> tuple[str, str]:
+    if hint := path_hint(there):
+        return f"{there.endpoint} has no such page.", hint
+    if model is None:
+        return f"{who_is(there)} has no such page.", "Check the endpoint: `assay-nb keys list`."
+    near = suggest_model(model, there.provider)
+    nearest = f"Nearest known name: `{near}`. " if near and not near.endswith(f"/{model}") else ""
+    if there.keyless:
+        hint = f"{nearest}`assay-nb models --ask` lists those that it has."
+        return f"{who_is(there)} knows no model {model!r}.", hint
+    return (
+        f"{who_is(there)} knows no model {model!r}, or the key may not use it.",
+        f"{nearest}`assay-nb models` lists those that the key can see.",
+    )
+
+
+def _too_long(refusal: Refusal, model: str | None) -> tuple[str, str]:
+    body = refusal.body
+    sizes = ""
+    if body.prompt and body.context:
+        sizes = f": it has {body.prompt:,} tokens, and {body.context:,} fit"
+    elif body.context:
+        sizes = f": {body.context:,} tokens fit, with the reply"
+    return (
+        f"The prompt is longer than {model or 'the model'} takes{sizes}.",
+        "Shorten it, or choose a model with a larger context: `assay-nb models`.",
+    )
+
+
+def _refused(
+    there: Destination, refusal: Refusal, model: str | None, request: Request | None
+) -> tuple[str, str]:
+    what = f" for {model}" if model else ""
+    knobs = sorted(request.knobs) if request is not None else []
+    named = [knob for knob in knobs if names_knob(refusal, knob)]
+    if knobs:
+        names = ", ".join(named or knobs)
+        return (
+            f"{who_is(there)} refused the request{what} (status {refusal.status}), which set {names}.",
+            f"Leave {names} out: current models refuse such settings, even at their default values.",
+        )
+    return (
+        f"{who_is(there)} refused the request{what} (status {refusal.status}).",
+        "Choose another model, which may take it: `assay-nb models`.",
+    )
+
+
+_KNOB_PARAMS: Mapping[str, frozenset[str]] = {
+    "temperature": frozenset({"temperature"}),
+    "top_p": frozenset({"top_p", "topp"}),
+    "effort": frozenset(
+        {"effort", "reasoning", "reasoning_effort", "thinking_config", "output_config"}
+    ),
+}
+
+
+def names_knob(refusal: Refusal, knob: str) -> bool:
+    """Return whether a refusal names this setting of the user's as what it does not take."""
+    names = _KNOB_PARAMS[knob]
+    if refusal.body.params:
+        return not names.isdisjoint(refusal.body.params)
+    return any(name in refusal.body.text for name in names - {"output_config", "reasoning"})
