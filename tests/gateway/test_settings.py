@@ -75,7 +75,10 @@ def test_every_setting_has_a_flag() -> None:
         ('allow_providers = ["anthropics"]', "is not a provider"),
         ('allow_models = ["claude-*"]', "PROVIDER/MODEL"),
         ('home = "relative"', "absolute path"),
-        ('proxy = "socks5://p:1"', "http:// or https://"),
+        ('proxy = "socks5://p:1"', "SOCKS"),
+        ('proxy = "http://p:port"', "port is not a number"),
+        ('proxy = "http://ann:secret@"', "`proxy` in the gateway's configuration .* names no host"),
+        ('no_proxy = ".corp, https://x.example"', "'https://x.example', which matches no host"),
         ("[limits]\nstreams = 0", "above 0"),
         ("[limits]\nunpriced_call = nan", "above 0"),
         ("[limits]\nunpriced_call = inf", "above 0"),
@@ -90,6 +93,13 @@ def test_every_setting_has_a_flag() -> None:
 def test_what_cannot_be_meant_stops_it(tmp_path: Path, content: str, said: str) -> None:
     with pytest.raises(AssayError, match=said):
         load(written(tmp_path, content))
+
+
+def test_proxy_password_is_not_in_the_settings_text() -> None:
+    settings = load("--proxy=http://ann:secret-word@p:1")
+
+    assert "secret-word" not in repr(settings)
+    assert settings.proxy == "http://ann:secret-word@p:1"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from assay_nb.egress.origins import is_official
+from assay_nb.egress.origins import is_official, path_hint
 from assay_nb.engine.control import KeyCheck
 from assay_nb.errors import ProviderAuthError, ProviderError
 from assay_nb.messages import Destination
@@ -19,8 +19,10 @@ _SHOWS_NOTHING = frozenset({408, 409, 429})
 
 
 def untested(there: Destination) -> KeyCheck:
-    """Return what is known of a key that is stored without asking anybody."""
+    """Return what is known of a key that is stored without asking anybody: its endpoint's look, at most."""
     detail = "The server was not asked." if there.keyless else "It was stored untested."
+    if hint := path_hint(there):
+        detail = f"{detail} {hint}"
     return KeyCheck(provider=there.provider, outcome="unchecked", detail=detail)
 
 
@@ -66,7 +68,7 @@ def not_stored(there: Destination) -> Generator[None]:
         what = "the key could not be tested, and was not stored"
         if there.keyless:
             what = "the server could not be tested, and nothing was stored"
-        hint = "Try again, or store it untested with `--unverified`."
+        hint = f"{error.hint or 'Try again.'} To store it untested, add `--unverified`."
         raise _alike(error, f"{error.message} So {what}.", hint) from None
 
 

@@ -13,6 +13,7 @@ from assay_nb.accounting.call_log import CallLog
 from assay_nb.config import Config
 from assay_nb.egress.origins import OperatorPolicy, Policy, check_destination
 from assay_nb.egress.resolver import Vet, make_vet
+from assay_nb.egress.setting_names import OPERATOR
 from assay_nb.engine.lazy import once
 from assay_nb.engine.local.resources import Resources
 from assay_nb.errors import StoreUnavailable
@@ -72,7 +73,9 @@ class GatewayResources(Resources):
 
     @once
     def calls(self) -> CallLog:
-        return CallLog(self.database, on_failure="refuse", tell=self.tell_unwritten)
+        return CallLog(
+            self.database, on_failure="refuse", tell=self.tell_unwritten, changes=self.changes
+        )
 
     def usable_models(self) -> Sequence[str]:
         """Return the known models that the operator's lists allow, as `provider/model`."""
@@ -99,4 +102,5 @@ class GatewayResources(Resources):
             no_proxy=settings.no_proxy,
             ca_file=settings.ca_file,
             limits=Limits(total=settings.limits.call_seconds),
+            names=OPERATOR,
         )

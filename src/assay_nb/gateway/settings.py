@@ -83,7 +83,7 @@ class Settings:
         allow_models: Models that may be used, as `provider/model`, where `*` matches anything; at an origin
             of `allow_origins` also as `connection/model`. Empty allows all. The list applies to the
             pass-through too.
-        proxy: An HTTP proxy for https destinations.
+        proxy: An HTTP proxy for https destinations: `http://HOST:PORT`. It may hold a password.
         no_proxy: Hosts that are reached without it, separated by commas.
         ca_file: Certificate authorities for providers, as a PEM file, in place of the system's.
         teams: JupyterHub group to workspace.
@@ -98,7 +98,7 @@ class Settings:
     allow_origins: tuple[str, ...] = ()
     allow_providers: tuple[str, ...] = PROVIDERS
     allow_models: tuple[str, ...] = ()
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     no_proxy: str | None = None
     ca_file: Path | None = None
     teams: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -305,8 +305,6 @@ def _check(settings: Settings) -> None:
                 f"allow_models contains '{pattern}', which is not PROVIDER/MODEL.",
                 hint="Write it like anthropic/claude-*.",
             )
-    if settings.proxy and urlsplit(settings.proxy).scheme not in {"http", "https"}:
-        raise WrongUsage("proxy must be an http:// or https:// URL.")
     public = settings.hub.public_url
     if public is not None:
         parts = urlsplit(public)
@@ -322,6 +320,20 @@ def _check(settings: Settings) -> None:
     if not 0 < settings.hub.cache_seconds <= 45:
         raise WrongUsage("hub.cache_seconds must be above 0 and at most 45.")
     _check_origins(settings)
+    _check_proxy(settings)
+
+
+def _check_proxy(settings: Settings) -> None:
+    from assay_nb.egress.proxy import Proxies
+    from assay_nb.egress.setting_names import OPERATOR
+
+    proxies = Proxies(settings.proxy, settings.no_proxy, replace(OPERATOR, by_operator=False))
+    proxies.read()
+    if proxies.unread:
+        raise WrongUsage(
+            f"no_proxy contains '{proxies.unread[0]}', which matches no host.",
+            hint="Use a host, .domain, 10.0.0.0/8, [::1] or HOST:PORT.",
+        )
 
 
 def _check_origins(settings: Settings) -> None:

@@ -19,6 +19,7 @@ from assay_nb.errors import (
     AssayError,
     EndpointRefused,
     ProviderAuthError,
+    ProviderError,
     ProviderUnavailable,
     WrongUsage,
 )
@@ -26,8 +27,8 @@ from assay_nb.messages import PROVIDERS, Destination, ProviderId
 from assay_nb.providers.transport import PLACEHOLDER
 from assay_nb.vault.secret import SecretBytes
 from tests.canaries import make_canary
+from tests.fakes.providers import Answer, only
 from tests.fakes.providers import Call as Arrived
-from tests.fakes.providers import only
 from tests.kernel.stage import Stage, open_stage
 from tests.tools import unused_port
 
@@ -388,3 +389,41 @@ def test_row_whose_placement_was_edited_is_sent_nowhere(
         ask(session, "openai")
 
     assert stage.fake.calls == []
+
+
+# --- endpoints that are not quite right
+
+
+def test_endpoint_that_is_one_operation_is_refused_before_anybody_is_asked(
+    stage: Stage, session: Session
+) -> None:
+    base = stage.fake.endpoint("openai")
+
+    with pytest.raises(EndpointRefused, match="/chat/completions") as caught:
+        save(session, "openai", "ollama", f"{base}/chat/completions", check=True)
+
+    assert f"`--endpoint {base}`" in str(caught.value.hint)
+    assert stage.fake.calls == []
+    assert fact_of(session, "openai").state == "missing"
+
+
+def test_endpoint_without_its_version_is_told_although_nobody_is_asked(session: Session) -> None:
+    origin = f"http://127.0.0.1:{unused_port()}"
+
+    untested = save(session, "openai", "ollama", origin)
+    tested = save(session, "openai", "ollama", f"{origin}/v1")
+
+    assert f"`--endpoint {origin}/v1`" in untested.detail
+    assert "--endpoint" not in tested.detail
+
+
+def test_next_step_after_a_failed_test_is_kept_beside_storing_it_untested(
+    stage: Stage, session: Session
+) -> None:
+    stage.fake.queue(Answer(status=404))
+
+    with pytest.raises(ProviderError) as caught:
+        save(session, "openai", "ollama", f"{stage.fake.origin}/nowhere", check=True)
+
+    assert f"`--endpoint {stage.fake.origin}/nowhere/v1`" in str(caught.value.hint)
+    assert "`--unverified`" in str(caught.value.hint)

@@ -12,11 +12,9 @@ import pytest
 
 from assay_nb.config import Config
 from assay_nb.engine.control import Diagnosis
-from assay_nb.engine.local.connectivity import find_obstacle
 from assay_nb.engine.session import Session
 from assay_nb.vault.keystores import os_keyring
 from tests.fakes.providers import FakeProviders
-from tests.fakes.providers_tls import Authority
 from tests.kernel.stage import Stage, open_stage
 from tests.kernel.steps import run_command
 from tests.tools import unused_port
@@ -66,19 +64,6 @@ def test_provider_that_does_not_listen_is_named(stage: Stage) -> None:
     assert any("nothing listens there" in text for text in found)
 
 
-def test_certificate_that_is_not_trusted_is_named(stage: Stage, tmp_path: Path) -> None:
-    context = Authority(tmp_path).context("localhost")
-    with FakeProviders(tls=context) as other:
-        session = stage.session()
-        line = f"keys set openai --unverified --endpoint https://localhost:{other.port}/v1"
-        run_command(session, line, stage.keys["openai"])
-        session.close()
-
-        found = [finding.text for finding in examine(stage, "connection")]
-
-    assert any("certificate that is not trusted" in text for text in found)
-
-
 def test_endpoint_that_somebody_edited_is_not_contacted(stage: Stage) -> None:
     with FakeProviders() as evil:
         with closing(sqlite3.connect(stage.home / "vault.sqlite")) as other:
@@ -91,19 +76,6 @@ def test_endpoint_that_somebody_edited_is_not_contacted(stage: Stage) -> None:
 
         assert found == []
         assert evil.connections == set()
-
-
-def test_way_through_a_proxy_is_looked_at_as_far_as_the_proxy(stage: Stage) -> None:
-    from assay_nb.messages import Destination
-    from assay_nb.providers.transport import Egress
-
-    proxy = f"http://127.0.0.1:{unused_port()}"
-    away = Destination("openai", "https://llm.example/v1", "https://llm.example:443", "bearer")
-    config = Config(home=stage.home, https_proxy=proxy)
-
-    obstacle = find_obstacle(away, Egress(proxy=proxy), config)
-
-    assert obstacle == "is behind a proxy, which refuses the connection: nothing listens there."
 
 
 # --- the vault --------------------------------------------------------------------------------------

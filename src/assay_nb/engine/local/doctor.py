@@ -16,6 +16,7 @@ from pathlib import Path
 
 from assay_nb import config
 from assay_nb.engine.control import Diagnosis
+from assay_nb.engine.local import network
 from assay_nb.engine.local.resources import Resources
 from assay_nb.errors import AssayError
 from assay_nb.models import catalog
@@ -55,7 +56,7 @@ def examine(resources: Resources) -> list[Diagnosis]:
 
     One problem can stop several checks. It is reported once, where it was met first.
     """
-    found: list[Diagnosis] = []
+    found: dict[str, Diagnosis] = {}
     for look in (
         _promise,
         _python,
@@ -64,13 +65,14 @@ def examine(resources: Resources) -> list[Diagnosis]:
         _master_key,
         _vault,
         _environment,
-        _egress,
-        _connections,
+        network.proxy,
+        network.certificates,
+        network.connection,
         _models,
     ):
-        said = {finding.text for finding in found}
-        found += [finding for finding in _guarded(look, resources) if finding.text not in said]
-    return found
+        for finding in _guarded(look, resources):
+            found.setdefault(finding.text, finding)
+    return list(found.values())
 
 
 def _guarded(
@@ -199,42 +201,6 @@ def _environment(resources: Resources) -> Iterator[Diagnosis]:
             subject="environment",
             text=f"{', '.join(present)} set here: without effect on assay_nb, and readable by everything you run.",
             hint=f"`assay-nb keys set PROVIDER --from-env {present[0]}` takes a key over, once.",
-        )
-
-
-def _egress(resources: Resources) -> Iterator[Diagnosis]:
-    settings = resources.config
-    if settings.https_proxy:
-        yield Diagnosis(
-            level="info",
-            subject="proxy",
-            text="HTTPS_PROXY is used, for https destinations only: the tunnel hides the key from it.",
-        )
-    if settings.ca_file:
-        yield Diagnosis(
-            level="info",
-            subject="certificates",
-            text=f"{settings.ca_file} is trusted in place of the system's authorities.",
-        )
-
-
-def _connections(resources: Resources) -> Iterator[Diagnosis]:
-    """Try each endpoint that a key of ours opens for; one that was edited is proven wrong, and left alone."""
-    from assay_nb.engine.local.connectivity import find_obstacle
-    from assay_nb.engine.local.practice import is_practice
-
-    destinations = {
-        key.destination.origin: key.destination
-        for workspace in resources.workspaces.list(config.LOCAL_USER)
-        for key in resources.vault.list_keys(workspace.id)
-        if key.state == "ready" and not is_practice(key.destination)
-    }
-    for origin, destination in sorted(destinations.items()):
-        obstacle = find_obstacle(destination, resources.egress, resources.config)
-        yield Diagnosis(
-            level="warning" if obstacle else "ok",
-            subject="connection",
-            text=f"{origin} {obstacle or 'can be reached. No key was sent.'}",
         )
 
 

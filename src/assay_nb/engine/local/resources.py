@@ -6,7 +6,7 @@ Opened lazily and once per process. Looking at workspaces needs no master key; o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from assay_nb.config import Config
@@ -94,14 +94,20 @@ class Resources:
     def calls(self) -> CallLog:
         from assay_nb.accounting.call_log import CallLog
 
-        return CallLog(self.database, tell=self.say_unlogged)
+        return CallLog(self.database, tell=self.say_unlogged, changes=self.changes)
 
     @once
     def egress(self) -> Egress:
+        from assay_nb.egress.setting_names import SOLO
         from assay_nb.providers.transport import Egress
 
         config = self.config
-        return Egress(proxy=config.https_proxy, no_proxy=config.no_proxy, ca_file=config.ca_file)
+        return Egress(
+            proxy=config.https_proxy,
+            no_proxy=config.no_proxy,
+            ca_file=config.ca_file,
+            names=replace(SOLO, proxy=config.proxy_variable),
+        )
 
     def say_unlogged(self, count: int, error: StoreUnavailable) -> None:
         """Say how many calls are missing from the log, and why."""
