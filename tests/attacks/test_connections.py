@@ -16,7 +16,7 @@ from assay_nb.errors import AssayError
 from assay_nb.messages import PROVIDER_OF_KIND
 from tests.canaries import make_canary
 from tests.fakes.hub import FakeHub
-from tests.fakes.providers import FakeProviders, only
+from tests.fakes.providers import FakeProviders, keyed, only
 from tests.gateway.browsing import Browser
 from tests.gateway.members import Member, ask_raw, join
 from tests.gateway.stage import Stage, open_stage
@@ -237,7 +237,7 @@ async def test_a140_listing_that_tells_another_address_changes_nothing(
     assert {one.provider for one in listed} == {"house"}
     assert about.items() <= stored.items()
     assert evil.connections == set()
-    assert {call.key for call in fake.calls} == {key}
+    assert {call.key for call in keyed(fake.calls)} == {key}
 
 
 async def test_a140_page_shows_nothing_of_a_listing(stage: Stage, fake: FakeProviders) -> None:
@@ -275,5 +275,5 @@ async def test_a140_preset_does_not_say_where_a_stored_key_goes(
     [stored] = (await stage.ask("GET", "api/v1/workspaces/personal/connections", member.token))[1]
 
     assert (status, stored["endpoint"]) == (200, endpoint)
-    assert [call.key for call in fake.calls] == [key, key]
+    assert [call.key for call in keyed(fake.calls)] == [key, key]
     assert "evil" not in json.dumps(stored)

@@ -11,7 +11,7 @@ import pytest
 
 from assay_nb.connections.presets import PRESETS
 from tests.canaries import find_canary, make_canary
-from tests.fakes.providers import FakeProviders, only
+from tests.fakes.providers import FakeProviders, keyed, only
 from tests.gateway.stage import Stage
 
 pytestmark = pytest.mark.anyio
@@ -61,7 +61,7 @@ async def test_a_connection_is_made_listed_tested_renamed_and_removed(
     assert (tested[1]["outcome"], again[1]["outcome"]) == ("accepted", "accepted")
     assert (removed[0], removed[1]["connection"]) == (200, "home")
     assert (await mine.ask("GET"))[1] == []
-    assert {call.key for call in fake.calls} == {key}
+    assert {call.key for call in keyed(fake.calls)} == {key}
     told = json.dumps([made, listed, tested, renamed, after, again, removed])
     assert not find_canary(told + "".join(mine.stage.lines), key)
 
@@ -92,7 +92,7 @@ async def test_a_first_name_is_set_by_either_route(
     )
 
     assert (status, tested["outcome"]) == (200, "accepted")
-    assert {call.key for call in fake.calls} == {key}
+    assert {call.key for call in keyed(fake.calls)} == {key}
 
 
 async def test_a_replaced_key_keeps_where_its_connection_leads(

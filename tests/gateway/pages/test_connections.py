@@ -8,7 +8,7 @@ import pytest
 
 from assay_nb.connections.presets import PRESETS
 from tests.canaries import find_canary, make_canary
-from tests.fakes.providers import FakeProviders, only
+from tests.fakes.providers import FakeProviders, keyed, only
 from tests.gateway.browsing import Browser
 from tests.gateway.stage import Stage
 
@@ -41,7 +41,7 @@ async def test_a_connection_is_added_shown_and_sealed(
     own = await ada.open(f"{team}/connections/house")
     overview = await ada.open("")
 
-    assert only(fake.calls).headers["x-api-key"] == key
+    assert only(keyed(fake.calls)).headers["x-api-key"] == key
     assert "The key is stored, sealed. house lists 2 models for it." in page.text
     assert f"<code>{endpoint}</code>" in page.text
     assert f'href="/services/assay/{team}/connections/house"' in page.text
@@ -89,7 +89,7 @@ async def test_a_key_is_replaced_and_a_connection_renamed_tested_and_removed(
     tested = await ada.submit(f"{team}/connections/home", action="test")
     removed = await ada.submit(f"{team}/connections/home", action="remove")
 
-    assert [call.key for call in fake.calls] == [key, key]
+    assert [call.key for call in keyed(fake.calls)] == [key, key]
     assert "The key is stored, sealed. house lists 2 models for it." in replaced.text
     assert "&#39;house&#39; is called &#39;home&#39; now." in renamed.text
     assert "The key works. home lists 2 models for it." in tested.text
