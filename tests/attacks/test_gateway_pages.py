@@ -332,7 +332,7 @@ async def test_a044_no_answer_after_the_save_holds_the_key(
 
     seen = [answer.text, str(answer.headers), repr(api), *stage.lines]
     seen += [page.text + str(page.headers) for page in pages]
-    assert only(fake.calls).key == key
+    assert only(keyed(fake.calls)).key == key
     assert not find_canary("\n".join(seen), key)
 
 
