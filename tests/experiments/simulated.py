@@ -24,6 +24,7 @@ from assay_nb.engine.events import Event, Finished, Started
 from assay_nb.engine.portal import Portal
 from assay_nb.instruments.base import Provenance
 from assay_nb.instruments.catalog import INSTRUMENTS
+from assay_nb.instruments.exchange.validation import ENDS_LISTS
 from assay_nb.messages import Reply, Request, Usage
 from tests.instruments.driving import make_critique, make_edit, make_improvement, make_rewrite
 
@@ -127,7 +128,7 @@ class Engine(seams.Engine):
         return sum(call.instrument == instrument for call in self.calls)
 
     def _answer(self, call: Call) -> Any:
-        script = INSTRUMENTS[call.instrument].start(call.prompt, call.options)
+        script = INSTRUMENTS[call.instrument].start(call.prompt, {ENDS_LISTS: True, **call.options})
         requests = next(script)
         try:
             while True:

@@ -61,7 +61,7 @@ def not_stored(there: Destination) -> Generator[None]:
     try:
         yield
     except ProviderAuthError as error:
-        if error.reason in _PLAIN_REFUSALS:
+        if there.keyless or error.reason in _PLAIN_REFUSALS:
             raise _alike(error, *_refused(there)) from None
         raise _alike(error, f"{error.message} So it was not stored.", error.hint) from None
     except ProviderError as error:

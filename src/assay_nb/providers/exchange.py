@@ -140,8 +140,8 @@ class Exchange:
     def watch_for(self, key: bytes | bytearray | memoryview) -> None:
         """Look for this key, which is about to be sent, in what comes back."""
         self._wire_echo.arm(key)
-        self._text.echo.arm(key)
-        self._thoughts.echo.arm(key)
+        self._text.echo.arm_like(self._wire_echo)
+        self._thoughts.echo.arm_like(self._wire_echo)
         self.sent = True
 
     # --- the response

@@ -151,7 +151,7 @@ def for_refusal(
         message, hint = _limited(exchange, wait)
         meaning = Meaning.DAY_QUOTA if wait.daily else meaning
     elif meaning in {Meaning.BUSY, Meaning.DOWN}:
-        message, hint = _down(exchange, status)
+        message, hint = _down(exchange, status, wait)
     else:
         message, hint = describe_refusal(exchange.destination, refusal, model, request)
     kind = CONSEQUENCES[meaning].kind
@@ -197,11 +197,12 @@ def _limited(exchange: Exchange, wait: Wait) -> tuple[str, str]:
     return f"The limit of the {account_of(there)} behind the workspace's key is reached.", when
 
 
-def _down(exchange: Exchange, status: int) -> tuple[str, str]:
+def _down(exchange: Exchange, status: int, wait: Wait) -> tuple[str, str]:
     what = "is overloaded" if status in {503, 529} else f"failed to answer (status {status})"
+    when = f" in {describe_wait(wait.seconds)}" if wait.seconds else ""
     return (
         f"{who_is(exchange.destination)} {what}.",
-        "Nothing is wrong with the prompt or the key; try again.",
+        f"Nothing is wrong with the prompt or the key; try again{when}.",
     )
 
 

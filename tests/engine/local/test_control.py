@@ -125,11 +125,8 @@ def test_request_carries_exactly_the_key_that_was_entered(
     assert ask(session, provider).output == "A reply."
 
     assert outcome.outcome == "accepted"
-    assert [credentials_of(call) for call in stage.fake.calls] == [
-        header(provider, key),
-        {},  # the same listing without it, which shows that it counts
-        header(provider, key),
-    ]
+    assert [credentials_of(call) for call in stage.fake.calls] == [header(provider, key)] * 2
+    assert [credentials_of(call) for call in stage.fake.strangers] == [{}]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -344,6 +341,66 @@ def test_own_server_that_refuses_a_key_sends_nobody_to_the_provider(
 
     assert f"{stage.fake.origin} does not accept this key" in caught.value.message
     assert "openai.com" not in (caught.value.hint or "")
+
+
+# --- what a listing proves
+
+
+def test_listing_that_anybody_gets_proves_no_key(stage: Stage, session: Session) -> None:
+    stage.fake.open_listing = True
+
+    outcome = save(session, "openai", "ollama", stage.fake.endpoint("openai"), check=True)
+
+    assert outcome.outcome == "unchecked"
+    assert "lists its models without a key too" in outcome.detail
+    assert fact_of(session, "openai").verified is False
+    assert check(session, "openai").outcome == "unchecked"
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        *((status, "accepted") for status in (400, 401, 403, 404, 422)),
+        *((status, "unchecked") for status in (408, 429, 500, 503)),
+    ],
+)
+def test_only_a_refusal_without_the_key_shows_that_it_counts(
+    status: int, outcome: str, stage: Stage, session: Session
+) -> None:
+    stage.fake.answer_by(lambda call: Answer(status=200 if call.key else status))
+    stage.fake.open_listing = True
+
+    saved = save(session, "openai", "ollama", stage.fake.endpoint("openai"), check=True)
+
+    assert saved.outcome == outcome
+    assert len(stage.fake.strangers) == 1
+
+
+def test_key_without_the_right_to_list_is_stored_with_what_it_lacks(
+    stage: Stage, session: Session
+) -> None:
+    message = "You have insufficient permissions. Missing scopes: api.model.read."
+    body = {"error": {"message": message, "type": "invalid_request_error", "code": None}}
+    stage.fake.answers("x", status=401, body=body)
+
+    outcome = save(session, "openai", "ollama", stage.fake.endpoint("openai"), check=True)
+
+    assert outcome.outcome == "limited"
+    assert "lacks the right to list models (api.model.read)" in outcome.detail
+    assert fact_of(session, "openai").verified is False
+
+
+def test_key_that_was_found_in_public_is_not_stored_and_says_why(
+    stage: Stage, session: Session
+) -> None:
+    error = {"code": 403, "status": "PERMISSION_DENIED", "message": "It was reported as leaked."}
+    stage.fake.answers("x", status=403, body={"error": error})
+
+    with pytest.raises(ProviderAuthError) as caught:
+        save(session, "google", "ollama", stage.fake.endpoint("google"), check=True)
+
+    assert "found in public. So it was not stored." in caught.value.message
+    assert fact_of(session, "google").state == "missing"
 
 
 # --- taking it away

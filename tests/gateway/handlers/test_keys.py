@@ -10,7 +10,7 @@ import pytest
 
 from assay_nb.messages import PROVIDERS, ProviderId
 from tests.canaries import make_canary
-from tests.fakes.providers import FakeProviders, keyed, only
+from tests.fakes.providers import FakeProviders, only
 from tests.gateway.stage import Stage
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +57,7 @@ async def test_own_server_takes_a_key_of_any_length(
     status, answer = await keys.put(provider, key=key, endpoint=fake.endpoint(provider))
 
     assert (status, answer["outcome"]) == (200, "accepted")
-    assert only(keyed(fake.calls)).key == key
+    assert only(fake.calls).key == key
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -110,7 +110,7 @@ async def test_server_that_is_not_on_the_operators_list_is_called_neither_with_a
 
 async def test_stored_key_is_not_lost_to_an_empty_one(sign_in: SignIn, fake: FakeProviders) -> None:
     keys, endpoint = await sign_in(), fake.endpoint("openai")
-    fake.open_listing = True  # it lists its models with a key and without
+    fake.open_listing = True  # it needs no key in the end
     await keys.put("openai", key=make_canary("openai"), endpoint=endpoint)
 
     status, answer = await keys.put("openai", key="", endpoint=endpoint)

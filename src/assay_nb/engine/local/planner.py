@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from assay_nb.egress.origins import is_official
 from assay_nb.engine.call import Call
 from assay_nb.engine.local.credentials import find_destinations, missing_key
 from assay_nb.engine.local.practice import is_practice
@@ -58,6 +59,15 @@ class CallPlan:
     @property
     def practice(self) -> bool:
         return is_practice(self.destination)
+
+    @property
+    def ends_lists(self) -> bool:
+        """Whether the model is known to end a list: one of the catalogue at its provider, or practice.
+
+        A server of one's own says any name, and a small model there writes a list without an end.
+        """
+        known = is_official(self.destination) and catalog.find_model(self.model) is not None
+        return known or self.practice
 
 
 class Planner(Protocol):
