@@ -434,6 +434,11 @@ async def _echo(wire: Wire, call: Call, fault: str) -> AsyncIterator[bytes]:
         yield frame[cut:]
 
 
+def keyed(calls: list[Call]) -> list[Call]:
+    """Return the calls that showed a key: a listing is asked for once more without, to see that it needs one."""
+    return [call for call in calls if call.key is not None]
+
+
 def only(calls: list[Call]) -> Call:
     """Return the one call there was."""
     assert len(calls) == 1, [call.path for call in calls]

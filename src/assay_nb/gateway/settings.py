@@ -81,8 +81,9 @@ class Settings:
         master_key_file: The file with the master key, readable by its owner alone.
         allow_origins: Exact origins that keys may be sent to, in addition to the providers' own.
         allow_providers: Providers that may be used.
-        allow_models: Models that may be used, as `provider/model`, where `*` matches anything. Empty
-            allows all. The list applies to the pass-through too.
+        allow_models: Models that may be used, as `provider/model`, where `*` matches anything; at an origin
+            of `allow_origins` also as `connection/model`. Empty allows all. The list applies to the
+            pass-through too.
         proxy: An HTTP proxy for https destinations: `http://HOST:PORT`. It may hold a password.
         no_proxy: Hosts that are reached without it, separated by commas.
         ca_file: Certificate authorities for providers, as a PEM file, in place of the system's.
@@ -127,10 +128,11 @@ class Settings:
         return (self.hub.public_url or "").rstrip("/") + self.prefix
 
     def is_model_allowed(self, provider: str, model: str) -> bool:
-        """Say whether a model is on the operator's lists."""
-        if provider not in self.allow_providers:
-            return False
-        name = f"{provider}/{model}"
+        """Say whether a model at its provider's own endpoint is on the operator's lists."""
+        return provider in self.allow_providers and self.lists_model(f"{provider}/{model}")
+
+    def lists_model(self, name: str) -> bool:
+        """Say whether a name, with what stands before its first slash, is on the list of models."""
         return not self.allow_models or any(
             fnmatch.fnmatchcase(name, pattern) for pattern in self.allow_models
         )

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from assay_nb.gateway.auth import oauth
-from assay_nb.gateway.handlers import instruments, keys, prices, run_tokens, system, workspaces
+from assay_nb.gateway.handlers import (
+    connections,
+    instruments,
+    keys,
+    prices,
+    run_tokens,
+    system,
+    workspaces,
+)
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.pages import views
 from assay_nb.gateway.proxy import handler
@@ -13,6 +21,7 @@ ROUTES: tuple[Route, ...] = (
     *workspaces.ROUTES,
     *keys.ROUTES,
     *prices.ROUTES,
+    *connections.ROUTES,
     *instruments.ROUTES,
     *run_tokens.ROUTES,
     *handler.ROUTES,

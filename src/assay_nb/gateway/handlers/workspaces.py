@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from typing import Any
@@ -18,11 +19,15 @@ from assay_nb.engine.control import (
     Standing,
     WorkspaceFacts,
 )
+from assay_nb.engine.local.credentials import find_destinations
 from assay_nb.gateway import actions
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import json_answer
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.http.schemas import DONE, OPTIONAL_TEXT, TEXT, exactly, listed, schema_of
+from assay_nb.gateway.policy import is_model_allowed
+from assay_nb.gateway.settings import Settings
+from assay_nb.messages import Destination
 from assay_nb.workspaces.roles import is_allowed
 
 _DONE = {"done": True}
@@ -78,8 +83,8 @@ async def show_workspace(context: RequestContext) -> web.Response:
 async def change_workspace(context: RequestContext) -> web.Response:
     """Rename a workspace, choose its model, or make it the one that the caller works in."""
     fields = await context.json(name=(str, None), model=(str, None), active=(bool, None))
-    actions.check_choice(context, fields.get("model"))  # before anything is changed
     where = await actions.find_id(context)
+    await actions.check_choice(context, fields.get("model"), where)  # before anything is changed
     if fields.get("name") is not None:
         await actions.rename_workspace(context, fields["name"])
     if "model" in fields:
@@ -148,8 +153,19 @@ async def list_models(context: RequestContext) -> web.Response:
             facts = await context.control.models(where, ask=ask)
         else:
             facts = [await context.control.about_model(where, named)]
-    allowed = services.settings.is_model_allowed
-    return json_answer([one.to_dict() for one in facts if allowed(one.provider, one.name)])
+    there: dict[str, Destination] = {}
+    if where is not None and (ask or named):
+        there = await run_sync(find_destinations, services.resources, bytes.fromhex(where))
+    allowed = [one for one in facts if _is_allowed(services.settings, one, there)]
+    return json_answer([one.to_dict() for one in allowed])
+
+
+def _is_allowed(settings: Settings, model: ModelFacts, there: Mapping[str, Destination]) -> bool:
+    """Say whether the operator's lists have a model: where its connection leads, else by its provider."""
+    destination = there.get(model.provider)
+    if destination is None:
+        return settings.is_model_allowed(model.provider, model.name)
+    return is_model_allowed(settings, destination, model.name)
 
 
 async def list_calls(context: RequestContext) -> web.Response:
@@ -269,6 +285,7 @@ ROUTES = (
             optional=("name", "model", "active"),
         ),
         reply=_WORKSPACE,
+        errors=(409,),
     ),
     Route(
         method="DELETE",

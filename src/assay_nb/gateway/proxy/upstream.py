@@ -246,7 +246,7 @@ def explain(
         fault = _find_proxy_fault(proxy, place, error)
     if fault is not None:
         return fault.to_error(destination)
-    label = label_of(destination.provider)
+    label = label_of(destination.connection)
     hint: str | None = None
     if isinstance(error, TimeoutError):
         text = f"{label} did not answer in time."
