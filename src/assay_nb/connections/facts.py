@@ -20,6 +20,7 @@ from typing import Any, cast
 from assay_nb.connections import values
 
 __all__ = [
+    "LEARNED",
     "LISTED",
     "SET",
     "Fact",
@@ -48,6 +49,9 @@ LISTED = frozenset(
     }
 )
 """What a listing gives. A newer listing replaces all of it, so that what is no longer said is forgotten."""
+
+LEARNED = "learned"
+"""What a server turned out not to take, in whichever form it is told: it goes with the key."""
 
 SET = frozenset({"set_input_price", "set_output_price"})
 """What a person has set. It outlives the key, and goes with the workspace."""

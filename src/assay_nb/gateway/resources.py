@@ -111,4 +111,5 @@ class GatewayResources(Resources):
             ca_file=settings.ca_file,
             limits=Limits(total=settings.limits.call_seconds),
             names=OPERATOR,
+            learned=self.learned,
         )

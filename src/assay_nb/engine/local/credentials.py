@@ -42,7 +42,7 @@ def make_credential(
                 )
             yield opened.secret.reveal()
 
-    return Credential(destination, opening)
+    return Credential(destination, opening, workspace_id.hex())
 
 
 def find_credential(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from assay_nb.connections.facts import LISTED, SET, Fact, Facts, group_facts, read_listing
+from assay_nb.connections.facts import LEARNED, LISTED, SET, Fact, Facts, group_facts, read_listing
 from assay_nb.egress.origins import is_official
 from assay_nb.messages import Destination, label_of
 from assay_nb.store import connection_fact_rows as rows
@@ -75,6 +75,15 @@ class LiveFacts:
         with self._database.write() as opened:
             rows.forget(opened, workspace_id, connection, only=LISTED)
             rows.put(opened, workspace_id, connection, facts)
+        self._aging.clear()
+
+    def keep_learned(
+        self, workspace_id: bytes, connection: str, model: str, fact: Fact | None
+    ) -> None:
+        """Keep what was learned of a model's server, in the place of what was known; None forgets it."""
+        with self._database.write() as opened:
+            rows.forget(opened, workspace_id, connection, model=model, only={LEARNED})
+            rows.put(opened, workspace_id, connection, [fact] if fact else [])
         self._aging.clear()
 
     def set_price(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from assay_nb.accounting.demo_budget import DemoBudget
     from assay_nb.engine.local.live_facts import LiveFacts
     from assay_nb.models.prices import Price
+    from assay_nb.providers.learned import Learned
     from assay_nb.providers.transport import Egress
     from assay_nb.store.changes import Changes
     from assay_nb.store.database import Database
@@ -110,6 +111,14 @@ class Resources:
         return LiveFacts(self.database, self.changes)
 
     @once
+    def learned(self) -> Learned:
+        """Tells what servers turned out not to take."""
+        from assay_nb.engine.local.learned_facts import LearnedFacts
+        from assay_nb.providers.learned import Learned
+
+        return Learned(LearnedFacts(self.facts))
+
+    @once
     def egress(self) -> Egress:
         from assay_nb.egress.setting_names import SOLO
         from assay_nb.providers.transport import Egress
@@ -120,6 +129,7 @@ class Resources:
             no_proxy=config.no_proxy,
             ca_file=config.ca_file,
             names=replace(SOLO, proxy=config.proxy_variable),
+            learned=self.learned,
         )
 
     def say_unlogged(self, count: int, error: StoreUnavailable) -> None:
