@@ -14,11 +14,10 @@
         fake.calls[0].closed.wait(1)    # the client hung up before the reply was finished
         fake.keys = {"sk-…"}            # accept only these keys; others get the provider's own 401
         fake.strangers                  # listings without a key, after one was seen: is the key needed?
-    fake.open_listing = True        # answer those too; they are refused otherwise
-    fake.listing = {"data": None}   # the listing's whole body, in place of the provider's usual one
-    fake.models["openai"] = ("m",)  # what the listing call names
+        fake.open_listing = True        # answer those too; they are refused otherwise
+        fake.listing = {"data": None}   # every listing's whole body, in place of the usual ones
         fake.models["openai"] = ("m",)  # what the listing call names
-        fake.listings["openai"] = {"data": […]}  # or the whole of what it answers
+        fake.listings["openai"] = {"data": […]}  # or the whole of what that provider's answers
         fake.refuse_schema = True       # 400 for every request that asks for structured output
 
 `Answer` (see `providers_wire`) says what comes back: text chunks, usage, stop reason, a status, a pause,
@@ -248,10 +247,9 @@ class FakeProviders:
             return whole
         path = call.path
         if call.method == "GET":
-            usual = wire.models(self.models[wire.provider])
-            return web.json_response(usual if self.listing is None else self.listing)
             names = self.models[wire.provider]
-            return web.json_response(self.listings.get(wire.provider) or wire.models(names))
+            usual = self.listings.get(wire.provider) or wire.models(names)
+            return web.json_response(usual if self.listing is None else self.listing)
         if path.endswith(("/count_tokens", "/input_tokens", ":countTokens")):
             return web.json_response(wire.count(answer.input_tokens or 0))
         if self.refuse_schema and wire.has_schema(call.body):
