@@ -19,6 +19,7 @@ from assay_nb.cli import main
 from assay_nb.engine.session import set_session
 from assay_nb.messages import PROVIDERS
 from tests.canaries import make_canary
+from tests.fakes.providers import only
 from tests.kernel.stage import Stage, open_stage
 from tests.tools import unused_port
 
