@@ -12,13 +12,13 @@ export function describe(status: Status, trans: TranslationBundle): string {
   if (!active) {
     return status.workspace?.name ?? trans.__('no workspace chosen');
   }
-  const provider = status.model?.split('/')[0];
-  const key = status.keys.find(fact => fact.provider === provider);
+  const named = status.model?.split('/')[0];
+  const key = status.keys.find(({ connection }) => connection === named);
   const demo = status.budget.left
     ? trans.__('%1 demo calls', status.budget.left)
     : trans.__('no key');
   const words = {
-    ready: trans.__('key ready'),
+    ready: key?.keyless ? key.word : trans.__('key ready'),
     unreadable: trans.__('key unreadable'),
     sealed: trans.__('vault sealed'),
     missing: demo

@@ -10,6 +10,14 @@ from assay_nb.messages import NO_KEY, PROVIDER_OF_KIND, PROVIDERS, Kind, Provide
 PLACEMENTS = ("bearer", "x-api-key", "api-key", "x-goog-api-key", "x-portkey-api-key", NO_KEY)
 """Every way in which a key can be put on a request, or `none`."""
 
+SPOKEN: dict[Kind, str] = {
+    "anthropic": "Anthropic Messages",
+    "openai-responses": "OpenAI Responses",
+    "openai-chat": "OpenAI Chat Completions",
+    "gemini": "Gemini",
+}
+"""What servers of each kind speak, for people."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
 

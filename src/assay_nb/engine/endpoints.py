@@ -21,10 +21,10 @@ def is_own_server(provider: ProviderId, endpoint: str | None) -> bool:
     return bool(endpoint) and not is_official(parse_endpoint(provider, endpoint))
 
 
-def would_lose_key(facts: Iterable[KeyFacts], provider: ProviderId) -> bool:
-    """Say whether a stored key is gone once the provider's endpoint is called without one.
+def would_lose_key(facts: Iterable[KeyFacts], connection: str) -> bool:
+    """Say whether a stored key is gone once the connection is called without one.
 
     A script whose variable is not set sends an empty key, and must not lose the stored one by it.
     """
-    stored = next(fact for fact in facts if fact.provider == provider)
-    return stored.state != "missing" and not stored.keyless
+    stored = next((fact for fact in facts if fact.connection == connection), None)
+    return stored is not None and stored.state != "missing" and not stored.keyless

@@ -1,0 +1,153 @@
+import type { KeyCheck, Preset } from '../api/facts';
+import { firstBox, keyField, KeyPart, submit, textField, type CardOptions } from './card';
+import { fill, h, newId } from './dom';
+
+export interface ConnectFormOptions extends CardOptions {
+  presets: Preset[];
+}
+
+/** The preset that the form begins with: it asks for the least, neither a key nor an address. */
+const BEGINNING = 'ollama';
+
+/** A form for a new connection: a preset, a name, where it leads, its key. */
+export class ConnectForm extends KeyPart<ConnectFormOptions> {
+  readonly node: HTMLElement;
+  private readonly summary: HTMLElement;
+  private readonly form: HTMLFormElement;
+  private readonly select: HTMLSelectElement;
+  private readonly about = h('div', { class: 'assay-note' });
+  private readonly parts = h('div', {});
+  private readonly holes = new Map<string, HTMLInputElement>();
+  private readonly name: HTMLInputElement;
+  private readonly address: HTMLInputElement;
+  private readonly key = h('div', {});
+  private readonly field: HTMLInputElement;
+  private readonly first: HTMLInputElement;
+
+  constructor(options: ConnectFormOptions) {
+    super(options);
+    const { presets, trans } = options;
+    const id = newId();
+    const choices = presets.map(({ name, label }) =>
+      h('option', { attributes: { value: name } }, label)
+    );
+    this.select = h('select', { attributes: { id, name: 'preset' } }, ...choices);
+    this.select.value = presets.some(({ name }) => name === BEGINNING) ? BEGINNING : '';
+    const [called, name] = textField(trans.__('Name of the connection'), 'text');
+    const [where, address] = textField(trans.__('Address'), 'url');
+    const [label, field] = keyField(trans.__('Key'), trans);
+    const [first, box] = firstBox(trans);
+    Object.assign(name, { required: true, maxLength: 32 });
+    [this.name, this.address, this.field, this.first] = [name, address, field, box];
+    this.key.append(label, field);
+    this.form = h(
+      'form',
+      { attributes: { autocomplete: 'off' } },
+      h('label', { class: 'assay-field', attributes: { for: id } }, trans.__('Server')),
+      this.select,
+      this.about,
+      called,
+      name,
+      this.parts,
+      where,
+      address,
+      this.key,
+      first,
+      h('div', { class: 'assay-actions' }, submit(trans.__('Connect'), 'assay-primary'))
+    );
+    this.forms.push(this.form);
+    this.summary = h('summary', {}, trans.__('Connect another server'));
+    const fold = h('details', { class: 'assay-details' }, this.summary, this.form);
+    this.node = h('div', { class: 'assay-connect' }, fold, this.said);
+    this.select.addEventListener('change', () => {
+      this.showPreset();
+    });
+    this.form.addEventListener('submit', event => {
+      event.preventDefault();
+      this.connect();
+    });
+    this.showPreset();
+  }
+
+  /** Say something of a connection whose card is gone, and let a keyboard go on from here. */
+  say(text: string): void {
+    fill(this.said, text);
+    this.summary.focus();
+  }
+
+  override forget(): void {
+    this.field.value = '';
+  }
+
+  private get chosen(): Preset | undefined {
+    return this.options.presets.find(({ name }) => name === this.select.value);
+  }
+
+  /** Show the fields of the chosen preset, as new: what was typed for another one is forgotten. */
+  private showPreset(): void {
+    const { trans } = this.options;
+    const preset = this.chosen;
+    if (!preset) {
+      return;
+    }
+    this.forget();
+    this.name.value = preset.name;
+    this.address.value = '';
+    this.address.placeholder = preset.endpoint || 'http://… or https://…';
+    this.address.required = !preset.endpoint;
+    this.key.hidden = preset.key === 'none';
+    this.holes.clear();
+    const fields = preset.parts.flatMap(part => {
+      const [label, field] = textField(trans.__('Your %1', part), 'text');
+      this.holes.set(part, field);
+      return [label, field];
+    });
+    fill(this.parts, ...fields);
+    fill(this.about, ...this.aboutOf(preset));
+    fill(this.said);
+  }
+
+  private aboutOf(preset: Preset): HTMLElement[] {
+    const { trans } = this.options;
+    const lines = [preset.to_begin];
+    if (preset.keys_url) {
+      lines.push(
+        trans.__('Its keys are made at %1. They look like %2.', preset.keys_url, preset.looks_like)
+      );
+    } else if (preset.key === 'optional') {
+      lines.push(trans.__('Leave the key out if the server needs none.'));
+    }
+    return [...lines, preset.caution].filter(Boolean).map(line => h('p', {}, ...withCode(line)));
+  }
+
+  private connect(): void {
+    const { api, workspace, trans } = this.options;
+    const name = this.name.value.trim();
+    const parts = Object.fromEntries(
+      [...this.holes].map(([part, field]) => [part, field.value.trim()])
+    );
+    const making = api.connect(workspace, name, this.field.value, {
+      preset: this.select.value,
+      parts,
+      endpoint: this.address.value.trim() || null,
+      check: this.first.checked
+    });
+    this.forget();
+    this.run(async () => {
+      const check = await making;
+      this.showPreset();
+      return trans.__('‘%1’ is connected. %2', name, this.told(name, check));
+    });
+  }
+
+  private told(name: string, check: KeyCheck): string {
+    const { trans } = this.options;
+    const model = `${name}/${check.names[0] ?? 'MODEL'}`;
+    return `${this.tell(check)} ${trans.__('A model of it: %1.', model)}`;
+  }
+}
+
+/** Return a sentence with what stands between backticks in it as code. */
+function withCode(text: string): (Node | string)[] {
+  return text.split('`').map((part, index) => (index % 2 ? h('code', {}, part) : part));
+}
