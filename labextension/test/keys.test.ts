@@ -275,6 +275,17 @@ describe('the form for a connection', () => {
     expect(api.connect).toHaveBeenCalledWith('w', 'ollama', '', expect.anything());
   });
 
+  test('what cannot be a name is not sent, such as a key in the wrong field', () => {
+    const { node } = form();
+    const name = node.querySelector<HTMLInputElement>('input[type=text]');
+    const fits = ['local', 'a.b_c-1', 'sk-ant-api03-AbCdEf', '', 'a b', '.a', 'a/b'].map(value => {
+      Object.assign(name ?? {}, { value });
+      return name?.checkValidity();
+    });
+    expect(fits).toEqual([true, true, false, false, false, false, false]);
+    expect(name?.maxLength).toBe(32);
+  });
+
   test('an address is needed where the preset has none', () => {
     const { node } = form();
     choose(node, 'openai-compatible');
@@ -339,5 +350,12 @@ describe('the status bar', () => {
       'research · local/llama3.2 · no key needed'
     );
     expect(shown('openai/gpt-6-luna', openai, local)).toContain('key unreadable');
+  });
+
+  test('tells a model that is not chosen from a key that is not there', () => {
+    const missing = fact({ state: 'missing' });
+    expect(shown('', missing, local)).toBe('research · no model chosen');
+    expect(shown('', missing)).toBe('research · no key');
+    expect(shown('gone/llama3.2', missing, local)).toBe('research · gone/llama3.2 · no key');
   });
 });

@@ -57,25 +57,28 @@ def test_two_connections_are_made_and_shown_and_their_models_offered(
     lab.capture()
 
     local = connect(sidebar, "local", endpoint)
+    lab.stage.fake.open_listing, lab.stage.fake.keys = False, {key}
     ours = connect(sidebar, "ours", endpoint, key)
 
     expect(local).to_contain_text("no key needed")
     expect(local).to_contain_text("OpenAI Chat Completions at")
     expect(local).to_contain_text("Its models are named local/MODEL.")
-    expect(ours).to_contain_text(f"ends in {key[-4:]}")
+    expect(ours).to_contain_text(f"ends in {key[-4:]} · tested")
+    expect(sidebar).to_contain_text("‘ours’ is connected. The provider accepts its key.")
     expect(sidebar.get_by_text("More providers")).to_be_visible()
     expect(sidebar.locator("[data-provider=google]")).to_be_hidden()
     assert serious(lab, axe, ".assay-sidebar") == []
+    sidebar.evaluate("sidebar => sidebar.scrollTo(0, 0)")
+    lab.photograph("connections")
+    lab.stage.fake.open_listing, lab.stage.fake.keys = True, None
     sidebar.get_by_role("button", name="List models").click()
     expect(sidebar.get_by_text("models listed")).to_be_visible()
     assert sidebar.locator("datalist option[value='local/gpt-6-luna']").count() == 1
     sidebar.get_by_label("Model", exact=True).fill("local/gpt-6-luna")
     sidebar.get_by_role("button", name="Set").click()
     expect(lab.page.locator(".assay-status")).to_contain_text("local/gpt-6-luna · no key needed")
-    lab.page.evaluate("() => document.querySelector('.assay-sidebar').scrollTo(0, 0)")
-    lab.photograph("connections")
     holding = [e.address for e in lab.exchanges if find_canary(e.sent, key)]
-    assert [address.partition("/api/v1/")[2] for address in holding] == [
+    assert [address.partition("/api/v1/")[2].partition("?")[0] for address in holding] == [
         f"workspaces/{new_team}/connections/ours"
     ]
     assert not any(find_canary(e.answer, key) for e in lab.exchanges)

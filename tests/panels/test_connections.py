@@ -259,13 +259,15 @@ def test_models_of_a_connection_are_offered(
     connect(panel, fake, "local")
     model = ModelPanel(session)
     assert model.widget
-    before = model.field.options
+    before, none = model.field.options, model.facts.value
 
     model.act(model.list_models)
     model.field.value = "local/gpt-6-luna"
     model.act(model.set)
 
     assert "local/" in before
+    assert "No model is chosen" in none
+    assert "local/MODEL" in none
     assert "local/gpt-6-luna" in model.field.options
     assert session.portal.call(session.control.model, None) == "local/gpt-6-luna"
 

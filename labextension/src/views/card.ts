@@ -134,6 +134,22 @@ export function textField(label: string, type: 'text' | 'url'): [HTMLElement, HT
   return [h('label', { class: 'assay-field', attributes: { for: id } }, label), field];
 }
 
+/**
+ * Return a field for a connection's name, and its label. What cannot be one is not sent: a name is a part of an
+ * address, which servers log, and a key that was pasted into the wrong field is none.
+ */
+export function nameField(
+  label: string,
+  trans: TranslationBundle
+): [HTMLElement, HTMLInputElement] {
+  const [shown, field] = textField(label, 'text');
+  field.required = true;
+  field.maxLength = 32;
+  field.pattern = '[a-z0-9][a-z0-9._\\-]*';
+  field.title = trans.__('Lower-case letters, digits, dots, hyphens and underscores');
+  return [shown, field];
+}
+
 /** Return the box that says whether a key is tested before it is stored. */
 export function firstBox(trans: TranslationBundle): [HTMLElement, HTMLInputElement] {
   const box = h('input', { attributes: { type: 'checkbox', checked: '' } });

@@ -1,5 +1,13 @@
 import type { KeyCheck, Preset } from '../api/facts';
-import { firstBox, keyField, KeyPart, submit, textField, type CardOptions } from './card';
+import {
+  firstBox,
+  keyField,
+  KeyPart,
+  nameField,
+  submit,
+  textField,
+  type CardOptions
+} from './card';
 import { fill, h, newId } from './dom';
 
 export interface ConnectFormOptions extends CardOptions {
@@ -13,6 +21,7 @@ const BEGINNING = 'ollama';
 export class ConnectForm extends KeyPart<ConnectFormOptions> {
   readonly node: HTMLElement;
   private readonly summary: HTMLElement;
+  private readonly fold: HTMLDetailsElement;
   private readonly form: HTMLFormElement;
   private readonly select: HTMLSelectElement;
   private readonly about = h('div', { class: 'assay-note' });
@@ -33,11 +42,10 @@ export class ConnectForm extends KeyPart<ConnectFormOptions> {
     );
     this.select = h('select', { attributes: { id, name: 'preset' } }, ...choices);
     this.select.value = presets.some(({ name }) => name === BEGINNING) ? BEGINNING : '';
-    const [called, name] = textField(trans.__('Name of the connection'), 'text');
+    const [called, name] = nameField(trans.__('Name of the connection'), trans);
     const [where, address] = textField(trans.__('Address'), 'url');
     const [label, field] = keyField(trans.__('Key'), trans);
     const [first, box] = firstBox(trans);
-    Object.assign(name, { required: true, maxLength: 32 });
     [this.name, this.address, this.field, this.first] = [name, address, field, box];
     this.key.append(label, field);
     this.form = h(
@@ -57,8 +65,8 @@ export class ConnectForm extends KeyPart<ConnectFormOptions> {
     );
     this.forms.push(this.form);
     this.summary = h('summary', {}, trans.__('Connect another server'));
-    const fold = h('details', { class: 'assay-details' }, this.summary, this.form);
-    this.node = h('div', { class: 'assay-connect' }, fold, this.said);
+    this.fold = h('details', { class: 'assay-details' }, this.summary, this.form);
+    this.node = h('div', { class: 'assay-connect' }, this.fold, this.said);
     this.select.addEventListener('change', () => {
       this.showPreset();
     });
@@ -136,6 +144,8 @@ export class ConnectForm extends KeyPart<ConnectFormOptions> {
     this.run(async () => {
       const check = await making;
       this.showPreset();
+      this.fold.open = false;
+      this.summary.focus();
       return trans.__('‘%1’ is connected. %2', name, this.told(name, check));
     });
   }
@@ -143,7 +153,9 @@ export class ConnectForm extends KeyPart<ConnectFormOptions> {
   private told(name: string, check: KeyCheck): string {
     const { trans } = this.options;
     const model = `${name}/${check.names[0] ?? 'MODEL'}`;
-    return `${this.tell(check)} ${trans.__('A model of it: %1.', model)}`;
+    const said =
+      check.outcome === 'accepted' ? trans.__('The provider accepts its key.') : this.tell(check);
+    return `${said} ${trans.__('A model of it: %1.', model)}`;
   }
 }
 

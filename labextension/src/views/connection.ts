@@ -1,5 +1,5 @@
 import type { Key } from '../api/facts';
-import { Card, firstBox, keyField, submit, textField, type CardOptions } from './card';
+import { Card, firstBox, keyField, nameField, submit, textField, type CardOptions } from './card';
 import { button, fill, h } from './dom';
 
 export interface ConnectionCardOptions extends CardOptions {
@@ -19,7 +19,10 @@ export class ConnectionCard extends Card<ConnectionCardOptions> {
     const { connection, entry } = options;
     this.node = h(
       'article',
-      { class: 'assay-card', attributes: { 'data-connection': connection } },
+      {
+        class: 'assay-card',
+        attributes: { 'data-connection': connection, 'aria-label': connection }
+      },
       h('h3', {}, connection),
       this.state,
       this.leads,
@@ -101,8 +104,7 @@ export class ConnectionCard extends Card<ConnectionCardOptions> {
 
   private renaming(): HTMLElement {
     const { api, workspace, connection, trans, left } = this.options;
-    const [label, name] = textField(trans.__('New name'), 'text');
-    name.required = true;
+    const [label, name] = nameField(trans.__('New name'), trans);
     const line = h('div', { class: 'assay-actions' }, submit(trans.__('Rename')));
     const form = this.form(label, name, line);
     form.addEventListener('submit', event => {

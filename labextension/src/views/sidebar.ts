@@ -5,7 +5,7 @@ import { sentence } from '../api/errors';
 import type { IAssay } from '../tokens';
 import { button, fill, h, newId } from './dom';
 import { isNamed, KeySection } from './keysection';
-import { activeOf } from './standing';
+import { activeOf, hasConnection } from './standing';
 
 /** What stands at the side: workspace and members, keys, model, demo budget, calls. */
 export class Sidebar extends Widget {
@@ -234,9 +234,10 @@ export class Sidebar extends Widget {
       });
     });
     list.name = 'list-models';
-    const used = status.model
-      ? trans.__('Calls use %1.', status.model)
+    const none = hasConnection(status)
+      ? trans.__('No model is chosen: choose one here.')
       : trans.__('There is no model without a key.');
+    const used = status.model ? trans.__('Calls use %1.', status.model) : none;
     return [h('p', { class: 'assay-note' }, used), form, known, list, said];
   }
 

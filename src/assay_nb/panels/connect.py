@@ -43,6 +43,7 @@ class ConnectForm(LivePanel):
         self.field = KeyField("Key")
         self.first = first_box()
         self.about = widgets.HTML()
+        self.fold = widgets.Accordion()
 
     def build(self) -> Any:
         self.preset.observe(self._on_choice, names="value")
@@ -56,9 +57,9 @@ class ConnectForm(LivePanel):
         )
         fields = [self.name, *self.parts.values(), self.address, self.field, self.first]
         form = widgets.VBox([self.preset, self.about, *fields, make])
-        folded = widgets.Accordion([form], titles=(self.title,))
-        folded.selected_index = None
-        return widgets.VBox([folded, self.news.widget])
+        self.fold.children, self.fold.titles = [form], (self.title,)
+        self.fold.selected_index = None
+        return widgets.VBox([self.fold, self.news.widget])
 
     @property
     def chosen(self) -> Preset:
@@ -83,6 +84,7 @@ class ConnectForm(LivePanel):
                 check=self.first.value,
             )
         self._show_preset()
+        self.fold.selected_index = None
         self.news.say(tone_of(check), _made(name, check))
         self.changed()
 

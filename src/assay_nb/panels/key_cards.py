@@ -151,12 +151,10 @@ class ConnectionCard(StoredCard):
         if self.field is not None:
             save, *acts = self._acts()
             rename = button("Rename", lambda: self.act(self.rename), tip="Its key stays as it is")
-            new_key = widgets.VBox([self.field, self.address, self.first, save])
-            new_name = widgets.HBox([self.name, rename])
-            folded = widgets.Accordion(
-                [new_key, new_name],
-                titles=("Replace the key or the address", "Rename the connection"),
+            change = widgets.VBox(
+                [self.field, self.address, self.first, save, widgets.HBox([self.name, rename])]
             )
+            folded = widgets.Accordion([change], titles=("Change its key, address or name",))
             folded.selected_index = None
             parts += [widgets.HBox(acts), folded]
         return widgets.VBox([*parts, self.news.widget], layout={"margin": "0 0 1.2em 0"})

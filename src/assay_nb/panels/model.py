@@ -91,6 +91,10 @@ class ModelPanel(LivePanel):
     def _blocks(self, standing: Standing) -> list[Block]:
         model = standing.model or "none: the workspace has no key yet"
         blocks: list[Block] = [Paragraph(["Calls use ", Code(model), "."])]
+        stored = [fact for fact in standing.keys if fact.state != "missing"]
+        if standing.model is None and stored:
+            begun = Code(f"{stored[0].connection}/MODEL")
+            blocks = [Paragraph(["No model is chosen: choose one here, such as ", begun, "."])]
         if standing.workspace is None:
             blocks = [Paragraph(["No workspace is chosen, so there is no model."])]
         budget = standing.budget
