@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Key, Preset, Status } from '../src/api/facts';
 import type { CardOptions } from '../src/views/card';
-import { ConnectForm } from '../src/views/connect';
+import { ConnectFold } from '../src/views/connect';
 import { ConnectionCard } from '../src/views/connection';
 import { KeyCard } from '../src/views/keys';
 import { KeySection } from '../src/views/keysection';
@@ -23,8 +23,9 @@ const setup = {
 
 const accepted = { outcome: 'accepted', detail: '', names: ['llama3.2'] };
 
-function server(): Record<keyof CardOptions['api'], jest.Mock> {
+function server(presets: Preset[] = []): Record<keyof CardOptions['api'], jest.Mock> {
   return {
+    presets: jest.fn().mockResolvedValue(presets),
     setKey: jest.fn().mockResolvedValue(accepted),
     replaceKey: jest.fn().mockResolvedValue(accepted),
     connect: jest.fn().mockResolvedValue(accepted),
@@ -221,10 +222,12 @@ describe('the form for a connection', () => {
   });
   const any = preset({ name: 'openai-compatible', label: 'Any', endpoint: '', key: 'optional' });
 
-  function form(): { node: HTMLElement; api: ReturnType<typeof server> } {
-    const api = server();
-    const made = new ConnectForm({ ...options(api), presets: [azure, preset({}), any] });
-    return { node: made.node, api };
+  async function form(): Promise<{ node: HTMLElement; api: ReturnType<typeof server> }> {
+    const api = server([azure, preset({}), any]);
+    const { node } = new ConnectFold(options(api));
+    node.querySelector('summary')?.click();
+    await settle();
+    return { node, api };
   }
 
   function choose(node: HTMLElement, name: string): void {
@@ -235,8 +238,15 @@ describe('the form for a connection', () => {
   const keyIsHidden = (node: HTMLElement): boolean =>
     node.querySelector('input[type=password]')?.closest<HTMLElement>('div')?.hidden ?? false;
 
+  test('is not there, and asks for nothing, before it is opened', () => {
+    const api = server();
+    const { node } = new ConnectFold(options(api));
+    expect(node.querySelectorAll('input, select')).toHaveLength(0);
+    expect(api.presets).not.toHaveBeenCalled();
+  });
+
   test('a local server takes a click, and its first model is named', async () => {
-    const { node, api } = form();
+    const { node, api } = await form();
     expect(keyIsHidden(node)).toBe(true);
     send(node.querySelector('form'));
     const made = { preset: 'ollama', parts: {}, endpoint: null, check: true };
@@ -247,7 +257,7 @@ describe('the form for a connection', () => {
   });
 
   test('what a preset leaves open is asked for, and the key is sent once', async () => {
-    const { node, api } = form();
+    const { node, api } = await form();
     choose(node, 'azure');
     const [name, resource] = [...node.querySelectorAll<HTMLInputElement>('input[type=text]')];
     Object.assign(name ?? {}, { value: 'ours' });
@@ -266,8 +276,8 @@ describe('the form for a connection', () => {
     expect(new XMLSerializer().serializeToString(node)).not.toContain('typed');
   });
 
-  test('a key that was typed for one server is not sent to another', () => {
-    const { node, api } = form();
+  test('a key that was typed for one server is not sent to another', async () => {
+    const { node, api } = await form();
     choose(node, 'azure');
     type(node, 'input[type=password]', 'typed');
     choose(node, 'ollama');
@@ -275,8 +285,8 @@ describe('the form for a connection', () => {
     expect(api.connect).toHaveBeenCalledWith('w', 'ollama', '', expect.anything());
   });
 
-  test('what cannot be a name is not sent, such as a key in the wrong field', () => {
-    const { node } = form();
+  test('what cannot be a name is not sent, such as a key in the wrong field', async () => {
+    const { node } = await form();
     const name = node.querySelector<HTMLInputElement>('input[type=text]');
     const fits = ['local', 'a.b_c-1', 'sk-ant-api03-AbCdEf', '', 'a b', '.a', 'a/b'].map(value => {
       Object.assign(name ?? {}, { value });
@@ -286,8 +296,8 @@ describe('the form for a connection', () => {
     expect(name?.maxLength).toBe(32);
   });
 
-  test('an address is needed where the preset has none', () => {
-    const { node } = form();
+  test('an address is needed where the preset has none', async () => {
+    const { node } = await form();
     choose(node, 'openai-compatible');
     const address = node.querySelector<HTMLInputElement>('input[type=url]');
     expect(address?.required).toBe(true);
@@ -302,7 +312,7 @@ describe('the section of keys', () => {
     [...node.querySelectorAll('h3')].map(({ textContent }) => textContent);
 
   function section(...keys: Key[]): { made: KeySection; node: HTMLElement } {
-    const made = new KeySection(status(...keys), [], options(server()));
+    const made = new KeySection(status(...keys), options(server()));
     made.show(status(...keys));
     return { made, node: made.node };
   }
@@ -325,8 +335,10 @@ describe('the section of keys', () => {
     expect(names(node)).toEqual(['Google']);
   });
 
-  test('every field is emptied where the page is left', () => {
+  test('every field is emptied where the page is left', async () => {
     const { made, node } = section(missing, local);
+    node.querySelector<HTMLElement>('.assay-connect summary')?.click();
+    await settle();
     const fields = [...node.querySelectorAll<HTMLInputElement>('input[type=password]')];
     for (const field of fields) {
       field.value = 'typed';

@@ -251,7 +251,6 @@ describe('without an active workspace', () => {
       models: () => Promise.resolve([]),
       members: ofOne,
       calls: ofOne,
-      presets: ofOne,
       useWorkspace
     };
     let redraw: () => void = () => undefined;

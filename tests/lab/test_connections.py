@@ -93,6 +93,7 @@ def test_connection_is_made_renamed_and_removed_by_keyboard(anybody: Lab, new_te
 
     lab.tab_to(ADD)
     lab.page.keyboard.press("Enter")
+    expect(sidebar.get_by_label("Server")).to_be_visible()
     lab.tab_to("Server")
     lab.page.keyboard.type("Any OpenAI")
     lab.tab_to("Name of the connection")

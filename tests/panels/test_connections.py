@@ -13,11 +13,12 @@ from assay_nb.connections.presets import PRESETS
 from assay_nb.engine.session import Session
 from assay_nb.panels.connect import ConnectForm
 from assay_nb.panels.key_cards import ConnectionCard
+from assay_nb.panels.key_field import KeyField
 from assay_nb.panels.keys import KeysPanel
 from assay_nb.panels.model import ModelPanel
 from tests.canaries import find_canary
 from tests.fakes.providers import FakeProviders
-from tests.panels.test_keys import arrive, saved_state
+from tests.panels.test_keys import arrive, saved_state, walk
 from tests.tools import unused_port
 
 
@@ -35,8 +36,9 @@ def panel(session: Session) -> KeysPanel:
 
 
 def form_of(panel: KeysPanel) -> ConnectForm:
-    assert panel.form is not None
-    return panel.form
+    """Open the form, as a click does."""
+    assert panel.adding is not None
+    return panel.adding.open()
 
 
 def connect(panel: KeysPanel, fake: FakeProviders, name: str, key: str = "") -> ConnectionCard:
@@ -60,6 +62,18 @@ def shown(panel: KeysPanel) -> list[str]:
 def facts(session: Session) -> dict[str, Any]:
     found = session.portal.call(session.control.keys, None)
     return {fact.connection: fact for fact in found if fact.state != "missing"}
+
+
+def test_form_has_no_field_before_it_is_opened(panel: KeysPanel) -> None:
+    before = len([part for part in walk(panel.widget) if isinstance(part, KeyField)])
+
+    assert panel.adding is not None
+    fold = panel.adding._fold
+    fold.selected_index = 0
+    opened = [part for part in walk(panel.widget) if isinstance(part, KeyField)]
+
+    assert (before, len(opened)) == (3, 4)
+    assert panel.adding.form is form_of(panel)
 
 
 def test_local_server_is_connected_without_a_key(

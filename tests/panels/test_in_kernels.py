@@ -105,7 +105,7 @@ def test_saved_widget_states_hold_no_value_of_a_key_field(
     notebook = run_notebook(place, stage, "%assay panel", TYPE)
 
     fields = [state for state in widget_states(notebook) if state["model"] == "PasswordModel"]
-    assert len(fields) == 4  # one for each provider, and the form for a new connection
+    assert len(fields) == 3
     assert {state.get("value", "") for state in fields} == {""}
     assert not find_canary(json.dumps(notebook), key)
 

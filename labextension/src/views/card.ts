@@ -10,7 +10,7 @@ export interface CardOptions {
   entry: boolean;
   api: Pick<
     Api,
-    'setKey' | 'replaceKey' | 'connect' | 'renameConnection' | 'testKey' | 'removeKey'
+    'setKey' | 'replaceKey' | 'connect' | 'presets' | 'renameConnection' | 'testKey' | 'removeKey'
   >;
   changed(): Promise<void>;
   act(what: () => Promise<void>): Promise<void>;

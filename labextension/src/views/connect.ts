@@ -1,4 +1,5 @@
-import type { KeyCheck, Preset } from '../api/facts';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { KeyCheck, NewConnection, Preset } from '../api/facts';
 import {
   firstBox,
   keyField,
@@ -10,19 +11,78 @@ import {
 } from './card';
 import { fill, h, newId } from './dom';
 
-export interface ConnectFormOptions extends CardOptions {
-  presets: Preset[];
-}
-
 /** The preset that the form begins with: it asks for the least, neither a key nor an address. */
 const BEGINNING = 'ollama';
 
-/** A form for a new connection: a preset, a name, where it leads, its key. */
-export class ConnectForm extends KeyPart<ConnectFormOptions> {
+/**
+ * Where the form for a new connection is folded away. It is made once somebody opens it: a field that is not
+ * there holds no key, and nothing is asked for it.
+ */
+export class ConnectFold extends KeyPart {
   readonly node: HTMLElement;
   private readonly summary: HTMLElement;
   private readonly fold: HTMLDetailsElement;
-  private readonly form: HTMLFormElement;
+  private readonly body = h('div', {});
+  private form: ConnectForm | null = null;
+
+  constructor(options: CardOptions) {
+    super(options);
+    this.summary = h('summary', {}, options.trans.__('Connect another server'));
+    this.summary.addEventListener('click', () => {
+      this.load();
+    });
+    this.fold = h('details', { class: 'assay-details' }, this.summary, this.body);
+    this.node = h('div', { class: 'assay-connect' }, this.fold, this.said);
+  }
+
+  /** Say something of a connection whose card is gone, and let a keyboard go on from here. */
+  say(text: string): void {
+    fill(this.said, text);
+    this.summary.focus();
+  }
+
+  override forget(): void {
+    this.form?.forget();
+  }
+
+  private load(): void {
+    const { api, act, trans } = this.options;
+    if (this.form) {
+      return;
+    }
+    void act(async () => {
+      const presets = await api.presets();
+      this.form ??= new ConnectForm(presets, trans, (...made) => {
+        this.connect(...made);
+      });
+      fill(this.body, this.form.node);
+    });
+  }
+
+  private connect(name: string, key: string, made: NewConnection): void {
+    const { api, workspace, trans } = this.options;
+    const making = api.connect(workspace, name, key, made);
+    this.run(async () => {
+      const check = await making;
+      this.form?.showPreset();
+      this.fold.open = false;
+      this.summary.focus();
+      return trans.__('‘%1’ is connected. %2', name, this.told(name, check));
+    });
+  }
+
+  private told(name: string, check: KeyCheck): string {
+    const { trans } = this.options;
+    const model = `${name}/${check.names[0] ?? 'MODEL'}`;
+    const said =
+      check.outcome === 'accepted' ? trans.__('The provider accepts its key.') : this.tell(check);
+    return `${said} ${trans.__('A model of it: %1.', model)}`;
+  }
+}
+
+/** A form for a new connection: a preset, a name, where it leads, its key. */
+class ConnectForm {
+  readonly node: HTMLFormElement;
   private readonly select: HTMLSelectElement;
   private readonly about = h('div', { class: 'assay-note' });
   private readonly parts = h('div', {});
@@ -33,9 +93,11 @@ export class ConnectForm extends KeyPart<ConnectFormOptions> {
   private readonly field: HTMLInputElement;
   private readonly first: HTMLInputElement;
 
-  constructor(options: ConnectFormOptions) {
-    super(options);
-    const { presets, trans } = options;
+  constructor(
+    private readonly presets: Preset[],
+    private readonly trans: TranslationBundle,
+    private readonly connect: (name: string, key: string, made: NewConnection) => void
+  ) {
     const id = newId();
     const choices = presets.map(({ name, label }) =>
       h('option', { attributes: { value: name } }, label)
@@ -48,7 +110,7 @@ export class ConnectForm extends KeyPart<ConnectFormOptions> {
     const [first, box] = firstBox(trans);
     [this.name, this.address, this.field, this.first] = [name, address, field, box];
     this.key.append(label, field);
-    this.form = h(
+    this.node = h(
       'form',
       { attributes: { autocomplete: 'off' } },
       h('label', { class: 'assay-field', attributes: { for: id } }, trans.__('Server')),
@@ -63,37 +125,28 @@ export class ConnectForm extends KeyPart<ConnectFormOptions> {
       first,
       h('div', { class: 'assay-actions' }, submit(trans.__('Connect'), 'assay-primary'))
     );
-    this.forms.push(this.form);
-    this.summary = h('summary', {}, trans.__('Connect another server'));
-    this.fold = h('details', { class: 'assay-details' }, this.summary, this.form);
-    this.node = h('div', { class: 'assay-connect' }, this.fold, this.said);
     this.select.addEventListener('change', () => {
       this.showPreset();
     });
-    this.form.addEventListener('submit', event => {
+    this.node.addEventListener('submit', event => {
       event.preventDefault();
-      this.connect();
+      this.send();
     });
     this.showPreset();
   }
 
-  /** Say something of a connection whose card is gone, and let a keyboard go on from here. */
-  say(text: string): void {
-    fill(this.said, text);
-    this.summary.focus();
-  }
-
-  override forget(): void {
+  /** Empty the field: a page that a browser keeps to come back to keeps what stands in it. */
+  forget(): void {
     this.field.value = '';
   }
 
   private get chosen(): Preset | undefined {
-    return this.options.presets.find(({ name }) => name === this.select.value);
+    return this.presets.find(({ name }) => name === this.select.value);
   }
 
   /** Show the fields of the chosen preset, as new: what was typed for another one is forgotten. */
-  private showPreset(): void {
-    const { trans } = this.options;
+  showPreset(): void {
+    const { trans } = this;
     const preset = this.chosen;
     if (!preset) {
       return;
@@ -112,11 +165,10 @@ export class ConnectForm extends KeyPart<ConnectFormOptions> {
     });
     fill(this.parts, ...fields);
     fill(this.about, ...this.aboutOf(preset));
-    fill(this.said);
   }
 
   private aboutOf(preset: Preset): HTMLElement[] {
-    const { trans } = this.options;
+    const { trans } = this;
     const lines = [preset.to_begin];
     if (preset.keys_url) {
       lines.push(
@@ -128,34 +180,17 @@ export class ConnectForm extends KeyPart<ConnectFormOptions> {
     return [...lines, preset.caution].filter(Boolean).map(line => h('p', {}, ...withCode(line)));
   }
 
-  private connect(): void {
-    const { api, workspace, trans } = this.options;
-    const name = this.name.value.trim();
+  private send(): void {
     const parts = Object.fromEntries(
       [...this.holes].map(([part, field]) => [part, field.value.trim()])
     );
-    const making = api.connect(workspace, name, this.field.value, {
+    this.connect(this.name.value.trim(), this.field.value, {
       preset: this.select.value,
       parts,
       endpoint: this.address.value.trim() || null,
       check: this.first.checked
     });
     this.forget();
-    this.run(async () => {
-      const check = await making;
-      this.showPreset();
-      this.fold.open = false;
-      this.summary.focus();
-      return trans.__('‘%1’ is connected. %2', name, this.told(name, check));
-    });
-  }
-
-  private told(name: string, check: KeyCheck): string {
-    const { trans } = this.options;
-    const model = `${name}/${check.names[0] ?? 'MODEL'}`;
-    const said =
-      check.outcome === 'accepted' ? trans.__('The provider accepts its key.') : this.tell(check);
-    return `${said} ${trans.__('A model of it: %1.', model)}`;
   }
 }
 

@@ -1,6 +1,6 @@
-import type { Key, Preset, Provider, Status } from '../api/facts';
+import type { Key, Provider, Status } from '../api/facts';
 import type { CardOptions } from './card';
-import { ConnectForm } from './connect';
+import { ConnectFold } from './connect';
 import { ConnectionCard } from './connection';
 import { fill, h } from './dom';
 import { KeyCard } from './keys';
@@ -17,20 +17,19 @@ export class KeySection {
   readonly node = h('div', {});
   private readonly first: KeyCard[];
   private readonly named = new Map<string, ConnectionCard>();
-  private readonly form: ConnectForm | null;
+  private readonly adding: ConnectFold | null;
   private readonly unused = h('div', {});
   private readonly fold: HTMLElement;
 
   constructor(
     status: Status,
-    presets: Preset[],
     private readonly options: CardOptions
   ) {
     const { trans, entry } = options;
     this.first = [...status.setups]
       .sort((a, b) => ORDER.indexOf(a.provider) - ORDER.indexOf(b.provider))
       .map((setup, index) => new KeyCard({ ...options, setup, fastest: index === 0 }));
-    this.form = entry ? new ConnectForm({ ...options, presets }) : null;
+    this.adding = entry ? new ConnectFold(options) : null;
     const title = h('summary', {}, trans.__('More providers'));
     this.fold = h('details', { class: 'assay-details' }, title, this.unused);
   }
@@ -53,20 +52,20 @@ export class KeySection {
       this.node,
       ...[...shown, ...cards].map(({ node }) => node),
       folded.length > 0 && this.fold,
-      this.form && this.form.node
+      this.adding && this.adding.node
     );
   }
 
   /** Empty every field. */
   forget(): void {
-    for (const part of [...this.first, ...this.named.values(), this.form]) {
+    for (const part of [...this.first, ...this.named.values(), this.adding]) {
       part?.forget();
     }
   }
 
   private cardOf(connection: string): ConnectionCard {
     const known = this.named.get(connection);
-    const left = (text: string): void => this.form?.say(text);
+    const left = (text: string): void => this.adding?.say(text);
     const card = known ?? new ConnectionCard({ ...this.options, connection, left });
     this.named.set(connection, card);
     return card;

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
-import type { Call, Member, Preset, Status, Workspace } from '../api/facts';
+import type { Call, Member, Status, Workspace } from '../api/facts';
 import { sentence } from '../api/errors';
 import type { IAssay } from '../tokens';
 import { button, fill, h, newId } from './dom';
@@ -12,7 +12,6 @@ export class Sidebar extends Widget {
   private readonly news = h('p', { class: 'assay-news', attributes: { role: 'status' } });
   private readonly body = h('div', {});
   private keys: KeySection | null = null;
-  private presets: Preset[] | null = null;
   private listed: string[] = [];
   private shownFor = '';
 
@@ -65,7 +64,6 @@ export class Sidebar extends Widget {
     }
     await this.act(async () => {
       const active = activeOf(status);
-      this.presets ??= active && status.mode === 'solo' ? await api.presets() : null;
       const [workspaces, members, calls, models] = await Promise.all([
         api.workspaces(),
         active ? api.members(active.id) : [],
@@ -165,7 +163,7 @@ export class Sidebar extends Widget {
   }
 
   private makeKeys(status: Status, workspace: string): KeySection {
-    return new KeySection(status, this.presets ?? [], {
+    return new KeySection(status, {
       workspace,
       api: this.assay.api,
       entry: status.mode === 'solo',

@@ -14,7 +14,7 @@ from assay_nb.connections.presets import PRESETS, Preset
 from assay_nb.engine.connect_form import connect
 from assay_nb.engine.control import KeyCheck
 from assay_nb.engine.session import Session
-from assay_nb.panels.base import WIDE, LivePanel, button, show
+from assay_nb.panels.base import WIDE, LivePanel, News, button, show
 from assay_nb.panels.key_cards import first_box, say_typed
 from assay_nb.panels.key_field import KeyField
 from assay_nb.render.document import Block, Code, Inline, Paragraph, sentence
@@ -26,13 +26,46 @@ _SHOWN = {"layout": {"width": "30em"}, "style": WIDE}
 _HOLES = tuple(dict.fromkeys(hole for preset in PRESETS.values() for hole in preset.holes))
 
 
-class ConnectForm(LivePanel):
-    """Make a connection from a preset: its key is tested first, and then sealed."""
+class ConnectFold(LivePanel):
+    """Where the form is folded away. It is made once somebody opens it: a field that is not there holds no key."""
 
     title = "Connect another server"
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
+        self.form: ConnectForm | None = None
+        self._body = widgets.VBox()
+        self._fold = widgets.Accordion([self._body], titles=(self.title,))
+        self._fold.selected_index = None
+
+    def build(self) -> Any:
+        self._fold.observe(self._on_fold, names="selected_index")
+        return widgets.VBox([self._fold, self.news.widget])
+
+    def open(self) -> ConnectForm:
+        """Show the form, and return it."""
+        if self.form is None:
+            self.form = ConnectForm(self.session, self.news)
+            self.form.changed = self._on_made
+            self._body.children = [self.form.widget]
+        self._fold.selected_index = 0
+        return self.form
+
+    def _on_fold(self, change: dict[str, Any]) -> None:
+        if change["new"] == 0:
+            self.open()
+
+    def _on_made(self) -> None:
+        self._fold.selected_index = None
+        self.changed()
+
+
+class ConnectForm(LivePanel):
+    """Make a connection from a preset: its key is tested first, and then sealed."""
+
+    def __init__(self, session: Session, news: News) -> None:
+        super().__init__(session)
+        self.news = news
         options = [(one.label, name) for name, one in PRESETS.items()]
         self.preset = widgets.Dropdown(
             description="Server", options=options, value=BEGINNING, **_SHOWN
@@ -43,7 +76,6 @@ class ConnectForm(LivePanel):
         self.field = KeyField("Key")
         self.first = first_box()
         self.about = widgets.HTML()
-        self.fold = widgets.Accordion()
 
     def build(self) -> Any:
         self.preset.observe(self._on_choice, names="value")
@@ -56,10 +88,7 @@ class ConnectForm(LivePanel):
             style="primary",
         )
         fields = [self.name, *self.parts.values(), self.address, self.field, self.first]
-        form = widgets.VBox([self.preset, self.about, *fields, make])
-        self.fold.children, self.fold.titles = [form], (self.title,)
-        self.fold.selected_index = None
-        return widgets.VBox([self.fold, self.news.widget])
+        return widgets.VBox([self.preset, self.about, *fields, make])
 
     @property
     def chosen(self) -> Preset:
@@ -84,7 +113,6 @@ class ConnectForm(LivePanel):
                 check=self.first.value,
             )
         self._show_preset()
-        self.fold.selected_index = None
         self.news.say(tone_of(check), _made(name, check))
         self.changed()
 

@@ -23,7 +23,7 @@ from assay_nb.engine.session import Session
 from assay_nb.errors import PermissionDenied
 from assay_nb.messages import ProviderId
 from assay_nb.panels.base import LivePanel, show
-from assay_nb.panels.connect import ConnectForm
+from assay_nb.panels.connect import ConnectFold
 from assay_nb.panels.key_cards import (
     NOWHERE,
     ORDER,
@@ -56,7 +56,7 @@ class KeysPanel(LivePanel):
         super().__init__(session)
         self.cards = [KeyCard(session, provider) for provider in _offered(session)]
         self.named: dict[str, ConnectionCard] = {}
-        self.form = ConnectForm(session) if session.mode == "solo" else None
+        self.adding = ConnectFold(session) if session.mode == "solo" else None
         self._shown = widgets.VBox()
         self._unused = widgets.VBox()
         self._fold = widgets.Accordion([self._unused], titles=("More providers",))
@@ -66,9 +66,9 @@ class KeysPanel(LivePanel):
         for card in self.cards:
             card.changed = self._on_change
         parts: list[Any] = [self._shown]
-        if self.form is not None:
-            self.form.changed = self._on_change
-            parts.append(self.form.widget)
+        if self.adding is not None:
+            self.adding.changed = self._on_change
+            parts.append(self.adding.widget)
         if self.session.mode == "hub":
             parts.insert(0, _open_page(find_key_page(self.session.config) or ""))
         self._lay_out(self.look(self.session.control.keys))
