@@ -1,11 +1,10 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { Key, Status } from '../src/api/facts';
+import type { Status } from '../src/api/facts';
 import type { Critique, Improvement, LintReport, Rewrite } from '../src/api/results';
 import type { IAssay } from '../src/tokens';
 import { viewCritique } from '../src/views/critique';
 import { h } from '../src/views/dom';
 import { Review } from '../src/views/improvement';
-import { KeyCard } from '../src/views/keys';
 import { viewLint } from '../src/views/lint';
 import { viewRewrite } from '../src/views/rewrite';
 import { Sidebar } from '../src/views/sidebar';
@@ -220,91 +219,6 @@ describe('a lint report', () => {
 
   test('names a line once', () => {
     expect(page([1, 2, 3, 8, 8, 8]).textContent).toContain('3 more of the same, on line 8');
-  });
-});
-
-describe('a key card', () => {
-  const setup = {
-    provider: 'google' as const,
-    name: 'Google',
-    key_url: 'javascript:alert(1)',
-    looks_like: 'AIza…',
-    cost: 'Free.',
-    note: ''
-  };
-
-  function card(entry: boolean): { made: KeyCard; node: HTMLElement; setKey: jest.Mock } {
-    const setKey = jest.fn().mockResolvedValue({ outcome: 'accepted', detail: '' });
-    const api = { setKey, testKey: jest.fn(), removeKey: jest.fn() };
-    const act = (what: () => Promise<void>): Promise<void> => what();
-    const made = new KeyCard({
-      setup,
-      workspace: 'w',
-      fastest: true,
-      entry,
-      api,
-      act,
-      changed: () => Promise.resolve(),
-      trans
-    });
-    return { made, node: made.node, setKey };
-  }
-
-  function submit(node: HTMLElement, key: string, address: string): void {
-    const [field, endpoint] = [...node.querySelectorAll('input')];
-    Object.assign(field ?? {}, { value: key });
-    Object.assign(endpoint ?? {}, { value: address });
-    node.querySelector('form')?.dispatchEvent(new Event('submit', { cancelable: true }));
-  }
-
-  const status = (facts: Partial<Key>): Status => {
-    const key = { provider: 'google', state: 'ready', verified: true, last4: '', endpoint: '' };
-    return { keys: [{ ...key, added_by: 'ada', placement: 'bearer', ...facts }] } as Status;
-  };
-
-  test('a server of one’s own is stored without a key', () => {
-    const { node, setKey } = card(true);
-    submit(node, '', ' http://localhost:11434/v1 ');
-    expect(setKey).toHaveBeenCalledWith('w', 'google', '', 'http://localhost:11434/v1');
-    expect(node.textContent).toContain('may need no key');
-  });
-
-  test('nothing in either field is not sent', () => {
-    const { node, setKey } = card(true);
-    submit(node, '', '');
-    expect(setKey).not.toHaveBeenCalled();
-    expect(node.textContent).toContain('There is no key in the field.');
-  });
-
-  test('a server that needs no key is not said to have a tested one', () => {
-    const { made, node } = card(true);
-    made.show(status({ placement: 'none', verified: false }));
-    const said = node.querySelector('.assay-keystate')?.textContent;
-    expect(said).toBe('ready no key needed · added by ada');
-    made.show(status({ last4: 'WXYZ' }));
-    expect(node.querySelector('.assay-keystate')?.textContent).toBe(
-      'ready ends in WXYZ · tested · added by ada'
-    );
-  });
-
-  test('the field is empty as soon as the key is on its way', () => {
-    const { node, setKey } = card(true);
-    const field = node.querySelector<HTMLInputElement>('input[type=password]');
-    if (field) {
-      field.value = 'typed';
-    }
-    node.querySelector('form')?.dispatchEvent(new Event('submit', { cancelable: true }));
-    expect(field?.value).toBe('');
-    expect(setKey).toHaveBeenCalledWith('w', 'google', 'typed', null);
-    expect(new XMLSerializer().serializeToString(node)).not.toContain('typed');
-  });
-
-  test('on a hub there is no field', () => {
-    expect(card(false).node.querySelectorAll('input')).toHaveLength(0);
-  });
-
-  test('an address that is no https link is shown as text', () => {
-    expect(card(true).node.querySelector('a')?.hasAttribute('href')).toBe(false);
   });
 });
 

@@ -81,6 +81,7 @@ def stage(shared_stage: Stage) -> Stage:
     shared_stage.fake.arrived.clear()
     shared_stage.fake.answers()
     shared_stage.fake.keys = set(shared_stage.keys.values())
+    shared_stage.fake.open_listing = False
     return shared_stage
 
 

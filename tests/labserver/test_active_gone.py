@@ -44,8 +44,23 @@ REQUESTS: dict[str, list[tuple[str, str, Any]]] = {
         ("DELETE", "workspaces/{x}/keys/anthropic", None),
     ],
     "workspaces/keys/one/test": [("POST", "workspaces/{x}/keys/anthropic/test", {})],
+    "workspaces/models": [("POST", "workspaces/{x}/models", {})],
+    "workspaces/connections": [
+        (
+            "PUT",
+            "workspaces/{x}/connections/local",
+            {"key": "{key}", "preset": "anthropic-compatible", "endpoint": "{endpoint}"},
+        ),
+        ("PATCH", "workspaces/{x}/connections/local", {"name": "laptop"}),
+        ("DELETE", "workspaces/{x}/connections/laptop", None),
+    ],
+    "workspaces/connections/test": [("POST", "workspaces/{x}/connections/anthropic/test", {})],
+    "presets": [("GET", "presets", None)],
 }
 """What is sent to each route."""
+
+BY_BROWSER = ("workspaces/keys/", "workspaces/connections")
+"""The routes that a hub has no use for: there keys are entered on the gateway's own page."""
 
 _numbers = count(1)
 
@@ -162,7 +177,7 @@ def test_route_answers_as_ever_where_a_workspace_is_named(lab: Lab, route: str) 
 
     answers = [lab.ask(*request, x) for request in REQUESTS[route]]
 
-    if lab.mode == "hub" and route.startswith("workspaces/keys/"):
+    if lab.mode == "hub" and route.startswith(BY_BROWSER):
         assert {answer.code for answer in answers} == {"permission_denied"}
         return
     assert {answer.status for answer in answers} <= {200, 201}, answers
@@ -178,7 +193,7 @@ def test_route_on_an_unknown_workspace_changes_nothing(lab: Lab, route: str) -> 
     if route == "instruments":
         ((name, error),) = answers[0].events
         assert (name, error["code"]) == ("error", "workspace_not_found")
-    elif lab.mode == "hub" and route.startswith("workspaces/keys/"):
+    elif lab.mode == "hub" and route.startswith(BY_BROWSER):
         assert {answer.code for answer in answers} == {"permission_denied"}
     else:
         assert {answer.status for answer in answers} == {404}

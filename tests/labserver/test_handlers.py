@@ -36,6 +36,8 @@ def test_nobody_who_is_not_signed_in_is_answered(server: Server, path: str) -> N
     [
         ("PUT", "workspaces/x/keys/google"),
         ("POST", "workspaces/x/keys/google/test"),
+        ("PUT", "workspaces/x/connections/local"),
+        ("PATCH", "workspaces/x/connections/local"),
         ("POST", "workspaces"),
         ("POST", "lint"),
         ("POST", "instruments/critique"),
@@ -112,7 +114,7 @@ def test_key_goes_in_and_is_nowhere_to_be_read(
     assert any(fact["last4"] == key[-4:] for fact in listed.data)
     # Positive control: the search sees a key in a log line and in a file.
     assert find_canary(server.log + control_sample, control_sample)
-    assert stage.fake.calls[-1].key == key
+    assert stage.fake.calls[0].key == key
 
 
 def test_refused_key_is_quoted_nowhere(
@@ -147,6 +149,7 @@ def test_own_server_takes_a_short_key_or_none(
     server: Server, stage: Stage, workspace: str, key: str
 ) -> None:
     stage.fake.keys = {key or None}  # type: ignore[arg-type] - what the fake reads where there is none
+    stage.fake.open_listing = not key
     body = {"key": key, "endpoint": stage.fake.endpoint("openai"), "check": True}
 
     put = server.ask("PUT", f"workspaces/{workspace}/keys/openai", body)
@@ -155,7 +158,7 @@ def test_own_server_takes_a_short_key_or_none(
     (fact,) = [fact for fact in listed.data if fact["provider"] == "openai"]
     assert put.data["outcome"] == ("accepted" if key else "keyless")
     assert (fact["placement"], fact["last4"]) == ("bearer" if key else "none", "")
-    assert stage.fake.calls[-1].key == (key or None)
+    assert stage.fake.calls[0].key == (key or None)
 
 
 @pytest.mark.parametrize(
@@ -171,14 +174,14 @@ def test_none_is_not_taken_for_a_providers_own_endpoint_or_unsaid(
     assert all(fact["placement"] in {"bearer", "x-goog-api-key"} for fact in listed)
 
 
-def test_removed_key_is_missing_afterwards(server: Server, workspace: str) -> None:
+def test_removed_key_is_missing_afterwards(server: Server, stage: Stage, workspace: str) -> None:
     removal = server.ask("DELETE", f"workspaces/{workspace}/keys/openai")
 
     states = {
         fact["provider"]: fact["state"]
         for fact in server.ask("GET", f"workspaces/{workspace}/keys").data
     }
-    assert removal.data["revoke_url"].startswith("https://")
+    assert stage.fake.endpoint("openai").startswith(removal.data["revoke_url"])
     assert states["openai"] == "missing"
 
 
@@ -186,13 +189,21 @@ def test_removed_key_is_missing_afterwards(server: Server, workspace: str) -> No
 def test_hub_mode_takes_no_key_and_names_the_page(tmp_path: Path, make_key) -> None:
     page = "http://127.0.0.1:8790/services/assay/"
     with serve("jupyter_server", tmp_path / "n", environment=[("ASSAY_GATEWAY_URL", page)]) as hub:
-        requests = [("PUT", "google"), ("DELETE", "google"), ("POST", "google/test")]
+        requests = [
+            ("PUT", "keys/google"),
+            ("DELETE", "keys/google"),
+            ("POST", "keys/google/test"),
+            ("PUT", "connections/local"),
+            ("PATCH", "connections/local"),
+            ("DELETE", "connections/local"),
+            ("POST", "connections/local/test"),
+        ]
         answers = [
-            hub.ask(method, f"workspaces/x/keys/{path}", {"key": make_key("google")})
+            hub.ask(method, f"workspaces/x/{path}", {"key": make_key("google")})
             for method, path in requests
         ]
 
-    assert [answer.status for answer in answers] == [403, 403, 403]
+    assert [answer.status for answer in answers] == [403] * 7
     assert all(page in answer.data["error"]["hint"] for answer in answers)
 
 

@@ -28,7 +28,7 @@ IMPROVE = f"%%improve -o better\n{replies.PROMPT}"
 TYPE = """
 import ipywidgets
 from pathlib import Path
-from assay_nb.panels.keys import KeyField
+from assay_nb.panels.key_field import KeyField
 key = Path("typed").read_text()
 for model in list(ipywidgets.widgets.widget._instances.values()):
     if isinstance(model, KeyField):

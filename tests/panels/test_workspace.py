@@ -91,7 +91,7 @@ def test_static_form_of_all_names_the_commands(session: Session) -> None:
 
     assert "%assay workspace use NAME" in shown
     assert "%assay keys set PROVIDER" in shown
-    assert "%assay model PROVIDER/MODEL" in shown
+    assert "%assay model CONNECTION/MODEL" in shown
 
 
 @pytest.fixture

@@ -16,22 +16,58 @@ export interface Member {
   role: string;
 }
 
+/** A connection, and what may be known of its key. */
 export interface Key {
+  /** Its name, which stands before the slash of a model's. */
+  connection: string;
   provider: Provider;
   state: 'ready' | 'unreadable' | 'sealed' | 'missing';
+  /** Whether calls go out without a key. */
+  keyless: boolean;
+  /** The state, in the words of the terminal and the panel; and how it is meant. */
+  word: string;
+  tone: 'neutral' | 'good' | 'info' | 'warning' | 'bad';
   verified: boolean;
   last4: string;
   endpoint: string;
-  /** Where a request carries the key, such as "bearer"; "none" where it needs none. */
-  placement: string;
+  /** The protocol of its server, in words. */
+  speaks: string;
+  /** Whose service it is, and where its keys are made; empty for a server of somebody's own. */
+  label: string;
+  key_url: string;
   added_by: string;
   added_at: string;
 }
 
 export interface KeyCheck {
-  provider: Provider;
   outcome: 'accepted' | 'limited' | 'unchecked' | 'keyless';
   detail: string;
+  /** The first models that its server lists. */
+  names: string[];
+}
+
+/** A service or server that a connection can be made to. */
+export interface Preset {
+  name: string;
+  label: string;
+  /** Its base URL, with parts to fill in within braces; empty where the whole address is asked for. */
+  endpoint: string;
+  parts: string[];
+  key: 'required' | 'optional' | 'none';
+  keys_url: string;
+  looks_like: string;
+  to_begin: string;
+  caution: string;
+}
+
+/** What a form for a new connection holds. */
+export interface NewConnection {
+  preset: string;
+  parts: Record<string, string>;
+  /** Another address than the preset's. */
+  endpoint: string | null;
+  /** Whether it is tested before it is stored. */
+  check: boolean;
 }
 
 export interface Removal {

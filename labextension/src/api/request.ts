@@ -8,6 +8,8 @@ import type {
   KeyCheck,
   Marks,
   Member,
+  NewConnection,
+  Preset,
   Provider,
   Removal,
   Status,
@@ -65,18 +67,47 @@ export class Api {
     return this.ask('PUT', `workspaces/${encodeURIComponent(id)}/model`, { model });
   }
 
-  /** Test a key with its provider and store it. The only request that holds one. */
+  /** Ask the servers of the workspace's connections for their models: free. */
+  listModels(id: string): Promise<string[]> {
+    return this.ask('POST', `workspaces/${encodeURIComponent(id)}/models`, {});
+  }
+
+  presets(): Promise<Preset[]> {
+    return this.ask('GET', 'presets');
+  }
+
+  /** Test the key of a connection that is there from the start, and store it. */
   setKey(id: string, provider: Provider, key: string, endpoint: string | null): Promise<KeyCheck> {
     const path = `workspaces/${encodeURIComponent(id)}/keys/${provider}`;
     return this.ask('PUT', path, { key, endpoint, check: true });
   }
 
-  testKey(id: string, provider: Provider): Promise<KeyCheck> {
-    return this.ask('POST', `workspaces/${encodeURIComponent(id)}/keys/${provider}/test`, {});
+  /** Make a connection with its key. This request, `setKey` and `replaceKey` are those that hold one. */
+  connect(id: string, name: string, key: string, made: NewConnection): Promise<KeyCheck> {
+    return this.ask('PUT', connectionPath(id, name), { key, ...made });
   }
 
-  removeKey(id: string, provider: Provider): Promise<Removal> {
-    return this.ask('DELETE', `workspaces/${encodeURIComponent(id)}/keys/${provider}`);
+  /** Store another key or address for a connection that has a name of its own. */
+  replaceKey(
+    id: string,
+    name: string,
+    key: string,
+    endpoint: string | null,
+    check: boolean
+  ): Promise<KeyCheck> {
+    return this.ask('PUT', connectionPath(id, name), { key, endpoint, check });
+  }
+
+  renameConnection(id: string, name: string, newName: string): Promise<unknown> {
+    return this.ask('PATCH', connectionPath(id, name), { name: newName });
+  }
+
+  testKey(id: string, name: string): Promise<KeyCheck> {
+    return this.ask('POST', `${connectionPath(id, name)}/test`, {});
+  }
+
+  removeKey(id: string, name: string): Promise<Removal> {
+    return this.ask('DELETE', connectionPath(id, name));
   }
 
   lint(text: string): Promise<Marks> {
@@ -127,6 +158,10 @@ export class Api {
     }
     return ServerConnection.makeRequest(url, init, this.settings);
   }
+}
+
+function connectionPath(id: string, name: string): string {
+  return `workspaces/${encodeURIComponent(id)}/connections/${encodeURIComponent(name)}`;
 }
 
 async function errorOf(response: Response): Promise<AssayError> {

@@ -4,15 +4,16 @@ import type { Call, Member, Status, Workspace } from '../api/facts';
 import { sentence } from '../api/errors';
 import type { IAssay } from '../tokens';
 import { button, fill, h, newId } from './dom';
-import { KeyCard } from './keys';
 import { notice } from './parts';
-import { activeOf } from './standing';
+import { isNamed, KeySection } from './keysection';
+import { activeOf, hasConnection } from './standing';
 
 /** What stands at the side: workspace and members, keys, model, demo budget, calls. */
 export class Sidebar extends Widget {
   private readonly news = h('p', { class: 'assay-news', attributes: { role: 'status' } });
   private readonly body = h('div', {});
-  private cards: KeyCard[] = [];
+  private keys: KeySection | null = null;
+  private listed: string[] = [];
   private shownFor = '';
 
   constructor(
@@ -47,9 +48,7 @@ export class Sidebar extends Widget {
   }
 
   private readonly forget = (): void => {
-    for (const card of this.cards) {
-      card.forget();
-    }
+    this.keys?.forget();
   };
 
   private redraw(): void {
@@ -85,20 +84,19 @@ export class Sidebar extends Widget {
   ): void {
     const { trans } = this;
     const active = activeOf(status);
-    if (this.shownFor !== active?.id || this.cards.length === 0) {
+    if (this.shownFor !== active?.id || !this.keys) {
       // New cards have empty fields: a key typed for one workspace is not saved in another.
-      this.cards = active ? this.makeCards(status, active.id) : [];
+      this.keys = active ? this.makeKeys(status, active.id) : null;
+      this.listed = [];
       this.shownFor = active?.id ?? '';
     }
-    for (const card of this.cards) {
-      card.show(status);
-    }
     const restoreFocus = keepFocus(this.body);
-    const cards = this.cards.map(card => card.node);
+    this.keys?.show(status);
     fill(
       this.body,
       this.section(trans.__('Workspace'), ...this.workspace(active, workspaces, members)),
-      active && this.section(trans.__('Keys'), ...this.hub(status, active), ...cards),
+      active &&
+        this.section(trans.__('Keys'), ...this.hub(status, active), this.keys && this.keys.node),
       active && this.section(trans.__('Model'), ...this.model(status, active, models)),
       this.section(trans.__('Demo calls'), this.budget(status)),
       active && this.section(trans.__('Calls'), this.calls(calls))
@@ -165,23 +163,15 @@ export class Sidebar extends Widget {
     ];
   }
 
-  private makeCards(status: Status, workspace: string): KeyCard[] {
-    const order = ['google', 'anthropic', 'openai'];
-    return [...status.setups]
-      .sort((a, b) => order.indexOf(a.provider) - order.indexOf(b.provider))
-      .map(
-        (setup, index) =>
-          new KeyCard({
-            setup,
-            workspace,
-            fastest: index === 0,
-            api: this.assay.api,
-            entry: status.mode === 'solo',
-            changed: () => this.assay.refresh(),
-            act: what => this.act(what),
-            trans: this.trans
-          })
-      );
+  private makeKeys(status: Status, workspace: string): KeySection {
+    return new KeySection(status, {
+      workspace,
+      api: this.assay.api,
+      entry: status.mode === 'solo',
+      changed: () => this.assay.refresh(),
+      act: what => this.act(what),
+      trans: this.trans
+    });
   }
 
   private hub(status: Status, active: Workspace): HTMLElement[] {
@@ -209,22 +199,20 @@ export class Sidebar extends Widget {
   private model(status: Status, active: Workspace, models: string[]): HTMLElement[] {
     const { trans } = this;
     const id = newId();
-    const known = h(
-      'datalist',
-      { attributes: { id } },
-      ...models.map(model => {
-        const option = h('option', {});
-        option.value = model;
-        return option;
-      })
-    );
+    // Another connection's models are not known before it is asked: its name begins them.
+    const begun = status.keys.filter(isNamed).map(({ connection }) => `${connection}/`);
+    const known = h('datalist', { attributes: { id } });
+    const offer = (): void => {
+      fill(known, ...[...new Set([...models, ...begun, ...this.listed])].map(option));
+    };
+    offer();
     const input = h('input', {
       attributes: {
         type: 'text',
         name: 'model',
         list: id,
         'aria-label': trans.__('Model'),
-        placeholder: 'provider/model'
+        placeholder: 'connection/model'
       }
     });
     input.value = active.model ?? '';
@@ -236,11 +224,21 @@ export class Sidebar extends Widget {
         await this.assay.refresh();
       });
     });
-    const used = status.model
-      ? trans.__('Calls use %1.', status.model)
+    const said = h('p', { class: 'assay-note', attributes: { role: 'status' } });
+    const list = button(trans.__('List models'), () => {
+      void this.act(async () => {
+        this.listed = await this.assay.api.listModels(active.id);
+        offer();
+        fill(said, trans.__('%1 models listed: type to find one.', this.listed.length));
+      });
+    });
+    list.name = 'list-models';
+    const none = hasConnection(status)
+      ? trans.__('No model is chosen: choose one here.')
       : trans.__('There is no model without a key.');
+    const used = status.model ? trans.__('Calls use %1.', status.model) : none;
     const warned = status.warnings.map(text => notice(text, 'warning'));
-    return [h('p', { class: 'assay-note' }, used), ...warned, form, known];
+    return [h('p', { class: 'assay-note' }, used), ...warned, form, known, list, said];
   }
 
   private budget(status: Status): HTMLElement {
@@ -329,6 +327,12 @@ function keyPage({ key_page: page }: Status, workspace: Workspace): string | nul
   const base = new URL(page.replace(/\/?$/, '/'), window.location.origin);
   const url = new URL(`workspaces/${encodeURIComponent(workspace.id)}`, base);
   return ['http:', 'https:'].includes(url.protocol) ? url.href : null;
+}
+
+function option(value: string): HTMLOptionElement {
+  const made = h('option', {});
+  made.value = value;
+  return made;
 }
 
 function submit(text: string, name: string): HTMLButtonElement {

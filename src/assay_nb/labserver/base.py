@@ -82,6 +82,16 @@ class Handler(APIHandler):
                 raise WrongUsage(f"'{name}' is of the wrong type.")
         return {name: body.get(name) for name in wanted}
 
+    def need(self, fields: dict[str, Any], name: str) -> str:
+        """Return a field that must be there and not empty.
+
+        Raises:
+            WrongUsage: If it is not.
+        """
+        if not fields[name]:
+            raise WrongUsage(f"'{name}' is missing.")
+        return fields[name]
+
     def answer(self, data: Any) -> None:
         """Answer with JSON."""
         self.finish(json.dumps(data))

@@ -1,4 +1,4 @@
-"""Route handlers: status, workspaces, keys, models, calls, lint and the save guard's scan."""
+"""Route handlers: status, workspaces, models, calls, lint and the save guard's scan."""
 
 # pyright: reportUnknownMemberType=false, reportUntypedFunctionDecorator=false
 # jupyter_server's and tornado's types are partial.
@@ -13,9 +13,10 @@ from assay_nb.engine.control import Control, WorkspaceFacts
 from assay_nb.engine.remote.key_page import find_key_page
 from assay_nb.errors import PermissionDenied, WrongUsage
 from assay_nb.labserver.base import Handler, guarded
+from assay_nb.labserver.keys import KEY_ROUTES, PresetsHandler, tell_key
 from assay_nb.labserver.run import RunHandler
 from assay_nb.labserver.scanning import scan_texts
-from assay_nb.messages import PROVIDERS, ProviderId
+from assay_nb.messages import PROVIDERS
 
 
 class StatusHandler(Handler):
@@ -27,7 +28,8 @@ class StatusHandler(Handler):
         # On a hub both ask the gateway and wait for it, which the server's own loop must not.
         setups = await asyncio.to_thread(_setups, self.control)
         page = await asyncio.to_thread(find_key_page, self.session.config)
-        self.answer({**standing.to_dict(), "setups": setups, "key_page": page})
+        keys = [tell_key(fact) for fact in standing.keys]
+        self.answer({**standing.to_dict(), "keys": keys, "setups": setups, "key_page": page})
 
 
 class WorkspacesHandler(Handler):
@@ -40,7 +42,7 @@ class WorkspacesHandler(Handler):
 
     @guarded
     async def post(self) -> None:
-        name = _text(self.read(name=str), "name")
+        name = self.need(self.read(name=str), "name")
         made = await self.ask(self.control.create_workspace, name)
         self.set_status(201)
         self.answer(made.to_dict())
@@ -96,66 +98,14 @@ class ModelsHandler(Handler):
         self.answer(self.control.known_models())
 
 
-class KeysHandler(Handler):
-    """What may be known of the workspace's keys."""
+class ListedModelsHandler(Handler):
+    """The models that the workspace's servers list, which asks each of them: free, and only when a person says so."""
 
     @guarded
-    async def get(self, workspace: str) -> None:
-        facts = await self.ask(self.control.keys, workspace)
-        self.answer([fact.to_dict() for fact in facts])
-
-
-class _SoloHandler(Handler):
-    """On a hub, keys are entered on the gateway's own page, which shows no model output."""
-
-    async def _check_solo(self) -> None:
-        if self.session.mode == "hub":
-            page = await asyncio.to_thread(find_key_page, self.session.config)
-            raise PermissionDenied(
-                "On a hub, keys are not entered here.",
-                hint=f"Owners and admins do it on the gateway's page: {page}",
-            )
-
-
-class KeyHandler(_SoloHandler):
-    """One key: put it in, or remove it. It never comes out."""
-
-    @guarded
-    async def put(self, workspace: str, provider: str) -> None:
-        await self._check_solo()
-        fields = self.read(key=str, endpoint=str, check=bool)
-        if fields["key"] is None:
-            raise WrongUsage("'key' is missing.")
-        key = bytearray(fields["key"].encode())  # empty for a server that needs none
-        try:
-            check = await self.ask(
-                self.control.set_key,
-                workspace,
-                _provider(provider),
-                key,
-                endpoint=fields["endpoint"] or None,
-                check=fields["check"] is not False,
-            )
-        finally:
-            key[:] = bytes(len(key))
-        self.answer(check.to_dict())
-
-    @guarded
-    async def delete(self, workspace: str, provider: str) -> None:
-        await self._check_solo()
-        removal = await self.ask(self.control.remove_key, workspace, _provider(provider))
-        self.answer(removal.to_dict())
-
-
-class KeyTestHandler(_SoloHandler):
-    """Ask the provider whether a stored key works: its free listing call."""
-
-    @guarded
-    async def post(self, workspace: str, provider: str) -> None:
-        await self._check_solo()
+    async def post(self, workspace: str) -> None:
         self.read()
-        check = await self.ask(self.control.test_key, workspace, _provider(provider))
-        self.answer(check.to_dict())
+        facts = await self.ask(self.control.models, workspace, ask=True)
+        self.answer([f"{fact.provider}/{fact.name}" for fact in facts])
 
 
 class LintHandler(Handler):
@@ -197,20 +147,6 @@ def _lint(text: str, model: str | None) -> dict[str, Any]:
     return {"findings": report["findings"], "variables": variables}
 
 
-def _text(fields: dict[str, Any], name: str) -> str:
-    if not fields[name]:
-        raise WrongUsage(f"'{name}' is missing.")
-    return fields[name]
-
-
-def _provider(name: str) -> ProviderId:
-    if name not in PROVIDERS:
-        raise WrongUsage(
-            f"There is no provider '{name}'.", hint=f"There are {', '.join(PROVIDERS)}."
-        )
-    return name
-
-
 _WORKSPACE = r"workspaces/([^/]+)"
 
 ROUTES: list[tuple[str, type[Handler]]] = [
@@ -224,7 +160,7 @@ ROUTES: list[tuple[str, type[Handler]]] = [
     (f"{_WORKSPACE}/members", MembersHandler),
     (f"{_WORKSPACE}/calls", CallsHandler),
     (f"{_WORKSPACE}/model", ModelHandler),
-    (f"{_WORKSPACE}/keys", KeysHandler),
-    (f"{_WORKSPACE}/keys/([a-z]+)", KeyHandler),
-    (f"{_WORKSPACE}/keys/([a-z]+)/test", KeyTestHandler),
+    (f"{_WORKSPACE}/models", ListedModelsHandler),
+    *((f"{_WORKSPACE}/{path}", handler) for path, handler in KEY_ROUTES),
+    ("presets", PresetsHandler),
 ]
