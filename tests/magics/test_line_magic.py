@@ -9,6 +9,7 @@ from IPython.core.error import StdinNotImplementedError
 
 from assay_nb import ProviderAuthError, ProviderKeyMissing, WorkspaceNotFound, WrongUsage
 from assay_nb.commands.outcome import Outcome
+from tests.fakes.providers import only
 from tests.kernel.replies import PROMPT, critique
 from tests.kernel.stage import Stage
 from tests.magics.shells import Shell
