@@ -12,8 +12,8 @@ from typing import Any
 
 from tests.servers.running import MODEL, Server
 
-PROVIDER = "openai"
-NAME = f"{PROVIDER}/{MODEL}"
+CONNECTION = "local"
+NAME = f"{CONNECTION}/{MODEL}"
 """What a call names to reach the server that was connected last."""
 
 
@@ -50,5 +50,5 @@ def connect(server: Server, *more: str, key: str | None = None) -> Done:
     Every test goes through here, so that the way to connect is written once.
     """
     given = server.key if key is None else key
-    flags = [] if given else ["--no-key"]
-    return assay("keys", "set", PROVIDER, "--endpoint", server.endpoint, *flags, *more, typed=given)
+    words = ("connect", "llamacpp", CONNECTION, "--endpoint", server.endpoint)
+    return assay(*words, *more, typed=given)

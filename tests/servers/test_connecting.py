@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from assay_nb import ProviderAuthError, playground
-from tests.servers.product import NAME, PROVIDER, assay, connect
+from tests.servers.product import CONNECTION, NAME, assay, connect
 from tests.servers.running import MODEL, Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -42,13 +42,13 @@ def test_what_a_server_lists_is_what_a_call_may_name(connected: Server) -> None:
     done = assay("models", "--ask", "--json")
 
     assert done.status == 0
-    assert [fact["name"] for fact in done.data if fact["provider"] == PROVIDER] == [MODEL]
+    assert [fact["name"] for fact in done.data if fact["provider"] == CONNECTION] == [MODEL]
 
 
 def test_stored_key_is_tested_again(closed_server: Server) -> None:
     connect(closed_server)
 
-    done = assay("keys", "test", PROVIDER, "--json")
+    done = assay("keys", "test", CONNECTION, "--json")
 
     assert (done.status, done.data["outcome"]) == (0, "accepted")
 
@@ -73,7 +73,7 @@ def test_wrong_key_that_was_stored_untested_is_named_at_the_first_call(
 
     assert caught.value.status == 401
     assert WRONG not in str(caught.value)
-    assert assay("keys", "test", PROVIDER).status == 1
+    assert assay("keys", "test", CONNECTION).status == 1
 
 
 def test_name_that_is_not_listed_is_no_secret_way_around_the_listing(connected: Server) -> None:
