@@ -89,6 +89,12 @@ def lab(session: nox.Session) -> None:
     run_check(session, "lab", *session.posargs)
 
 
+@nox.session
+def servers(session: nox.Session) -> None:
+    """The tests on two real servers, which are compiled at the first time."""
+    session.run("python", "run.py", "test", "--only", "servers", "--no-system-tools", external=True)
+
+
 @nox.session(python=PYTHONS)
 def nightly(session: nox.Session) -> None:
     """Everything with 2,000 new examples of each kind, as it is and beside two busy loops.

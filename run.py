@@ -3,7 +3,7 @@
 
     python3 run.py try      install into .venv, then run `assay-nb try`: no key, no provider
     python3 run.py test     install what the tests need as well, then run every check
-    python3 run.py lock     renew the lock files: what the checks install, and what a hub's gateway does
+    python3 run.py lock     renew the lock files: what the checks install, their servers, and a hub's gateway
 
 Only the standard library is used here. Packages come from the index that pip is set up for.
 """
@@ -30,11 +30,16 @@ OLDEST = (3, 11)
 STAMP = "made-by-run.json"
 LOCK = ROOT / "examples" / "hub" / "requirements.lock"
 CHECKS_LOCK = ROOT / "tests" / "requirements.lock"
+SERVERS_LOCK = ROOT / "tests" / "servers" / "requirements.lock"
 LOCKED = {
-    LOCK: ("--extra", "hub", "--generate-hashes"),
-    CHECKS_LOCK: ("--extra", "hub", "--group", "test", "--group", "lint"),
+    LOCK: ("pyproject.toml", "--extra", "hub", "--generate-hashes"),
+    CHECKS_LOCK: ("pyproject.toml", "--extra", "hub", "--group", "test", "--group", "lint"),
+    SERVERS_LOCK: ("--group", "servers"),
 }
 """Each lock file, with what of pyproject.toml it locks."""
+
+LLAMA_CPP = ROOT / "tests" / "servers" / "llama_cpp.cmake"
+"""What is compiled of llama-cpp-python, which has no wheel. pip keeps the one that it makes."""
 
 PIP = "pip>=25.1"  # the first that reads dependency groups
 OFFLINE = ("Retrying (Retry(", "name resolution", "Network is unreachable", "ProxyError")
@@ -45,6 +50,7 @@ SMALL_TOOLS = {  # a program that some tests need: the Debian packages that have
     "pg_ctl": "postgresql",
 }
 LARGE_TOOLS = {  # on a bare Debian another 440 packages, 250 MB to download
+    "c++": "g++",
     "cc": "gcc libc6-dev",
     "chromium": "chromium",
     "gnome-keyring-daemon": "gnome-keyring",
@@ -54,7 +60,7 @@ LARGE_TOOLS = {  # on a bare Debian another 440 packages, 250 MB to download
 
 PYTEST = ("python", "-m", "pytest", "--quiet", "-rs", "--durations=10")
 PARALLEL = (*PYTEST, "-n", "2", "--dist", "loadgroup")
-HEAVY = ("hub", "kernel", "labserver")
+HEAVY = ("hub", "kernel", "labserver", "servers")
 """Rooms that start hubs, kernels and servers, which the first Python does; the nightly run has them on each."""
 IN_LAB = ("tests/lab", "tests/attacks/test_lab.py")
 
@@ -63,9 +69,11 @@ CHECKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "node": (),  # more than a command, as notebooks and wheel are: see check
     "types": (("pyright",),),
     "imports": (("lint-imports", "--no-logo"),),
-    "tests": ((*PARALLEL, "-m", "not lab"),),
+    "tests": ((*PARALLEL, "-m", "not lab and not servers"),),
     # A browser driver keeps an event loop running in its process, so no other tests come along.
     "lab": ((*PYTEST, "-n", "2", "--dist", "loadfile", "-m", "lab", *IN_LAB),),
+    "compile": (),  # makes the environment that `servers` needs
+    "servers": ((*PARALLEL, "-m", "servers", "tests/servers"),),
     "notebooks": ((*PYTEST, "-o", "addopts=", "-o", "filterwarnings=", "--nbval", "notebooks"),),
     "wheel": (),
     "quick": (
@@ -74,14 +82,14 @@ CHECKS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 """What `run.py test` can do: programs of the environment with their arguments."""
 
-FRONT = ("tests", "lab")
-"""What a whole run does one after the other, on both processors."""
+FRONT = {"tests": "", "servers": "compile", "lab": "node"}
+"""What a whole run does one after the other, on both processors; each with what it waits for."""
 
 NAMED = 20
 """How many failed tests the closing table names for each check."""
 
-BESIDE = ("lint", "node", "types", "imports", "wheel", "notebooks")
-"""What it does meanwhile: half of this is waiting for downloads. `lab` needs what `node` installs."""
+BESIDE = ("lint", "node", "compile", "types", "imports", "wheel", "notebooks")
+"""What it does meanwhile: half of this is waiting for downloads. Two of these install what FRONT needs."""
 
 QUICK = ("types", "quick")
 """What `run.py test --quick` does: what can differ from one Python to the next."""
@@ -203,9 +211,9 @@ def run_in_front(directory: Path, python: str, options: argparse.Namespace) -> l
     """Run everything in two lanes: the tests in this one, what needs no browser and no peace beside it."""
     with Lane(options) as beside:
         rows = []
-        for name in FRONT:
-            if name == "lab":
-                beside.wait_for("node")
+        for name, first in FRONT.items():
+            if first:
+                beside.wait_for(first)
             rows.append(run_check(name, directory, python))
             beside.show()
         rows += beside.finish()
@@ -302,6 +310,8 @@ def check(name: str, directory: Path, python: str, report: Path) -> bool:
         return check_notebooks(directory)
     if name in ("node", "lab") and not install_node_modules():
         return False
+    if name in ("compile", "servers") and not install_servers(directory, python):
+        return False
     statuses = [
         run(directory, (*command, f"--junit-xml={report}") if "pytest" in command else command)
         for command in CHECKS[name]
@@ -350,6 +360,39 @@ def install_node_modules() -> bool:
         return True
     command = [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"]
     return subprocess.call(command, cwd=folder, env=surroundings()) == 0
+
+
+def install_servers(directory: Path, python: str) -> bool:
+    """Install the real servers beside an environment, as their lock file says; True without a compiler.
+
+    The tests that need them then skip on a desk, and fail in CI.
+    """
+    if shutil.which("c++") is None:
+        return True
+    there = servers_of(directory)
+    recipe = SERVERS_LOCK.read_bytes() + LLAMA_CPP.read_bytes()
+    wanted = {"python": version_of(python), "servers": hashlib.sha256(recipe).hexdigest()}
+    try:
+        if read_stamp(there) == wanted:
+            return True
+        print(f"Installing real servers into {there.name}: up to five minutes …", flush=True)
+        make_environment(there, python)
+        locked = ("--no-deps", "--requirement", str(SERVERS_LOCK))
+        compiled = {
+            "CMAKE_ARGS": f"-DCMAKE_PROJECT_llama_cpp_INCLUDE={LLAMA_CPP}",
+            "SKBUILD_BUILD_TARGETS": "llama",
+        }
+        pip_install(there, *locked, **compiled)
+    except Trouble as trouble:
+        print(trouble)
+        return False
+    (there / STAMP).write_text(json.dumps(wanted))
+    return True
+
+
+def servers_of(directory: Path) -> Path:
+    """Return where the real servers are that belong to an environment: `tests/servers` looks there."""
+    return directory.with_name(f"{directory.name}-servers")
 
 
 def check_notebooks(directory: Path) -> bool:
@@ -471,11 +514,11 @@ def prepare(directory: Path, python: str, groups: tuple[str, ...]) -> None:
 
 
 def renew_locks(directory: Path, python: str) -> int:
-    """Write both lock files anew, for every system and every Python that is supported."""
+    """Write the lock files anew, for every system and every Python that is supported."""
     prepare(directory, python, groups=())
     pip_install(directory, "uv")
     oldest = f"{OLDEST[0]}.{OLDEST[1]}"
-    compile_lock = ("uv", "pip", "compile", "pyproject.toml", "--quiet", "--upgrade", "--universal")
+    compile_lock = ("uv", "pip", "compile", "--quiet", "--upgrade", "--universal")
     about = ("--no-annotate", "--custom-compile-command", "python3 run.py lock")
     statuses = [
         run(directory, (*compile_lock, "--python-version", oldest, *about, *what, "-o", str(lock)))
@@ -554,9 +597,10 @@ def pips(python: str) -> list[tuple[str, ...]]:
     return [pip for pip in dict.fromkeys(candidates) if succeeds(*pip, "--version")]
 
 
-def pip_install(directory: Path, *what: str) -> None:
+def pip_install(directory: Path, *what: str, **variables: str) -> None:
     """Install into an environment; the error, if any, is one line and a reason."""
-    log = pip_output(str(program(directory, "python")), "-m", "pip", "install", *what)
+    pip = (str(program(directory, "python")), "-m", "pip", "install")
+    log = pip_output(*pip, *what, **variables)
     if log is not None:
         raise Trouble(f"pip could not install what is needed. Its last words:\n{log[-2000:]}")
 
@@ -566,7 +610,7 @@ def pip_works(*command: str) -> bool:
     return pip_output(*command) is None
 
 
-def pip_output(*command: str) -> str | None:
+def pip_output(*command: str, **variables: str) -> str | None:
     """Run a pip; return None when it did its work, otherwise what it said.
 
     Raises:
@@ -574,7 +618,7 @@ def pip_output(*command: str) -> str | None:
     """
     done = subprocess.run(
         command,
-        env={**surroundings(), "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"},
+        env={**surroundings(), "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", **variables},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,112 +1,159 @@
-"""What a call costs beyond the SDK's own: first token, on a loopback provider, in one paired run.
+"""What a warm call costs beyond the SDK's own: the time to the first token, on each kind of connection.
 
-    python benchmarks/call.py [ROUNDS]
+    python benchmarks/call.py                  100 rounds, every kind
+    python benchmarks/call.py --rounds 300 --kind anthropic --fresh
 
-Three ways of asking the same fake for the same short reply, taken in turn so that a busy machine slows
-all of them alike: the bare SDK with one warm client, ours, and a fresh SDK client per call. What counts
-is the ratio to the first.
+The same scripted provider, in a process of its own, is asked the same in several ways, which take turns so
+that a busy machine slows all of them alike: the bare SDK with one warm client; our adapter on that SDK; the
+engine, which decides on the workspace, opens the sealed key and writes the log; with `--fresh` a new SDK
+client for each call. What counts is the ratio to the bare SDK: of the times, as the median of the rounds'
+own ratios, and of the processor time that this process took until then, which no neighbour disturbs.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
+import json
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 
-import anthropic
-import httpx2
-import openai
-from google import genai
+KEY = "kQ7" + "x4Wm" * 12
+PROMPT = "Summarise the ticket in two sentences: the parcel did not come, and nobody answers."
+MODEL = "model-of-a-benchmark"
+WARM = 10
+PAUSE = 0.01
+"""Seconds between two pieces of the reply. Models pause too; all of it at once would be read before it is shown."""
 
-from assay_nb.egress.credential import Credential
-from assay_nb.messages import Message, ProviderId, Request, TextDelta
-from assay_nb.providers import get_provider, make_egress
-from assay_nb.providers.transport import Egress
-from tests.fakes.providers import FakeProviders
+TARGET = 1.1
 
-Ask = Callable[[], Awaitable[float]]
-
-KEY = "k" * 40
-PROMPT = "Summarise the ticket in two sentences."
+Ask = Callable[[], Awaitable["Moment"]]
 
 
-async def first_token(stream: Any, found: Callable[[Any], bool]) -> float:
-    """Return the moment of the first piece of text, and read the rest so the connection is reused."""
-    moment = 0.0
-    async for event in stream:
-        if not moment and found(event):
-            moment = time.perf_counter()
-    return moment
+@dataclass(frozen=True)
+class Moment:
+    """When something happened: seconds of the clock, and of this thread's processor time."""
+
+    clock: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> Moment:
+        """Return the present moment."""
+        return cls(time.perf_counter(), time.thread_time())
 
 
-def bare_anthropic(client: anthropic.AsyncAnthropic) -> Ask:
-    async def ask() -> float:
-        turns: Any = [{"role": "user", "content": PROMPT}]
-        stream = await client.messages.create(model="m", max_tokens=99, messages=turns, stream=True)
-        return await first_token(stream, lambda event: event.type == "content_block_delta")
+@dataclass(frozen=True)
+class Kind:
+    """A kind of connection: which provider's SDK, how its bare client asks, and what the first text is."""
 
-    return ask
-
-
-def bare_openai(client: openai.AsyncOpenAI) -> Ask:
-    async def ask() -> float:
-        turns: Any = [{"role": "user", "content": PROMPT}]
-        stream = await client.chat.completions.create(model="m", messages=turns, stream=True)
-        return await first_token(
-            stream, lambda chunk: bool(chunk.choices and chunk.choices[0].delta.content)
-        )
-
-    return ask
+    provider: Any
+    ask: Callable[[Any], Awaitable[Any]]
+    is_text: Callable[[Any], bool]
 
 
-def bare_google(client: genai.Client) -> Ask:
-    async def ask() -> float:
-        models = client.aio.models
-        stream = await models.generate_content_stream(model="m", contents=PROMPT)
-        return await first_token(stream, lambda chunk: bool(chunk.text))
+# --- the bare SDKs
 
-    return ask
+
+def _messages() -> Any:
+    return [{"role": "user", "content": PROMPT}]
+
+
+def _anthropic(client: Any) -> Awaitable[Any]:
+    return client.messages.create(model=MODEL, max_tokens=16_000, messages=_messages(), stream=True)
+
+
+def _responses(client: Any) -> Awaitable[Any]:
+    return client.responses.create(
+        model=MODEL, input=_messages(), max_output_tokens=16_000, store=False, stream=True
+    )
+
+
+def _chat(client: Any) -> Awaitable[Any]:
+    usage = {"include_usage": True}
+    return client.chat.completions.create(
+        model=MODEL, messages=_messages(), max_tokens=16_000, stream=True, stream_options=usage
+    )
+
+
+def _gemini(client: Any) -> Awaitable[Any]:
+    return client.aio.models.generate_content_stream(
+        model=MODEL, contents=PROMPT, config={"max_output_tokens": 16_000}
+    )
+
+
+KINDS: dict[str, Kind] = {
+    "anthropic": Kind("anthropic", _anthropic, lambda e: e.type == "content_block_delta"),
+    "openai-responses": Kind("openai", _responses, lambda e: e.type == "response.output_text.delta"),
+    "openai-chat": Kind(
+        "openai", _chat, lambda e: bool(e.choices and e.choices[0].delta.content)
+    ),
+    "gemini": Kind("google", _gemini, lambda e: bool(e.text)),
+}  # fmt: skip
 
 
 def make_client(provider: str, endpoint: str) -> Any:
+    import anthropic
+    import httpx2
+    import openai
+    from google import genai
+
     if provider == "anthropic":
-        return anthropic.AsyncAnthropic(api_key=KEY, base_url=endpoint)
+        return anthropic.AsyncAnthropic(api_key=KEY, base_url=endpoint, max_retries=0)
     if provider == "openai":
-        return openai.AsyncOpenAI(api_key=KEY, base_url=endpoint)
+        return openai.AsyncOpenAI(api_key=KEY, base_url=endpoint, max_retries=0)
     options = genai.types.HttpOptions(base_url=endpoint, httpx_async_client=httpx2.AsyncClient())
     return genai.Client(api_key=KEY, vertexai=False, http_options=options)
 
 
-BARE: dict[ProviderId, Callable[[Any], Ask]] = {
-    "anthropic": bare_anthropic,
-    "openai": bare_openai,
-    "google": bare_google,
-}
-
-
-async def close(client: Any) -> None:
-    if isinstance(client, genai.Client):
+async def close_client(client: Any) -> None:
+    if hasattr(client, "aio"):
         await client._api_client._async_httpx_client.aclose()
         client.close()
     else:
         await client.close()
 
 
-def fresh(provider: ProviderId, endpoint: str) -> Ask:
-    async def ask() -> float:
-        client = make_client(provider, endpoint)
-        moment = await BARE[provider](client)()
-        await close(client)
+def bare(kind: Kind, client: Any) -> Ask:
+    async def ask() -> Moment:
+        return await first(await kind.ask(client), kind.is_text)
+
+    return ask
+
+
+def fresh(kind: Kind, endpoint: str) -> Ask:
+    async def ask() -> Moment:
+        client = make_client(kind.provider, endpoint)
+        moment = await bare(kind, client)()
+        await close_client(client)
         return moment
 
     return ask
+
+
+async def first(stream: Any, is_text: Callable[[Any], bool]) -> Moment:
+    """Return the moment of the first piece of text, and read the rest so that the connection is reused."""
+    moment: Moment | None = None
+    async for event in stream:
+        if moment is None and is_text(event):
+            moment = Moment.now()
+    if moment is None:
+        raise RuntimeError("The reply had no text.")
+    return moment
+
+
+# --- ours
 
 
 @contextlib.contextmanager
@@ -114,54 +161,163 @@ def open_key() -> Generator[bytearray]:
     yield bytearray(KEY.encode())
 
 
-def ours(provider: ProviderId, fake: FakeProviders, egress: Egress) -> Ask:
-    credential = Credential(fake.destination(provider), open_key)
+def speak(kind: str, origin: str) -> None:
+    """Have the OpenAI adapter speak Responses at an origin, as it does at OpenAI's own."""
+    from assay_nb.providers.openai import OpenAI
+
+    at = frozenset({origin}) if kind == "openai-responses" else frozenset[str]()
+    defaults = OpenAI.__init__.__kwdefaults__
+    assert defaults is not None
+    defaults["responses_at"] = at
+
+
+def adapter(provider: Any, endpoint: str, egress: Any) -> Ask:
+    from assay_nb.egress.credential import Credential
+    from assay_nb.egress.origins import parse_endpoint
+    from assay_nb.messages import Message, Request, TextDelta
+    from assay_nb.providers import get_provider
+
+    credential = Credential(parse_endpoint(provider, endpoint), open_key)
     request = Request(messages=(Message("user", PROMPT),))
 
-    async def ask() -> float:
+    async def ask() -> Moment:
         implementation = await get_provider(provider, egress)
-        stream = implementation.stream(request, model="m", credential=credential)
-        return await first_token(stream, lambda event: isinstance(event, TextDelta))
+        stream = implementation.stream(request, model=MODEL, credential=credential)
+        return await first(stream, lambda event: isinstance(event, TextDelta))
 
     return ask
 
 
-async def measure(ways: dict[str, Ask], rounds: int) -> dict[str, float]:
-    """Return the median milliseconds to the first token for each way, taken in turn."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(rounds + 5):
-        for name, ask in ways.items():
-            start = time.perf_counter()
-            moment = await ask()
-            if number >= 5:
-                times[name].append((moment - start) * 1000)
-    return {name: statistics.median(values) for name, values in times.items()}
+def whole(provider: str, engine: Any) -> Ask:
+    from assay_nb.engine.call import Call
+    from assay_nb.engine.events import Delta
+
+    call = Call(instrument="playground", prompt=PROMPT, model=f"{provider}/{MODEL}")
+
+    async def ask() -> Moment:
+        return await first(engine.run(call), lambda event: isinstance(event, Delta))
+
+    return ask
 
 
-async def main(rounds: int) -> None:
-    print(f"Median ms to the first token, {rounds} rounds; ratio to the bare SDK in brackets.")
-    print(f"{'':10} {'bare SDK, warm':>16} {'ours, warm':>20} {'fresh client per call':>24}")
+@contextlib.asynccontextmanager
+async def open_engine(home: Path, provider: Any, endpoint: str) -> AsyncIterator[Any]:
+    """Give an engine on a new vault, with a key for one endpoint sealed in it."""
+    from assay_nb.config import Config
+    from assay_nb.engine.local.solo import open_solo
+
+    config = Config(home=home / "vault", master_key_file=home / "master.key")
+    engine, control = open_solo(config, print)
+    key = bytearray(KEY.encode())
+    await control.set_key(None, provider, key, endpoint=endpoint, check=False)
+    try:
+        yield engine
+    finally:
+        await engine.aclose()
+
+
+# --- the comparison
+
+
+async def take_turns(ways: dict[str, Ask], rounds: int) -> dict[str, list[Moment]]:
+    """Return how long each way took to the first token, round by round; each round begins with another way."""
+    took: dict[str, list[Moment]] = {name: [] for name in ways}
+    order = list(ways)
+    for number in range(rounds + WARM):
+        order = order[1:] + order[:1]
+        for name in order:
+            began = Moment.now()
+            there = await ways[name]()
+            if number >= WARM:
+                took[name].append(Moment(there.clock - began.clock, there.cpu - began.cpu))
+    return took
+
+
+def ratio(ours: list[Moment], others: list[Moment], part: str) -> float:
+    """Return the median of the rounds' own ratios."""
+    pairs = zip(ours, others, strict=True)
+    return statistics.median(getattr(one, part) / getattr(other, part) for one, other in pairs)
+
+
+def show(kind: str, took: dict[str, list[Moment]]) -> None:
+    for name, moments in took.items():
+        clock = 1000 * statistics.median(moment.clock for moment in moments)
+        cpu = 1000 * statistics.median(moment.cpu for moment in moments)
+        line = f"{kind:18}{name:9}{clock:9.2f}{cpu:9.2f}"
+        if name != "bare":
+            by_clock, by_cpu = (ratio(moments, took["bare"], part) for part in ("clock", "cpu"))
+            over = "  above the target" if name == "engine" and by_clock > TARGET else ""
+            line += f"{by_clock:9.2f}{by_cpu:9.2f}{over}"
+        print(line, flush=True)
+
+
+async def compare(kinds: list[str], endpoints: dict[str, str], rounds: int, anew: bool) -> None:
+    from assay_nb.providers import make_egress
+
+    print(f"Time to the first token, medians of {rounds} rounds; ratios to the bare SDK.")
+    print(f"{'kind':18}{'way':9}{'ms':>9}{'CPU ms':>9}{'ratio':>9}{'CPU':>9}")
+    for name in kinds:
+        kind = KINDS[name]
+        endpoint = endpoints[kind.provider]
+        speak(name, endpoint.rpartition("/v1")[0] or endpoint)
+        client = make_client(kind.provider, endpoint)
+        with tempfile.TemporaryDirectory() as home:
+            async with (
+                make_egress() as egress,
+                open_engine(Path(home), kind.provider, endpoint) as engine,
+            ):
+                ways = {
+                    "bare": bare(kind, client),
+                    "adapter": adapter(kind.provider, endpoint, egress),
+                    "engine": whole(kind.provider, engine),
+                }
+                if anew:
+                    ways["fresh"] = fresh(kind, endpoint)
+                show(name, await take_turns(ways, rounds))
+        await close_client(client)
+
+
+# --- the provider
+
+
+def run_provider() -> None:
+    """Serve until standard input closes."""
+    from tests.fakes.providers import FakeProviders
+
+    class Quiet(list[Any]):
+        def append(self, item: object) -> None:
+            """Forget the call."""
+
     with FakeProviders() as fake:
-        async with make_egress() as egress:
-            for provider in BARE:
-                endpoint = fake.endpoint(provider)
-                client = make_client(provider, endpoint)
-                medians = await measure(
-                    {
-                        "bare": BARE[provider](client),
-                        "ours": ours(provider, fake, egress),
-                        "fresh": fresh(provider, endpoint),
-                    },
-                    rounds,
-                )
-                await close(client)
-                bare = medians["bare"]
-                print(
-                    f"{provider:10} {bare:16.2f} "
-                    f"{medians['ours']:12.2f} ({medians['ours'] / bare:4.2f}×) "
-                    f"{medians['fresh']:16.2f} ({medians['fresh'] / bare:4.1f}×)"
-                )
+        fake.calls = Quiet()
+        fake.answers("The parcel", " is lost.", " Nobody answers.", pause=PAUSE)
+        names: tuple[Any, ...] = ("anthropic", "openai", "google")
+        print(json.dumps({name: fake.endpoint(name) for name in names}), flush=True)
+        sys.stdin.read()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--kind", action="append", choices=list(KINDS))
+    parser.add_argument("--fresh", action="store_true", help="measure a new client per call too")
+    parser.add_argument("--provider", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.provider:
+        run_provider()
+        return
+    words = [sys.executable, __file__, "--provider"]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as served:
+        assert served.stdout is not None
+        endpoints = json.loads(served.stdout.readline())
+        try:
+            asyncio.run(compare(args.kind or list(KINDS), endpoints, args.rounds, args.fresh))
+        finally:
+            assert served.stdin is not None
+            served.stdin.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 60))
+    main()

@@ -279,10 +279,12 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a browser in Lab, and keep on one worker what shares something that runs."""
+    """Mark what needs a browser in Lab or a real server, and keep on one worker what shares something that runs."""
     for item in items:
         if item.path.parent.name == "lab" or item.path.name == "test_lab.py":
             item.add_marker("lab")
+        if item.path.parent.name == "servers":
+            item.add_marker("servers")
         for place in _SHARED:
             if item.path.is_relative_to(Path(__file__).parent / place):
                 item.add_marker(pytest.mark.xdist_group(place))

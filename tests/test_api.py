@@ -260,7 +260,7 @@ def test_many_calls_keep_one_connection_each_and_no_more(stage: Stage) -> None:
         (lambda: critique("a\x00b"), WrongUsage),
         (lambda: critique("w" * 300_000), WrongUsage),
         (lambda: critique(PROMPT, workspace="nowhere"), WorkspaceNotFound),
-        (lambda: critique(PROMPT, model="nope/nope"), WrongUsage),
+        (lambda: critique(PROMPT, model="nope"), WrongUsage),
         (lambda: critique(PROMPT, modle="x"), WrongUsage),
         (lambda: critique(PROMPT, repeat=0), WrongUsage),
         (lambda: improve(PROMPT, accept="1,x"), WrongUsage),

@@ -19,6 +19,7 @@ from assay_nb.cli import main
 from assay_nb.engine.session import set_session
 from assay_nb.messages import PROVIDERS
 from tests.canaries import make_canary
+from tests.fakes.providers import only
 from tests.kernel.stage import Stage, open_stage
 from tests.tools import unused_port
 
@@ -97,6 +98,14 @@ ENDS = {
     "calls -n many": 2,
     "lint no/such/file": 2,
     "workspace delete personal": 2,
+    "connect": 0,
+    "connect -h": 0,
+    "connections": 0,
+    "connections rename": 2,
+    "connect olama": 2,
+    "connect openai-compatible local": 2,
+    "connections test nowhere": 2,
+    "connections test openai": 1,
 }
 
 
@@ -137,8 +146,8 @@ def test_version_is_the_installed_one(assay: Assay) -> None:
 # --- JSON -------------------------------------------------------------------------------------------
 
 LISTS = (
-    "status", "workspace list", "workspace show", "member list", "keys list", "model", "models",
-    "budget", "calls", "doctor", "master status",
+    "status", "workspace list", "workspace show", "member list", "keys list", "connect", "connections",
+    "connections list", "model", "models", "budget", "calls", "doctor", "master status",
 )  # fmt: skip
 
 
@@ -281,7 +290,8 @@ def test_own_server_takes_the_key_that_its_manual_names(
 
     assert done.status == 0
     assert "key is stored. The provider accepts it" in done.out
-    assert [call.key for call in stage.fake.calls] == [key]
+    assert only(stage.fake.calls).key == key
+    assert len(stage.fake.strangers) == 1  # it was asked a second time, without the key
     (fact,) = [f for f in assay("keys list --json").data if f["provider"] == provider]
     assert (fact["state"], fact["last4"]) == ("ready", "")
 
@@ -522,12 +532,16 @@ def test_key_for_another_endpoint_is_entered_again(assay: Assay, stage: Stage) -
     assert fact["endpoint"] == "https://llm.example.org/v1"
 
 
-def test_removed_key_is_gone_and_its_page_for_revoking_is_named(assay: Assay, stage: Stage) -> None:
+def test_removed_key_is_gone_and_where_it_is_revoked_is_named(assay: Assay, stage: Stage) -> None:
+    assay("keys set openai --unverified", stage.keys["openai"])
+    at_provider = assay("keys remove openai")
     assay(set_key(stage, "openai"), stage.keys["openai"])
+    at_server = assay("keys remove openai")
 
-    done = assay("keys remove openai")
-
-    assert "https://platform.openai.com/api-keys" in done.out
+    assert "https://platform.openai.com/api-keys" in at_provider.out
+    assert f"revoking it at `{stage.fake.origin}` ends it" in " ".join(
+        at_server.out.replace("┃", "").split()
+    )
     assert states(assay) == NONE_STORED
 
 

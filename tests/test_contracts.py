@@ -23,7 +23,7 @@ NAMES = [contract["name"] for contract in CONTRACTS]
 
 PLANTS = {
     "Floors": ("text/english.py", "import assay_nb.engine.call"),
-    "Pure": ("instruments/rubric.py", "import socket"),
+    "Pure": ("connections/values.py", "import socket"),
     "Hub kernel": ("engine/portal.py", "import assay_nb.vault.secret"),
     "Faces": ("magics/cells.py", "import assay_nb.store.database"),
     "Homes: cryptography": ("store/database.py", "import cryptography"),

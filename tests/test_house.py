@@ -96,7 +96,7 @@ def test_only_a_few_files_outside_the_vault_read_a_secret() -> None:
     }
 
     assert reading == {
-        "src/assay_nb/engine/local/control.py",  # a key that was just entered
+        "src/assay_nb/engine/local/connection_control.py",  # a key that was just entered
         "src/assay_nb/engine/local/operator.py",  # the platform key that was just entered
         "src/assay_nb/engine/local/credentials.py",  # what a credential opens
         "src/assay_nb/gateway/auth/run_tokens.py",  # a hub token, which is not a provider's key

@@ -83,6 +83,81 @@ def test_what_the_environment_lacks_is_installed(
     assert installed[1][-2:] == ("--constraint", str(run.CHECKS_LOCK))
 
 
+# --- real servers -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def beside(
+    tmp_path: Path, installed: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """An environment, with a compiler on the PATH; the servers' would be made, and stay empty."""
+
+    def make(directory: Path, python: str) -> None:
+        directory.mkdir(exist_ok=True)
+
+    def install(_: Path, *what: str, **variables: str) -> None:
+        installed.append((*what, *sorted(variables)))
+
+    monkeypatch.setattr(run.shutil, "which", lambda _: "/usr/bin/c++")
+    monkeypatch.setattr(run, "make_environment", make)
+    monkeypatch.setattr(run, "pip_install", install)
+    return tmp_path / ".venv"
+
+
+def test_servers_are_installed_beside_the_environment_and_only_once(
+    beside: Path, installed: list[tuple[str, ...]]
+) -> None:
+    assert run.install_servers(beside, sys.executable)
+    assert run.install_servers(beside, sys.executable)
+
+    assert [what[:2] for what in installed] == [("--no-deps", "--requirement")]
+    assert str(run.SERVERS_LOCK) in installed[0]
+    assert json.loads((run.servers_of(beside) / run.STAMP).read_text()).keys() == {
+        "python",
+        "servers",
+    }
+
+
+def test_servers_that_were_compiled_otherwise_are_made_again(
+    beside: Path, installed: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run.install_servers(beside, sys.executable)
+    (tmp_path / "other.cmake").write_text("set(GGML_NATIVE ON)")
+    monkeypatch.setattr(run, "LLAMA_CPP", tmp_path / "other.cmake")
+
+    run.install_servers(beside, sys.executable)
+
+    assert len(installed) == 2
+
+
+def test_servers_need_a_compiler_and_nothing_is_tried_without_one(
+    beside: Path, installed: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run.shutil, "which", lambda _: None)
+
+    assert run.install_servers(beside, sys.executable)
+
+    assert installed == []
+    assert not run.servers_of(beside).exists()
+
+
+def test_servers_that_cannot_be_installed_fail_the_check_and_not_the_run(
+    beside: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise run.Trouble("the package index cannot be reached.")
+
+    monkeypatch.setattr(run, "pip_install", fail)
+
+    assert not run.install_servers(beside, sys.executable)
+
+    assert "index cannot be reached" in capsys.readouterr().out
+    assert not (run.servers_of(beside) / run.STAMP).exists()
+
+
+# --- environments -----------------------------------------------------------------------------------
+
+
 def test_another_python_makes_another_environment(
     tmp_path: Path, installed: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -403,19 +478,32 @@ echo "After this operation, 759 MB of additional disk space will be used."
     assert "--yes" in install
 
 
-def test_what_the_checks_install_is_locked_for_this_python() -> None:
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+GROUPS = PROJECT["dependency-groups"]
+
+
+@pytest.mark.parametrize(
+    ("lock", "wanted", "least"),
+    [
+        (
+            run.CHECKS_LOCK,
+            [
+                *PROJECT["project"]["dependencies"],
+                *PROJECT["project"]["optional-dependencies"]["hub"],
+                *GROUPS["test"],
+                *GROUPS["lint"],
+            ],
+            100,
+        ),
+        (run.SERVERS_LOCK, GROUPS["servers"], 30),
+    ],
+    ids=["checks", "servers"],
+)
+def test_what_is_installed_is_locked_for_this_python(
+    lock: Path, wanted: list[str], least: int
+) -> None:
     """A dependency that the lock file lacks, or has in a version that does not fit, is named here."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    groups = project["dependency-groups"]
-    wanted = [
-        *project["project"]["dependencies"],
-        *project["project"]["optional-dependencies"]["hub"],
-        *groups["test"],
-        *groups["lint"],
-    ]
-    pins = [
-        Requirement(line) for line in run.CHECKS_LOCK.read_text().splitlines() if line[0] != "#"
-    ]
+    pins = [Requirement(line) for line in lock.read_text().splitlines() if line[0] != "#"]
     here = {pin.name: pin.specifier for pin in pins if not pin.marker or pin.marker.evaluate()}
 
     unfit = []
@@ -425,5 +513,5 @@ def test_what_the_checks_install_is_locked_for_this_python() -> None:
         if not one.specifier.contains(str(pin).removeprefix("=="), prereleases=True):
             unfit.append(text)
 
-    assert len(here) > 100
+    assert len(here) > least
     assert unfit == []

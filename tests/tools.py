@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -31,9 +32,13 @@ def require_tool(name: str) -> str:
     longer runs.
     """
     path = shutil.which(name) or _newest(_POSTGRESQL.glob(f"*/bin/{name}"))
-    if path is not None:
-        return path
-    sentence = f"This test needs the program {name!r}, which is not installed."
+    if path is None:
+        lacking(f"This test needs the program {name!r}, which is not installed.")
+    return path
+
+
+def lacking(sentence: str) -> NoReturn:
+    """End a test that lacks what is not installed: skipped on a desk, failed in CI."""
     if os.environ.get("CI"):
         pytest.fail(sentence)
     pytest.skip(sentence)

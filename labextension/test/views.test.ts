@@ -231,6 +231,7 @@ describe('without an active workspace', () => {
     keys: [],
     model: null,
     budget: { granted: 7, left: 7 },
+    warnings: [],
     setups: [],
     key_page: null
   };
@@ -271,5 +272,49 @@ describe('without an active workspace', () => {
     Object.assign(select ?? {}, { value: 'b' });
     select?.dispatchEvent(new Event('change'));
     expect(useWorkspace).toHaveBeenCalledWith('b');
+  });
+});
+
+describe('a model that is about to be shut down', () => {
+  test('is warned of in the sidebar', async () => {
+    const active = {
+      id: 'a',
+      name: 'research',
+      kind: 'team',
+      role: 'owner',
+      model: 'openai/gpt-5',
+      active: true
+    } as const;
+    const warning = 'openai/gpt-5 is due to be shut down on 2026-12-11. Use gpt-6.1-sol instead.';
+    const status: Status = {
+      mode: 'solo',
+      version: '1',
+      user: 'ada',
+      workspace: active,
+      keys: [],
+      model: 'openai/gpt-5',
+      budget: { granted: 0, left: 0 },
+      warnings: [warning],
+      setups: [],
+      key_page: null
+    };
+    const none = () => Promise.resolve([]);
+    const api = {
+      workspaces: () => Promise.resolve([active]),
+      models: none,
+      members: none,
+      calls: none
+    };
+    let redraw: () => void = () => undefined;
+    const changed = {
+      connect: (slot: () => void, self: object) => (redraw = slot.bind(self)),
+      disconnect: () => true
+    };
+    const assay = { api, status, trouble: null, changed } as unknown as IAssay;
+    const { node } = new Sidebar(assay, trans);
+    redraw();
+    await new Promise(resolve => setTimeout(resolve));
+
+    expect(node.querySelector('.assay-warning')?.textContent).toContain(warning);
   });
 });

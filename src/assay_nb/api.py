@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from assay_nb.engine.session import current_session
+from assay_nb.engine.session import current_session, peek_session
 from assay_nb.experiments.calls import (
     HasText,
     await_call,
@@ -64,7 +64,7 @@ def critique(
     Args:
         prompt: The prompt, as it would be sent. `{{name}}` is a variable; nothing is filled in.
         workspace: Whose key pays; the active workspace by default.
-        model: `"provider/model"`; the workspace's choice by default.
+        model: `"connection/model"`; the workspace's choice by default.
         repeat: Ask so many times and keep what the answers agree on. Each is paid for.
         knobs: `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
 
@@ -108,7 +108,7 @@ def improve(
     Args:
         prompt: The prompt, as it would be sent.
         workspace: Whose key pays; the active workspace by default.
-        model: `"provider/model"`; the workspace's choice by default.
+        model: `"connection/model"`; the workspace's choice by default.
         feedback: What goes wrong with the prompt, in your words.
         accept: `"all"` (the default), `"none"`, or numbers such as `[1, 3]` or `"1,3"`.
         findings: An earlier critique of the same prompt, to mend what it found.
@@ -146,7 +146,7 @@ def rewrite(
     Args:
         prompt: The prompt, as it would be sent.
         workspace: Whose key pays; the active workspace by default.
-        model: `"provider/model"`; the workspace's choice by default.
+        model: `"connection/model"`; the workspace's choice by default.
         goal: What the new prompt should do better.
         knobs: `temperature`, `top_p`, `effort`, `max_output_tokens`: sent only when set.
     """
@@ -205,7 +205,7 @@ def playground(
         beside: Another prompt, to see next to this one.
         beside_model: Another model, likewise.
         workspace: Whose key pays; the active workspace by default.
-        model: `"provider/model"`; the workspace's choice by default.
+        model: `"connection/model"`; the workspace's choice by default.
         budget: Dollars. No call is sent that it would not cover; 0 lets nothing be sent. With data or
             beside something only, like all that follow.
         max_calls: Requests at most, with retries.
@@ -490,7 +490,7 @@ def lint(
     Args:
         prompt: The prompt, as it would be sent.
         variables: Names that `{{name}}` may take; unknown ones are then reported.
-        model: `"provider/model"` that it is meant for, for the rules that depend on it.
+        model: `"connection/model"` that it is meant for, for the rules that depend on it.
         knobs: Sampling parameters it would be sent with.
         today: The date that retirements are judged by; today by default.
     """
@@ -499,4 +499,6 @@ def lint(
     check_size(check_text(prompt), "nothing was checked")
     check_model(model)
     check_names(variables, "variables")
-    return run(prompt, variables=variables, model=model, knobs=knobs, today=today)
+    session = peek_session()
+    end = session.find_end(model) if session and model else None
+    return run(prompt, variables=variables, model=model, knobs=knobs, today=today, retirement=end)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TextIO
 from assay_nb.commands import tree
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.output import ReaderGone, write_err, write_out
-from assay_nb.commands.parser import HelpWanted, Parser
+from assay_nb.commands.parser import MODEL, HelpWanted, Parser
 from assay_nb.commands.registry import Adder, add_json
 from assay_nb.commands.terminal import ask_hidden, ask_yes, rewrite_line
 from assay_nb.engine.session import Session, current_session
@@ -147,7 +147,7 @@ def _add_own(add: Adder) -> None:
         nargs="+",
         help="a text file that is one prompt; - reads standard input",
     )
-    lint.add_argument("-m", "--model", metavar="PROVIDER/MODEL", help="the model it is meant for")
+    lint.add_argument("-m", "--model", metavar=MODEL, help="the model it is meant for")
     lint.add_argument("--strict", action="store_true", help="warnings fail too")
     lint.add_argument(
         "--format",

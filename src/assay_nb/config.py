@@ -24,7 +24,8 @@ class Config:
         master_key_file: A file that holds the master key, or None to use the OS keyring.
         gateway_url: The gateway's base URL; setting it chooses hub mode.
         database_url: The gateway's SQLAlchemy URL; None means SQLite in `home`.
-        https_proxy: A proxy for https destinations, where the call path honours one (solo only).
+        https_proxy: A proxy for https destinations (solo only). It may hold a password.
+        proxy_variable: The variable that names the proxy.
         no_proxy: Hosts that are reached without it.
         ca_file: Certificate authorities to trust in place of the system's, as a PEM file (solo only).
     """
@@ -33,7 +34,8 @@ class Config:
     master_key_file: Path | None = None
     gateway_url: str | None = None
     database_url: str | None = None
-    https_proxy: str | None = None
+    https_proxy: str | None = field(default=None, repr=False)
+    proxy_variable: str = "HTTPS_PROXY"
     no_proxy: str | None = None
     ca_file: Path | None = None
 
@@ -47,12 +49,14 @@ def load_config() -> Config:
     home = _get("ASSAY_HOME")
     master = _get("ASSAY_MASTER_KEY_FILE")
     ca = _get("SSL_CERT_FILE")
+    proxy_variable = "HTTPS_PROXY" if _get("HTTPS_PROXY") else "https_proxy"
     return Config(
         home=Path(home).expanduser().absolute() if home else _default_home(),
         master_key_file=Path(master).expanduser().absolute() if master else None,
         gateway_url=_get("ASSAY_GATEWAY_URL"),
         database_url=_get("ASSAY_DATABASE_URL"),
-        https_proxy=_get("HTTPS_PROXY") or _get("https_proxy"),
+        https_proxy=_get(proxy_variable),
+        proxy_variable=proxy_variable if _get(proxy_variable) else "HTTPS_PROXY",
         no_proxy=_get("NO_PROXY") or _get("no_proxy"),
         ca_file=Path(ca) if ca else None,
     )

@@ -58,9 +58,12 @@ class Request:
     Attributes:
         messages: The turns so far, ending with a user turn.
         system: Standing instructions, kept apart from the turns.
-        schema: A JSON Schema (every property required, `additionalProperties: false`, nullable by
-            `anyOf`, no numeric or length limits: the subset that all three providers accept). None
-            asks for plain text.
+        schema: A JSON Schema in the subset that each provider, and each server that takes schemas,
+            accepts: objects, arrays, strings and enums of strings; every object closed, every property
+            required, and listed in the order of `properties`; no unions and no null (nothing is `none`
+            or an empty text), no `$ref`, and no limits on lengths, numbers or patterns. At most 64
+            properties, five levels and 4 kB. What a member means is in the prompt: some servers do not
+            show the schema to the model. None asks for plain text.
         schema_name: A short identifier for the schema; OpenAI requires one.
         max_output_tokens: The ceiling on the reply that the *user* set, thinking included. None where
             nobody set one: a server that is not known is then sent none.

@@ -546,9 +546,8 @@ async def test_a071_old_tls_fails_before_the_key_is_opened(tmp_path: Path) -> No
         upstream = Upstream(
             policy=policy,
             vet=make_vet(policy),
-            egress=Egress(),
+            egress=Egress(ca_file=authority.file),
             connections=1,
-            ca_file=str(authority.file),
         )
         await upstream.open()
         errand = UpstreamRequest(

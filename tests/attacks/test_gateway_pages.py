@@ -13,7 +13,7 @@ from assay_nb.accounting.call_log import make_record
 from tests.canaries import find_canary, make_canary
 from tests.corpus.hostile import PAYLOADS
 from tests.fakes.hub import FakeHub
-from tests.fakes.providers import FakeProviders, only
+from tests.fakes.providers import FakeProviders, keyed, only
 from tests.gateway.browsing import Browser
 from tests.gateway.stage import Stage, open_stage
 
@@ -40,12 +40,23 @@ async def team(ada: Browser) -> str:
 # --- requests that other pages send
 
 
-@pytest.mark.parametrize("page", ["", "{team}", "{team}/keys/openai", "sign-out"])
+PAGES = (
+    "",
+    "{team}",
+    "{team}/keys/openai",
+    "{team}/connections/house",
+    "{team}/add/ollama",
+    "sign-out",
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
 async def test_a056_kernel_token_opens_no_page_and_sends_no_form(
     page: str, stage: Stage, ada: Browser, team: str
 ) -> None:
     """A kernel's token on a page or a form → 403, and nothing is changed."""
     path = page.format(team=team)
+    await stage.store_key(team.removeprefix("workspaces/"), "openai", connection="house")
 
     for method in ("GET", "POST"):
         status, _ = await stage.ask(method, path, ada.token, data={"action": "leave"})
@@ -84,7 +95,15 @@ async def test_a057_form_of_another_page_changes_nothing(
         "": {"action": "create", "name": "evil"},
         team: {"action": "add-member", "user": "mallory"},
         f"{team}/keys/openai": {"action": "save", "key": make_canary("openai"), "untested": "on"},
+        f"{team}/connections/house": {"action": "rename", "name": "evil"},
+        f"{team}/add/ollama": {
+            "action": "add",
+            "name": "evil",
+            "endpoint": fake.endpoint("openai"),
+            "untested": "on",
+        },
     }
+    await stage.store_key(team.removeprefix("workspaces/"), "openai", connection="house")
 
     for path, sent in forms.items():
         answer = await ada.send(path, headers=given, **{**sent, **fields})
@@ -93,6 +112,7 @@ async def test_a057_form_of_another_page_changes_nothing(
     assert "evil" not in (await ada.open("")).text
     page = await ada.open(team)
     assert "mallory" not in page.text
+    assert "evil" not in page.text
     assert page.text.count("No key") == 3
 
 
@@ -106,34 +126,40 @@ async def test_a057_control_the_same_form_from_its_own_page_has_its_effect(
 # --- the test button
 
 
-async def test_a072_test_button_is_rate_limited(tmp_path: Path, fake: FakeProviders) -> None:
+@pytest.mark.parametrize("page", ["keys/openai", "connections/house"])
+async def test_a072_test_button_is_rate_limited(
+    page: str, tmp_path: Path, fake: FakeProviders
+) -> None:
     """Pressing Test again and again → as many calls as anybody may make, and no more."""
     stage = await open_stage(tmp_path, fake, FakeHub(), limits={"calls_per_minute": 2})
     ada = await Browser.sign_in(stage, "ada")
     team = await ada.make_team("research")
-    await stage.store_key(team.removeprefix("workspaces/"), "openai")
+    name = page.rpartition("/")[2]
+    await stage.store_key(team.removeprefix("workspaces/"), "openai", connection=name)
 
-    said = [(await ada.submit(f"{team}/keys/openai", action="test")).text for _ in range(3)]
+    said = [(await ada.submit(f"{team}/{page}", action="test")).text for _ in range(3)]
     await stage.close()
 
-    assert len(fake.calls) == 2
+    assert len(keyed(fake.calls)) == 2
     assert "which is the limit" in said[-1]
 
 
+@pytest.mark.parametrize("page", ["keys/openai", "connections/house"])
 @pytest.mark.parametrize("fault", ["echo_error", "echo_header", "html"])
 async def test_a072_test_button_shows_nothing_of_what_the_provider_says(
-    fault: str, stage: Stage, ada: Browser, team: str, fake: FakeProviders
+    fault: str, page: str, stage: Stage, ada: Browser, team: str, fake: FakeProviders
 ) -> None:
     """The endpoint answers with the key, or with a page → our own words."""
-    key = await stage.store_key(team.removeprefix("workspaces/"), "openai")
+    name = page.rpartition("/")[2]
+    key = await stage.store_key(team.removeprefix("workspaces/"), "openai", connection=name)
     fake.answers("x", fault=fault)
 
-    answer = await ada.send(f"{team}/keys/openai", action="test")
-    page = await ada.open(team)
+    answer = await ada.send(f"{team}/{page}", action="test")
+    shown = await ada.open(team)
 
-    assert only(fake.calls).key == key
-    assert not find_canary(page.text + str(answer.headers) + "".join(stage.lines), key)
-    assert "guest network" not in page.text
+    assert only(keyed(fake.calls)).key == key
+    assert not find_canary(shown.text + str(answer.headers) + "".join(stage.lines), key)
+    assert "guest network" not in shown.text
 
 
 async def test_a072_test_button_knows_no_other_destination(
@@ -212,12 +238,30 @@ async def test_a073_hostile_form_fields_and_addresses_are_text(ada: Browser, tea
             assert Skeleton(page.text).bones <= bones | {("option", "selected")}
 
 
+@pytest.mark.slow
+async def test_a073_hostile_names_and_addresses_of_connections_are_text(
+    ada: Browser, team: str
+) -> None:
+    """Payloads as a connection's name, its preset's part and its address → errors, as text."""
+    empty = await ada.submit(f"{team}/add/azure", action="add", name="")
+    bones = Skeleton(empty.text).bones
+    for payload in PAYLOADS[::10]:
+        sent = payload.encode("utf-8", "replace").decode().replace("\x00", "")
+        for form in ({"name": sent}, {"resource": sent}, {"endpoint": sent}, {"placement": sent}):
+            given = {"name": "x", "resource": "y", "key": "k" * 40, **form}
+            page = await ada.submit(f"{team}/add/azure", action="add", **given)
+            assert page.path.endswith("/add/azure")
+            assert Skeleton(page.text).bones <= bones | {("p", "class")}
+
+
 async def test_a076_policy_lets_a_browser_do_nothing_else(ada: Browser, team: str) -> None:
     """Inline script, eval, frames, images and connections elsewhere → not allowed by any page."""
     for path, status in {
         "": 200,
         team: 200,
         f"{team}/keys/google": 200,
+        f"{team}/add": 200,
+        f"{team}/add/azure": 200,
         "workspaces/x": 404,
     }.items():
         headers = (await ada.open(path, status=status)).headers
@@ -243,13 +287,14 @@ async def test_a076_policy_lets_a_browser_do_nothing_else(ada: Browser, team: st
 
 
 async def test_a079_query_fills_in_nothing(ada: Browser, team: str) -> None:
-    """The key page with an attacker's query → the page as it always is."""
-    plain = await ada.open(f"{team}/keys/openai")
-
+    """The key page, or a new connection's, with an attacker's query → the page as it always is."""
     query = "endpoint=https://evil.example&key=evil&name=evil&notice=evil&next=//evil.example&_xsrf=evil"
-    asked = await ada.open(f"{team}/keys/openai?{query}")
+    for page in ("keys/openai", "add/azure", "add/openai-compatible"):
+        plain = await ada.open(f"{team}/{page}")
 
-    assert asked.text == plain.text
+        asked = await ada.open(f"{team}/{page}?{query}&resource=evil&preset=evil")
+
+        assert asked.text == plain.text
 
 
 async def test_a079_forged_notice_is_not_shown(ada: Browser, team: str) -> None:
@@ -287,7 +332,7 @@ async def test_a044_no_answer_after_the_save_holds_the_key(
 
     seen = [answer.text, str(answer.headers), repr(api), *stage.lines]
     seen += [page.text + str(page.headers) for page in pages]
-    assert only(fake.calls).key == key
+    assert only(keyed(fake.calls)).key == key
     assert not find_canary("\n".join(seen), key)
 
 

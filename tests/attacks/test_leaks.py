@@ -464,7 +464,7 @@ def test_a033_control_with_the_scanner_asleep_the_key_comes_through(
     seen: list[object] = []
 
     call = Call(instrument="critique", prompt=PROMPT)
-    with session.stream(call) as events, pytest.raises(errors.AssayError):
+    with session.stream(call) as events:
         seen.extend(events)
 
     assert "raw" in stage.traces_in(repr(seen))["anthropic"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,16 @@ PATHS = {
     "anthropic": "v1/messages",
     "openai": "chat/completions",
     "google": "v1beta/models/m:streamGenerateContent?alt=sse",
+    "house": "chat/completions",
 }
+NAMED = "house"
+"""A connection that people have named; it speaks what OpenAI's does."""
+OPENAI_AND_NAMED = ("openai", NAMED)
+
+
+async def join_by(stage: Stage, connection: str) -> Member:
+    """Return a person whose workspace has this connection, a provider's or the named one."""
+    return await join(stage, "openai" if connection == NAMED else connection, connection=connection)
 
 
 @pytest.fixture
@@ -56,13 +66,13 @@ async def listen(member: Member, provider: str, path: str | None = None) -> tupl
 # --- the key comes back
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", [*PROVIDERS, NAMED])
 @pytest.mark.parametrize("form", ["body", "split", "base64", "url", "json", "header", "error"])
 async def test_a033_key_that_comes_back_is_not_relayed(
     provider: str, form: str, stage: Stage, fake: FakeProviders
 ) -> None:
     """Upstream quotes our headers, whole, cut, encoded, in a header, an error → cut off before it."""
-    member = await join(stage, provider)
+    member = await join_by(stage, provider)
     fake.answers("first ", "second", fault=f"echo_{form}")
 
     heard, headers = await listen(member, provider)
@@ -85,12 +95,15 @@ async def test_a033_control_somebody_elses_key_is_relayed(
     assert find_canary(heard, other)
 
 
-async def test_a033_key_in_a_whole_answer_is_not_relayed(stage: Stage, fake: FakeProviders) -> None:
+@pytest.mark.parametrize("connection", OPENAI_AND_NAMED)
+async def test_a033_key_in_a_whole_answer_is_not_relayed(
+    connection: str, stage: Stage, fake: FakeProviders
+) -> None:
     """The model repeats the key in one JSON body → refused as a whole."""
-    member = await join(stage, "openai")
+    member = await join_by(stage, connection)
     fake.answer_by(lambda call: f"it is {call.key}")
 
-    status, told = await ask_raw(member, "openai", "chat/completions", {"model": "m"})
+    status, told = await ask_raw(member, connection, "chat/completions", {"model": "m"})
 
     assert status == 502
     assert "held the key itself" in told["error"]["message"]
@@ -100,13 +113,13 @@ async def test_a033_key_in_a_whole_answer_is_not_relayed(stage: Stage, fake: Fak
 # --- the key goes elsewhere
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", [*PROVIDERS, NAMED])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a034_redirect_is_an_error_and_nobody_is_called(
     provider: str, status: int, stage: Stage, fake: FakeProviders, evil: FakeProviders
 ) -> None:
     """A redirect to the attacker's host → error, 0 requests there, and no Location for the SDK."""
-    member = await join(stage, provider)
+    member = await join_by(stage, provider)
     fake.answers(status=status, location=f"{evil.origin}/v1/messages")
 
     async with post(member, provider, PATHS[provider], STREAMED) as response:
@@ -167,23 +180,25 @@ async def test_a062_path_that_reads_two_ways_goes_nowhere(
         "organization/admin_api_keys",
     ],
 )
+@pytest.mark.parametrize("connection", OPENAI_AND_NAMED)
 async def test_a062_administration_is_not_passed_through(
-    path: str, stage: Stage, fake: FakeProviders
+    path: str, connection: str, stage: Stage, fake: FakeProviders
 ) -> None:
     """A member calls the provider's administration with a key that may do it → refused."""
-    member = await join(stage, "openai")
+    member = await join_by(stage, connection)
 
-    status, _ = await ask_raw(member, "openai", path, {})
+    status, _ = await ask_raw(member, connection, path, {})
 
     assert status == 403
     assert fake.calls == []
 
 
+@pytest.mark.parametrize("connection", OPENAI_AND_NAMED)
 async def test_a066_nothing_in_a_request_chooses_where_it_goes(
-    stage: Stage, fake: FakeProviders, evil: FakeProviders
+    connection: str, stage: Stage, fake: FakeProviders, evil: FakeProviders
 ) -> None:
     """`base_url` and friends in body, headers, Host and an absolute target → the stored endpoint."""
-    member = await join(stage, "openai")
+    member = await join_by(stage, connection)
     steering = dict.fromkeys(
         ("base_url", "api_base", "extra_body", "user_config", "litellm_embedding_config"),
         evil.origin,
@@ -195,10 +210,12 @@ async def test_a066_nothing_in_a_request_chooses_where_it_goes(
         "Via": evil.origin,
     }
 
-    await ask_raw(member, "openai", "chat/completions", body, headers)
+    await ask_raw(member, connection, "chat/completions", body, headers)
     await send_by_hand(stage, f"GET {evil.origin}/v1/models HTTP/1.1", member.token)
     await send_by_hand(
-        stage, f"GET /services/assay/providers/personal/openai/{evil.origin} HTTP/1.1", member.token
+        stage,
+        f"GET /services/assay/providers/personal/{connection}/{evil.origin} HTTP/1.1",
+        member.token,
     )
 
     assert evil.calls == []
@@ -234,7 +251,7 @@ def answering(*addresses: str) -> tuple[Answers, list[str]]:
 
 async def send(vet: Vet, origin: str, key: str, policy: OperatorPolicy, ca_file: str) -> int:
     destination = Destination("openai", f"{origin}/v1", origin, "bearer")
-    upstream = Upstream(policy=policy, vet=vet, egress=Egress(), connections=4, ca_file=ca_file)
+    upstream = Upstream(policy=policy, vet=vet, egress=Egress(ca_file=ca_file), connections=4)
     await upstream.open()
     errand = UpstreamRequest(make_credential(destination, key))
     try:
@@ -299,18 +316,20 @@ async def test_a068_connection_goes_to_the_vetted_address_without_a_second_look_
     assert blocked_calls == []
 
 
+@pytest.mark.parametrize("connection", OPENAI_AND_NAMED)
 async def test_a069_key_bound_to_an_origin_that_is_no_longer_listed_is_not_sent(
-    stage: Stage, fake: FakeProviders, evil: FakeProviders
+    connection: str, stage: Stage, fake: FakeProviders, evil: FakeProviders
 ) -> None:
     """A row that was saved before the list became shorter → refused, and its host hears nothing."""
-    member = await join(stage, "anthropic")
+    member = await join_by(stage, connection)
     workspace = bytes.fromhex(member.workspace)
-    with SecretBytes(make_canary("anthropic").encode()) as secret:
+    there = replace(evil.destination("openai"), connection=connection)
+    with SecretBytes(make_canary("openai").encode()) as secret:
         stage.services.resources.vault.save_key(
-            workspace, evil.destination("anthropic"), secret, added_by="ada", verified=True
+            workspace, there, secret, added_by="ada", verified=True
         )
 
-    status, answer = await ask_raw(member, "anthropic", "v1/messages", {"model": "m"})
+    status, answer = await ask_raw(member, connection, PATHS[connection], {"model": "m"})
 
     assert (status, answer["error"]["code"]) == (403, "endpoint_refused")
     assert evil.connections == set()
@@ -329,7 +348,7 @@ async def test_a071_bad_tls_fails_before_the_key_is_written(fault: str, tmp_path
     with FakeProviders(tls=tls) as listener:
         policy = OperatorPolicy.from_urls([listener.origin])
 
-        with pytest.raises(ProviderUnavailable, match="no certificate that this gateway trusts"):
+        with pytest.raises(ProviderUnavailable, match=r"TLS certificate of .* is not trusted"):
             await send(
                 make_vet(policy),
                 listener.origin,
@@ -356,22 +375,38 @@ async def test_a071_control_good_tls_does_deliver_the_key(tmp_path: Path) -> Non
 # --- whose key it is
 
 
+@pytest.mark.parametrize("connection", OPENAI_AND_NAMED)
 async def test_a058_another_persons_workspace_reads_like_one_that_is_not_there(
-    stage: Stage, fake: FakeProviders
+    connection: str, stage: Stage, fake: FakeProviders
 ) -> None:
     """Somebody names another's workspace by its id → the same answer as for one that never was."""
-    ada = await join(stage, "anthropic", "ada")
-    eve = await join(stage, "anthropic", "eve")
+    ada = await join(stage, "openai", "ada", connection=connection)
+    eve = await join(stage, "openai", "eve", connection=connection)
 
     told: list[Any] = []
     for workspace in (ada.workspace, "0" * 32):
-        url = f"providers/{workspace}/anthropic/v1/messages"
+        url = f"providers/{workspace}/{connection}/chat/completions"
         status, answer = await stage.ask("POST", url, eve.token, body={})
         told.append((status, json.dumps(answer).replace(workspace, "…")))
 
     assert told[0] == told[1]
     assert told[0][0] == 404
     assert fake.calls == []
+
+
+async def test_a092_connection_that_fails_or_is_missing_is_replaced_by_no_other(
+    stage: Stage, fake: FakeProviders
+) -> None:
+    """A named connection's key is refused, or it is missing → none of the workspace's others is used."""
+    member = await join(stage, "openai")
+    house = await stage.store_key(member.workspace, "openai", connection=NAMED)
+    fake.keys = {member.key}
+
+    refused, _ = await ask_raw(member, NAMED, "chat/completions", {"model": "m"})
+    missing, _ = await ask_raw(member, "home", "chat/completions", {"model": "m"})
+
+    assert (refused, missing) == (502, 409)
+    assert [call.key for call in fake.calls] == [house]
 
 
 async def test_a092_failing_key_is_replaced_by_no_other(stage: Stage, fake: FakeProviders) -> None:

@@ -79,6 +79,9 @@ class Two:
                 key = bytearray(self.practice.key.encode())
                 there = self.practice.endpoint(provider)
                 await control.set_key(made.id, provider, key, endpoint=there, check=False)
+            key = bytearray(self.practice.key.encode())
+            there, kind = self.practice.endpoint("openai"), "openai-chat"
+            await control.set_key(made.id, "spare", key, endpoint=there, check=False, kind=kind)
             await control.set_model(made.id, f"anthropic/{MODEL}")
             await control.add_member(made.id, "max", "owner")
             await control.set_platform_key("anthropic", bytearray(self.practice.key.encode()))

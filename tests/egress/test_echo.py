@@ -129,3 +129,13 @@ def test_scanner_armed_with_no_key_lets_everything_pass() -> None:
 
     assert scanner.feed(b"Authorization: none at all") == b"Authorization: none at all"
     assert not scanner.has_echo(b"")
+
+
+def test_scanner_that_is_armed_like_another_notices_the_same_key_and_forgets_by_itself() -> None:
+    first, second = EchoScanner(), EchoScanner()
+    first.arm(KEY)
+    second.arm_like(first)
+    first.disarm()
+
+    assert second.feed(b"data: " + KEY) is None
+    assert first.feed(b"data: " + KEY) == b"data: " + KEY

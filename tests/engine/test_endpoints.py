@@ -8,7 +8,7 @@ import pytest
 
 from assay_nb.egress.origins import OFFICIAL
 from assay_nb.engine.control import KeyFacts
-from assay_nb.engine.endpoints import is_own_server, would_lose_key
+from assay_nb.engine.endpoints import find_service, is_own_server, would_lose_key
 from assay_nb.errors import EndpointRefused
 
 
@@ -32,6 +32,33 @@ def test_any_other_server_is_somebodys_own(url: str) -> None:
 def test_endpoint_that_no_key_may_go_to_is_refused_before_a_key_is_asked_for(url: str) -> None:
     with pytest.raises(EndpointRefused):
         is_own_server("openai", url)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "service"),
+    [
+        (None, "openai"),
+        ("https://API.openai.com:443/v1", "openai"),
+        ("https://api.groq.com/openai/v1", "groq"),
+        ("https://mine.openai.azure.com/openai/v1/", "azure"),
+        ("https://bedrock-runtime.eu-west-1.amazonaws.com/openai/v1", "bedrock"),
+        ("https://api.groq.com.example/openai/v1", None),
+        ("http://localhost:11434/v1", None),
+    ],
+)
+def test_service_that_gives_out_keys_is_known_by_its_address(
+    endpoint: str | None, service: str | None
+) -> None:
+    found = find_service("openai", endpoint)
+
+    assert (found.name if found else None) == service
+
+
+def test_connection_that_there_is_not_has_no_key_to_lose() -> None:
+    held = KeyFacts(provider="openai", connection="work", state="ready", placement="bearer")
+
+    assert would_lose_key([held], "work")
+    assert not would_lose_key([held], "openai")
 
 
 @pytest.mark.parametrize(

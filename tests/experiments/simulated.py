@@ -19,12 +19,14 @@ from typing import Any
 from assay_nb.config import Config
 from assay_nb.engine import call as seams
 from assay_nb.engine.call import Call
-from assay_nb.engine.control import KeyFacts, WorkspaceFacts
+from assay_nb.engine.control import KeyFacts, ModelFacts, WorkspaceFacts
 from assay_nb.engine.events import Event, Finished, Started
 from assay_nb.engine.portal import Portal
 from assay_nb.instruments.base import Provenance
 from assay_nb.instruments.catalog import INSTRUMENTS
+from assay_nb.instruments.exchange.validation import ENDS_LISTS
 from assay_nb.messages import Reply, Request, Usage
+from assay_nb.models.catalog import parse_model
 from tests.instruments.driving import make_critique, make_edit, make_improvement, make_rewrite
 
 OLD = "Extract the order from the ticket.\n<ticket>{{ticket}}</ticket>\nBe brief."
@@ -127,7 +129,7 @@ class Engine(seams.Engine):
         return sum(call.instrument == instrument for call in self.calls)
 
     def _answer(self, call: Call) -> Any:
-        script = INSTRUMENTS[call.instrument].start(call.prompt, call.options)
+        script = INSTRUMENTS[call.instrument].start(call.prompt, {ENDS_LISTS: True, **call.options})
         requests = next(script)
         try:
             while True:
@@ -177,6 +179,10 @@ class Control:
             KeyFacts(provider=name, state="ready", endpoint=endpoints[name])
             for name in self._providers
         ]
+
+    async def about_model(self, workspace: str | None, model: str) -> ModelFacts:
+        provider, name = parse_model(model)
+        return ModelFacts(name=name, provider=provider)
 
     def known_models(self) -> list[str]:
         return ["anthropic/claude-sonnet-4-6", "openai/gpt-6.2-sol"]

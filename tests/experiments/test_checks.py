@@ -26,7 +26,7 @@ from assay_nb.experiments.suites.file import read_suite
 from assay_nb.experiments.suites.run import run_suite
 from assay_nb.messages import Reply
 from tests.experiments.simulated import Engine, Session
-from tests.instruments.driving import make_critique, make_finding
+from tests.instruments.driving import make_choice, make_critique, make_finding, make_mark
 from tests.instruments.driving import run as drive
 
 # --- suites -----------------------------------------------------------------------------------------
@@ -99,8 +99,8 @@ def test_what_code_checks_outranks_the_judge(
 ) -> None:
     suite_file.write_text(f'{SUITE}rubric: ["- It is fine."]\n')
     engine.task = lambda call: "billing"
-    one = {"criterion": "c1", "evidence": None, "reason": "", "answer": "yes"}
-    engine.judge = lambda call, request: {"criteria": [one]}
+    one = make_mark("yes")
+    engine.judge = lambda call, request: one
 
     assert [case.score for case in run_suite(session, read_suite(suite_file)).cases] == [1.0, 0.0]
 
@@ -261,8 +261,7 @@ def _judge(pick: str) -> Any:
         first = text.split("=====BEGIN FIRST ANSWER")[1].split("=====\n")[1]
         places = {"good": ("first", "second"), "poor": ("second", "first")}
         better = pick if pick not in places else places[pick][not first.startswith("good")]
-        one = {"criterion": "c1", "first": None, "second": None, "reason": "", "better": better}
-        return {"criteria": [one]}
+        return make_choice(better)
 
     return judge
 
@@ -408,18 +407,19 @@ PROMPT = "Summarise {{ticket}} briefly and be detailed."
 
 
 def _review(probe: Any) -> Any:
-    finding = make_finding("briefly", probe=probe, evidence=[{"segment": "s1", "quote": "briefly"}])
+    evidence = [{"segment": "s1", "quote": "briefly"}]
+    finding = make_finding("briefly", **probe, evidence=evidence)
     return drive("critique", make_critique(finding), prompt=PROMPT)
 
 
 def _probe(session: Session, engine: Engine, answer: str, probe: Any) -> str:
-    one = {"criterion": "c1", "evidence": None, "reason": "", "answer": answer}
-    engine.judge = lambda call, request: {"criteria": [one]}
+    one = make_mark(answer)
+    engine.judge = lambda call, request: one
     probing = Probing(Runner(session), _review(probe))  # type: ignore[arg-type]
     return session.portal.call(probing.run).findings[0].status
 
 
-PROBE = {"inputs": [{"name": "ticket", "value": ""}], "predict": "It invents a ticket."}
+PROBE = {"probe": [{"name": "ticket", "value": ""}], "predict": "It invents a ticket."}
 
 
 @pytest.mark.parametrize(("answer", "status"), [("yes", "confirmed"), ("no", "refuted")])
@@ -432,8 +432,8 @@ def test_a_probe_confirms_or_refutes(
 def test_what_came_of_a_probe_is_shown_and_stands_in_the_json(
     session: Session, engine: Engine
 ) -> None:
-    one = {"criterion": "c1", "evidence": None, "reason": "", "answer": "yes"}
-    engine.judge = lambda call, request: {"criteria": [one]}
+    one = make_mark("yes")
+    engine.judge = lambda call, request: one
     probing = Probing(Runner(session), _review(PROBE))  # type: ignore[arg-type]
 
     critique = session.portal.call(probing.run)

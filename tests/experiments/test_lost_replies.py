@@ -194,7 +194,7 @@ def test_a_judges_reason_stands_on_the_card(session: Session, engine: Engine) ->
 
     def judge(call: Call, request: Any) -> Any:
         said = truth(call, request)
-        said["criteria"][0]["reason"] = "The label is right."
+        said["c1_reason"] = "The label is right."
         return said
 
     engine.judge = judge

@@ -13,8 +13,11 @@
         fake.arrived.wait(1)            # a first request has come
         fake.calls[0].closed.wait(1)    # the client hung up before the reply was finished
         fake.keys = {"sk-…"}            # accept only these keys; others get the provider's own 401
-        fake.open_listing = True        # list the models without a key too, even to those who have one
-    fake.models["openai"] = ("m",)  # what the listing call names
+        fake.strangers                  # listings without a key, after one was seen: is the key needed?
+        fake.open_listing = True        # answer those too; they are refused otherwise
+        fake.listing = {"data": None}   # every listing's whole body, in place of the usual ones
+        fake.models["openai"] = ("m",)  # what the listing call names
+        fake.listings["openai"] = {"data": […]}  # or the whole of what that provider's answers
         fake.refuse_schema = True       # 400 for every request that asks for structured output
 
 `Answer` (see `providers_wire`) says what comes back: text chunks, usage, stop reason, a status, a pause,
@@ -95,10 +98,12 @@ class FakeProviders:
         on_call: Callable[[Call], None] | None = None,
     ) -> None:
         self.calls: list[Call] = []
+        self.strangers: list[Call] = []
         self.arrived = threading.Event()
         self.connections: set[Any] = set()
         self.keys: set[str] | None = None
         self.open_listing = False
+        self.listing: Any = None
         self._key_seen = False
         self.refuse_schema = False
         self.models: dict[str, tuple[str, ...]] = {
@@ -106,6 +111,7 @@ class FakeProviders:
             "openai": ("gpt-6-luna", "gpt-6.2-sol"),
             "google": ("gemini-3.8-flash",),
         }
+        self.listings: dict[str, Any] = {}
         self._answer: Callable[[Call], Answer] = lambda call: Answer()
         self._queue: deque[Answer] = deque()
         self._waiting: list[asyncio.Event] = []
@@ -195,7 +201,10 @@ class FakeProviders:
         self.connections.add(request.transport)
         wire = _wire_of(request)
         call = await _record(request, wire)
-        self.calls.append(call)
+        # A server that is called with a key wants one. One that never is has none to ask for.
+        self._key_seen = self._key_seen or call.key is not None
+        is_bare = call.method == "GET" and call.key is None and self._key_seen
+        (self.strangers if is_bare else self.calls).append(call)
         self.arrived.set()
         if self._on_call:
             self._on_call(call)
@@ -209,11 +218,8 @@ class FakeProviders:
         return response
 
     async def _respond(self, request: web.Request, wire: Wire, call: Call) -> web.StreamResponse:
-        # A server that is called with a key wants one. One that never is has none to ask for.
-        self._key_seen = self._key_seen or call.key is not None
-        is_bare = call.method == "GET" and call.key is None and self._key_seen
         unknown = self.keys is not None and call.key not in self.keys
-        if unknown or (is_bare and not self.open_listing):
+        if unknown or (call in self.strangers and not self.open_listing):
             code = "API_KEY_INVALID" if wire.name == "google" else None
             status = 400 if wire.name == "google" else 401
             return self._error(wire, Answer(status=status, code=code), call)
@@ -241,7 +247,9 @@ class FakeProviders:
             return whole
         path = call.path
         if call.method == "GET":
-            return web.json_response(wire.models(self.models[wire.provider]))
+            names = self.models[wire.provider]
+            usual = self.listings.get(wire.provider) or wire.models(names)
+            return web.json_response(usual if self.listing is None else self.listing)
         if path.endswith(("/count_tokens", "/input_tokens", ":countTokens")):
             return web.json_response(wire.count(answer.input_tokens or 0))
         if self.refuse_schema and wire.has_schema(call.body):
@@ -422,6 +430,11 @@ async def _echo(wire: Wire, call: Call, fault: str) -> AsyncIterator[bytes]:
         yield frame[:cut]
         await asyncio.sleep(0.05)
         yield frame[cut:]
+
+
+def keyed(calls: list[Call]) -> list[Call]:
+    """Return the calls that showed a key: a listing is asked for once more without, to see that it needs one."""
+    return [call for call in calls if call.key is not None]
 
 
 def only(calls: list[Call]) -> Call:

@@ -7,11 +7,16 @@ Egress(ca_file=authority.file)
 with FakeProxy(to=fake.port) as proxy:      # every tunnel ends at the fake, whatever it asks for
     Egress(proxy=proxy.url, ca_file=authority.file)
     proxy.heads                             # what each client said before its tunnel stood
+    proxy.status = 403                      # every tunnel is refused with this status
+    proxy.login = "ann:secret"              # and without this user name and password, with 407
+    proxy.says = b"\\x05\\xff"              # what it says in place of HTTP before it hangs up
+    proxy.is_silent = True                  # it takes connections and says nothing
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import ipaddress
 import ssl
@@ -100,9 +105,13 @@ def _alternative(host: str) -> x509.GeneralName:
 class FakeProxy:
     """An HTTP proxy on loopback whose every tunnel ends at one port of this machine."""
 
-    def __init__(self, *, to: int) -> None:
+    def __init__(self, *, to: int, tls: ssl.SSLContext | None = None) -> None:
         self.heads: list[bytes] = []
-        self.refuses = False
+        self.status: int | None = None
+        self.login: str | None = None
+        self.says: bytes | None = None
+        self.is_silent = False
+        self._tls = tls
         self._to = to
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -112,7 +121,7 @@ class FakeProxy:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> FakeProxy:
         self._thread.start()
@@ -126,7 +135,7 @@ class FakeProxy:
         self._loop.close()
 
     async def _start(self) -> None:
-        self._server = await asyncio.start_server(self._tunnel, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._tunnel, "127.0.0.1", 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
@@ -144,11 +153,11 @@ class FakeProxy:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             self.heads.append(head)
-            if self.refuses:
-                writer.write(b"HTTP/1.1 407 Who are you?\r\nContent-Length: 0\r\n\r\n")
-                return
-            if not head.startswith(b"CONNECT "):
-                writer.write(b"HTTP/1.1 405 Tunnels only\r\nContent-Length: 0\r\n\r\n")
+            if self.is_silent:
+                await asyncio.Event().wait()
+            if (refusal := self._refuse(head)) is not None:
+                writer.write(refusal)
+                await writer.drain()
                 return
             far, upstream = await asyncio.open_connection("127.0.0.1", self._to)
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -160,6 +169,20 @@ class FakeProxy:
                 if side is not None:
                     side.close()
             self._tunnels.discard(task)
+
+    def _refuse(self, head: bytes) -> bytes | None:
+        """Return what is said to a client that gets no tunnel."""
+        if self.says is not None:
+            return self.says
+        status = self.status
+        if status is None and not head.startswith(b"CONNECT "):
+            status = 405
+        if status is None and self.login is not None:
+            wanted = base64.b64encode(self.login.encode())
+            status = None if b"Basic " + wanted + b"\r\n" in head else 407
+        if status is None:
+            return None
+        return b"HTTP/1.1 %d Not for you\r\nContent-Length: 0\r\n\r\n" % status
 
 
 async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

@@ -27,11 +27,22 @@ class Member:
         return f"{self.stage.url}providers/{workspace}/{provider}"
 
 
-async def join(stage: Stage, provider: Any, user: str = "ada", key: str | None = None) -> Member:
-    """Return a person whose workspace has a key for one provider: a real-looking one, this one, or `""`."""
+async def join(
+    stage: Stage,
+    provider: Any,
+    user: str = "ada",
+    key: str | None = None,
+    *,
+    connection: str = "",
+) -> Member:
+    """Return a person whose workspace has a key for one provider: a real-looking one, this one, or `""`.
+
+    The connection bears the provider's name unless it is given another.
+    """
     token = stage.token(user)
     workspace = (await stage.ask("GET", "api/v1/me", token))[1]["workspaces"][0]["id"]
-    return Member(stage, token, workspace, await stage.store_key(workspace, provider, key))
+    key = await stage.store_key(workspace, provider, key, connection=connection)
+    return Member(stage, token, workspace, key)
 
 
 def post(

@@ -102,11 +102,21 @@ class Stage:
         workspace_id: str,
         provider: ProviderId = "anthropic",
         key: str | None = None,
+        *,
+        connection: str = "",
         **more: Any,
     ) -> str:
-        """Put a key that leads to the fake provider into a workspace, past the gateway; `""` is none."""
+        """Put a key that leads to the fake provider into a workspace, past the gateway; `""` is none.
+
+        Args:
+            workspace_id: The workspace.
+            provider: Whose protocol is spoken.
+            key: The key; a canary by default.
+            connection: The connection's name; the provider's by default.
+            more: What else the vault is told.
+        """
         key = make_canary(provider) if key is None else key
-        there = self.fake.destination(provider)
+        there = replace(self.fake.destination(provider), connection=connection or provider)
         if not key:
             there = replace(there, placement=NO_KEY)
 

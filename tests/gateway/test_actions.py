@@ -16,6 +16,7 @@ from tests.gateway.stage import PREFIX, Stage
 pytestmark = pytest.mark.anyio
 
 MODEL, BARRED = "openai/gpt-mini", "anthropic/claude-opus-5-5"
+STORED = "sk-test-0123456789abcdef0123456789abcdef"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Act:
     refused: str = ""
     logs: bool = True
     kept: bool = False
-    """Whether a key is stored before."""
+    """Whether keys are stored before: OpenAI's, and those of the connections `house` and `spare`."""
 
 
 ACTS = {
@@ -41,7 +42,7 @@ ACTS = {
     ),
     "no such model": Act(
         "PATCH", "", {"model": "nothing/at-all"}, {"action": "model", "model": "nothing/at-all"},
-        refused="whose model",
+        refused="has no connection",
     ),
     "rename": Act("PATCH", "", {"name": "NEW"}, {"action": "rename", "name": "NEW"}),
     "transfer": Act("POST", "/owner", {"user": "bob"}, {"action": "transfer", "user": "bob"}),
@@ -106,6 +107,67 @@ ACTS = {
     "removal of a missing key": Act(
         "DELETE", "/keys/openai", {}, {"action": "remove"}, page="/keys/openai", refused="key"
     ),
+    "connection": Act(
+        "PUT", "/connections/local",
+        {"key": "KEY", "preset": "openai-compatible", "endpoint": "URL", "check": False},
+        {"action": "add", "name": "local", "key": "KEY", "endpoint": "URL", "untested": "on"},
+        page="/add/openai-compatible",
+    ),
+    "connection without a key": Act(
+        "PUT", "/connections/local",
+        {"key": "", "preset": "ollama", "endpoint": "URL", "check": False},
+        {"action": "add", "name": "local", "endpoint": "URL", "untested": "on"},
+        page="/add/ollama",
+    ),
+    "connection to a service without its key": Act(
+        "PUT", "/connections/groq", {"key": "", "preset": "groq"},
+        {"action": "add", "name": "groq", "key": " "}, page="/add/groq", refused="key",
+    ),
+    "connection to a place that is not listed": Act(
+        "PUT", "/connections/groq", {"key": "KEY", "preset": "groq", "check": False},
+        {"action": "add", "name": "groq", "key": "KEY", "untested": "on"}, page="/add/groq",
+        refused="does not send keys to",
+    ),
+    "connection by a barred provider's protocol": Act(
+        "PUT", "/connections/gem",
+        {"key": "KEY", "preset": "google", "endpoint": "URL", "check": False},
+        {"action": "add", "name": "gem", "key": "KEY", "endpoint": "URL", "untested": "on"},
+        page="/add/google", refused="does not allow the provider google",
+    ),
+    "connection whose name is none": Act(
+        "PUT", "/connections/no!name",
+        {"key": "KEY", "preset": "openai-compatible", "endpoint": "URL", "check": False},
+        {"action": "add", "name": "no!name", "key": "KEY", "endpoint": "URL", "untested": "on"},
+        page="/add/openai-compatible", refused="name",
+    ),
+    "renamed connection": Act(
+        "PATCH", "/connections/house", {"name": "home"}, {"action": "rename", "name": "home"},
+        page="/connections/house", kept=True,
+    ),
+    "connection renamed to a provider": Act(
+        "PATCH", "/connections/house", {"name": "openai"}, {"action": "rename", "name": "openai"},
+        page="/connections/house", kept=True, refused="keeps its name",
+    ),
+    "connection renamed to one that is there": Act(
+        "PATCH", "/connections/house", {"name": "spare"}, {"action": "rename", "name": "spare"},
+        page="/connections/house", kept=True, refused="already",
+    ),
+    "tested connection": Act(
+        "POST", "/connections/house/test", {}, {"action": "test"}, page="/connections/house",
+        kept=True, logs=False,
+    ),
+    "removed connection": Act(
+        "DELETE", "/connections/house", {}, {"action": "remove"}, page="/connections/house",
+        kept=True,
+    ),
+    "model of a connection": Act(
+        "PATCH", "", {"model": "house/gpt-mini"}, {"action": "model", "other": "house/gpt-mini"},
+        kept=True,
+    ),
+    "barred model of a connection": Act(
+        "PATCH", "", {"model": "house/gpt-6"}, {"action": "model", "other": "house/gpt-6"},
+        kept=True, refused="not allow the model house/gpt-6",
+    ),
 }  # fmt: skip
 
 
@@ -151,9 +213,15 @@ async def test_the_api_and_the_pages_do_the_same(name: str, make_stage: Callable
         path = f"api/v1/workspaces/{where}"
         await stage.ask("POST", f"{path}/members", headers=headers, body={"user": "bob"})
         if act.kept:
-            await stage.store_key(where, "openai", "sk-test-0123456789abcdef0123456789abcdef")
+            for name in ("openai", "house", "spare"):
+                await stage.store_key(where, "openai", STORED, connection=name)
         stage.lines.clear()
-        words = {"NEW": f"{team}-new", "TEAM": team, "KEY": make_canary("openai")}
+        words = {
+            "NEW": f"{team}-new",
+            "TEAM": team,
+            "KEY": make_canary("openai"),
+            "URL": stage.fake.endpoint("openai"),
+        }
         if team == "alpha":
             status, answer = await stage.ask(
                 act.method, path + act.path, headers=headers, body=fill(act.body, **words)

@@ -22,7 +22,7 @@ from tests.fakes.providers import FakeProviders
 from tests.gateway.browsing import Browser
 from tests.gateway.losing import TEAMS, WAYS, Member
 from tests.gateway.stage import Stage, open_stage
-from tests.gateway.test_matrix import BODIES, FORMS, fill, name_of, path_of
+from tests.gateway.test_matrix import BODIES, FORMS, NAMED, fill, name_of, path_of
 from tests.kernel.replies import PROMPT, critique
 
 # A walk over every route in every way that a workspace can go: once, on the first Python.
@@ -55,10 +55,13 @@ FIELDS: dict[str, dict[str, str]] = {
     "save": {"key": "{key}", "endpoint": "{endpoint}", "untested": "1"},
     "test": {},
     "remove": {},
+    "add": {"name": "added", "key": "{key}", "endpoint": "{endpoint}", "untested": "1"},
 }
 """What each form is filled in with."""
 
-ALL_FORMS = {**forms.OVERVIEW, **forms.WORKSPACE, **forms.KEY}
+ALL_FORMS = {**forms.OVERVIEW, **forms.WORKSPACE, **forms.KEY, **forms.NEW}
+FOLDERS = {"add": "/add/anthropic-compatible", **dict.fromkeys(forms.KEY, "/keys/anthropic")}
+"""Where a form is found, below its workspace's page."""
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +110,8 @@ async def prepare(member: Member, *, deleted: bool = False) -> tuple[str, dict[s
     x, name = await member.make()
     if deleted:
         member.workspaces.delete(member.user, x)
+    else:
+        await member.stage.store_key(x, connection=NAMED)
     return x, {
         "name": name,
         "deleted": name,
@@ -226,7 +231,7 @@ async def test_form_does_what_it_says(another: Member, action: str) -> None:
         another.workspaces.set_role(another.user, x, "max", "owner")
     browser = await Browser.sign_in(another.stage, another.user)
     path = "" if action in forms.OVERVIEW else f"workspaces/{x}"
-    path += "/keys/anthropic" if action in forms.KEY else ""
+    path += FOLDERS.get(action, "")
 
     page = await browser.submit(path, action=action, **fill(FIELDS[action], values))
 

@@ -33,7 +33,8 @@ from tests.magics.shells import Shell, open_shell
 
 REFUSED: dict[str, type[Exception]] = {
     **dict.fromkeys((name for name in LINES if name.startswith(("master", "platform-key"))), PermissionDenied),
-    **dict.fromkeys(("keys set", "keys test", "keys remove"), PermissionDenied),
+    **dict.fromkeys(("keys set", "keys test", "keys remove", "connect"), PermissionDenied),
+    **dict.fromkeys((f"connections {word}" for word in ("test", "rename", "remove")), PermissionDenied),
     **dict.fromkeys(("member add", "member remove", "member role"), PermissionDenied),
     **dict.fromkeys(("workspace delete", "workspace leave"), PermissionDenied),
     "try": WrongUsage,

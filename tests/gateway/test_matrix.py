@@ -79,7 +79,12 @@ WORKER_ACTS = {**MEMBER_ACTS, "run": OK, "run of one taken out": 404}
 """What the workers of a run may do: with an owner's run token too, this is all."""
 PROGRAMS = row(those(404, _STRANGERS), those(403, [*_PAGES, *_FORGED]))
 
+PAGE_SETS = {**PAGE, "page outsider": 404, "page member": 403}
+"""A page that begins a change."""
+
 _ONE = "api/v1/workspaces/{workspace}"
+NAMED = "local"
+"""A connection that every workspace here has beside its provider's."""
 
 ROWS: dict[str, Mapping[str, Any]] = {
     "GET health": OPEN,
@@ -101,12 +106,19 @@ ROWS: dict[str, Mapping[str, Any]] = {
     f"DELETE {_ONE}/members/{{user}}": PAGE_ADMIN,
     f"GET {_ONE}/models": MEMBER,
     f"GET {_ONE}/calls": MEMBER,
+    f"PUT {_ONE}/prices": ADMIN_SETS,
     f"GET {_ONE}/allowances": MEMBER,
     f"PUT {_ONE}/allowances": PAGE_ADMIN,
     f"GET {_ONE}/keys": MEMBER,
     f"PUT {_ONE}/keys/{{provider}}": PAGE_ADMIN,
     f"DELETE {_ONE}/keys/{{provider}}": PAGE_ADMIN,
     f"POST {_ONE}/keys/{{provider}}/test": PAGE_ADMIN,
+    "GET api/v1/presets": OWN,
+    f"GET {_ONE}/connections": MEMBER,
+    f"PUT {_ONE}/connections/{{name}}": PAGE_ADMIN,
+    f"PATCH {_ONE}/connections/{{name}}": PAGE_ADMIN,
+    f"DELETE {_ONE}/connections/{{name}}": PAGE_ADMIN,
+    f"POST {_ONE}/connections/{{name}}/test": PAGE_ADMIN,
     f"POST {_ONE}/instruments/{{instrument}}": WORKER_ACTS,
     f"POST {_ONE}/run-tokens": MEMBER_ACTS,
     f"DELETE {_ONE}/run-tokens/{{id}}": MEMBER_ACTS,
@@ -119,6 +131,11 @@ ROWS: dict[str, Mapping[str, Any]] = {
     "POST workspaces/{workspace}": FORM_ADMIN,
     "GET workspaces/{workspace}/keys/{provider}": PAGE_MEMBER,
     "POST workspaces/{workspace}/keys/{provider}": FORM_ADMIN,
+    "GET workspaces/{workspace}/connections/{name}": PAGE_MEMBER,
+    "POST workspaces/{workspace}/connections/{name}": FORM_ADMIN,
+    "GET workspaces/{workspace}/add": PAGE_SETS,
+    "GET workspaces/{workspace}/add/{preset}": PAGE_SETS,
+    "POST workspaces/{workspace}/add/{preset}": FORM_ADMIN,
     "POST sign-out": FORM,
     "GET static/{name}": OPEN,
 }
@@ -127,6 +144,14 @@ FORMS: dict[str, dict[str, str]] = {
     "POST ": {"action": "create", "name": "{fresh}"},
     "POST workspaces/{workspace}": {"action": "add-member", "user": "nora"},
     "POST workspaces/{workspace}/keys/{provider}": {"action": "remove"},
+    "POST workspaces/{workspace}/connections/{name}": {"action": "rename", "name": "other"},
+    "POST workspaces/{workspace}/add/{preset}": {
+        "action": "add",
+        "name": "added",
+        "key": "{key}",
+        "endpoint": "{endpoint}",
+        "untested": "1",
+    },
 }
 
 BODIES: dict[str, Any] = {
@@ -136,8 +161,11 @@ BODIES: dict[str, Any] = {
     f"POST {_ONE}/owner": {"user": "mia"},
     f"POST {_ONE}/members": {"user": "nora"},
     f"PATCH {_ONE}/members/{{user}}": {"role": "member"},
+    f"PUT {_ONE}/prices": {"model": "openai/gpt-6-luna", "input": 1, "output": 2.5},
     f"PUT {_ONE}/allowances": {"user": "mia", "calls_per_day": 1000},
     f"PUT {_ONE}/keys/{{provider}}": {"key": "{key}", "endpoint": "{endpoint}", "check": False},
+    f"PUT {_ONE}/connections/{{name}}": {"key": "{key}", "check": False},
+    f"PATCH {_ONE}/connections/{{name}}": {"name": "other"},
     f"POST {_ONE}/instruments/{{instrument}}": {"prompt": PROMPT},
     f"POST {_ONE}/run-tokens": {"seconds": 60},
     "* providers/{workspace}/{provider}/{path:.*}": {
@@ -213,6 +241,7 @@ class Cast:
             return made.id.hex()
 
         workspace = await run_sync(make)
+        await self.stage.store_key(workspace, connection=NAMED)
         return workspace, name, await self.stage.store_key(workspace)
 
     def clear(self, workspace: str) -> None:
@@ -246,7 +275,13 @@ class Cast:
             with resources.database.read() as connection:
                 return [
                     tuple(row)
-                    for name in ("workspaces", "members", "provider_keys", "allowances")
+                    for name in (
+                        "workspaces",
+                        "members",
+                        "provider_keys",
+                        "allowances",
+                        "connection_facts",
+                    )
                     for row in connection.execute(text(f"SELECT * FROM {name} ORDER BY 1, 2"))
                     if where in row
                 ]
@@ -287,7 +322,8 @@ def path_of(route: Route, workspace: str) -> str:
         "user": "max",
         "provider": "anthropic",
         "instrument": "critique",
-        "name": "page.css",
+        "name": "page.css" if route.path.startswith("static/") else NAMED,
+        "preset": "anthropic-compatible",
         "id": "0" * 64,
     }
     return route.path.replace("{path:.*}", "v1/messages").format(**parts)
@@ -348,6 +384,18 @@ ROLES: dict[str, tuple[dict[str, str], frozenset[str]]] = {
         frozenset({"owner", "admin"}),
     ),
     "remove": ({}, frozenset({"owner", "admin"})),
+    "rename a connection": ({"name": "other"}, frozenset({"owner", "admin"})),
+    "add": (
+        {"name": "added", "key": "{key}", "endpoint": "{endpoint}", "untested": "1"},
+        frozenset({"owner", "admin"}),
+    ),
+}
+
+FORM_PAGES = {
+    "save": "/keys/anthropic",
+    "remove": "/keys/anthropic",
+    "rename a connection": f"/connections/{NAMED}",
+    "add": "/add/anthropic-compatible",
 }
 
 
@@ -362,13 +410,13 @@ async def test_forms_do_what_the_role_allows(cast: Cast, action: str, role: str)
         "endpoint": cast.stage.fake.endpoint("anthropic"),
     }
     fields, roles = ROLES[action]
-    path = f"workspaces/{workspace}" + ("/keys/anthropic" if action in {"save", "remove"} else "")
+    path = f"workspaces/{workspace}{FORM_PAGES.get(action, '')}"
     before = await cast.state_of(workspace)
 
     sent = {name: value.format(**values) for name, value in fields.items()}
     async with cast.stage.http.post(
         cast.stage.url + path,
-        data={"action": action, **sent},
+        data={"action": action.partition(" ")[0], **sent},
         headers=cast.headers[f"page {role}"],
         allow_redirects=False,
     ) as response:

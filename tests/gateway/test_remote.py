@@ -1,10 +1,14 @@
+"""A kernel on a hub: the same results as in one process, and errors that say whose they are."""
+
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from anyio.to_thread import run_sync
 
+from assay_nb.egress.setting_names import OPERATOR
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Delta, Finished, Started, Thought
 from assay_nb.engine.remote.client import GatewayClient
@@ -21,6 +25,8 @@ from assay_nb.errors import (
     WrongUsage,
 )
 from tests.canaries import find_canary
+from tests.fakes.providers import FakeProviders
+from tests.fakes.providers_tls import Authority
 from tests.gateway.stage import Stage
 from tests.kernel.replies import PROMPT, critique
 
@@ -140,6 +146,10 @@ async def test_keys_and_members_are_not_managed_from_a_kernel(stage: Stage) -> N
         ada.control.set_key(None, "anthropic", bytearray(b"x" * 30), endpoint=None, check=False),
         ada.control.remove_key(None, "anthropic"),
         ada.control.test_key(None, "anthropic"),
+        ada.control.set_key(None, "house", bytearray(), endpoint="http://x", check=False),
+        ada.control.rename_connection(None, "house", "home"),
+        ada.control.remove_key(None, "house"),
+        ada.control.test_key(None, "house"),
         ada.control.add_member(team.id, "bob", "member"),
         ada.control.set_role(team.id, "ada", "member"),
         ada.control.remove_member(team.id, "ada"),
@@ -197,6 +207,34 @@ async def test_a_gateway_that_is_not_there_is_one_sentence() -> None:
     with pytest.raises(ProviderUnavailable, match="does not answer"):
         async for _ in engine.run(Call(instrument="critique", prompt=PROMPT)):
             pass
+
+
+async def test_gateways_certificate_that_is_not_trusted_is_said_to_be_the_reason(
+    tmp_path: Path,
+) -> None:
+    authority = Authority(tmp_path)
+    with FakeProviders(tls=authority.context("127.0.0.1")) as server:
+        stranger = GatewayClient(server.origin, "token")
+        with pytest.raises(ProviderUnavailable) as caught:
+            await stranger.ask("GET", "v1/models")
+        friend = GatewayClient(server.origin, "token", authority.file)
+        assert await friend.ask("GET", "v1/models")
+        await stranger.aclose()
+        await friend.aclose()
+
+    assert "is not trusted: an authority that is not known here signed it" in caught.value.message
+    assert str(caught.value.hint).startswith("Tell the hub's operator: set SSL_CERT_FILE to")
+
+
+async def test_certificate_file_that_a_kernel_does_not_have_is_named() -> None:
+    client = GatewayClient("https://127.0.0.1:9/", "token", Path("/no/ca.pem"))
+
+    with pytest.raises(WrongUsage, match=r"/no/ca\.pem that SSL_CERT_FILE names does not exist"):
+        await client.ask("GET", "api/v1/me")
+
+
+async def test_settings_of_a_gateways_connections_are_called_the_operators(stage: Stage) -> None:
+    assert stage.services.resources.egress.proxies.names is OPERATOR
 
 
 async def test_doctor_names_the_person_and_finds_the_gateway(stage: Stage) -> None:

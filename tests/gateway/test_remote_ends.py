@@ -27,6 +27,7 @@ from assay_nb.experiments.grading.judged_rows import Judgements
 from tests.fakes.providers import Answer, FakeProviders
 from tests.fakes.providers import Call as Request
 from tests.gateway.processes import place, threaded_hub
+from tests.instruments.driving import make_mark
 from tests.kernel.replies import critique as critique_reply
 from tests.magics.shells import Shell, open_shell
 
@@ -62,8 +63,8 @@ class Hub:
 
         def choose(call: Request) -> Answer:
             if "criteria" in call.text:
-                one = {"criterion": "c1", "evidence": None, "reason": "", "answer": "yes"}
-                return Answer(chunks=(json.dumps({"criteria": [one]}),))
+                one = make_mark("yes")
+                return Answer(chunks=(json.dumps(one),))
             return next((bad[name] for name in bad if f"<{name}>" in call.text), fine)
 
         self.fake.calls.clear()

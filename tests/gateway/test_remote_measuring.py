@@ -284,9 +284,9 @@ def test_a_critique_comes_back_with_what_came_of_its_probes(shell: Shell) -> Non
 
 
 def test_a_probe_is_run_and_judged(hub: Hub) -> None:
-    probe = {"inputs": [{"name": "ticket", "value": ""}], "predict": "It invents a ticket."}
+    probe = {"probe": [{"name": "ticket", "value": ""}], "predict": "It invents a ticket."}
     evidence = [{"segment": "s1", "quote": "brief"}]
-    reply = make_critique(make_finding("brief", probe=probe, evidence=evidence))
+    reply = make_critique(make_finding("brief", **probe, evidence=evidence))
     review = drive("critique", reply, prompt=VAGUE)
     session, before = current_session(), len(hub.calls())
 

@@ -48,7 +48,7 @@ def test_every_setting_has_a_flag() -> None:
         "--hub-service=other", "--hub-base-url=/jupyter/", "--hub-public-url=https://h.example",
         "--hub-ca-file=/hca", "--hub-cache-seconds=5", "--limits-calls-per-minute=1",
         "--limits-calls-at-once=2", "--limits-streams=3", "--limits-body=4", "--limits-passthrough-body=5",
-        "--limits-call-seconds=6", "--limits-unpriced-call=0.5",
+        "--limits-call-seconds=6", "--limits-unpriced-call=0.5", "--price=openai/x=0.5,2",
     )  # fmt: skip
 
     assert settings.address == ("::1", 80)
@@ -56,6 +56,28 @@ def test_every_setting_has_a_flag() -> None:
     assert settings.allow_origins == ("https://a.example", "https://b.example:8443")
     assert settings.teams == {"g": "w"}
     assert settings.limits.unpriced_call == 0.5
+    assert settings.prices == {"openai/x": (0.5, 2.0)}
+
+
+def test_first_price_that_fits_counts(tmp_path: Path) -> None:
+    content = """
+        [prices]
+        "openai/local-*" = { input = 0, output = 0 }
+        "openai/*" = { input = 1, output = 2.5 }
+    """
+    settings = load(written(tmp_path, content))
+
+    assert settings.find_price("openai", "local-1") == (0, 0)
+    assert settings.find_price("openai", "gpt-6-luna") == (1, 2.5)
+    assert settings.find_price("google", "gemini-3.8-flash") is None
+
+
+@pytest.mark.parametrize(
+    "flag", ["openai/x=1", "openai/x=1,", "openai/x=a,b", "openai/x", "x=1,2", "openai/x=-1,2"]
+)
+def test_price_that_is_not_one_is_refused_on_the_line(flag: str) -> None:
+    with pytest.raises(WrongUsage):
+        load(f"--price={flag}")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +97,10 @@ def test_every_setting_has_a_flag() -> None:
         ('allow_providers = ["anthropics"]', "is not a provider"),
         ('allow_models = ["claude-*"]', "PROVIDER/MODEL"),
         ('home = "relative"', "absolute path"),
-        ('proxy = "socks5://p:1"', "http:// or https://"),
+        ('proxy = "socks5://p:1"', "SOCKS"),
+        ('proxy = "http://p:port"', "port is not a number"),
+        ('proxy = "http://ann:secret@"', "`proxy` in the gateway's configuration .* names no host"),
+        ('no_proxy = ".corp, https://x.example"', "'https://x.example', which matches no host"),
         ("[limits]\nstreams = 0", "above 0"),
         ("[limits]\nunpriced_call = nan", "above 0"),
         ("[limits]\nunpriced_call = inf", "above 0"),
@@ -84,12 +109,27 @@ def test_every_setting_has_a_flag() -> None:
         ('[hub]\npublic_url = "hub.example"', "only a scheme and a host"),
         ('[hub]\npublic_url = "https://hub.example/jupyter"', "only a scheme and a host"),
         ("[teams]\nphysics = 3", "table of texts"),
+        ("prices = 3", "dollars per million tokens"),
+        ("[prices]\n'openai/x' = 3", "dollars per million tokens"),
+        ("[prices]\n'x' = { input = 1, output = 2 }", "dollars per million tokens"),
+        ("[prices]\n'openai/x' = { input = 1 }", "dollars per million tokens"),
+        ("[prices]\n'openai/x' = { input = -1, output = 2 }", "dollars per million tokens"),
+        ("[prices]\n'openai/x' = { input = '1', output = 2 }", "dollars per million tokens"),
+        ("[prices]\n'openai/x' = { input = 1, output = nan }", "dollars per million tokens"),
+        ("[prices]\n'openai/x' = { input = 1, output = 2, cached = 3 }", "dollars per million"),
         ("listen = ", "is not valid TOML"),
     ],
 )
 def test_what_cannot_be_meant_stops_it(tmp_path: Path, content: str, said: str) -> None:
     with pytest.raises(AssayError, match=said):
         load(written(tmp_path, content))
+
+
+def test_proxy_password_is_not_in_the_settings_text() -> None:
+    settings = load("--proxy=http://ann:secret-word@p:1")
+
+    assert "secret-word" not in repr(settings)
+    assert settings.proxy == "http://ann:secret-word@p:1"
 
 
 @pytest.mark.parametrize(

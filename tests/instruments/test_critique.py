@@ -9,11 +9,17 @@ from hypothesis import strategies as st
 from assay_nb.errors import BadReply, CallStopped, WrongUsage
 from assay_nb.instruments.base import Provenance
 from assay_nb.instruments.catalog import INSTRUMENTS
-from assay_nb.instruments.critique import SCHEMA, SYSTEM, Critique
+from assay_nb.instruments.critique import (
+    SCHEMA,
+    SCHEMA_WITH_LISTS,
+    SYSTEM,
+    SYSTEM_WITH_LISTS,
+    Critique,
+)
 from assay_nb.instruments.exchange.fencing import parse_fence
 from assay_nb.instruments.exchange.validation import LARGEST_PROMPT
 from assay_nb.instruments.findings import make_item
-from assay_nb.instruments.rubric import DIMENSIONS
+from assay_nb.instruments.rubric import DIMENSIONS, QUESTION_OF_KEY, QUESTIONS
 from assay_nb.messages import Reply, Usage
 from assay_nb.render.document import Annotated, Callout, Details, FinePrint, Items
 from assay_nb.text.segments import split_segments
@@ -23,6 +29,7 @@ from tests.instruments.driving import (
     make_answers,
     make_critique,
     make_finding,
+    make_plain_critique,
     run,
 )
 
@@ -38,45 +45,37 @@ def scores(result: Critique) -> dict[str, float | None]:
 # What is asked
 
 
-def test_schema_is_in_the_subset_that_every_provider_accepts():
-    def check(schema):
-        assert set(schema) <= {
-            "type",
-            "properties",
-            "required",
-            "additionalProperties",
-            "items",
-            "enum",
-            "anyOf",
-        }
-        if schema.get("type") == "object":
-            assert schema["additionalProperties"] is False
-            assert schema["required"] == list(schema["properties"])
-        for part in (
-            *schema.get("properties", {}).values(),
-            *schema.get("anyOf", ()),
-            *filter(None, [schema.get("items")]),
-        ):
-            check(part)
-
-    check(SCHEMA)
-
-
 def test_evidence_is_asked_for_before_the_conclusion():
-    answer = SCHEMA["properties"]["answers"]["items"]["required"]
-    finding = SCHEMA["properties"]["findings"]["items"]["required"]
+    members = list(SCHEMA_WITH_LISTS["properties"])
+    finding = SCHEMA_WITH_LISTS["properties"]["findings"]["items"]["required"]
+    slot = SCHEMA["properties"]["finding_1"]["required"]
 
-    assert answer.index("evidence") < answer.index("answer")
-    assert finding[0] == "evidence"
-    assert finding[-1] == "severity"
+    assert members.index("evidence") < members.index("answers")
+    assert (finding[0], finding[-1]) == ("evidence", "severity")
+    assert (slot[0], slot[-1]) == ("quote", "severity")
+
+
+def test_any_model_is_asked_for_choices_first_and_for_no_list():
+    request = Driven("critique", PROMPT, [make_plain_critique()], _ends_lists=False).rounds[0][0]
+
+    assert request.schema == SCHEMA
+    assert request.system == SYSTEM
+    assert next(iter(SCHEMA["properties"])) == "answers"
+    assert "array" not in json.dumps(SCHEMA)
+
+
+def test_each_question_has_a_key_of_its_own_that_the_model_is_told():
+    assert len(QUESTION_OF_KEY) == len(QUESTIONS) == 24
+    for system in (SYSTEM, SYSTEM_WITH_LISTS):
+        assert all(f"  {key}: {q.text}" in system for key, q in QUESTION_OF_KEY.items())
 
 
 def test_prompt_is_fenced_with_numbered_segments():
     request = Driven("critique", PROMPT, [make_critique()]).rounds[0][0]
 
     assert parse_fence(request.messages[0].text) == (PROMPT, split_segments(PROMPT))
-    assert request.system == SYSTEM
-    assert PROMPT not in SYSTEM
+    assert request.system == SYSTEM_WITH_LISTS
+    assert PROMPT not in SYSTEM_WITH_LISTS
 
 
 def test_fence_is_another_one_in_every_call():
@@ -250,9 +249,10 @@ def test_blocker_that_names_no_failing_input_is_major():
 
 
 def test_blocker_with_a_failing_input_stays():
-    probe = {"inputs": [{"name": "ticket", "value": "a long log"}], "predict": "a page of text"}
+    probe = [{"name": "ticket", "value": "a long log"}]
+    finding = make_finding(severity="blocker", probe=probe, predict="a page of text")
 
-    assert critique(make_finding(severity="blocker", probe=probe)).findings[0].severity == "blocker"
+    assert critique(finding).findings[0].severity == "blocker"
 
 
 def test_blocker_stays_where_a_lint_error_agrees():
@@ -402,28 +402,24 @@ def test_fence_or_sentence_around_the_json_is_tolerated(head, tail):
         ('{"answers": [', "one whole JSON object"),
         ("[" * 5_000, "one whole JSON object"),
         ('{"a":' * 5_000, "one whole JSON object"),
-        (json.dumps({**make_critique(), "verdict": "pass"}), "may not have 'verdict'"),
-        (
-            json.dumps(make_critique(make_finding(severity="huge"))),
-            r"findings\[0\]\.severity has to be one of",
-        ),
-        (json.dumps(make_critique(answers=[])), "answers lacks the questions task.action"),
-        (json.dumps({"answers": [], "findings": []}), "lacks 'not_applicable'"),
+        (json.dumps({"verdict": "pass", "score": 5, "findings": []}), "lacks evidence; answers"),
     ],
 )
-def test_reply_that_does_not_fit_is_repaired_once(text, fault):
+def test_reply_of_which_nothing_can_be_used_is_asked_for_again_whole(text, fault):
     driven = Driven("critique", PROMPT, [text, make_critique(make_finding())])
 
     repair = driven.rounds[1][0]
     assert len(driven.result.findings) == 1
     assert [m.role for m in repair.messages] == ["user", "assistant", "user"]
     assert re.search(fault, repair.messages[-1].text)
-    assert repair.schema == SCHEMA
+    assert repair.schema == SCHEMA_WITH_LISTS
 
 
-def test_second_reply_that_does_not_fit_is_a_bad_reply():
-    with pytest.raises(BadReply, match="neither does its repair"):
+def test_second_reply_of_which_nothing_can_be_used_is_a_bad_reply_in_ten_words():
+    with pytest.raises(BadReply, match="nor its repair fits") as caught:
         run("critique", "no", "still no")
+
+    assert len(caught.value.message.split()) <= 10
 
 
 @pytest.mark.parametrize(
@@ -431,13 +427,20 @@ def test_second_reply_that_does_not_fit_is_a_bad_reply():
     [
         ("refusal", "declined"),
         ("filtered", "filter"),
-        ("length", "16,000 output tokens.*max_output_tokens"),
         ("incomplete", "did not mark it as complete"),
     ],
 )
 def test_each_way_to_end_early_has_its_own_sentence_and_no_repair(stop, message):
     with pytest.raises(BadReply, match=message):
         run("critique", Reply(json.dumps(make_critique()), stop))
+
+
+@pytest.mark.parametrize("text", ["", "Let me see: first", '{"answers": {"action": "ye'])
+def test_cut_reply_of_which_nothing_is_whole_is_a_bad_reply(text):
+    with pytest.raises(BadReply, match=r"16,000 output tokens.*max_output_tokens") as caught:
+        run("critique", Reply(text, "length"))
+
+    assert caught.value.stop == "length"
 
 
 def test_stopped_reply_is_no_result():
@@ -451,8 +454,10 @@ def test_stopped_reply_is_no_result():
 def test_critique_comes_back_equal_from_its_json():
     result = critique(
         make_finding(
-            fix={"op": "replace", "text": "short"},
-            probe={"inputs": [{"name": "a", "value": "b"}], "predict": "c"},
+            op="replace",
+            text="short",
+            probe=[{"name": "a", "value": "b"}],
+            predict="c",
         )
     ).with_provenance(Provenance(provider="openai", usage=Usage(1, 2), request_ids=("r1",)))
 
@@ -527,7 +532,7 @@ def test_preview_never_fails_on_a_beginning(cut: int):
 
 
 def test_preview_shows_only_dimensions_that_are_answered_whole():
-    reply = make_critique(answers=make_answers()[:6])
+    reply = make_critique(answers=dict(list(make_answers().items())[:6]))
 
     result = INSTRUMENTS["critique"].preview(PROMPT, json.dumps(reply)[:-40])
 
@@ -600,14 +605,12 @@ def test_questions_that_do_not_apply_are_not_counted():
 
 
 def test_question_without_an_answer_is_not_called_a_split():
-    answers = [a for a in make_answers() if a["question"] != "task.action"]
-    details = next(
-        block
-        for block in run("critique", make_critique(answers=answers)).to_document().blocks
-        if isinstance(block, Details)
-    )
+    answers = make_answers()
+    del answers["action"]
+    result = run("critique", make_critique(answers=answers), {"answers": {}})
+    details = next(block for block in result.to_document().blocks if isinstance(block, Details))
 
-    assert details.summary.endswith("0 of 23 questions that apply were answered no, 1 not clearly")
+    assert details.summary.endswith("0 of 23 questions that apply were answered no, 1 not answered")
     assert details.blocks[0].rows[0][2] == "not answered"
 
 

@@ -5,8 +5,11 @@ import pytest
 
 from assay_nb.errors import BadReply, WrongUsage
 from assay_nb.instruments.catalog import INSTRUMENTS
-from assay_nb.instruments.improve import SCHEMA, SCHEMA_WITH_FINDINGS, Improvement
-from assay_nb.instruments.improve.request import MOST_EDITS
+from assay_nb.instruments.improve import Improvement
+from assay_nb.instruments.improve.request import (
+    MOST_EDITS,
+    SCHEMA_OF_FINDINGS_WITH_LISTS,
+)
 from assay_nb.render.document import Callout, Details, Diff
 from tests.instruments.driving import (
     PROMPT,
@@ -243,7 +246,7 @@ def test_findings_of_a_critique_are_sent_and_only_edits_are_asked_for():
     driven = Driven("improve", PROMPT, [{"edits": [SHORTER]}], findings=review.to_dict())
 
     request = driven.rounds[0][0]
-    assert request.schema == SCHEMA_WITH_FINDINGS != SCHEMA
+    assert request.schema == SCHEMA_OF_FINDINGS_WITH_LISTS
     assert "f1 (major) [s2] “briefly and be detailed”" in request.messages[0].text
     assert driven.result.findings == review.findings
     assert [e.finding for e in driven.result.edits] == ["f1"]

@@ -8,26 +8,27 @@ import pytest
 from assay_nb import BadReply, Judgement, WrongUsage
 from assay_nb.instruments.judge import parse_rubric
 from assay_nb.instruments.judge.request import parse_text
+from assay_nb.messages import Reply
 from tests.instruments.driving import Driven, run
 
 TASK = "Name the capital of France."
 RUBRIC = "- [3] It names Paris.\n- It is one word. (1-5)"
 
 
-def mark(criterion: str, answer: str, evidence: str | None = "Paris") -> dict[str, Any]:
-    return {"criterion": criterion, "evidence": evidence, "reason": "So.", "answer": answer}
+def mark(criterion: str, answer: str, evidence: str = "Paris") -> dict[str, str]:
+    said = {"evidence": evidence, "reason": "So.", "answer": answer}
+    return {f"{criterion}_{member}": value for member, value in said.items()}
 
 
-def scores(*marks: dict[str, Any]) -> dict[str, Any]:
-    return {"criteria": list(marks)}
+def scores(*marks: dict[str, str]) -> dict[str, str]:
+    return {name: value for one in marks for name, value in one.items()}
 
 
-def better(*places: str) -> dict[str, Any]:
+def better(*places: str) -> dict[str, str]:
     return {
-        "criteria": [
-            {"criterion": f"c{n}", "first": "a", "second": "b", "reason": "", "better": place}
-            for n, place in enumerate(places, 1)
-        ]
+        f"c{n}_{member}": value
+        for n, place in enumerate(places, 1)
+        for member, value in {"evidence": "a … b", "reason": "", "better": place}.items()
     }
 
 
@@ -68,7 +69,7 @@ def test_the_total_is_made_by_code_from_weights() -> None:
 
 def test_an_output_that_fails_a_must_scores_nothing() -> None:
     result = judge(
-        scores(mark("c1", "no", None), mark("c2", "5")), rubric="- [must] One.\n- [9] Two. (1-5)"
+        scores(mark("c1", "no", ""), mark("c2", "5")), rubric="- [must] One.\n- [9] Two. (1-5)"
     )
 
     assert result.score == 0.0
@@ -88,24 +89,56 @@ def test_evidence_comes_before_the_answer() -> None:
 
     schema = driven.rounds[0][0].schema
     assert schema is not None
-    assert list(schema["properties"]["criteria"]["items"]["properties"]) == [
-        "criterion", "evidence", "reason", "answer",
-    ]  # fmt: skip
+    assert list(schema["properties"])[:3] == ["c1_evidence", "c1_reason", "c1_answer"]
+    assert schema["properties"]["c1_answer"]["enum"] == ["yes", "no"]
+    assert schema["properties"]["c2_answer"]["enum"] == ["1", "2", "3", "4", "5"]
 
 
 def test_an_answer_on_the_wrong_scale_is_asked_for_again_once() -> None:
     wrong = scores(mark("c1", "4"), mark("c2", "5"))
     right = scores(mark("c1", "yes"), mark("c2", "5"))
 
-    assert judge(wrong, right).score == 1.0
-    with pytest.raises(BadReply):
-        judge(wrong, wrong)
+    driven = Driven("judge", TASK, [wrong, right], output="Paris", rubric=RUBRIC)
+
+    assert driven.result.score == 1.0
+    assert list(driven.rounds[1][0].schema["properties"]) == ["c1_answer"]
 
 
-def test_a_criterion_without_an_answer_is_asked_for_again() -> None:
-    assert (
-        judge(scores(mark("c1", "yes")), scores(mark("c1", "yes"), mark("c2", "1"))).score == 0.75
+def test_a_criterion_without_an_answer_is_asked_for_again_alone() -> None:
+    driven = Driven(
+        "judge", TASK, [scores(mark("c1", "yes")), mark("c2", "1")], output="Paris", rubric=RUBRIC
     )
+
+    assert driven.result.score == 0.75
+    assert list(driven.rounds[1][0].schema["properties"]) == [
+        "c2_evidence", "c2_reason", "c2_answer",
+    ]  # fmt: skip
+
+
+def test_a_criterion_that_stays_without_an_answer_leaves_no_score() -> None:
+    result = judge(scores(mark("c1", "yes")), {})
+
+    assert (result.score, result.unanswered, [m.criterion for m in result.marks]) == (
+        None, ("c2",), ["c1"],
+    )  # fmt: skip
+    assert result.fault == "No score: the judge answered 1 of 2 criteria."
+    assert result.fault in str(result)
+    assert Judgement.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+
+
+def test_a_judge_that_answers_nothing_is_a_bad_reply() -> None:
+    with pytest.raises(BadReply):
+        judge({"c1_answer": "perhaps"}, {"c1_answer": "maybe"})
+
+
+def test_after_a_cut_only_the_answers_are_asked_for_again() -> None:
+    text = json.dumps(scores(mark("c1", "yes"), mark("c2", "5")))
+    cut = Reply(text[: text.index("c2_reason")], "length")
+
+    driven = Driven("judge", TASK, [cut, {"c2_answer": "1"}], output="Paris", rubric=RUBRIC)
+
+    assert driven.result.score == 0.75
+    assert list(driven.rounds[1][0].schema["properties"]) == ["c2_answer"]
 
 
 def test_the_output_is_shown_as_data_between_random_borders() -> None:
@@ -160,6 +193,11 @@ def test_which_of_the_two_is_new_is_not_said() -> None:
     assert "improved" not in said
 
 
+def test_a_comparison_by_some_of_the_criteria_is_none() -> None:
+    with pytest.raises(BadReply):
+        judge(better("first"), better("second", "tie"), {}, output="a", against="b")
+
+
 def test_half_a_comparison_is_none() -> None:
     with pytest.raises(BadReply):
         judge(better("first", "tie"), "no", "still no", output="a", against="b")
@@ -177,7 +215,7 @@ def test_a_judgement_survives_the_way_through_json() -> None:
 
 
 def test_answers_print_as_lines() -> None:
-    result = judge(scores(mark("c1", "yes"), mark("c2", "3", None)))
+    result = judge(scores(mark("c1", "yes"), mark("c2", "3", "")))
 
     assert [str(one) for one in result.marks] == ["c1: yes (“Paris”): So.", "c2: 3: So."]
     assert [str(one) for one in result.rubric] == ["c1: [3] It names Paris.", "c2: It is one word."]

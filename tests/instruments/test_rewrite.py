@@ -13,7 +13,7 @@ GOOD = (
     "Never promise a refund. Reply in JSON."
 )
 REFUND = make_constraint("Never promise a refund", "Never promise a refund")
-BRIEF = make_constraint("briefly", None, "It contradicts the request for detail.")
+BRIEF = make_constraint("briefly", "", "It contradicts the request for detail.")
 
 
 def rewrite(text: str = GOOD, *constraints: dict, prompt: str = PROMPT, **options) -> Rewrite:
@@ -113,7 +113,7 @@ def test_number_may_go_where_the_ledger_says_why():
     given_up = {
         "segment": "s1",
         "quote": "in 50 words",
-        "kept": None,
+        "kept": "",
         "reason": "It contradicts the rest.",
     }
 
@@ -126,7 +126,7 @@ def test_url_may_not_go_even_with_a_reason():
     given_up = {
         "segment": "s2",
         "quote": "See https://example.org/rules",
-        "kept": None,
+        "kept": "",
         "reason": "Not needed.",
     }
 

@@ -16,6 +16,7 @@ import pytest
 from assay_nb import (
     AssayError,
     KeyPasted,
+    ProviderKeyMissing,
     StoreUnavailable,
     VaultIntegrityError,
     VaultSealed,
@@ -79,7 +80,10 @@ TYPED = {
     "unknown sub-command": ("%assay workspac", WrongUsage, "Did you mean workspace?"),
     "unknown provider": ("%assay keys test antropic", WrongUsage, "Did you mean anthropic?"),
     "unknown workspace": ("%%critique -w reserch\nhello", WorkspaceNotFound, "'reserch'"),
-    "unknown model": ("%%critique -m antropic/claude\nhello", WrongUsage, "PROVIDER/MODEL"),
+    "unknown connection": (
+        "%%critique -m antropic/claude\nhello", ProviderKeyMissing, "Did you mean `anthropic/claude`?",
+    ),
+    "unknown model": ("%%critique -m sonnet\nhello", WrongUsage, "CONNECTION/MODEL"),
     "unknown variable": ("%critique drft", WrongUsage, "Did you mean draft?"),
     "pasted key": ("%%critique\nuse " + make_canary("openai"), KeyPasted, "revoke"),
     "pasted key on the line": ("%assay keys set openai " + make_canary("openai"), KeyPasted, "revoke"),

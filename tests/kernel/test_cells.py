@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from assay_nb.instruments.rubric import QUESTIONS
+from assay_nb.instruments.rubric import QUESTION_OF_KEY
 from tests.fakes.providers import Answer, FakeProviders
-from tests.instruments.driving import make_critique, make_finding
+from tests.instruments.driving import make_mark, make_plain_critique, make_slot
 from tests.kernel.kernels import Kernel, Ran, open_kernel
 from tests.kernel.replies import PROMPT, chunks, critique, improvement, rewriting
 from tests.kernel.stage import Stage
@@ -78,13 +78,13 @@ def test_critique_leaves_one_output_with_every_form(fake: FakeProviders, kernel:
 def test_probed_critique_leaves_one_output_that_was_a_scorecard_all_along(
     fake: FakeProviders, kernel: Kernel
 ) -> None:
-    probe = {"inputs": [{"name": "ticket", "value": "none"}], "predict": "It invents a ticket."}
-    judged = {"criterion": "c1", "evidence": None, "reason": "So.", "answer": "yes"}
+    slot = make_slot("briefly", probe="none", predict="It invents a ticket.")
+    judged = make_mark("yes", "So.")
     fake.queue(
-        Answer(chunks=(json.dumps(make_critique(make_finding("briefly", probe=probe))),)),
+        Answer(chunks=(json.dumps(make_plain_critique(slot)),)),
         Answer(chunks=("The ticket says …",)),
     )
-    fake.answers(json.dumps({"criteria": [judged]}))
+    fake.answers(json.dumps(judged))
 
     ran = kernel.run(
         "%%critique --probe\nYou are an agent. Summarise {{ticket}} briefly and be detailed."
@@ -214,7 +214,7 @@ def test_failing_call_takes_away_what_it_had_shown_for_the_time_being(
 def test_score_under_the_bar_fails_the_cell_and_keeps_the_result(
     fake: FakeProviders, kernel: Kernel
 ) -> None:
-    poor = [{"question": q, "evidence": None, "answer": "no"} for q in QUESTIONS]
+    poor = dict.fromkeys(QUESTION_OF_KEY, "no")
     fake.answers(critique(answers=poor))
 
     ran = kernel.run(f"%%critique --fail-under 2.5 -o barred\n{PROMPT}")

@@ -6,6 +6,13 @@ import json
 
 from assay_nb.instruments.rubric import QUESTIONS
 from tests.fakes.providers import Answer, Call
+from tests.instruments.driving import (
+    NO_EDIT,
+    make_constraint,
+    make_plain_critique,
+    make_plain_rewrite,
+    make_slots,
+)
 from tests.kernel.replies import chunks
 
 PROMPT = """You are a support agent. Summarise {{ticket}} briefly and be detailed.
@@ -15,43 +22,40 @@ Never guess an order number.
 """
 
 _BRIEFLY = {
-    "evidence": [
-        {"segment": "s1", "quote": "briefly"},
-        {"segment": "s1", "quote": "be detailed"},
-    ],
+    "quote": "briefly",
+    "against": "be detailed",
     "kind": "conflict",
     "dimension": "consistency",
     "problem": "Brief and detailed exclude each other.",
-    "consequence": "The length changes from run to run.",
+    "effect": "The length changes from run to run.",
     "severity": "major",
 }
 _NICE = {
-    "evidence": [{"segment": "s2", "quote": "Be nice."}],
+    "quote": "Be nice.",
     "kind": "present",
     "dimension": "output",
     "problem": "Nobody can check whether a reply is nice.",
-    "consequence": "The tone is left to chance.",
+    "effect": "The tone is left to chance.",
     "severity": "minor",
 }
 _FIELDS = {
-    "evidence": [{"segment": "s3", "quote": "the fields mood and text"}],
+    "quote": "the fields mood and text",
     "kind": "present",
     "dimension": "output",
     "problem": "The values that mood may take are not listed.",
-    "consequence": "A program that reads it meets words that it does not know.",
+    "effect": "A program that reads it meets words that it does not know.",
     "severity": "minor",
 }
 _FINDINGS = (_BRIEFLY, _NICE, _FIELDS)
 _EDITS = (
-    ("f1", "briefly and be detailed", "in two sentences"),
-    ("f2", "Be nice.", "Write as to a colleague."),
-    ("f3", "mood and text", "mood (calm, annoyed or angry) and text"),
+    ("briefly and be detailed", "in two sentences"),
+    ("Be nice.", "Write as to a colleague."),
+    ("mood and text", "mood (calm, annoyed or angry) and text"),
 )
 
 
 def critique() -> str:
     """Three findings, one of them a conflict of two places."""
-    more = {"missing": None, "probe": None, "fix": None}
     no = {
         "output.parts",
         "output.size",
@@ -59,33 +63,22 @@ def critique() -> str:
         "consistency.checkable",
         "examples.edge",
     }
-    return json.dumps(
-        {
-            "answers": [
-                {"question": q, "evidence": None, "answer": "no" if q in no else "yes"}
-                for q in QUESTIONS
-            ],
-            "not_applicable": [],
-            "findings": [{**finding, **more} for finding in _FINDINGS],
-        }
-    )
+    answers = {q.key: "no" if q.id in no else "yes" for q in QUESTIONS.values()}
+    return json.dumps(make_plain_critique(*_FINDINGS, answers=answers))
 
 
 def improvement() -> str:
     """Three edits, one for each finding."""
-    findings = [{"id": f"f{n}", **finding} for n, finding in enumerate(_FINDINGS, 1)]
     edits = [
         {
-            "finding": id_,
-            "op": "replace",
-            "segment": findings[int(id_[1]) - 1]["evidence"][0]["segment"],
+            **{name: finding[name] for name in ("problem", "dimension", "severity")},
             "before": before,
+            "op": "replace",
             "text": text,
-            "risk": "low",
         }
-        for id_, before, text in _EDITS
+        for finding, (before, text) in zip(_FINDINGS, _EDITS, strict=True)
     ]
-    return json.dumps({"findings": findings, "edits": edits})
+    return json.dumps(make_slots("edit", 6, NO_EDIT, *edits))
 
 
 def rewriting() -> str:
@@ -95,24 +88,20 @@ def rewriting() -> str:
         "Return JSON with the fields mood and text. mood is calm, annoyed or angry.\n"
         "Never guess an order number.\n"
     )
-    kept = [("s3", "Return JSON"), ("s4", "Never guess an order number.")]
-    constraints = [
-        {"segment": segment, "quote": quote, "kept": quote, "reason": None}
-        for segment, quote in kept
+    kept = [
+        make_constraint(words, words) for words in ("Return JSON", "Never guess an order number.")
     ]
-    constraints.append(
-        {"segment": "s2", "quote": "Be nice.", "kept": None, "reason": "It cannot be checked."}
-    )
-    changes = ["Task and form of the reply stand apart.", "The length is a number of sentences."]
-    return json.dumps({"text": text, "constraints": constraints, "changes": changes})
+    given_up = make_constraint("Be nice.", "", "It cannot be checked.")
+    changes = "Task and form of the reply stand apart. The length is a number of sentences."
+    return json.dumps({**make_plain_rewrite(text, *kept, given_up), "changes": changes})
 
 
 def answer(call: Call) -> Answer:
     """Answer by what the request asks for, piece by piece."""
     text = call.text
-    if '"constraints"' in text:
+    if '"constraint_1"' in text:
         reply = rewriting()
-    elif '"edits"' in text:
+    elif '"edit_1"' in text:
         reply = improvement()
     else:
         reply = critique()

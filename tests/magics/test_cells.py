@@ -17,7 +17,7 @@ from assay_nb import (
 )
 from assay_nb.instruments.lint import LintFinding
 from assay_nb.instruments.lint.rule import Level
-from assay_nb.instruments.rubric import QUESTIONS
+from assay_nb.instruments.rubric import QUESTION_OF_KEY
 from tests.canaries import make_canary
 from tests.fakes.providers import FakeProviders
 from tests.kernel.replies import PROMPT, chunks, critique, improvement, rewriting
@@ -185,7 +185,7 @@ def test_strict_lint_fails_warnings_too_and_hints_never(
 def test_score_under_the_bar_fails_the_cell(stage: Stage, shell: Shell) -> None:
     stage.fake.answers(critique())
 
-    poor = [{"question": q, "evidence": None, "answer": "no"} for q in QUESTIONS]
+    poor = dict.fromkeys(QUESTION_OF_KEY, "no")
     stage.fake.answers(critique(answers=poor))
 
     ran = shell.run(f"%%critique --fail-under 2.5 -o review\n{PROMPT}")
@@ -342,7 +342,8 @@ MISTAKES = {
     "%critique rows": (WrongUsage, "this is a list. Give one prompt at a time"),
     "%lint seven": (WrongUsage, "'seven' has to be text, and this is an int."),
     "%%critique -w nope\nhello": (WorkspaceNotFound, "'nope'"),
-    "%%critique -m nope/x\nhello": (WrongUsage, "PROVIDER/MODEL"),
+    "%%critique -m nope/x\nhello": (ProviderKeyMissing, "no connection 'nope'"),
+    "%%critique -m sonnet\nhello": (WrongUsage, "CONNECTION/MODEL"),
     "%%critique\n  \n\t\n": (WrongUsage, "is empty"),
     "%%critique": (WrongUsage, "Write the prompt on the lines below it"),
     "%%improve --accept none": (WrongUsage, "`%improve NAME`"),

@@ -117,6 +117,57 @@ def test_models_are_offered_wherever_one_is_named(flag: str, shell: Shell) -> No
     assert "openai/gpt-6-luna" in shell.complete(f"%%critique {flag} openai/")
 
 
+@pytest.fixture
+def connected(stage: Stage, shell: Shell) -> Shell:
+    """A shell whose workspace has a connection of another name, and a workspace that has one of its own."""
+    endpoint = stage.fake.endpoint("openai")
+    shell.run("%assay workspace create research")
+    line = f"%assay connect ollama {{}} --endpoint {endpoint} --unverified"
+    shell.run(line.format("local"))
+    shell.run(line.format("theirs") + " -w research")
+    return shell
+
+
+CONNECTIONS = {
+    "%%critique -m lo": {"local/"},
+    "%%critique -w research -m th": {"theirs/"},
+    "%%critique --judge-model=lo": {"local/"},
+    "%%improve --judge-model lo": {"local/"},
+    "%assay model lo": {"local/"},
+    "%assay keys test lo": {"local"},
+    "%assay keys set lo": {"local"},
+    "%assay connections test ": {"local", "anthropic", "openai", "google"},
+    "%assay connections remove -w research th": {"theirs"},
+    "%assay connections re": {"remove", "rename"},
+    "%assay connections rename lo": {"local"},
+    "%assay connections rename local lo": set[str](),
+    "%assay connect ol": {"ollama"},
+    "%assay connect ollama ol": set[str](),
+    "%assay connect ollama --kind open": {"openai-chat", "openai-responses"},
+    "%assay member role max ad": {"admin"},
+}
+
+
+@pytest.mark.parametrize("typed", CONNECTIONS)
+def test_connection_is_offered_where_one_is_named(typed: str, connected: Shell) -> None:
+    offered = {word for word in connected.complete(typed) if not word.startswith(("-", "%"))}
+
+    assert offered == CONNECTIONS[typed]
+
+
+def test_completing_a_connection_opens_no_key_and_asks_nobody(
+    stage: Stage, connected: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_key(*_: object, **__: object) -> None:
+        raise AssertionError("a key was opened")
+
+    monkeypatch.setattr("assay_nb.vault.vault.Vault.open_key", open_key)
+
+    assert connected.complete("%assay keys test lo") == ["local"]
+    assert connected.complete("%%critique -m lo") == ["local/"]
+    assert stage.fake.calls == []
+
+
 def test_options_are_offered_again_after_a_value(notebook: Shell) -> None:
     assert notebook.complete("%%improve --data frame --met") == ["--metric"]
 

@@ -11,7 +11,7 @@ from assay_nb.experiments.run.progress import Progress
 from assay_nb.instruments.playground import Run
 from assay_nb.magics.display import NotebookDisplay, TerminalDisplay
 from tests.fakes.providers import Answer
-from tests.instruments.driving import make_critique, make_finding
+from tests.instruments.driving import make_mark, make_plain_critique, make_slot
 from tests.kernel.stage import Stage
 from tests.magics.shells import Shell
 
@@ -85,13 +85,13 @@ def test_terminal_does_not_print_a_held_result_that_another_replaces() -> None:
 
 
 def probed_critique() -> str:
-    probe = {"inputs": [{"name": "ticket", "value": "none"}], "predict": "It invents a ticket."}
-    return json.dumps(make_critique(make_finding("briefly", probe=probe)))
+    slot = make_slot("briefly", probe="none", predict="It invents a ticket.")
+    return json.dumps(make_plain_critique(slot))
 
 
 def answer(judged: str) -> str:
-    mark = {"criterion": "c1", "evidence": None, "reason": "So.", "answer": judged}
-    return json.dumps({"criteria": [mark]})
+    mark = make_mark(judged, "So.")
+    return json.dumps(mark)
 
 
 @pytest.mark.slow

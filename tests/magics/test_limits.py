@@ -10,6 +10,7 @@ import pytest
 from assay_nb import Batch, Run, WrongUsage
 from assay_nb.experiments.spending.plan import Plan
 from tests.fakes.providers import Call
+from tests.instruments.driving import make_mark
 from tests.kernel.replies import improvement
 from tests.kernel.stage import Stage
 from tests.magics.shells import Shell
@@ -23,8 +24,8 @@ def sent(stage: Stage) -> list[Call]:
 
 
 def scored(answer: str = "yes") -> str:
-    one = {"criterion": "c1", "evidence": None, "reason": "", "answer": answer}
-    return json.dumps({"criteria": [one]})
+    one = make_mark(answer)
+    return json.dumps(one)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from IPython.core.error import StdinNotImplementedError
 
 from assay_nb import ProviderAuthError, ProviderKeyMissing, WorkspaceNotFound, WrongUsage
 from assay_nb.commands.outcome import Outcome
+from tests.fakes.providers import only
 from tests.kernel.replies import PROMPT, critique
 from tests.kernel.stage import Stage
 from tests.magics.shells import Shell
@@ -112,8 +113,17 @@ def test_calls_are_listed_without_their_content(stage: Stage, shell: Shell) -> N
 def test_stored_key_is_tested_for_free(stage: Stage, shell: Shell) -> None:
     tested = data(shell, "%assay keys test openai")
 
-    assert tested == {"provider": "openai", "outcome": "accepted", "models": 2, "detail": ""}
-    assert [call.method for call in stage.fake.calls] == ["GET"]
+    assert tested == {
+        "provider": "openai",
+        "connection": "openai",
+        "outcome": "accepted",
+        "models": 2,
+        "names": ["gpt-6-luna", "gpt-6.2-sol"],
+        "detail": "",
+    }
+    call = only(stage.fake.calls)
+    assert (call.method, call.key) == ("GET", stage.keys["openai"])
+    assert len(stage.fake.strangers) == 1  # it was asked a second time, without the key
 
 
 def test_revoked_key_is_named_when_it_is_tested(stage: Stage, shell: Shell) -> None:
@@ -177,8 +187,8 @@ def test_what_nobody_answers_says_what_works_there(
 
 
 LISTING = (
-    "status", "workspace list", "workspace show", "member list", "keys list", "model", "models",
-    "budget", "calls", "doctor", "master status",
+    "status", "workspace list", "workspace show", "member list", "keys list", "connect", "connections",
+    "connections list", "model", "models", "budget", "calls", "doctor", "master status",
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from assay_nb.experiments.run.progress import Progress
 from assay_nb.magics.display import NotebookDisplay, TerminalDisplay
 from tests.canaries import make_canary
 from tests.fakes.providers import Answer, Call, FakeProviders
-from tests.instruments.driving import make_critique, make_finding
+from tests.instruments.driving import make_mark, make_plain_critique, make_slot
 from tests.kernel.replies import chunks, critique
 from tests.kernel.stage import Stage
 from tests.magics.shells import Shell
@@ -116,8 +116,8 @@ def test_a_key_on_the_line_is_refused(stage: Stage, shell: Shell) -> None:
 
 
 def scored(answer: str) -> str:
-    one = {"criterion": "c1", "evidence": None, "reason": "", "answer": answer}
-    return json.dumps({"criteria": [one]})
+    one = make_mark(answer)
+    return json.dumps(one)
 
 
 @pytest.mark.slow
@@ -203,14 +203,11 @@ def test_accept_is_not_for_measuring(stage: Stage, shell: Shell) -> None:
 
 
 def probed(predict: str) -> dict[str, Any]:
-    return make_finding(
-        "briefly",
-        probe={"inputs": [{"name": "ticket", "value": "none"}], "predict": predict},
-    )
+    return make_slot("briefly", probe="none", predict=predict)
 
 
 def test_a_finding_whose_failure_shows_is_confirmed(stage: Stage, shell: Shell) -> None:
-    reply = json.dumps(make_critique(probed("It invents a ticket.")))
+    reply = json.dumps(make_plain_critique(probed("It invents a ticket.")))
     stage.fake.queue(Answer(chunks=(reply,)), Answer(chunks=("The ticket says …",)))
     stage.fake.answers(scored("yes"))
 

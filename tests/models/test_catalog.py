@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay_nb.errors import WrongUsage
-from assay_nb.messages import PROVIDERS, ProviderId, Usage
+from assay_nb.messages import PROVIDERS, ProviderId
 from assay_nb.models import catalog
 from assay_nb.models.catalog import (
     DEFAULT_MODEL,
     DEMO_MODEL,
+    DEMO_SUCCESSOR,
     MODELS,
     find_model,
     parse_model,
     suggest_model,
     table_age_days,
 )
-from assay_nb.models.prices import estimate_cost
 from assay_nb.models.retirements import find_retirement
 
 
@@ -75,12 +75,10 @@ def test_each_provider_has_a_default_that_is_known_and_not_retiring() -> None:
         assert find_retirement(model.id) is None
 
 
-def test_demo_runs_on_sonnet() -> None:
+def test_demo_runs_on_sonnet_and_its_successor_is_current() -> None:
     assert DEMO_MODEL == "claude-sonnet-4-6"
-
-
-def test_retirement_is_known_for_models_people_still_ask_for() -> None:
-    assert find_retirement("gpt-4o-mini") == date(2027, 1, 14)
+    assert DEMO_SUCCESSOR in MODELS
+    assert find_retirement(DEMO_SUCCESSOR) is None
 
 
 def test_table_says_how_old_it_is() -> None:
@@ -90,30 +88,3 @@ def test_table_says_how_old_it_is() -> None:
 
 def test_table_is_not_years_old() -> None:
     assert table_age_days(date.today()) < 730  # noqa: DTZ011 - a day more or less is nothing here
-
-
-def test_cost_of_a_known_model_is_tokens_times_price() -> None:
-    cost = estimate_cost("anthropic", "claude-sonnet-4-6", Usage(1_500, 700))
-
-    assert cost == pytest.approx(0.015)
-
-
-def test_cached_tokens_cost_less() -> None:
-    whole = estimate_cost("anthropic", "claude-sonnet-4-6", Usage(10_000, 0))
-    cached = estimate_cost("anthropic", "claude-sonnet-4-6", Usage(10_000, 0, 9_000))
-
-    assert whole is not None
-    assert cached is not None
-    assert cached < whole / 2
-
-
-@pytest.mark.parametrize(
-    ("model", "usage", "official"),
-    [
-        ("nobody-knows-this-one", Usage(1, 1), True),
-        ("claude-sonnet-4-6", Usage(None, 1), True),
-        ("claude-sonnet-4-6", Usage(1, 1), False),
-    ],
-)
-def test_cost_is_unknown_rather_than_guessed(model: str, usage: Usage, official: bool) -> None:
-    assert estimate_cost("anthropic", model, usage, official=official) is None

@@ -49,9 +49,8 @@ def test_practice_judge_goes_by_shared_words_and_quotes_what_it_saw() -> None:
     rubric = parse_rubric('- It says "refund".\n- It is polite and friendly. (1-5)')
     said = judge(make_text({"task": "t", "output": "A refund is due."}, rubric, "0" * 16))
 
-    first, second = said["criteria"]
-    assert (first["answer"], first["evidence"].startswith("refund")) == ("yes", True)
-    assert second["answer"] == "1"
+    assert (said["c1_answer"], said["c1_evidence"].startswith("refund")) == ("yes", True)
+    assert said["c2_answer"] == "1"
 
 
 def test_practice_judge_has_no_favourite_place() -> None:
@@ -62,4 +61,4 @@ def test_practice_judge_has_no_favourite_place() -> None:
     once = judge(make_text({"task": "t", **sides}, rubric, "0" * 16))
     again = judge(make_text({"task": "t", **turned}, rubric, "0" * 16))
 
-    assert [said["criteria"][0]["better"] for said in (once, again)] == ["first", "second"]
+    assert [said["c1_better"] for said in (once, again)] == ["first", "second"]

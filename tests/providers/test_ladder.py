@@ -467,7 +467,7 @@ def no_schema(body: dict[str, Any]) -> Any:
 
 def place_of(asker: Asker) -> Place:
     there = asker.credential.destination
-    return Place(there.provider, there.endpoint, "a-model")
+    return Place("", there.connection, there.endpoint, "a-model")
 
 
 async def test_what_was_learned_is_kept_with_its_day_and_used(
@@ -559,7 +559,7 @@ async def test_record_that_makes_no_sense_changes_nothing(
     record: dict[str, Any], egress: Egress, fake: FakeProviders, store: MemoryStore
 ) -> None:
     asker = Asker("openai-chat", egress, fake)
-    store.save(place_of(asker), record)
+    await store.save(place_of(asker), record)
     fake.answers("{}")
 
     await asker.ask(schema=SCHEMA, max_output_tokens=100)
@@ -569,12 +569,14 @@ async def test_record_that_makes_no_sense_changes_nothing(
     assert "stream_options" in body
 
 
-def test_memory_keeps_the_newest_of_too_many() -> None:
+async def test_memory_keeps_the_newest_of_too_many() -> None:
     store = MemoryStore()
     for number in range(1_500):
-        store.save(Place("openai", "http://a", str(number)), {"day": "2026-11-30"})
+        await store.save(Place("", "openai", "http://a", str(number)), {"day": "2026-11-30"})
 
     kept = [
-        number for number in range(1_500) if store.load(Place("openai", "http://a", str(number)))
+        number
+        for number in range(1_500)
+        if store.load(Place("", "openai", "http://a", str(number)))
     ]
     assert kept == list(range(500, 1_500))

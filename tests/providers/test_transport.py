@@ -203,7 +203,7 @@ async def test_proxy_that_refuses_is_named_and_not_the_provider(tmp_path: Path) 
         FakeProviders(tls=authority.context("127.0.0.1")) as fake,
         FakeProxy(to=fake.port) as proxy,
     ):
-        proxy.refuses = True
+        proxy.status = 407
         async with Egress(proxy=proxy.url, ca_file=authority.file) as egress:
             with pytest.raises(ProviderUnavailable, match="proxy"):
                 await ask("anthropic", egress, fake)

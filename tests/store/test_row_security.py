@@ -13,7 +13,8 @@ from assay_nb.store.tables import allowances, calls, provider_keys
 
 A, B = b"a" * 16, b"b" * 16
 GUARDED = {
-    "allowances", "calls", "data_keys", "manifests", "provider_keys", "run_tokens", "usage",
+    "allowances", "calls", "connection_facts", "data_keys", "manifests", "provider_keys",
+    "run_tokens", "usage",
 }  # fmt: skip
 
 

@@ -102,6 +102,8 @@ export interface Status {
   keys: Key[];
   model: string | null;
   budget: { granted: number; left: number };
+  /** What is to be known of the model in use, such as that it is about to be shut down. */
+  warnings: string[];
   setups: Setup[];
   key_page: string | null;
 }

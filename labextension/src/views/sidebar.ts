@@ -4,6 +4,7 @@ import type { Call, Member, Status, Workspace } from '../api/facts';
 import { sentence } from '../api/errors';
 import type { IAssay } from '../tokens';
 import { button, fill, h, newId } from './dom';
+import { notice } from './parts';
 import { isNamed, KeySection } from './keysection';
 import { activeOf, hasConnection } from './standing';
 
@@ -236,7 +237,8 @@ export class Sidebar extends Widget {
       ? trans.__('No model is chosen: choose one here.')
       : trans.__('There is no model without a key.');
     const used = status.model ? trans.__('Calls use %1.', status.model) : none;
-    return [h('p', { class: 'assay-note' }, used), form, known, list, said];
+    const warned = status.warnings.map(text => notice(text, 'warning'));
+    return [h('p', { class: 'assay-note' }, used), ...warned, form, known, list, said];
   }
 
   private budget(status: Status): HTMLElement {

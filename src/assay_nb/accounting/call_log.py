@@ -20,6 +20,7 @@ from anyio.to_thread import run_sync
 from assay_nb.errors import StoreUnavailable
 from assay_nb.store import call_rows as rows
 from assay_nb.store.call_rows import CallRecord, Funding
+from assay_nb.store.changes import Changes
 from assay_nb.store.database import Database
 
 OnFailure: TypeAlias = Literal["warn", "refuse"]
@@ -52,6 +53,7 @@ class CallLog:
         tell: Receives what could not be written.
         every: Seconds from one write of added lines to the next.
         most: Added lines that may wait. A database that takes none lets no further call begin.
+        changes: What notices changes of the database, for which a line of the log is not one.
     """
 
     def __init__(
@@ -62,8 +64,10 @@ class CallLog:
         tell: Tell = _tell_nobody,
         every: float = EVERY,
         most: int = MOST,
+        changes: Changes | None = None,
     ) -> None:
         self._database = database
+        self._changes = changes
         self._refuses = on_failure == "refuse"
         self._tell = tell
         self._every = every
@@ -110,6 +114,9 @@ class CallLog:
 
     def record_all(self, records: Sequence[CallRecord]) -> None:
         """Write calls that have ended, made with `make_record`, in one transaction."""
+        if self._changes is not None:
+            self._changes.write_unnoticed(lambda connection: rows.insert_calls(connection, records))
+            return
         with self._database.write(serial=False) as connection:
             rows.insert_calls(connection, records)
 

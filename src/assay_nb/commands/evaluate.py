@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from assay_nb.commands.magic_lines import add_count_cut, add_limits
 from assay_nb.commands.outcome import Console, Outcome
-from assay_nb.commands.parser import Parser
+from assay_nb.commands.parser import MODEL, Parser
 from assay_nb.commands.registry import Adder, add_json, add_workspace
 from assay_nb.engine.session import Session
 
@@ -37,9 +37,7 @@ def add_measuring(add: Adder) -> None:
         help="the bar from 0 to 1, in place of the suite's",
     )
     add_count_cut(suite)
-    suite.add_argument(
-        "--judge-model", metavar="PROVIDER/MODEL", help="who judges, if it has a rubric"
-    )
+    suite.add_argument("--judge-model", metavar=MODEL, help="who judges, if it has a rubric")
     check = _add_limits(
         add(
             "judge-check",
@@ -64,9 +62,7 @@ def add_measuring(add: Adder) -> None:
 
 def _add_limits(parser: Parser) -> Parser:
     add_json(add_workspace(parser))
-    parser.add_argument(
-        "-m", "--model", metavar="PROVIDER/MODEL", help="the workspace's by default"
-    )
+    parser.add_argument("-m", "--model", metavar=MODEL, help="the workspace's by default")
     add_limits(parser)
     return parser
 

@@ -6,17 +6,26 @@ import shlex
 from argparse import Namespace
 from typing import cast
 
-from assay_nb import config
+from assay_nb.commands.key_entry import (
+    Entry,
+    add_entry,
+    ask_key,
+    enter_key,
+    own_lines,
+    refuse_on_hub,
+    still_set,
+)
+from assay_nb.commands.key_entry import setup_lines as setup_lines
 from assay_nb.commands.outcome import Console, Outcome
-from assay_nb.commands.parser import Parser
+from assay_nb.commands.parser import CONNECTION, Parser
 from assay_nb.commands.registry import Adder, add_json, add_workspace, program
-from assay_nb.commands.terminal import NotAsked
+from assay_nb.connections.missing import explain_missing
 from assay_nb.engine.control import KeyCheck, KeyFacts, Removal, Setup
-from assay_nb.engine.endpoints import is_own_server, would_lose_key
+from assay_nb.engine.endpoints import find_service, would_lose_key
 from assay_nb.engine.remote.key_page import find_key_page
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
-from assay_nb.messages import PROVIDERS, ProviderId
+from assay_nb.messages import PROVIDERS, ProviderId, label_of
 from assay_nb.render.document import (
     Badge,
     Block,
@@ -50,13 +59,13 @@ def add_keys(add: Adder) -> None:
     test = add_json(
         add_workspace(keys("test", "ask the provider whether a stored key works (free)", test_key))
     )
-    _add_provider(test)
+    add_connection(test, "provider")
     remove = add_json(
         add_workspace(
             keys("remove", "forget a key; only revoking at the provider ends it", remove_key)
         )
     )
-    _add_provider(remove)
+    add_connection(remove, "provider")
 
 
 def add_platform_key(add: Adder) -> None:
@@ -80,52 +89,25 @@ def list_keys(session: Session, args: Namespace, desk: Console) -> Outcome:
 
 def set_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Take a key from standard input, a hidden prompt, or once from an environment variable; or none."""
-    provider = cast("ProviderId", args.provider)
-    setup = session.control.setup(provider)
-    own = is_own_server(provider, args.endpoint)
-    _check_flags(args, setup, own)
-    held = _holds_key(session, args, provider)
-    key = bytearray() if args.no_key else _take_key(args, desk, setup, own=own, held=held)
-    keyless = own and _is_blank(key)
-    if held and keyless and not (args.no_key or desk.answers):
-        raise WrongUsage(
-            f"Standard input was empty, so the stored {setup.name} key was kept.",
-            hint="If the server needs no key, say so with `--no-key`.",
-        )
-
-    async def save() -> KeyCheck:
-        return await session.control.set_key(
-            args.workspace, provider, key, endpoint=args.endpoint, check=not args.unverified
-        )
-
-    try:
-        check = session.portal.call(save)
-    finally:
-        key[:] = bytes(len(key))
-    old = " It replaces the key that was stored." if held else ""
-    lines: list[Inline] = [f"The {setup.name} key is stored. {say_check(check)}{old}"]
-    if keyless:
+    refuse_on_hub(session)
+    entry = _entry(session, args, session.portal.call(session.control.keys, args.workspace))
+    entered = enter_key(session, args, desk, entry)
+    check = entered.check
+    lines: list[Inline] = [f"The {entry.label} key is stored. {say_check(check)}{entered.note}"]
+    if entered.keyless:
         lines = [
             "No key is stored: requests to ",
-            Code(args.endpoint),
-            f" carry none. {say_check(check)}{old}",
+            Code(entry.endpoint or ""),
+            f" carry none. {say_check(check)}{entered.note}",
         ]
-    blocks = [Callout(tone_of(check), lines)]
-    if args.from_env:
-        unset = f"unset {args.from_env}"
-        blocks.append(
-            Callout(
-                "info", ["The variable is still set in your shell: ", Code(unset), " forgets it."]
-            )
-        )
-    return Outcome(Document(blocks), {**check.to_dict(), "replaced": held})
+    blocks = [Callout(tone_of(check), lines), *still_set(args)]
+    return Outcome(Document(blocks), {**check.to_dict(), "replaced": entered.replaced})
 
 
 def test_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Open a stored key and ask the provider for its list of models."""
-    check = session.portal.call(
-        session.control.test_key, args.workspace, cast("ProviderId", args.provider)
-    )
+    check_known(session, args, args.provider)
+    check = session.portal.call(session.control.test_key, args.workspace, args.provider)
     done = 0 if check.outcome != "unchecked" else 1
     callout = Callout(tone_of(check), [say_check(check)])
     return Outcome(Document([callout]), check.to_dict(), exit_status=done)
@@ -133,21 +115,41 @@ def test_key(session: Session, args: Namespace, desk: Console) -> Outcome:
 
 def remove_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Delete the row and scrub the file, and say what that does not do."""
-    removal = session.portal.call(
-        session.control.remove_key, args.workspace, cast("ProviderId", args.provider)
-    )
-    blocks = [Callout("info", removal_line(removal, session.control.setup(removal.provider)))]
+    check_known(session, args, args.provider)
+    removal = session.portal.call(session.control.remove_key, args.workspace, args.provider)
+    blocks = [Callout("info", removal_line(removal))]
     if not removal.scrubbed:
         waiting = "Another process holds the database open, so its sealed bytes stay in the log file until it lets go."
         blocks.append(Callout("warning", [waiting]))
     return Outcome(Document(blocks), removal.to_dict())
 
 
+def check_known(session: Session, args: Namespace, connection: str) -> None:
+    """Refuse a name that no connection of the workspace has. On a hub, the gateway says so itself.
+
+    Raises:
+        WrongUsage: With the name that was probably meant, or how to make such a connection.
+    """
+    if session.mode == "hub":
+        return
+    names = session.portal.call(session.control.connection_names, args.workspace)
+    if connection not in names:
+        raise unknown_connection(connection, names)
+
+
+def unknown_connection(connection: str, names: list[str]) -> WrongUsage:
+    """Return the error for a name that no connection has."""
+    return WrongUsage(
+        f"There is no connection '{connection[:40]}' in this workspace.",
+        hint=explain_missing(connection, names),
+    )
+
+
 def set_platform_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Store the operator's key for demo calls."""
     provider = cast("ProviderId", args.provider)
     pipe = f'printf %s "$KEY" | assay-nb platform-key set {provider}'
-    key = _ask_key(desk, f"Platform key for {provider}: ", f"In a terminal: `{pipe}`.")
+    key = ask_key(desk, f"Platform key for {provider}: ", f"In a terminal: `{pipe}`.")
     try:
         session.portal.call(session.control.set_platform_key, provider, key)
     finally:
@@ -167,21 +169,20 @@ def remove_platform_key(session: Session, args: Namespace, desk: Console) -> Out
 
 def keys_table(facts: list[KeyFacts]) -> Table:
     """Return the table of key states that `keys list` and `status` share."""
-    rows: list[list[Inline]] = []
-    for fact in facts:
-        word, tone = KEY_STATES["keyless" if fact.keyless else fact.state]
-        rows.append(
-            [
-                Code(fact.provider),
-                Badge(word, tone),
-                f"…{fact.last4}" if fact.last4 else "",
-                tested_word(fact),
-                fact.added_by,
-                fact.added_at,
-                fact.endpoint,
-            ]
-        )
-    return Table(["provider", "key", "ends in", "tested", "added by", "added", "endpoint"], rows)
+    rows: list[list[Inline]] = [
+        [Code(fact.connection), *key_cells(fact), fact.endpoint] for fact in facts
+    ]
+    return Table(["connection", *KEY_HEADS, "endpoint"], rows)
+
+
+KEY_HEADS = ("key", "ends in", "tested", "added by", "added")
+
+
+def key_cells(fact: KeyFacts) -> list[Inline]:
+    """Return what is shown of a key in each of the columns `KEY_HEADS`."""
+    word, tone = KEY_STATES["keyless" if fact.keyless else fact.state]
+    last4 = f"…{fact.last4}" if fact.last4 else ""
+    return [Badge(word, tone), last4, tested_word(fact), fact.added_by, fact.added_at]
 
 
 def how_to_add(session: Session, args: Namespace, workspace: str) -> list[Inline]:
@@ -206,48 +207,33 @@ def tone_of(check: KeyCheck) -> Tone:
     return tones.get(check.outcome, "warning")
 
 
-def removal_line(removal: Removal, setup: Setup) -> list[Inline]:
+def removal_line(removal: Removal) -> list[Inline]:
     """Return what came of removing a key, and what that does not do."""
+    label = label_for(removal.connection)
     if not removal.revoke_url:
-        return [f"The {setup.name} endpoint is removed. No key was stored for it."]
+        return [f"The {label} endpoint is removed. No key was stored for it."]
     return [
-        f"The {setup.name} key is removed. Backups may still hold it, sealed: only revoking it at ",
+        f"The {label} key is removed. Backups may still hold it, sealed: only revoking it at ",
         Code(removal.revoke_url),
         " ends it.",
     ]
 
 
-def setup_lines(setup: Setup, endpoint: str | None = None) -> list[str]:
-    """Return how to get a key, as the lines that `keys set` shows before it asks.
+def label_for(connection: str) -> str:
+    """Return a connection's name as a sentence has it: the provider's own, or the name in quotes."""
+    return label_of(connection) if connection in PROVIDERS else f"'{connection}'"
 
-    Args:
-        setup: The provider's own way.
-        endpoint: A server of somebody's own, about whose keys only its manual knows.
-    """
-    if endpoint is not None:
-        return [f"{endpoint}: that server's manual says whether it needs a key, and which."]
-    lines = [
-        f"{setup.name}: get a key at {setup.key_url}",
-        f"It looks like {setup.looks_like}. {setup.cost}",
-    ]
-    return [*lines, setup.note] if setup.note else lines
+
+def add_connection(parser: Parser, name: str = "connection") -> None:
+    """Add the argument that names a connection; `keys` calls it by its first name, `provider`."""
+    parser.add_argument(
+        name, metavar=CONNECTION, help=f"{', '.join(PROVIDERS)}, or a name that `connect` gave"
+    )
 
 
 def _arguments(parser: Parser) -> None:
-    add_json(add_workspace(parser))
-    _add_provider(parser)
-    parser.add_argument(
-        "--endpoint", metavar="URL", help="the SDK's base URL, for a compatible server"
-    )
-    parser.add_argument(
-        "--from-env", metavar="NAME", help="take the key over from this environment variable, once"
-    )
-    parser.add_argument(
-        "--no-key", action="store_true", help="the server at --endpoint needs no key: send none"
-    )
-    parser.add_argument(
-        "--unverified", action="store_true", help="store it without asking the provider"
-    )
+    add_entry(parser)
+    add_connection(parser, "provider")
 
 
 def _add_provider(parser: Parser) -> None:
@@ -256,61 +242,35 @@ def _add_provider(parser: Parser) -> None:
     )
 
 
-def _check_flags(args: Namespace, setup: Setup, own: bool) -> None:
-    if args.no_key and args.from_env:
-        raise WrongUsage(
-            "--no-key and --from-env cannot be used together: one says that there is no key, the other where it is.",
-            hint="Leave one of them out.",
-        )
-    if args.no_key and not own:
-        raise WrongUsage(
-            "A provider's own endpoint needs a key, so --no-key cannot be used with it.",
-            hint="Leave --no-key out, or name a server that needs none with --endpoint URL.",
-        )
+def _entry(session: Session, args: Namespace, facts: list[KeyFacts]) -> Entry:
+    """Return what is known of the key that `keys set` asks for.
+
+    Raises:
+        WrongUsage: If no connection has this name.
+    """
+    name = args.provider
+    fact = next((one for one in facts if one.connection == name), None)
+    if fact is None:
+        raise unknown_connection(name, [one.connection for one in facts])
+    kept = None if name in PROVIDERS else fact.endpoint
+    endpoint = args.endpoint or kept
+    service = find_service(fact.provider, endpoint)
+    return Entry(
+        connection=name,
+        label=service.label if service and name not in PROVIDERS else label_for(name),
+        endpoint=endpoint,
+        service=service,
+        held=would_lose_key(facts, name),
+        lines=setup_lines(Setup.of(service)) if service else own_lines(endpoint or ""),
+        again=" ".join(["assay-nb keys set", name, *where_flags(args)]),
+        required=service is not None,
+    )
 
 
-def _take_key(args: Namespace, desk: Console, setup: Setup, *, own: bool, held: bool) -> bytearray:
-    if args.from_env:
-        value = config.take_variable(args.from_env)
-        if value is None or not value.strip():
-            raise WrongUsage(
-                f"The environment variable {args.from_env} is not set here.",
-                hint="A kernel has the environment it was started with: set it there, or leave --from-env out.",
-            )
-        return bytearray(value)
-    for line in setup_lines(setup, args.endpoint if own else None):
-        desk.say(line)
-    if held:
-        desk.say("A key is stored already: the one that you enter replaces it.")
-    how = "hidden; Enter alone if the server needs none" if own else "hidden"
-    command = " ".join(["assay-nb keys set", setup.provider, *_where(args)])
-    elsewhere = f"Use `{command}` in a terminal, or add --from-env NAME."
-    return _ask_key(desk, f"{setup.name} key ({how}): ", elsewhere)
-
-
-def _ask_key(desk: Console, prompt: str, elsewhere: str) -> bytearray:
-    """Return a key from the desk; where nobody can be asked there, say how else to give it."""
-    try:
-        return desk.read_key(prompt)
-    except NotAsked as error:
-        raise WrongUsage(error.message, hint=elsewhere) from None
-
-
-def _where(args: Namespace) -> list[str]:
+def where_flags(args: Namespace) -> list[str]:
     """Return the flags that a command in a hint needs to mean the same workspace and server."""
     flags = ("-w", args.workspace), ("--endpoint", args.endpoint)
     return [f"{flag} {shlex.quote(value)}" for flag, value in flags if value]
-
-
-def _is_blank(key: bytearray) -> bool:
-    return not key or key.isspace()
-
-
-def _holds_key(session: Session, args: Namespace, provider: ProviderId) -> bool:
-    """Say whether a key is stored that another one would replace. On a hub none is set from here."""
-    if session.mode == "hub":
-        return False
-    return would_lose_key(session.portal.call(session.control.keys, args.workspace), provider)
 
 
 def say_check(check: KeyCheck) -> str:

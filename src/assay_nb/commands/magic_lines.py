@@ -8,7 +8,7 @@ from functools import cache
 from keyword import iskeyword
 from typing import Any
 
-from assay_nb.commands.parser import Parser
+from assay_nb.commands.parser import MODEL, Parser
 from assay_nb.errors import WrongUsage
 
 Build = Callable[[Parser], None]
@@ -88,9 +88,7 @@ def _model_options(parser: Parser) -> None:
     parser.add_argument(
         "-w", "--workspace", metavar="NAME", help="whose key pays; the active one by default"
     )
-    parser.add_argument(
-        "-m", "--model", metavar="PROVIDER/MODEL", help="the workspace's choice by default"
-    )
+    parser.add_argument("-m", "--model", metavar=MODEL, help="the workspace's choice by default")
     parser.add_argument(
         "--temperature", type=float, metavar="T", help="sent only when set; newer models refuse it"
     )
@@ -117,7 +115,7 @@ def _critique(parser: Parser) -> None:
         action="store_true",
         help="run each finding's probe, and mark it confirmed or refuted",
     )
-    parser.add_argument("--judge-model", metavar="PROVIDER/MODEL", help="who judges the probes")
+    parser.add_argument("--judge-model", metavar=MODEL, help="who judges the probes")
 
 
 def _improve(parser: Parser) -> None:
@@ -138,7 +136,7 @@ def _improve(parser: Parser) -> None:
         "--metric", metavar="NAME", help="a function (row, output): True or False, or a number"
     )
     parser.add_argument("--rubric", metavar="NAME", help="criteria for a judge, where no metric is")
-    parser.add_argument("--judge-model", metavar="PROVIDER/MODEL", help="who judges")
+    parser.add_argument("--judge-model", metavar=MODEL, help="who judges")
     parser.add_argument(
         "--margin", type=float, metavar="D", help="a difference too small to matter"
     )
@@ -166,7 +164,7 @@ def _playground(parser: Parser) -> None:
     parser.add_argument(
         "--beside", metavar="NAME", help="a variable with a prompt to see beside it"
     )
-    parser.add_argument("--beside-model", metavar="PROVIDER/MODEL", help="a model to see beside it")
+    parser.add_argument("--beside-model", metavar=MODEL, help="a model to see beside it")
     _limits(parser)
     _keep_empty(parser)
 
@@ -231,7 +229,7 @@ def _keep_empty(parser: Parser) -> None:
 
 
 def _lint(parser: Parser) -> None:
-    parser.add_argument("-m", "--model", metavar="PROVIDER/MODEL", help="the model it is meant for")
+    parser.add_argument("-m", "--model", metavar=MODEL, help="the model it is meant for")
     parser.add_argument("--strict", action="store_true", help="fail the cell on warnings too")
 
 

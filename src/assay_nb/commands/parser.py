@@ -17,6 +17,13 @@ from assay_nb.errors import AssayError, WrongUsage
 from assay_nb.render.surroundings import find_width
 from assay_nb.text.pasted import CELL, TERMINAL, Surface, refuse_secrets
 
+MODEL = "CONNECTION/MODEL"
+"""How help pages write a model's name. Completion offers models wherever it is an argument's metavar."""
+CONNECTION = "CONNECTION"
+"""The same for the name of a connection."""
+PRESET = "PRESET"
+"""The same for what can be connected."""
+
 
 class HelpWanted(AssayError):
     """Not a failure: `-h` was given, and `message` is the page to show."""
@@ -119,6 +126,10 @@ class Parser(argparse.ArgumentParser):
     def action_of(self, flag: str) -> argparse.Action | None:
         """Return what an option string stands for."""
         return next((action for action in self._actions if flag in action.option_strings), None)
+
+    def optionals(self) -> list[argparse.Action]:
+        """Return the arguments that have an option string."""
+        return [action for action in self._actions if action.option_strings]
 
     def positionals(self) -> list[argparse.Action]:
         """Return the arguments that have no option string."""

@@ -6,12 +6,22 @@ from argparse import Namespace
 
 from assay_nb.commands.keys import how_to_add, keys_table
 from assay_nb.commands.outcome import Console, Outcome, join
+from assay_nb.commands.parser import MODEL
 from assay_nb.commands.registry import Adder, add_json, add_workspace, program
 from assay_nb.commands.workspaces import name_workspace
-from assay_nb.engine.control import CallFacts, Diagnosis, ModelFacts, Standing, WorkspaceFacts
+from assay_nb.connections.facts import shown_name
+from assay_nb.engine.control import (
+    CallFacts,
+    Diagnosis,
+    KeyFacts,
+    ModelFacts,
+    Standing,
+    WorkspaceFacts,
+)
 from assay_nb.engine.local.practice import WORKSPACE, no_key
 from assay_nb.engine.session import Session
-from assay_nb.errors import workspace_gone
+from assay_nb.errors import ProviderError, WrongUsage, workspace_gone
+from assay_nb.models.catalog import parse_model
 from assay_nb.render.document import (
     Badge,
     Block,
@@ -32,7 +42,9 @@ from assay_nb.text.english import count
 _START: list[Inline] = [
     "No key yet. Google is the fastest start: ",
     Code("assay-nb keys set google"),
-    ". Without one, ",
+    ". A server of your own may need none: ",
+    Code("assay-nb connect"),
+    " lists what can be connected. Without either, ",
     Code("assay-nb try"),
     " shows everything on the practice provider.",
 ]
@@ -49,9 +61,21 @@ def add_status(add: Adder) -> None:
     """Add what tells and sets where one stands."""
     add_json(add("status", "workspace, model, keys and vault at a glance", status))
     model_parser = add_json(add_workspace(add("model", "show or set the workspace's model", model)))
-    model_parser.add_argument("model", metavar="PROVIDER/MODEL", nargs="?")
+    model_parser.add_argument("model", metavar=MODEL, nargs="?")
     model_parser.add_argument(
         "--reset", action="store_true", help="go back to the provider's default"
+    )
+    model_parser.add_argument(
+        "--price-in",
+        type=float,
+        metavar="DOLLARS",
+        help="set what a million input tokens cost here",
+    )
+    model_parser.add_argument(
+        "--price-out", type=float, metavar="DOLLARS", help="the same for output"
+    )
+    model_parser.add_argument(
+        "--no-price", action="store_true", help="forget the price that was set"
     )
     models_parser = add_json(
         add_workspace(add("models", "models with context window and price", models))
@@ -102,15 +126,44 @@ def _workspace(
     session: Session, args: Namespace, standing: Standing, where: WorkspaceFacts
 ) -> list[Block]:
     line: list[Inline] = ["You work in ", *name_workspace(where, standing.mode), "."]
-    line += (
-        [" Its model is ", Code(standing.model), "."]
-        if standing.model
-        else [" It has no model yet."]
-    )
-    blocks: list[Block] = [Paragraph(line), keys_table(list(standing.keys))]
+    blocks: list[Block] = [
+        Paragraph([*line, *_model_line(standing)]),
+        *map(_warning, standing.warnings),
+        keys_table(list(standing.keys)),
+    ]
     if all(key.state == "missing" for key in standing.keys):
         blocks.append(Callout("info", _how_to_start(session, args, where)))
+    elif standing.model is None:
+        named = next(key.connection for key in standing.keys if key.state != "missing")
+        choose = f"{program(args)} model {named}/MODEL"
+        listing = f"{program(args)} models --ask"
+        hint: list[Inline] = ["Choose a model: ", Code(choose), ". ", Code(listing), " lists them."]
+        blocks.append(Callout("info", hint))
+    elif _find_connection(standing) is None:
+        name = parse_model(standing.model)[0]
+        lost = f"Calls that name no model fail: there is no key for '{name}' in this workspace."
+        blocks.append(Callout("warning", [lost]))
     return blocks
+
+
+def _warning(text: str) -> Block:
+    return Callout("warning", sentence(text))
+
+
+def _model_line(standing: Standing) -> list[Inline]:
+    """Return which model answers, and where its calls go."""
+    if standing.model is None:
+        return [" It has no model yet."]
+    found = _find_connection(standing)
+    there: list[Inline] = [", at ", found.endpoint] if found and found.endpoint else []
+    return [" Its model is ", Code(_shown(standing.model)), *there, "."]
+
+
+def _find_connection(standing: Standing) -> KeyFacts | None:
+    """Return the connection that calls go to which name no model, if it is there."""
+    name = parse_model(standing.model)[0] if standing.model else None
+    stored = (key for key in standing.keys if key.state != "missing")
+    return next((key for key in stored if key.connection == name), None)
 
 
 def _how_to_start(session: Session, args: Namespace, where: WorkspaceFacts) -> list[Inline]:
@@ -130,8 +183,10 @@ def _gone(args: Namespace, names: list[str]) -> Block:
 
 
 def model(session: Session, args: Namespace, desk: Console) -> Outcome:
-    """Show the workspace's model, or set it."""
+    """Show the workspace's model, or set it; or set what a model costs."""
     control = session.control
+    if args.no_price or args.price_in is not None or args.price_out is not None:
+        return _set_price(session, args)
     if args.model or args.reset:
         now = session.portal.call(control.set_model, args.workspace, args.model)
     else:
@@ -139,41 +194,99 @@ def model(session: Session, args: Namespace, desk: Console) -> Outcome:
     shown: list[Inline] = (
         ["Model: ", Code(now), "."]
         if now
-        else ["No model chosen: the first provider with a key gives its default."]
+        else [
+            "No model chosen: the first provider with a key gives its default. Other connections have none."
+        ]
     )
     return Outcome(Document([Paragraph(shown)]), {"model": now})
 
 
+def _set_price(session: Session, args: Namespace) -> Outcome:
+    """Set what a model costs in the workspace, or forget it. The workspace's model stays as it is."""
+    given = args.price_in, args.price_out
+    if args.reset or not args.model or (None in given) != args.no_price or given.count(None) == 1:
+        raise WrongUsage(
+            "A price belongs to one model and has two parts, --price-in and --price-out.",
+            hint="Write it like `model PROVIDER/MODEL --price-in 0.15 --price-out 0.60`, in dollars per "
+            "million tokens. `model PROVIDER/MODEL --no-price` forgets it.",
+        )
+    price = None if args.no_price else given
+    facts = session.portal.call(session.control.set_price, args.workspace, args.model, price)
+    known = facts.input_price is not None and facts.output_price is not None
+    text = "not known here"
+    if known:
+        text = f"${facts.input_price:g} in, ${facts.output_price:g} out ({facts.sources['price']})"
+    shown: list[Inline] = [Code(args.model), f", per million tokens: {text}."]
+    return Outcome(Document([Paragraph(shown)]), facts.to_dict())
+
+
 def models(session: Session, args: Namespace, desk: Console) -> Outcome:
     """List models; any other name that the provider accepts works too."""
-
-    async def ask() -> list[ModelFacts]:
-        return await session.control.models(args.workspace, ask=args.ask)
-
-    facts = session.portal.call(ask)
+    facts, silent = _ask_models(session, args)
     rows: list[list[Inline]] = [
         [
-            Code(f"{f.provider}/{f.name}"),
+            Code(_shown(f"{f.provider}/{f.name}")),
             _number(f.context),
+            _number(f.max_output),
             _price(f.input_price),
             _price(f.output_price),
-            f.retires or "",
+            _retirement(f),
             f.note,
         ]
         for f in facts
     ]
-    table = Table(["model", "context", "$ / M in", "$ / M out", "retires", ""], rows)
-    return Outcome(
-        Document(
-            [
-                table,
-                FinePrint(
-                    ["Any model name that the provider accepts works. Prices are estimates."]
-                ),
-            ]
-        ),
-        [f.to_dict() for f in facts],
-    )
+    heads = ["model", "context", "output", "$ / M in", "$ / M out", "retires", ""]
+    note = "Any model name that the provider accepts works. Prices are estimates."
+    fine = FinePrint([f"{note} {_sources(facts)}".rstrip()])
+    blocks: list[Block] = [Table(heads, rows), *silent, fine]
+    return Outcome(Document(blocks), [f.to_dict() for f in facts])
+
+
+def _shown(model: str) -> str:
+    """Return a model's name for people, behind its connection's."""
+    connection, slash, name = model.partition("/")
+    return f"{connection}{slash}{shown_name(name)}"
+
+
+def _retirement(facts: ModelFacts) -> str:
+    if facts.retires and facts.successor:
+        return f"{facts.retires}: {facts.successor}"
+    return facts.retires or ""
+
+
+def _sources(facts: list[ModelFacts]) -> str:
+    """Return who says what is in the table, each of them once."""
+    named = dict.fromkeys(source for one in facts for source in one.sources.values())
+    return f"Sources: {'; '.join(named)}." if named else ""
+
+
+def _ask_models(session: Session, args: Namespace) -> tuple[list[ModelFacts], list[Block]]:
+    """Return the models, and what is wrong with connections that do not list theirs.
+
+    One server that is switched off does not hide the models of the others.
+
+    Raises:
+        ProviderError: If it is the only one.
+    """
+    names: list[str | None] = [None]
+    if args.ask and session.mode == "solo":
+        keys = session.portal.call(session.control.keys, args.workspace)
+        names = [key.connection for key in keys if key.state != "missing"] or names
+    facts: list[ModelFacts] = []
+    failed: list[tuple[str | None, ProviderError]] = []
+    for name in names:
+
+        async def ask(name: str | None = name) -> list[ModelFacts]:
+            return await session.control.models(args.workspace, ask=args.ask, connection=name)
+
+        try:
+            facts += session.portal.call(ask)
+        except ProviderError as error:
+            failed.append((name, error))
+    if len(failed) == len(names):
+        raise failed[0][1]
+    said = [[Code(name or ""), f": {error.message}"] for name, error in failed]
+    return facts, [Callout("warning", line) for line in said]
 
 
 def budget(session: Session, args: Namespace, desk: Console) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from assay_nb.commands.connections import add_connections
 from assay_nb.commands.evaluate import add_measuring
 from assay_nb.commands.keys import add_keys, add_platform_key
 from assay_nb.commands.master import add_master
@@ -23,6 +24,7 @@ def build_parser(prog: str, description: str) -> tuple[Parser, Adder]:
     add_status(add)
     add_workspaces(add)
     add_members(add)
+    add_connections(add)
     add_keys(add)
     add_master(add)
     add_platform_key(add)

@@ -1,1 +1,1 @@
-"""Connections: which servers there are, and what is known about each, as data. No I/O."""
+"""Connections: which servers there are, and what is known of each, as data. No I/O."""

@@ -33,6 +33,7 @@ class Preset:
         looks_like: What a key begins with. A hint for people; keys of another shape are accepted.
         to_begin: What it takes to make the first call.
         caution: What to know before the first call; empty where nothing stands out.
+        model: What stands for a model's name there, such as a deployment's, where the listing does not show it.
         tried: How far the preset is proven: `"run"` against the server itself, or `"read"` in its manual.
     """
 
@@ -47,6 +48,7 @@ class Preset:
     looks_like: str = ""
     to_begin: str = ""
     caution: str = ""
+    model: str = ""
     tried: Literal["run", "read"] = "read"
 
     @property
@@ -122,6 +124,7 @@ _SERVICES = (
         looks_like="letters and digits, with no fixed beginning",
         to_begin="An Azure subscription, a resource and a deployment.",
         caution="A model's name is the name of your deployment. The listing shows base models instead.",
+        model="DEPLOYMENT",
     ),
     Preset(
         name="azure-chat",
@@ -133,6 +136,7 @@ _SERVICES = (
         looks_like="letters and digits, with no fixed beginning",
         to_begin="An Azure subscription, a Foundry resource and a deployment.",
         caution="A model's name is the name of your deployment. The listing shows base models instead.",
+        model="DEPLOYMENT",
     ),
     Preset(
         name="bedrock",
@@ -259,7 +263,8 @@ _SERVERS = (
         endpoint="http://localhost:11434/v1",
         key="none",
         to_begin="`ollama serve`, and a model: `ollama pull llama3.2`.",
-        caution="It cuts a prompt that is longer than its context, 4,096 tokens unless set otherwise, and does not say so.",
+        caution="It cuts a prompt that is longer than its context, 4,096 tokens on most machines, and does not say so. "
+        "`OLLAMA_CONTEXT_LENGTH=16384 ollama serve` gives it a longer one.",
     ),
     Preset(
         name="vllm",

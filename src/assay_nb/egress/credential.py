@@ -22,10 +22,12 @@ class Credential:
             `egress.key_header` calls it once per request, after the connection is established and just
             before the headers are written; nothing else calls it. It may raise; its error reaches the
             caller as it is.
+        owner: Whose it is: the workspace's id in hexadecimal; empty where nothing is kept about it.
     """
 
     destination: Destination
     open: Callable[[], Opening] = field(repr=False)
+    owner: str = ""
 
     def __reduce__(self) -> str | tuple[object, ...]:
         raise TypeError("A credential stays in the process that made it.")

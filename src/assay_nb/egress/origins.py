@@ -15,6 +15,7 @@ from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from assay_nb.connections.presets import PRESETS
+from assay_nb.egress.operations import find_operation
 from assay_nb.errors import EndpointRefused
 from assay_nb.messages import PROVIDERS, Destination, Kind, ProviderId, first_kind
 
@@ -140,11 +141,12 @@ def parse_endpoint(
         EndpointRefused: If keys must not go there, or the URL reads differently to different programs.
     """
     endpoint = (url or OFFICIAL[provider]).strip()
-    parts = _split(endpoint)
-    host = _check_host(parts.hostname or "")
-    port = _check_port(parts, host)
-    origin = _write_origin(parts.scheme, host, port)
-    (policy or SoloPolicy()).check_origin(origin, host, parts.scheme)
+    if found := find_operation(provider, endpoint):
+        raise EndpointRefused(
+            f"The endpoint ends in {found.operation}, which is one operation: a base URL is wanted.",
+            hint=found.advice,
+        )
+    origin = _read_origin(endpoint, policy)
     return Destination(
         provider,
         endpoint,
@@ -155,10 +157,18 @@ def parse_endpoint(
     )
 
 
+def _read_origin(endpoint: str, policy: Policy | None) -> str:
+    parts = _split(endpoint)
+    host = _check_host(parts.hostname or "")
+    port = _check_port(parts, host)
+    origin = _write_origin(parts.scheme, host, port)
+    (policy or SoloPolicy()).check_origin(origin, host, parts.scheme)
+    return origin
+
+
 def check_destination(destination: Destination, policy: Policy) -> None:
     """Raise unless a stored destination is still allowed: the policy may have become stricter."""
-    again = parse_endpoint(destination.provider, destination.endpoint, policy=policy)
-    if again.origin != destination.origin:
+    if _read_origin(destination.endpoint, policy) != destination.origin:
         raise EndpointRefused(
             "The stored endpoint and the origin it is bound to do not belong together."
         )
@@ -206,6 +216,8 @@ def path_hint(destination: Destination) -> str | None:
 
     The SDKs disagree on whether a base URL ends in the version, and a 404 is all one sees.
     """
+    if found := find_operation(destination.provider, destination.endpoint):
+        return found.advice  # stored before such endpoints were refused
     path = urlsplit(destination.endpoint).path.rstrip("/")
     if destination.provider == "openai" and not re.search(r"/v\d", path):
         better = destination.endpoint.rstrip("/") + "/v1"

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import ssl
 from functools import cache
+from pathlib import Path
 
 import httpx2
 
-from assay_nb.errors import WrongUsage
+from assay_nb.certificates import trust_file
 
 
-def make_tls_context(ca_file: str | None = None) -> ssl.SSLContext:
+def make_tls_context(
+    ca_file: Path | str | None = None, setting: str = "SSL_CERT_FILE"
+) -> ssl.SSLContext:
     """Return a TLS context that verifies, speaks 1.2 at least, and writes no key log.
 
-    Not `ssl.create_default_context`, which obeys `SSLKEYLOGFILE`. The public authorities are read once
-    in a process, since that takes 20 ms and 1 MB; a file of authorities is read each time.
+    The public authorities are read once in a process, since that takes 20 ms and 1 MB; a file of
+    authorities is read each time.
+
+    Args:
+        ca_file: Certificate authorities to trust in place of the system's, as a PEM file.
+        setting: The variable or the setting that names the file.
+
+    Raises:
+        WrongUsage: If the file cannot be used.
     """
-    if ca_file is None:
-        return _trust_public_authorities()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        context.load_verify_locations(cafile=ca_file)
-    except OSError:
-        raise WrongUsage(
-            f"The certificate file {ca_file} cannot be read, or is not in PEM form.",
-            hint="`SSL_CERT_FILE` names it, or `ca_file` in the gateway's configuration.",
-        ) from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+    return _trust_public_authorities() if ca_file is None else trust_file(ca_file, setting)
 
 
 @cache

@@ -7,10 +7,11 @@ a key goes in through `set_key` and never comes out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
+from assay_nb.connections.presets import Preset
 from assay_nb.errors import workspace_gone
 from assay_nb.messages import NO_KEY, Kind, ProviderId
 
@@ -126,6 +127,13 @@ class ModelFacts(Facts):
 
     Attributes:
         provider: The name of the connection that serves it.
+        context: Tokens that fit, prompt and reply together.
+        max_output: Tokens of a reply at most.
+        input_price: US dollars per million tokens of input; None where nobody knows, which is not 0.
+        output_price: The same of output.
+        retires: The day on which it is, or was, due to be shut down, as an ISO date.
+        successor: What its provider recommends instead.
+        sources: Who says so, for `context`, `max_output`, `price` and `retires`.
     """
 
     name: str
@@ -135,6 +143,8 @@ class ModelFacts(Facts):
     input_price: float | None = None
     output_price: float | None = None
     retires: str | None = None
+    successor: str | None = None
+    sources: Mapping[str, str] = field(default_factory=dict[str, str])
     note: str = ""
 
 
@@ -170,6 +180,7 @@ class Standing(Facts):
     Attributes:
         workspace: The active one. None if it is gone, or the person no longer in it; then there are no
             keys and no model either, and calls that name no workspace fail.
+        warnings: What is to be known of the model in use, such as that it is about to be shut down.
     """
 
     mode: Mode
@@ -182,6 +193,7 @@ class Standing(Facts):
     keys: Sequence[KeyFacts]
     model: str | None
     budget: BudgetFacts
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +233,19 @@ class Setup(Facts):
     looks_like: str
     cost: str
     note: str = ""
+
+    @classmethod
+    def of(cls, preset: Preset) -> Setup:
+        """Return how to get started with the service of a preset."""
+        return cls(
+            provider=preset.provider,
+            name=preset.label,
+            key_url=preset.keys_url,
+            revoke_url=preset.keys_url,
+            looks_like=preset.looks_like,
+            cost=preset.to_begin,
+            note=preset.caution,
+        )
 
 
 class Control(Protocol):
@@ -285,9 +310,27 @@ class Control(Protocol):
         self, workspace: str | None, connection: str, new_name: str
     ) -> None: ...
 
+    async def connection_names(self, workspace: str | None) -> list[str]:
+        """Return the names of the connections that a model can be named with, and open no key for it."""
+        ...
+
     async def model(self, workspace: str | None) -> str | None: ...
     async def set_model(self, workspace: str | None, model: str | None) -> str | None: ...
-    async def models(self, workspace: str | None, *, ask: bool) -> list[ModelFacts]: ...
+    async def about_model(self, workspace: str | None, model: str) -> ModelFacts: ...
+    async def set_price(
+        self, workspace: str | None, model: str, price: tuple[float, float] | None
+    ) -> ModelFacts: ...
+    async def models(
+        self, workspace: str | None, *, ask: bool, connection: str | None = None
+    ) -> list[ModelFacts]:
+        """Return the models that are known, or those that the servers list.
+
+        Args:
+            workspace: Whose connections are asked.
+            ask: Whether they are asked.
+            connection: The one to ask; None asks all of them.
+        """
+        ...
 
     async def budget(self) -> BudgetFacts: ...
     async def calls(self, workspace: str | None, limit: int) -> list[CallFacts]: ...

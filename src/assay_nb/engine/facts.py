@@ -1,16 +1,13 @@
-"""Facts that faces show: keys, models, calls and master keys, read in this process."""
+"""Facts that faces show: keys, calls and master keys, read in this process."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from assay_nb.engine.control import CallFacts, KeyFacts, MasterFacts, ModelFacts
+from assay_nb.engine.control import CallFacts, KeyFacts, MasterFacts
 from assay_nb.engine.local.resources import Resources
-from assay_nb.messages import PROVIDERS, Destination, Usage
-from assay_nb.models import catalog
-from assay_nb.models.prices import estimate_cost
-from assay_nb.models.retirements import find_retirement
+from assay_nb.messages import PROVIDERS, Destination
 
 if TYPE_CHECKING:
     from assay_nb.store.call_rows import CallRecord
@@ -88,27 +85,6 @@ def read_call_facts(record: CallRecord) -> CallFacts:
         cost=None if record.cost_micros is None else record.cost_micros / 1_000_000,
         milliseconds=record.milliseconds,
     )
-
-
-def read_model_facts(model: catalog.Model) -> ModelFacts:
-    """Return what the table knows of a model."""
-    retires = find_retirement(model.id)
-    return ModelFacts(
-        name=model.id,
-        provider=model.provider,
-        context=model.context,
-        max_output=model.max_output,
-        input_price=_price(model, Usage(1000, 0)),
-        output_price=_price(model, Usage(0, 1000)),
-        retires=retires.isoformat() if retires else None,
-        note="demo" if model.id == catalog.DEMO_MODEL else "",
-    )
-
-
-def _price(model: catalog.Model, thousand: Usage) -> float | None:
-    """Return dollars per million tokens at the size of an ordinary call; prices can rise with length."""
-    cost = estimate_cost(model.provider, model.id, thousand)
-    return None if cost is None else round(cost * 1000, 4)
 
 
 def read_master_facts(status: MasterKeyStatus) -> MasterFacts:

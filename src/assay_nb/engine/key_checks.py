@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from assay_nb.egress.origins import is_official
+from assay_nb.egress.origins import path_hint
 from assay_nb.engine.control import KeyCheck
+from assay_nb.engine.endpoints import find_service
 from assay_nb.errors import ProviderAuthError, ProviderError
 from assay_nb.messages import Destination
 from assay_nb.providers.meanings import Meaning
-from assay_nb.providers.setup import SETUP
 
 _PLAIN_REFUSALS = frozenset({None, Meaning.KEY_REFUSED, Meaning.UNKNOWN_401, Meaning.UNKNOWN_403})
 """Refusals that say no more than that the key is not taken; every other has a sentence of its own."""
@@ -19,8 +19,10 @@ _SHOWS_NOTHING = frozenset({408, 409, 429})
 
 
 def untested(there: Destination) -> KeyCheck:
-    """Return what is known of a key that is stored without asking anybody."""
+    """Return what is known of a key that is stored without asking anybody: its endpoint's look, at most."""
     detail = "The server was not asked." if there.keyless else "It was stored untested."
+    if hint := path_hint(there):
+        detail = f"{detail} {hint}"
     return KeyCheck(provider=there.provider, outcome="unchecked", detail=detail)
 
 
@@ -59,14 +61,14 @@ def not_stored(there: Destination) -> Generator[None]:
     try:
         yield
     except ProviderAuthError as error:
-        if error.reason in _PLAIN_REFUSALS:
+        if there.keyless or error.reason in _PLAIN_REFUSALS:
             raise _alike(error, *_refused(there)) from None
         raise _alike(error, f"{error.message} So it was not stored.", error.hint) from None
     except ProviderError as error:
         what = "the key could not be tested, and was not stored"
         if there.keyless:
             what = "the server could not be tested, and nothing was stored"
-        hint = "Try again, or store it untested with `--unverified`."
+        hint = f"{error.hint or 'Try again.'} To store it untested, add `--unverified`."
         raise _alike(error, f"{error.message} So {what}.", hint) from None
 
 
@@ -77,12 +79,12 @@ def _refused(there: Destination) -> tuple[str, str]:
             f"{there.origin} asks for a key, so nothing was stored.",
             "Enter the key that it takes.",
         )
-    if not is_official(there):
+    service = find_service(there.provider, there.endpoint)
+    if service is None:
         message = f"{there.origin} does not accept this key, so it was not stored."
         return message, "Copy it again, whole. That server's manual says what its keys look like."
-    about = SETUP[there.provider]
-    message = f"{about.label} does not accept this key, so it was not stored."
-    return message, f"Copy it again, whole, or make another: {about.keys_url}"
+    message = f"{service.label} does not accept this key, so it was not stored."
+    return message, f"Copy it again, whole, or make another: {service.keys_url}"
 
 
 def _alike(error: ProviderError, message: str, hint: str | None) -> ProviderError:

@@ -10,7 +10,8 @@ import threading
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
-from typing import Any, cast
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
 
 from assay_nb.config import Config, load_config
 from assay_nb.engine.call import Call, Engine
@@ -19,7 +20,10 @@ from assay_nb.engine.events import Event
 from assay_nb.engine.lazy import once
 from assay_nb.engine.local.practice import is_practice_error
 from assay_nb.engine.portal import Portal, Stream
-from assay_nb.errors import WorkspaceNotFound, workspace_gone
+from assay_nb.errors import AssayError, WorkspaceNotFound, workspace_gone
+
+if TYPE_CHECKING:
+    from assay_nb.models.retirements import Retirement
 
 Say = Callable[[str], None]
 
@@ -81,6 +85,23 @@ class Session:
                 raise workspace_gone() from None
             raise
 
+    def find_end(self, model: str) -> Retirement | None:
+        """Return the end of a model that its server has named to this process's workspace; None otherwise.
+
+        Whoever asks may be offline and have no vault: none is opened for it that was not in use before, and
+        no hub is asked.
+        """
+        if self.mode == "hub" or "_seams" not in vars(self):
+            return None
+        from assay_nb.engine.known import read_end
+        from assay_nb.engine.local.resources import has_vault
+
+        if has_vault(self.config):
+            with suppress(AssayError):
+                facts = self.portal.call(self.control.about_model, None, model)
+                return read_end(facts, datetime.now(UTC).date())
+        return None
+
     def stream(self, call: Call) -> Stream[Event]:
         """Run a call and iterate its events from synchronous code."""
         return self.portal.stream(lambda: self._run(call))
@@ -111,6 +132,11 @@ def current_session() -> Session:
         if _current is None:
             _current = Session(load_config())
         return _current
+
+
+def peek_session() -> Session | None:
+    """Return this process's session if something has used one; none is begun."""
+    return _current
 
 
 def set_session(session: Session | None) -> None:

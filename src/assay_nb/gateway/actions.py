@@ -7,15 +7,23 @@ the outcome is shown.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from anyio.to_thread import run_sync
 
 from assay_nb.accounting.allowances import EVERYBODY, Allowance
-from assay_nb.engine.control import KeyCheck, Removal, WorkspaceFacts
-from assay_nb.errors import WorkspaceNotFound
+from assay_nb.connections.presets import Preset
+from assay_nb.egress.origins import PLACEMENT, parse_endpoint
+from assay_nb.engine.control import KeyCheck, ModelFacts, Removal, WorkspaceFacts
+from assay_nb.engine.endpoints import would_lose_key
+from assay_nb.engine.local.credentials import find_destinations, missing_key
+from assay_nb.errors import WorkspaceNotFound, WrongUsage
 from assay_nb.gateway.calls.inflight import taken_out
 from assay_nb.gateway.http.context import RequestContext
-from assay_nb.gateway.policy import check_model, check_provider
+from assay_nb.gateway.policy import check_model
 from assay_nb.gateway.process.logs import Changed
+from assay_nb.messages import NO_KEY, PROVIDERS, Destination, Kind
 from assay_nb.models.catalog import parse_model
 
 # --- workspaces
@@ -58,24 +66,47 @@ async def choose_model(
 
     Raises:
         PermissionDenied: If the operator's lists, or the caller's role, do not allow it.
+        ProviderKeyMissing: If the workspace has no connection of this name.
     """
-    check_choice(context, model)
     where = where or await find_id(context)
+    await check_choice(context, model, where)
     chosen = await context.control.set_model(where, model)
     _log(context, "model chosen", where)
     return chosen
 
 
-def check_choice(context: RequestContext, model: str | None) -> None:
+async def check_choice(context: RequestContext, model: str | None, where: str) -> None:
     """Refuse a model that the operator's lists bar; calls to it would be refused later.
+
+    Args:
+        context: Its caller is a member of the workspace.
+        model: The model's name; None is always allowed.
+        where: The workspace's id.
 
     Raises:
         PermissionDenied: If they do.
+        ProviderKeyMissing: If the workspace has no connection of this name.
         WrongUsage: If it is not the name of a model.
     """
     if model is not None:
-        provider, name = parse_model(model)
-        check_model(context.services.settings, provider, name or "")
+        connection, name = parse_model(model)
+        there = await _find_destination(context, where, connection, name)
+        check_model(context.services.settings, there, name)
+
+
+async def _find_destination(
+    context: RequestContext, where: str, connection: str, model: str
+) -> Destination:
+    """Return where a connection leads; one that is there from the start leads to its provider without a key."""
+    resources, workspace_id = context.services.resources, bytes.fromhex(where)
+    there = (await run_sync(find_destinations, resources, workspace_id)).get(connection)
+    if there is not None:
+        return there
+    for provider in PROVIDERS:
+        if provider == connection:
+            return parse_endpoint(provider)
+    workspace = await context.services.authorize(context.user, where, "view")
+    raise await run_sync(missing_key, resources, workspace, connection, model)
 
 
 async def rename_workspace(context: RequestContext, name: str) -> WorkspaceFacts:
@@ -131,6 +162,22 @@ async def remove_member(context: RequestContext, user: str) -> None:
     _log(context, "member removed", where, user)
 
 
+async def set_price(
+    context: RequestContext, model: str, price: tuple[float, float] | None
+) -> ModelFacts:
+    """Set what a model costs in the workspace, or forget it, and return what is known of the model then.
+
+    Raises:
+        PermissionDenied: If the operator's lists, or the caller's role, do not allow it.
+        WrongUsage: If a price makes no sense.
+    """
+    where = await find_id(context)
+    await check_choice(context, model, where)
+    facts = await context.control.set_price(where, model, price)
+    _log(context, "price set", where, f"{facts.provider}/{facts.name}")
+    return facts
+
+
 async def set_allowance(
     context: RequestContext, user: str | None, calls: int | None, dollars: float | None
 ) -> Allowance:
@@ -151,44 +198,128 @@ async def set_allowance(
 # --- keys
 
 
-async def save_key(
-    context: RequestContext, key: str, *, endpoint: str | None, check: bool
-) -> KeyCheck:
-    """Test a key with the provider's free listing call, and store it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a connection leads, as far as somebody says so.
+
+    Attributes:
+        endpoint: The SDK's base URL; None keeps what is stored, or takes the provider's own.
+        kind: What the server speaks; None keeps what is stored.
+        placement: How the key is put on a request; None keeps what is stored, or takes the kind's own.
+    """
+
+    endpoint: str | None = None
+    kind: Kind | None = None
+    placement: str | None = None
+
+
+def place_by_preset(preset: Preset, parts: Mapping[str, str], said: Place, key: str) -> Place:
+    """Return where a preset leads; what somebody says beside it comes first.
 
     Args:
-        context: Its path names workspace and provider.
+        preset: The preset.
+        parts: What fills the holes in its address.
+        said: What takes the place of the preset's address, kind or placement.
+        key: The key; `""` for none.
+
+    Raises:
+        WrongUsage: If a part is missing, unknown or not a name, or the service needs a key and there is none.
+    """
+    if preset.key == "required" and not key.strip():
+        raise WrongUsage(f"{preset.label} needs a key, and there is none.", hint="Enter its key.")
+    if unknown := sorted(set(parts) - set(preset.holes)):
+        raise WrongUsage(
+            f"{preset.label} has no part {unknown[0][:40]!r} in its address.",
+            hint=f"Name only these: {', '.join(preset.holes) or 'none'}.",
+        )
+    usual = (preset.placement or PLACEMENT[preset.provider]) if key.strip() else None
+    return Place(
+        endpoint=said.endpoint or _fill(preset, parts),
+        kind=said.kind or preset.kind,
+        placement=said.placement
+        or usual,  # said in any case: what is stored may be another server's
+    )
+
+
+def _fill(preset: Preset, parts: Mapping[str, str]) -> str:
+    try:
+        filled = preset.fill(parts)
+    except WrongUsage as error:
+        hint = "Enter its name alone, letters, digits and hyphens, or the server's whole address."
+        raise WrongUsage(error.message, hint=hint) from None
+    if not filled:
+        raise WrongUsage("The server's address is missing.", hint=preset.to_begin)
+    return filled
+
+
+async def save_key(
+    context: RequestContext, connection: str, key: str, place: Place, *, check: bool
+) -> KeyCheck:
+    """Test a key with the server's free listing call, and store it for a connection, which may be new.
+
+    Args:
+        context: Its path names the workspace.
+        connection: The connection's name.
         key: The key; `""` for a server that needs none, which the caller of this function has asked about.
-        endpoint: The base URL; the provider's own by default.
+        place: Where the connection leads.
         check: Whether to test it before.
     """
-    provider = context.provider
-    check_provider(context.services.settings, provider)
+    if key.strip() and place.placement == NO_KEY:
+        raise WrongUsage(
+            "A key was entered for a server that needs none, so nothing was stored.",
+            hint="Leave the key out, or say how the server takes it.",
+        )
     where, held = await find_id(context), bytearray(key.encode("utf-8", "surrogatepass"))
     try:
         with context.services.limiter.slot(context.user):
             outcome = await context.control.set_key(
-                where, provider, held, endpoint=endpoint, check=check
+                where,
+                connection,
+                held,
+                endpoint=place.endpoint,
+                check=check,
+                kind=place.kind,
+                placement=place.placement,
             )
     finally:
         held[:] = bytes(len(held))
-    _log(context, "key stored", where, provider)
+    _log(context, "key stored", where, connection)
     return outcome
 
 
-async def test_key(context: RequestContext) -> KeyCheck:
-    """Open a stored key and ask the provider for its list of models."""
+async def check_nothing_lost(context: RequestContext, connection: str) -> None:
+    """Refuse an empty key where one is stored: a script whose variable is not set sends such a key.
+
+    Raises:
+        WrongUsage: If the connection has a key.
+    """
+    if would_lose_key(await context.control.keys(context.workspace), connection):
+        raise WrongUsage(
+            "The key is empty, so the stored one was kept.",
+            hint="Remove the stored key first, if the server needs none.",
+        )
+
+
+async def test_key(context: RequestContext, connection: str) -> KeyCheck:
+    """Open a connection's key and ask the server for its list of models."""
     services = context.services
     where = await services.authorize(context.user, context.workspace, "manage_keys")
     with services.limiter.slot(context.user):
-        return await context.control.test_key(where.id.hex(), context.provider)
+        return await context.control.test_key(where.id.hex(), connection)
 
 
-async def remove_key(context: RequestContext) -> Removal:
-    """Delete a key; only revoking it at the provider ends it."""
-    where, provider = await find_id(context), context.provider
-    removal = await context.control.remove_key(where, provider)
-    _log(context, "key removed", where, provider)
+async def rename_connection(context: RequestContext, connection: str, new_name: str) -> None:
+    """Give a connection another name; its key is sealed again under it, and nobody enters it again."""
+    where = await find_id(context)
+    await context.control.rename_connection(where, connection, new_name)
+    _log(context, "connection renamed", where, f"{connection} -> {new_name}")
+
+
+async def remove_key(context: RequestContext, connection: str) -> Removal:
+    """Delete a connection and its key; only revoking the key at the provider ends it."""
+    where = await find_id(context)
+    removal = await context.control.remove_key(where, connection)
+    _log(context, "key removed", where, connection)
     return removal
 
 

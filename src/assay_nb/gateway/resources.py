@@ -13,11 +13,13 @@ from assay_nb.accounting.call_log import CallLog
 from assay_nb.config import Config
 from assay_nb.egress.origins import OperatorPolicy, Policy, check_destination
 from assay_nb.egress.resolver import Vet, make_vet
+from assay_nb.egress.setting_names import OPERATOR
 from assay_nb.engine.lazy import once
 from assay_nb.engine.local.resources import Resources
 from assay_nb.errors import StoreUnavailable
 from assay_nb.gateway.process.logs import CallsUnwritten, Log
 from assay_nb.gateway.settings import Settings
+from assay_nb.models.prices import Price
 from assay_nb.providers.exchange import Exchange, Limits
 from assay_nb.providers.transport import Egress
 from assay_nb.vault.hierarchy import MasterKey
@@ -72,12 +74,21 @@ class GatewayResources(Resources):
 
     @once
     def calls(self) -> CallLog:
-        return CallLog(self.database, on_failure="refuse", tell=self.tell_unwritten)
+        return CallLog(
+            self.database, on_failure="refuse", tell=self.tell_unwritten, changes=self.changes
+        )
 
     def usable_models(self) -> Sequence[str]:
         """Return the known models that the operator's lists allow, as `provider/model`."""
         allowed = self.settings.is_model_allowed
         return [name for name in super().usable_models() if allowed(*name.split("/", 1))]
+
+    def find_price(self, provider: str, model: str) -> Price | None:
+        """Return what the operator says that a model costs, whatever a list says."""
+        halves = self.settings.find_price(provider, model)
+        if halves is None:
+            return None
+        return Price(read=halves[0], written=halves[1], source="set by the operator")
 
     @once
     def allowances(self) -> Allowances:
@@ -99,4 +110,6 @@ class GatewayResources(Resources):
             no_proxy=settings.no_proxy,
             ca_file=settings.ca_file,
             limits=Limits(total=settings.limits.call_seconds),
+            names=OPERATOR,
+            learned=self.learned,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,8 +14,8 @@ from aiohttp import web
 from anyio.to_thread import run_sync
 
 from assay_nb.engine.lazy import once
-from assay_nb.engine.local.control import LocalControl
 from assay_nb.engine.local.engine import LocalEngine
+from assay_nb.engine.local.planner import CallPlan
 from assay_nb.errors import AssayError, PermissionDenied, StoreUnavailable, WorkspaceNotFound
 from assay_nb.gateway.auth.caller import Caller
 from assay_nb.gateway.auth.identity import Hub, Identity, Person
@@ -26,6 +26,7 @@ from assay_nb.gateway.calls.engine import make_engine
 from assay_nb.gateway.calls.idempotency import IdempotencyCache
 from assay_nb.gateway.calls.inflight import ActiveCalls, taken_out
 from assay_nb.gateway.calls.limits import Limiter
+from assay_nb.gateway.control import GatewayControl
 from assay_nb.gateway.http.responses import Broken, HubUnavailable, NotSignedIn
 from assay_nb.gateway.process.logs import CallsEnded, Log, WentWrong
 from assay_nb.gateway.process.metrics import Metrics
@@ -79,13 +80,18 @@ class Services:
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc}"
 
-    def control(self, user: str) -> LocalControl:
+    def control(self, user: str) -> GatewayControl:
         """Return the control of a person: what they may see and change."""
-        return LocalControl(self.resources, user)
+        return GatewayControl(self.resources, user)
 
-    def engine(self, user: str) -> LocalEngine:
-        """Return an engine that makes calls for a person."""
-        return make_engine(self.resources, user)
+    def engine(self, user: str, planned: Callable[[CallPlan], None] | None = None) -> LocalEngine:
+        """Return an engine that makes calls for a person.
+
+        Args:
+            user: Whose calls they are.
+            planned: Told what each call becomes, before anything is sent.
+        """
+        return make_engine(self.resources, user, planned)
 
     async def find_workspace_id(self, user: str, workspace: str | None) -> bytes:
         """Return the id of a person's workspace by its name or id; None is the active one.

@@ -10,12 +10,13 @@ import fnmatch
 import tomllib
 import types
 from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
+from assay_nb.connections.values import as_price
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import PROVIDERS
 
@@ -80,12 +81,15 @@ class Settings:
         master_key_file: The file with the master key, readable by its owner alone.
         allow_origins: Exact origins that keys may be sent to, in addition to the providers' own.
         allow_providers: Providers that may be used.
-        allow_models: Models that may be used, as `provider/model`, where `*` matches anything. Empty
-            allows all. The list applies to the pass-through too.
-        proxy: An HTTP proxy for https destinations.
+        allow_models: Models that may be used, as `provider/model`, where `*` matches anything; at an origin
+            of `allow_origins` also as `connection/model`. Empty allows all. The list applies to the
+            pass-through too.
+        proxy: An HTTP proxy for https destinations: `http://HOST:PORT`. It may hold a password.
         no_proxy: Hosts that are reached without it, separated by commas.
         ca_file: Certificate authorities for providers, as a PEM file, in place of the system's.
         teams: JupyterHub group to workspace.
+        prices: What models cost, by a pattern as in `allow_models`: US dollars per million tokens of input
+            and of output. The first pattern that fits counts, after what a workspace has set itself.
         hub: The hub.
         limits: The limits.
     """
@@ -97,10 +101,13 @@ class Settings:
     allow_origins: tuple[str, ...] = ()
     allow_providers: tuple[str, ...] = PROVIDERS
     allow_models: tuple[str, ...] = ()
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     no_proxy: str | None = None
     ca_file: Path | None = None
     teams: Mapping[str, str] = field(default_factory=dict[str, str])
+    prices: Mapping[str, tuple[float, float]] = field(
+        default_factory=dict[str, tuple[float, float]]
+    )
     hub: HubSettings = HubSettings()
     limits: LimitSettings = LimitSettings()
 
@@ -121,13 +128,22 @@ class Settings:
         return (self.hub.public_url or "").rstrip("/") + self.prefix
 
     def is_model_allowed(self, provider: str, model: str) -> bool:
-        """Say whether a model is on the operator's lists."""
-        if provider not in self.allow_providers:
-            return False
-        name = f"{provider}/{model}"
+        """Say whether a model at its provider's own endpoint is on the operator's lists."""
+        return provider in self.allow_providers and self.lists_model(f"{provider}/{model}")
+
+    def lists_model(self, name: str) -> bool:
+        """Say whether a name, with what stands before its first slash, is on the list of models."""
         return not self.allow_models or any(
             fnmatch.fnmatchcase(name, pattern) for pattern in self.allow_models
         )
+
+    def find_price(self, provider: str, model: str) -> tuple[float, float] | None:
+        """Return what a million tokens of a model's input and output cost, where the operator says so."""
+        name = f"{provider}/{model}"
+        fitting = (
+            one for pattern, one in self.prices.items() if fnmatch.fnmatchcase(name, pattern)
+        )
+        return next(fitting, None)
 
 
 def add_flags(parser: ArgumentParser) -> None:
@@ -135,13 +151,9 @@ def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="the TOML file")
     for path, kind in _leaves(Settings):
         flag = "--" + "-".join(path).replace("_", "-")
-        if path == ("teams",):
-            parser.add_argument(
-                "--team",
-                metavar="GROUP=WORKSPACE",
-                action="append",
-                help="bind a hub group; repeatable",
-            )
+        if path[0] in _TABLES:
+            name, metavar, text, _ = _TABLES[path[0]]
+            parser.add_argument(f"--{name}", metavar=metavar, action="append", help=text)
         elif _is_list(kind):
             parser.add_argument(flag, metavar="VALUE", action="append", help="repeatable")
         else:
@@ -161,9 +173,10 @@ def load_settings(given: Mapping[str, Any], base: Settings | None = None) -> Set
     file = given.get("config")
     content = _read_toml(Path(file)) if file else {}
     for path, kind in _leaves(Settings):
-        if path == ("teams",):
-            if given.get("team"):
-                content["teams"] = dict(map(_parse_team, given["team"]))
+        if path[0] in _TABLES:
+            name, _, _, parse = _TABLES[path[0]]
+            if given.get(name):
+                content[path[0]] = dict(map(parse, given[name]))
             continue
         value = given.get("_".join(path))
         if value is not None:
@@ -236,6 +249,8 @@ def _convert(name: str, kind: Any, value: Any) -> Any:
         ):
             raise _mistyped(name, "a table of texts")
         return cast("dict[str, str]", value)
+    if name == "prices":
+        return _read_prices(value)
     for option in options:
         if option is float and type(value) is int:
             return float(value)
@@ -263,6 +278,43 @@ def _parse_team(text: str) -> tuple[str, str]:
     if not (sign and group and workspace):
         raise WrongUsage(f"--team '{text}' is not GROUP=WORKSPACE.")
     return group, workspace
+
+
+def _parse_price(text: str) -> tuple[str, dict[str, float]]:
+    model, _, halves = text.rpartition("=")
+    into, comma, out = halves.partition(",")
+    try:
+        return model, {"input": float(into), "output": float(out if comma else "")}
+    except ValueError:
+        raise WrongUsage(f"--price '{text}' is not PROVIDER/MODEL=INPUT,OUTPUT.") from None
+
+
+def _read_prices(value: Any) -> dict[str, tuple[float, float]]:
+    """Return the prices by pattern, or refuse what a typing error would make of them."""
+    prices: dict[str, tuple[float, float]] = {}
+    listed = cast("dict[str, Any]", value) if isinstance(value, dict) else {"": None}
+    for pattern, entry in listed.items():
+        halves = cast("dict[str, Any]", entry) if isinstance(entry, dict) else {}
+        into, out = as_price(halves.get("input")), as_price(halves.get("output"))
+        if "/" not in pattern or into is None or out is None or len(halves) != 2:
+            raise WrongUsage(
+                f"prices.'{pattern}' must be dollars per million tokens, of a PROVIDER/MODEL.",
+                hint='Write it like prices."openai/my-model" = { input = 0.5, output = 2.0 }.',
+            )
+        prices[pattern] = into, out
+    return prices
+
+
+_TABLES: Mapping[str, tuple[str, str, str, Callable[[str], tuple[str, Any]]]] = {
+    "teams": ("team", "GROUP=WORKSPACE", "bind a hub group; repeatable", _parse_team),
+    "prices": (
+        "price",
+        "PROVIDER/MODEL=INPUT,OUTPUT",
+        "dollars per million tokens; repeatable",
+        _parse_price,
+    ),
+}
+"""The settings that are tables: the flag for one entry, how it is written, what it does, and its reader."""
 
 
 def _leaves(kind: type[Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -303,8 +355,6 @@ def _check(settings: Settings) -> None:
                 f"allow_models contains '{pattern}', which is not PROVIDER/MODEL.",
                 hint="Write it like anthropic/claude-*.",
             )
-    if settings.proxy and urlsplit(settings.proxy).scheme not in {"http", "https"}:
-        raise WrongUsage("proxy must be an http:// or https:// URL.")
     public = settings.hub.public_url
     if public is not None:
         parts = urlsplit(public)
@@ -320,6 +370,20 @@ def _check(settings: Settings) -> None:
     if not 0 < settings.hub.cache_seconds <= 45:
         raise WrongUsage("hub.cache_seconds must be above 0 and at most 45.")
     _check_origins(settings)
+    _check_proxy(settings)
+
+
+def _check_proxy(settings: Settings) -> None:
+    from assay_nb.egress.proxy import Proxies
+    from assay_nb.egress.setting_names import OPERATOR
+
+    proxies = Proxies(settings.proxy, settings.no_proxy, replace(OPERATOR, by_operator=False))
+    proxies.read()
+    if proxies.unread:
+        raise WrongUsage(
+            f"no_proxy contains '{proxies.unread[0]}', which matches no host.",
+            hint="Use a host, .domain, 10.0.0.0/8, [::1] or HOST:PORT.",
+        )
 
 
 def _check_origins(settings: Settings) -> None:

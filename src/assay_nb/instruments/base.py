@@ -33,6 +33,7 @@ class Provenance:
         cost: Estimated US dollars, or None when it cannot be known.
         seconds: Wall time.
         requests: Model requests made, repairs included.
+        cost_source: Whose price that is by.
         request_ids: The provider's ids of them.
         funding: `"workspace"`, or `"demo call 3 of 7"`.
         practice: True when the practice provider answered, which is no model.
@@ -44,6 +45,7 @@ class Provenance:
     model: str = ""
     usage: Usage = field(default_factory=Usage)
     cost: float | None = None
+    cost_source: str = ""
     seconds: float | None = None
     requests: int = 0
     request_ids: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from assay_nb.instruments.base import Line
 from assay_nb.instruments.exchange.parsing import clean, get_object, get_objects, get_text, get_word
-from assay_nb.instruments.exchange.schema import Data
+from assay_nb.instruments.exchange.schema import NONE, Data
 from assay_nb.instruments.rubric import LABELS
 from assay_nb.render.document import Badge, Code, Inline, Item, Mark, Tone, sentence
 from assay_nb.text.anchors import Anchor, Locator
@@ -23,6 +23,9 @@ GRAVE: tuple[Severity, ...] = ("blocker", "major")
 
 FindingKind = Literal["present", "absent", "conflict"]
 FINDING_KINDS: tuple[FindingKind, ...] = ("present", "absent", "conflict")
+_MISSING_KINDS = {f"no_{thing}": thing for thing in ("format", "length", "example", "boundary")}
+SLOT_KINDS = (NONE, *FINDING_KINDS, *_MISSING_KINDS)
+"""A slot's kind, which also says what is missing where code can check that, or that there is no finding."""
 Operation = Literal["replace", "insert_after", "delete"]
 OPERATIONS: tuple[Operation, ...] = ("replace", "insert_after", "delete")
 ProbeStatus = Literal["confirmed", "refuted", "untested"]
@@ -178,24 +181,51 @@ def read_finding(data: Data, locator: Locator, id_: str) -> Finding | None:
         evidence=evidence,
         problem=problem,
         consequence=clean(get_text(data, "consequence")),
-        fix=_read_fix(get_object(data, "fix")),
-        probe=_read_probe(get_object(data, "probe")),
+        fix=_read_fix(data),
+        probe=_read_probe(data),
     )
 
 
-def _read_fix(data: Data | None) -> Fix | None:
-    if data is None:
-        return None
+def _read_fix(data: Data) -> Fix | None:
     op = get_word(data, "op", OPERATIONS)
     return Fix(op, get_text(data, "text")) if op else None
 
 
-def _read_probe(data: Data | None) -> Probe | None:
-    if data is None:
-        return None
-    inputs = {get_text(i, "name"): get_text(i, "value") for i in get_objects(data, "inputs")}
+def _read_probe(data: Data) -> Probe | None:
+    inputs = {get_text(i, "name"): get_text(i, "value") for i in get_objects(data, "probe")}
     predict = clean(get_text(data, "predict"))
     return Probe(inputs, predict) if predict else None
+
+
+def list_findings(data: Data, slots: Sequence[str], variable: str = "") -> list[Data]:
+    """Return the findings that a reply describes, in the form of a list's items.
+
+    Args:
+        data: The reply; it has a list under `findings`, or slots.
+        slots: The slots' keys.
+        variable: The prompt's first variable, which a slot's probe gives a value to.
+    """
+    filled = [slot for name in slots if (slot := get_object(data, name)) and _is_filled(slot)]
+    return [*get_objects(data, "findings"), *(_open_slot(slot, variable) for slot in filled)]
+
+
+def _is_filled(slot: Data) -> bool:
+    return get_text(slot, "kind") != NONE and bool(get_text(slot, "quote").strip())
+
+
+def _open_slot(slot: Data, variable: str) -> Data:
+    """Return what a slot holds as an item of a list would hold it."""
+    kind, probe = get_text(slot, "kind"), get_text(slot, "probe")
+    quotes = [q for q in (get_text(slot, "quote"), get_text(slot, "against")) if q.strip()]
+    absent = kind in _MISSING_KINDS or kind == "absent"
+    return {
+        **slot,
+        "evidence": [{"segment": "", "quote": quote} for quote in quotes],
+        "kind": "absent" if absent else kind,
+        "missing": _MISSING_KINDS.get(kind, NONE),
+        "consequence": get_text(slot, "effect"),
+        "probe": [{"name": variable, "value": probe}] if variable and probe.strip() else [],
+    }
 
 
 def cap(finding: Finding, severity: Severity) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from assay_nb.connections.facts import shown_name
 from assay_nb.instruments.base import Provenance
 from assay_nb.messages import Usage, label_of
 from assay_nb.render.document import Callout, FinePrint, sentence
@@ -42,9 +43,9 @@ def make_warnings(notes: Iterable[str]) -> list[Callout]:
 
 def _find_parts(provenance: Provenance) -> Iterator[str]:
     yield label_of(provenance.provider)
-    yield provenance.model
+    yield shown_name(provenance.model)
     yield format_usage(provenance.usage)
-    yield format_cost(provenance.cost)
+    yield ", ".join(part for part in (format_cost(provenance.cost), provenance.cost_source) if part)
     if provenance.requests:
         yield count(provenance.requests, "request")
     if provenance.seconds is not None:

@@ -26,6 +26,11 @@ class Question:
     id: str
     text: str
 
+    @property
+    def key(self) -> str:
+        """What a reply calls it: the id without its dimension, which no other question shares."""
+        return self.id.partition(".")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
@@ -128,6 +133,7 @@ DIMENSIONS: tuple[Dimension, ...] = (
 )
 
 QUESTIONS: dict[str, Question] = {q.id: q for d in DIMENSIONS for q in d.questions}
+QUESTION_OF_KEY: dict[str, Question] = {q.key: q for q in QUESTIONS.values()}
 LABELS: dict[str, str] = {d.id: d.label for d in DIMENSIONS}
 DIMENSION_OF_RULE: dict[str, DimensionId] = {
     "A001": "context",
@@ -144,5 +150,5 @@ def describe_rubric() -> str:
     parts: list[str] = []
     for dimension in DIMENSIONS:
         parts.append(f"{dimension.id}: {dimension.label}")
-        parts += [f"  {question.id}: {question.text}" for question in dimension.questions]
+        parts += [f"  {question.key}: {question.text}" for question in dimension.questions]
     return "\n".join(parts)

@@ -14,10 +14,12 @@ from IPython.core.completer import CompletionContext
 from IPython.core.interactiveshell import InteractiveShell
 
 from assay_nb.commands.magic_lines import MAGICS, parser_for
-from assay_nb.commands.parser import Parser
+from assay_nb.commands.parser import CONNECTION, MODEL, PRESET, Parser
+from assay_nb.connections.presets import PRESETS
 from assay_nb.engine.session import current_session
 from assay_nb.errors import AssayError
 from assay_nb.magics.line_magic import assay_parser
+from assay_nb.messages import PROVIDERS
 
 
 def candidates(shell: InteractiveShell, context: CompletionContext) -> Iterator[str]:
@@ -58,11 +60,7 @@ def _takes_value(action: Action) -> bool:
 
 def _has_variable(parser: Parser, done: list[str]) -> bool:
     """Return whether a line magic's variable is typed: a word that is neither a flag nor its value."""
-    before = [None, *done]
-    return any(
-        not word.startswith("-") and not _is_value(parser, flag)
-        for flag, word in zip(before, done, strict=False)
-    )
+    return _count_words(parser, done) > 0
 
 
 def _is_value(parser: Parser, flag: str | None) -> bool:
@@ -74,8 +72,8 @@ def _values_of(shell: InteractiveShell, action: Action, done: list[str]) -> Iter
     """Return what can stand behind a flag; nothing where that is free text or a number."""
     if action.choices:
         return [str(choice) for choice in action.choices]
-    if action.metavar == "PROVIDER/MODEL":
-        return _models()
+    if action.metavar == MODEL:
+        return _models(done)
     if action.dest == "workspace":
         return _workspaces()
     if action.dest == "accept":
@@ -189,10 +187,12 @@ def _columns(shell: InteractiveShell, done: list[str]) -> list[str]:
 
 def _below(parser: Parser, done: list[str]) -> Iterable[str]:
     """Walk down the sub-commands that are typed, and list what can come next."""
+    typed: list[str] = []
     for word in done:
-        children = parser.children
-        if word in children:
-            parser = children[word]
+        if word in parser.children and not typed:
+            parser = parser.children[word]
+        else:
+            typed.append(word)
     last = done[-1] if done else ""
     action = parser.action_of(last)
     if last in {"-w", "--workspace"} or (
@@ -200,16 +200,50 @@ def _below(parser: Parser, done: list[str]) -> Iterable[str]:
     ):
         return _workspaces()
     if action is not None and _takes_value(action):
-        return _models() if action.metavar == "PROVIDER/MODEL" else map(str, action.choices or ())
+        return _words_for(action, typed)
     if parser.children:
         return [*parser.children, *parser.flags()]
-    choices = [str(choice) for action in parser.positionals() for choice in action.choices or ()]
-    models = _models() if done[:1] == ["model"] else []
-    return [*choices, *models, *parser.flags()]
+    places = parser.positionals()[_count_words(parser, typed) :][:1]
+    return [*(word for place in places for word in _words_for(place, typed)), *parser.flags()]
 
 
-def _models() -> list[str]:
-    return current_session().control.known_models()
+def _count_words(parser: Parser, typed: list[str]) -> int:
+    """Return how many words are typed that are neither a flag nor its value."""
+    before = [None, *typed]
+    return sum(
+        not word.startswith("-") and not _is_value(parser, flag)
+        for flag, word in zip(before, typed, strict=False)
+    )
+
+
+def _words_for(action: Action, typed: list[str]) -> Iterable[str]:
+    """Return what an argument can be; nothing where that is free text."""
+    if action.metavar == MODEL:
+        return _models(typed)
+    if action.metavar == CONNECTION:
+        return _connections(typed)
+    if action.metavar == PRESET:
+        return PRESETS
+    return map(str, action.choices or ())
+
+
+def _models(typed: list[str]) -> list[str]:
+    """Return the models that are known, and each other connection as the beginning of one."""
+    known = current_session().control.known_models()
+    begun = {name.partition("/")[0] for name in known}
+    return [*known, *(f"{name}/" for name in _connections(typed) if name not in begun)]
+
+
+def _connections(typed: list[str]) -> list[str]:
+    """Return the workspace's connections; on a hub those of the start, since asking takes a request."""
+    session = current_session()
+    if session.mode == "hub":
+        return list(PROVIDERS)
+    workspace = next((v for flag, v in pairwise(typed) if flag in {"-w", "--workspace"}), None)
+    try:
+        return session.portal.call(session.control.connection_names, workspace)
+    except AssayError:
+        return list(PROVIDERS)
 
 
 def _workspaces() -> list[str]:

@@ -92,7 +92,7 @@ class Running:
             case NextRound(number):
                 self._text, self._thinks = "", False
                 self._display.note(
-                    f"The reply did not match its schema; asking again (round {number}) …"
+                    f"The reply lacks some of what was asked for; asking for it (round {number}) …"
                 )
             case Waiting(seconds, attempt):
                 self._display.note(

@@ -19,12 +19,17 @@ TABLE_DATE = date(2026, 11, 23)
 """The day on which what `models/` says was last compared with the providers' documentation."""
 
 DEMO_MODEL = "claude-sonnet-4-6"
+"""The model of the demo calls, whatever a workspace's own is."""
+
+DEMO_SUCCESSOR = "claude-sonnet-5-5"
+"""What takes its place once Anthropic names a day for its end; it does not name one before 2027-02-17."""
 
 DEFAULT_MODEL: dict[ProviderId, str] = {
-    "anthropic": "claude-sonnet-4-6",
+    "anthropic": "claude-sonnet-5-5",
     "openai": "gpt-6.2-sol",
     "google": "gemini-3.8-flash",
 }
+"""The model that a workspace's own key is used with unless somebody chooses another: a current one each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,20 +1,125 @@
-"""Prices of models: about what a call cost, by the installed price list."""
+"""Prices of models: about what a call cost, and who says so.
+
+Prices are asked of several sources in one order. First come those that the caller knows for this very
+connection, in their own order: what somebody set for the workspace, what the operator set for all, what the
+server's listing said. Then the installed genai-prices, by the address that the call goes to, and last our own
+table of what that does not have yet. Nothing is fetched. What nobody knows is unknown, and never zero.
+"""
 
 from __future__ import annotations
 
-from assay_nb.messages import ProviderId, Usage
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import TYPE_CHECKING
+
+from assay_nb.messages import Usage
+
+if TYPE_CHECKING:
+    from genai_prices.types import Provider
+
+_PACKAGE = "genai-prices"
+_WINDOW = 272_000
+"""Input tokens above which OpenAI charges more; how much more for the models below is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a model's tokens cost, in US dollars per million.
+
+    Attributes:
+        read: For input.
+        written: For output, thoughts included.
+        cached: For input that the provider had kept; None where it is not known to be cheaper.
+        source: Who says so, and when.
+        up_to: Input tokens of a call up to which it holds; None for any number.
+    """
+
+    read: float
+    written: float
+    cached: float | None = None
+    source: str
+    up_to: int | None = None
+
+    def apply(self, usage: Usage) -> float | None:
+        """Return about how many dollars a call cost, or None where its tokens are not known."""
+        if usage.input_tokens is None or usage.output_tokens is None:
+            return None
+        if self.up_to is not None and usage.input_tokens > self.up_to:
+            return None
+        kept = 0 if self.cached is None else min(usage.cached_tokens or 0, usage.input_tokens)
+        dollars = (usage.input_tokens - kept) * self.read + usage.output_tokens * self.written
+        return (dollars + kept * (self.cached or 0.0)) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """About how many US dollars a call cost, and whose price that is by."""
+
+    dollars: float
+    source: str
+
+
+def _second_hand(read: float, written: float, day: date, source: str) -> Price:
+    return Price(read=read, written=written, source=f"{source}, read {day}", up_to=_WINDOW)
+
+
+PRICES: dict[tuple[str, str], Price] = {
+    # Not in genai-prices 0.2.3. OpenAI's page was not read itself; three reports of it agree.
+    ("openai", "gpt-6.2-sol"): _second_hand(2.0, 10.0, date(2026, 11, 29), "reports of OpenAI's page"),
+    ("openai", "gpt-6.2-astra"): _second_hand(8.0, 40.0, date(2026, 11, 29), "reports of OpenAI's page"),
+}  # fmt: skip
+"""What the installed price list does not have yet, by the id of its vendor and the model."""
+
+UNPRICED: dict[str, str] = {
+    "gemini-4-carbon": "Google has not published a price.",
+}
+"""Models that are known to have no price, and why."""
 
 
 def estimate_cost(
-    provider: ProviderId, model: str, usage: Usage, *, official: bool = True
-) -> float | None:
-    """Return about how many US dollars a call cost, or None when that cannot be known.
+    model: str, usage: Usage, *, endpoint: str, known: Sequence[Price] = ()
+) -> Cost | None:
+    """Return about how many US dollars a call cost and by whose price, or None when nobody knows.
 
-    Prices are those that the installed genai-prices knows; nothing is fetched. A custom endpoint sets
-    its own prices.
+    Args:
+        model: The model that answered.
+        usage: The tokens.
+        endpoint: Where the call went, whose prices count.
+        known: Prices that are known for this connection, the one that goes first at the beginning.
     """
-    if not official or usage.input_tokens is None or usage.output_tokens is None:
+    if usage.input_tokens is None or usage.output_tokens is None:
         return None
+    for price in known:
+        dollars = price.apply(usage)
+        if dollars is not None:
+            return Cost(dollars, price.source)
+    vendor = _find_vendor(endpoint)
+    if vendor is None:
+        return None
+    return _by_price_list(vendor.id, model, usage) or _by_table(vendor.id, model, usage)
+
+
+@cache
+def _find_vendor(url: str) -> Provider | None:
+    """Return whose price list holds at an address, or None.
+
+    The list's patterns match beginnings: `https://api.openai.com.proxy.example` is somebody else's.
+    """
+    from genai_prices.data_snapshot import get_snapshot
+
+    try:
+        vendor = get_snapshot().find_provider(None, None, url)
+    except LookupError:
+        return None
+    match = re.match(vendor.api_pattern, url)
+    end = match.end() if match else 0
+    return vendor if url[end : end + 1] in {"", "/", ":"} or url[end - 1] in "/." else None
+
+
+def _by_price_list(vendor: str, model: str, usage: Usage) -> Cost | None:
     import genai_prices
 
     tokens = genai_prices.Usage(
@@ -23,7 +128,13 @@ def estimate_cost(
         cache_read_tokens=usage.cached_tokens,
     )
     try:
-        price = genai_prices.calc_price(tokens, model_ref=model, provider_id=provider)
-    except LookupError:
+        price = genai_prices.calc_price(tokens, model_ref=model, provider_id=vendor)
+    except (LookupError, ValueError):  # the model is not listed; more tokens were cached than read
         return None
-    return float(price.total_price)
+    return Cost(float(price.total_price), f"{_PACKAGE} {genai_prices.__version__}")
+
+
+def _by_table(vendor: str, model: str, usage: Usage) -> Cost | None:
+    price = PRICES.get((vendor, model))
+    dollars = None if price is None else price.apply(usage)
+    return None if price is None or dollars is None else Cost(dollars, price.source)

@@ -13,7 +13,16 @@ from assay_nb.engine.connect_form import is_first
 from assay_nb.engine.control import Standing
 from assay_nb.engine.session import Session
 from assay_nb.panels.base import WIDE, LivePanel, button, show
-from assay_nb.render.document import Block, Code, Document, Heading, Meter, Paragraph, Scorecard
+from assay_nb.render.document import (
+    Block,
+    Callout,
+    Code,
+    Document,
+    Heading,
+    Meter,
+    Paragraph,
+    Scorecard,
+)
 from assay_nb.text.english import count
 
 
@@ -97,6 +106,7 @@ class ModelPanel(LivePanel):
             blocks = [Paragraph(["No model is chosen: choose one here, such as ", begun, "."])]
         if standing.workspace is None:
             blocks = [Paragraph(["No workspace is chosen, so there is no model."])]
+        blocks += [Callout("warning", [text]) for text in standing.warnings]
         budget = standing.budget
         if not budget.granted:
             return [

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from assay_nb.instruments.exchange.fencing import parse_fence
+from assay_nb.instruments.exchange.schema import NONE
 from assay_nb.instruments.invariants import presence
 from assay_nb.instruments.lint import RULES, LintFinding, lint
 from assay_nb.instruments.lint.measured import has_proved_right
-from assay_nb.instruments.rubric import DIMENSION_OF_RULE, QUESTIONS
+from assay_nb.instruments.rubric import DIMENSION_OF_RULE, QUESTION_OF_KEY
 from assay_nb.practice.rules import judge, work
+from assay_nb.practice.slots import fill_slots
 from assay_nb.practice.wire import Asked
 from assay_nb.text.segments import Segment, split_segments
 from assay_nb.text.templates import find_fences, find_variables
+
+Fields: TypeAlias = Mapping[str, Any]
+"""The properties of the schema that a reply is asked in."""
 
 _WHY = {rule.id: rule.why for rule in RULES}
 _UNKNOWN = re.compile(
@@ -31,20 +36,25 @@ _UNKNOWN = re.compile(
 
 def make_reply(asked: Asked) -> str:
     """Return the reply to a request: JSON in the form that was asked for, or a line of text."""
-    if "criteria" in asked.fields:
+    fields = asked.schema
+    if _is_judging(fields):
         return _dump(judge("".join(asked.texts[:1])))
     under_review = _find_prompt(asked)
     if under_review is None:
         return work("".join(asked.texts[-1:]))
     text, segments = under_review
     reader = _Reader(text, segments)
-    if "answers" in asked.fields:
-        return _dump(reader.critique())
-    if "edits" in asked.fields:
-        return _dump(reader.improvement(with_findings="findings" in asked.fields))
-    if "constraints" in asked.fields:
-        return _dump(reader.rewrite())
+    if "answers" in fields:
+        return _dump(reader.critique(fields))
+    if "edits" in fields or "edit_1" in fields:
+        return _dump(reader.improvement(fields))
+    if "constraints" in fields or "constraint_1" in fields:
+        return _dump(reader.rewrite(fields))
     return "This is the practice provider. It does not know this instrument."
+
+
+def _is_judging(fields: Fields) -> bool:
+    return "c1_answer" in fields or "c1_better" in fields
 
 
 def _find_prompt(asked: Asked) -> tuple[str, Sequence[Segment]] | None:
@@ -83,23 +93,37 @@ class _Reader:
 
     # --- what each instrument gets
 
-    def critique(self) -> dict[str, Any]:
+    def critique(self, fields: Fields) -> dict[str, Any]:
+        answers = {key: self._answer(question.id) for key, question in QUESTION_OF_KEY.items()}
+        if "findings" not in fields:
+            found = [
+                {
+                    **self._describe(finding),
+                    "quote": self._words(finding),
+                    "effect": _WHY[finding.rule],
+                }
+                for finding in self._findings
+            ]
+            return {"answers": answers, **fill_slots(fields, "finding", found)}
         return {
-            "answers": [self._answer(question) for question in QUESTIONS],
+            "evidence": [],
+            "answers": answers,
             "not_applicable": [],
             "findings": [
                 {
+                    **self._list_evidence(finding),
                     **self._describe(finding),
-                    "missing": None,
-                    "probe": None,
-                    "fix": self._fix(number, finding),
+                    "missing": NONE,
+                    "probe": [],
+                    "predict": "",
+                    **self._fix(number, finding),
                 }
                 for number, finding in enumerate(self._findings, 1)
             ],
         }
 
-    def improvement(self, *, with_findings: bool) -> dict[str, Any]:
-        changes = list(self._changes())
+    def improvement(self, fields: Fields) -> dict[str, Any]:
+        numbered = {f"f{n}": finding for n, finding in enumerate(self._findings, 1)}
         edits = [
             {
                 "finding": change.finding,
@@ -109,17 +133,20 @@ class _Reader:
                 "text": change.after,
                 "risk": "low",
             }
-            for change in changes
+            for change in self._changes()
         ]
-        if not with_findings:
+        if "edits" not in fields:
+            described = [{**self._describe(numbered[edit["finding"]]), **edit} for edit in edits]
+            return fill_slots(fields, "edit", described)
+        if "findings" not in fields:
             return {"edits": edits}
         found = [
-            {"id": f"f{number}", **self._describe(finding)}
-            for number, finding in enumerate(self._findings, 1)
+            {"id": id_, **self._list_evidence(finding), **self._describe(finding)}
+            for id_, finding in numbered.items()
         ]
         return {"findings": found, "edits": edits}
 
-    def rewrite(self) -> dict[str, Any]:
+    def rewrite(self, fields: Fields) -> dict[str, Any]:
         """Lay out the prompt again, sentence by sentence, with the certain fixes made."""
         fixed = self._fixed()
         if find_fences(fixed) or "\n\n" in fixed.strip() or fixed.lstrip().startswith("#"):
@@ -128,18 +155,16 @@ class _Reader:
         else:
             text = _lay_out([segment.text for segment in split_segments(fixed)])
             change = "The task stands first and each rule on a line of its own."
-        return {
-            "text": text,
-            "constraints": list(self._ledger(text)),
-            "changes": [change],
-        }
+        rows = list(self._ledger(text))
+        if "constraints" not in fields:
+            return {"text": text, **fill_slots(fields, "constraint", rows), "changes": change}
+        return {"text": text, "constraints": rows, "changes": [change]}
 
     # --- questions
 
-    def _answer(self, question: str) -> dict[str, Any]:
+    def _answer(self, question: str) -> str:
         judged = self._judge(question)
-        answer = "na" if judged is None else "yes" if judged else "no"
-        return {"question": question, "evidence": None, "answer": answer}
+        return "na" if judged is None else "yes" if judged else "no"
 
     def _judge(self, question: str) -> bool | None:
         """Answer where a rule or a pattern can; None where only understanding could."""
@@ -162,11 +187,13 @@ class _Reader:
 
     # --- findings and fixes
 
-    def _describe(self, finding: LintFinding) -> dict[str, Any]:
+    def _list_evidence(self, finding: LintFinding) -> dict[str, Any]:
         segment = self._segment_of(finding)
         assert segment is not None
+        return {"evidence": [{"segment": segment.id, "quote": self._words(finding)}]}
+
+    def _describe(self, finding: LintFinding) -> dict[str, Any]:
         return {
-            "evidence": [{"segment": segment.id, "quote": self._words(finding)}],
             "kind": "present",
             "dimension": DIMENSION_OF_RULE.get(finding.rule, "robustness"),
             "problem": finding.message,
@@ -195,13 +222,11 @@ class _Reader:
             return None
         return next((s for s in self._segments if s.start <= finding.start < s.end), None)
 
-    def _fix(self, number: int, finding: LintFinding) -> dict[str, Any] | None:
+    def _fix(self, number: int, finding: LintFinding) -> dict[str, str]:
         change = self._change(number, finding)
-        return (
-            {"op": "replace", "text": change.after}
-            if change and change.before == self._words(finding)
-            else None
-        )
+        if change is None or change.before != self._words(finding):
+            return {"op": NONE, "text": ""}
+        return {"op": "replace", "text": change.after}
 
     def _changes(self) -> Iterator[_Change]:
         for number, finding in enumerate(self._findings, 1):
@@ -235,8 +260,8 @@ class _Reader:
             row: dict[str, Any] = {
                 "segment": segment.id,
                 "quote": words,
-                "kept": None,
-                "reason": None,
+                "kept": "",
+                "reason": "",
             }
             if segment.id in fixed:
                 change = fixed[segment.id]

@@ -12,7 +12,6 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from assay_nb.instruments.judge.request import parse_text
 
@@ -66,15 +65,16 @@ def work(prompt: str) -> str:
     return _SAYS + (first[0].strip() if first else "there is no text to work on.")
 
 
-def judge(message: str) -> dict[str, Any]:
+def judge(message: str) -> dict[str, str]:
     """Return a judgement: a criterion holds where its words turn up in the output."""
     criteria, material = parse_text(message)
-    if "output" in material:
-        marks = [_mark(name, text, material["output"]) for name, text in criteria.items()]
-    else:
-        answers = material.get("first answer", ""), material.get("second answer", "")
-        marks = [_compare(name, text, *answers) for name, text in criteria.items()]
-    return {"criteria": marks}
+    answers = material.get("first answer", ""), material.get("second answer", "")
+    said: dict[str, str] = {}
+    for name, text in criteria.items():
+        one = material.get("output")
+        marks = _compare(text, *answers) if one is None else _mark(text, one)
+        said |= {f"{name}_{member}": value for member, value in marks.items()}
+    return said
 
 
 def _split(prompt: str) -> tuple[str, str]:
@@ -133,30 +133,34 @@ def _words_for(key: str, material: str) -> str | None:
     return found[1].rstrip(".") if found else None
 
 
-def _mark(name: str, criterion: str, output: str) -> dict[str, Any]:
+def _mark(criterion: str, output: str) -> dict[str, str]:
     share, evidence = _met(criterion, output)
     degree = "(answer 1 to 5)" in criterion
     answer = str(1 + round(4 * share)) if degree else "yes" if share >= 0.5 else "no"
-    return {"criterion": name, "evidence": evidence, "reason": _reason(share), "answer": answer}
+    return {"evidence": evidence, "reason": _reason(share), "answer": answer}
 
 
-def _compare(name: str, criterion: str, first: str, second: str) -> dict[str, Any]:
+def _compare(criterion: str, first: str, second: str) -> dict[str, str]:
     (once, quote), (again, other) = _met(criterion, first), _met(criterion, second)
     better = "first" if once > again else "second" if again > once else "tie"
     reason = f"{_reason(once)} {_reason(again)}"
-    return {"criterion": name, "first": quote, "second": other, "reason": reason, "better": better}
+    return {
+        "evidence": " … ".join(q for q in (quote, other) if q),
+        "reason": reason,
+        "better": better,
+    }
 
 
-def _met(criterion: str, output: str) -> tuple[float, str | None]:
-    """Return how many of a criterion's words the output has, and where the first one stands."""
+def _met(criterion: str, output: str) -> tuple[float, str]:
+    """Return how many of a criterion's words the output has, and where the first one stands, if any."""
     quoted = re.findall(r"[\"“'`]([^\"”'`]+)[\"”'`]", criterion)
     if quoted:
         hits = [text for text in quoted if text.lower() in output.lower()]
-        return len(hits) / len(quoted), _around(output, hits[0]) if hits else None
+        return len(hits) / len(quoted), _around(output, hits[0]) if hits else ""
     wanted = _words(criterion.replace("(answer 1 to 5)", ""))
     hits = sorted(wanted & _words(output))
     share = len(hits) / len(wanted) if wanted else 0.0
-    return share, _around(output, hits[0]) if hits else None
+    return share, _around(output, hits[0]) if hits else ""
 
 
 def _around(output: str, word: str) -> str:

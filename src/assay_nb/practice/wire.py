@@ -22,12 +22,12 @@ class Asked:
 
     Attributes:
         texts: What the user turns say, oldest first.
-        fields: The top-level fields of the reply's JSON Schema; empty when plain text is asked for.
+        schema: The properties of the reply's JSON Schema; empty when plain text is asked for.
         model: The model's name.
     """
 
     texts: tuple[str, ...]
-    fields: frozenset[str]
+    schema: Mapping[str, Any]
     model: str
 
 
@@ -218,8 +218,8 @@ def _at(body: Any, *path: str) -> Any:
     return body
 
 
-def _fields(schema: Any) -> frozenset[str]:
-    return frozenset(_at(schema, "properties") or ())
+def _fields(schema: Any) -> Mapping[str, Any]:
+    return _at(schema, "properties") or {}
 
 
 def _turns(messages: Any) -> tuple[str, ...]:

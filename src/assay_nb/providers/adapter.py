@@ -127,7 +127,7 @@ class Adapter:
         Which form it has, and how often it is retried, is decided here: before anything is handed on.
         """
         there = credential.destination
-        place = Place(there.connection, there.endpoint, model)
+        place = Place(credential.owner, there.connection, there.endpoint, model)
         learned = self._egress.learned
         ladder = Ladder(
             self.rungs(request, model, credential),
@@ -142,10 +142,10 @@ class Adapter:
             )
             if not isinstance(answer, Shape):
                 if answer[1] and (facts := ladder.learned(shape)):
-                    learned.keep(place, facts)
+                    await learned.keep(place, facts)
                 return answer
             if ladder.remembered and shape == ladder.shape:
-                learned.forget(place)
+                await learned.forget(place)
             shape = answer
 
     async def _try(

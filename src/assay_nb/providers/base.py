@@ -31,6 +31,7 @@ class ListedModel:
     context: int | None = None
     max_output: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
+    """The entry as the listing gives it, for what else it says of the model."""
 
 
 class Provider(Protocol):

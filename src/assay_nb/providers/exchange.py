@@ -61,6 +61,7 @@ class Exchange:
         is_page: An HTML page came instead of an answer.
         sent: The request's headers, and so the key, have been written.
         failure: What the transport itself refused. It explains whatever the SDK made of it.
+        obstacle: Why there was no connection, where more is known than that. A further attempt may help.
     """
 
     def __init__(self, credential: Credential, limits: Limits) -> None:
@@ -74,6 +75,7 @@ class Exchange:
         self.is_page = False
         self.sent = False
         self.failure: AssayError | None = None
+        self.obstacle: AssayError | None = None
         self.limits = limits
         self.deadline = time.monotonic() + limits.total
         self._wire_echo = EchoScanner()
@@ -138,8 +140,8 @@ class Exchange:
     def watch_for(self, key: bytes | bytearray | memoryview) -> None:
         """Look for this key, which is about to be sent, in what comes back."""
         self._wire_echo.arm(key)
-        self._text.echo.arm(key)
-        self._thoughts.echo.arm(key)
+        self._text.echo.arm_like(self._wire_echo)
+        self._thoughts.echo.arm_like(self._wire_echo)
         self.sent = True
 
     # --- the response

@@ -31,7 +31,6 @@ class Kind(enum.Enum):
 
     STATUS = "the provider answered with an error"
     CONNECTION = "no connection, or it broke"
-    PROXY = "the proxy would not have it"
     TIMEOUT = "too long without a byte"
     GARBLED = "what came is not the provider's protocol"
     UNUSED = "belongs to a part of the SDK that is not used here"
@@ -39,7 +38,6 @@ class Kind(enum.Enum):
 
 NETWORK: dict[str, Kind] = {
     "TimeoutException": Kind.TIMEOUT,
-    "ProxyError": Kind.PROXY,
     "DecodingError": Kind.GARBLED,
     "RemoteProtocolError": Kind.CONNECTION,
     "HTTPError": Kind.CONNECTION,
@@ -113,12 +111,12 @@ class Errors:
     ) -> Failed:
         if exchange.failure is not None:
             return Failed(exchange.failure, again=False)
-        wrapped = exc.__cause__ if isinstance(exc.__cause__, httpx2.ProxyError) else exc
-        kind = kind_of(wrapped, {**NETWORK, **self.kinds})
+        kind = kind_of(exc, {**NETWORK, **self.kinds})
         if kind is Kind.STATUS:
             return refuse(exchange, self.body_of(exc), model, request)
-        if kind in {Kind.CONNECTION, Kind.PROXY, Kind.TIMEOUT}:
-            return Failed(_broken(exchange, kind), again=not exchange.sent)
+        if kind in {Kind.CONNECTION, Kind.TIMEOUT}:
+            error = exchange.obstacle or _broken(exchange, kind)
+            return Failed(error, again=not exchange.sent)
         return Failed(_garbled(exchange), again=False)
 
 
@@ -153,7 +151,7 @@ def for_refusal(
         message, hint = _limited(exchange, wait)
         meaning = Meaning.DAY_QUOTA if wait.daily else meaning
     elif meaning in {Meaning.BUSY, Meaning.DOWN}:
-        message, hint = _down(exchange, status)
+        message, hint = _down(exchange, status, wait)
     else:
         message, hint = describe_refusal(exchange.destination, refusal, model, request)
     kind = CONSEQUENCES[meaning].kind
@@ -199,11 +197,12 @@ def _limited(exchange: Exchange, wait: Wait) -> tuple[str, str]:
     return f"The limit of the {account_of(there)} behind the workspace's key is reached.", when
 
 
-def _down(exchange: Exchange, status: int) -> tuple[str, str]:
+def _down(exchange: Exchange, status: int, wait: Wait) -> tuple[str, str]:
     what = "is overloaded" if status in {503, 529} else f"failed to answer (status {status})"
+    when = f" in {describe_wait(wait.seconds)}" if wait.seconds else ""
     return (
         f"{who_is(exchange.destination)} {what}.",
-        "Nothing is wrong with the prompt or the key; try again.",
+        f"Nothing is wrong with the prompt or the key; try again{when}.",
     )
 
 
@@ -218,14 +217,6 @@ def _page(exchange: Exchange, status: int) -> ProviderError:
 
 
 def _broken(exchange: Exchange, kind: Kind) -> ProviderError:
-    if kind is Kind.PROXY:
-        return _error(
-            ProviderUnavailable,
-            exchange,
-            None,
-            f"The proxy does not let through to {who_is(exchange.destination)}.",
-            "Check its address and whether it wants a password; `assay-nb doctor` shows it.",
-        )
     if kind is Kind.TIMEOUT:
         return _error(
             ProviderUnavailable,

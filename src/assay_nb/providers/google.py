@@ -116,13 +116,14 @@ class Google(Adapter):
         )
         return [
             ListedModel(
-                (model.name or "").removeprefix("models/"),
+                model.name.removeprefix("models/"),
                 model.display_name,
                 model.input_token_limit,
                 model.output_token_limit,
+                model.model_dump(warnings=False),
             )
             for model in pager.page
-            if "generateContent" in (model.supported_actions or ("generateContent",))
+            if model.name and _generates(model)
         ]
 
     async def count(self, request: Request, model: str, exchange: Exchange) -> int | None:
@@ -203,6 +204,11 @@ def _config(
         level = types.ThinkingLevel(effort.upper())
         fields["thinking_config"] = types.ThinkingConfig(thinking_level=level)
     return types.GenerateContentConfig(**fields)
+
+
+def _generates(model: types.Model) -> bool:
+    """Return whether a model answers calls of ours; one that does not say is taken to."""
+    return "generateContent" in (model.supported_actions or ("generateContent",))
 
 
 def _usage(metadata: types.GenerateContentResponseUsageMetadata) -> Usage:

@@ -1,6 +1,6 @@
 """What was learned of servers: which parts of a request an endpoint's model turned out not to take.
 
-Kept per connection, endpoint and model with its day. Servers are updated, so it expires, and it is forgotten
+Kept per workspace, connection, endpoint and model with its day. Servers are updated, so it expires, and it is forgotten
 as soon as a form that was remembered is refused itself. It is kept in memory unless a store is given.
 """
 
@@ -21,11 +21,13 @@ class Place(NamedTuple):
     """What something is learned of.
 
     Attributes:
+        owner: Whose connection it is: a workspace's id in hexadecimal, or nobody's.
         connection: The connection's name.
         endpoint: Its base URL.
         model: The model.
     """
 
+    owner: str
     connection: str
     endpoint: str
     model: str
@@ -38,7 +40,7 @@ class Store(Protocol):
         """Return the record of a place, or None."""
         ...
 
-    def save(self, place: Place, record: Mapping[str, Any] | None) -> None:
+    async def save(self, place: Place, record: Mapping[str, Any] | None) -> None:
         """Keep a record in place of an earlier one; None removes it."""
         ...
 
@@ -52,7 +54,7 @@ class MemoryStore:
     def load(self, place: Place) -> Mapping[str, Any] | None:
         return self._records.get(place)
 
-    def save(self, place: Place, record: Mapping[str, Any] | None) -> None:
+    async def save(self, place: Place, record: Mapping[str, Any] | None) -> None:
         self._records.pop(place, None)
         if record is not None:
             self._records[place] = record
@@ -80,21 +82,20 @@ class Learned:
             return {}
         day, facts = _read_day(record.get("day")), record.get("facts")
         if day is None or not isinstance(facts, Mapping) or self._today() - day >= EXPIRES:
-            self._store.save(place, None)
             return {}
         return facts  # pyright: ignore[reportUnknownVariableType] - its reader checks each value
 
-    def keep(self, place: Place, facts: Mapping[str, Any]) -> None:
+    async def keep(self, place: Place, facts: Mapping[str, Any]) -> None:
         """Add facts to those of a place. The day stays where they are known already."""
         known = self.recall(place)
         if all(name in known and known[name] == value for name, value in facts.items()):
             return
         day = self._today().isoformat()
-        self._store.save(place, {"day": day, "facts": {**known, **facts}})
+        await self._store.save(place, {"day": day, "facts": {**known, **facts}})
 
-    def forget(self, place: Place) -> None:
+    async def forget(self, place: Place) -> None:
         """Forget a place: a form that was remembered has been refused."""
-        self._store.save(place, None)
+        await self._store.save(place, None)
 
 
 def _read_day(value: object) -> datetime.date | None:

@@ -12,23 +12,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import ssl
 import time
 import weakref
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx2
 
-from assay_nb.egress import headers
+from assay_nb.egress import faults, headers
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.key_header import HeaderWriter
 from assay_nb.egress.origins import check_placement
+from assay_nb.egress.proxy import Proxies, Proxy
 from assay_nb.egress.resolver import Vet
+from assay_nb.egress.setting_names import SOLO, SettingNames
 from assay_nb.egress.tls import make_tls_context
 from assay_nb.errors import AssayError, EndpointRefused
 from assay_nb.messages import Destination
@@ -36,6 +38,9 @@ from assay_nb.providers import log_muting
 from assay_nb.providers.body import GuardedBody, decoder_for, reader_for
 from assay_nb.providers.exchange import TICKET, Exchange, Limits
 from assay_nb.providers.learned import Learned
+
+Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+"""What httpcore tells of each step of a request."""
 
 PLACEHOLDER = "assay-placeholder"
 """What the SDKs are given for a key."""
@@ -62,10 +67,22 @@ class Transport(httpx2.AsyncBaseTransport):
         except AssayError as error:
             refusal = exchange.refuse(error)
         except BaseException as error:
+            refusal = self._explained(error, exchange)
             # The frames below hold what was being written, the key's header included.
             error.__cause__ = error.__context__ = None
-            raise error.with_traceback(None) from None
+            if refusal is None:
+                raise error.with_traceback(None) from None
         raise refusal
+
+    def _explained(self, error: BaseException, exchange: Exchange) -> Exception | None:
+        """Keep why there was no connection; return what the SDK is told where trying again is of no use."""
+        if exchange.sent or not isinstance(error, httpx2.TransportError):
+            return None
+        fault = self._egress.explain(error, exchange.destination)
+        if fault is None:
+            return None
+        exchange.obstacle = fault.to_error(exchange.destination)
+        return exchange.refuse(exchange.obstacle) if fault.lasting else None
 
     async def _send(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:
         check_destination(request.url, exchange.destination)
@@ -90,7 +107,7 @@ class Transport(httpx2.AsyncBaseTransport):
 
     async def _connect(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:
         """Send to the first address that answers. A host may have one that is not reached from here."""
-        pool = self._pool.for_host(exchange.destination, self._egress)
+        pool = self._pool.for_proxy(self._egress.proxies.find(exchange.destination))
         addresses = await self._egress.addresses(request.url, exchange)
         for address in addresses[:-1]:
             with contextlib.suppress(httpx2.ConnectError, httpx2.ConnectTimeout):
@@ -117,17 +134,26 @@ def check_destination(url: httpx2.URL, destination: Destination) -> None:
 
 @dataclass
 class _Pool:
-    """The connections of one event loop, and the SDK clients that use them."""
+    """The connections of one event loop, and the SDK clients that use them.
 
+    Attributes:
+        open: Makes connections that go by a proxy, or by none.
+        direct: Those without one.
+        proxied: Those by the proxy, since a first destination wanted it.
+    """
+
+    open: Callable[[Proxy | None], httpx2.AsyncHTTPTransport]
     direct: httpx2.AsyncHTTPTransport
-    proxied: httpx2.AsyncHTTPTransport | None
+    proxied: httpx2.AsyncHTTPTransport | None = None
     client: httpx2.AsyncClient = field(init=False)
     sdk: dict[object, Any] = field(default_factory=dict[object, Any])
 
-    def for_host(self, destination: Destination, egress: Egress) -> httpx2.AsyncHTTPTransport:
-        if self.proxied is not None and egress.goes_by_proxy(destination):
-            return self.proxied
-        return self.direct
+    def for_proxy(self, proxy: Proxy | None) -> httpx2.AsyncHTTPTransport:
+        if proxy is None:
+            return self.direct
+        if self.proxied is None:
+            self.proxied = self.open(proxy)
+        return self.proxied
 
     async def aclose(self) -> None:
         await self.client.aclose()
@@ -145,6 +171,7 @@ class Egress:
     Attributes:
         limits: How much and how long.
         learned: What endpoints and models turned out not to take, kept by the adapters.
+        proxies: Which destinations are reached by the proxy.
     """
 
     def __init__(
@@ -156,26 +183,27 @@ class Egress:
         limits: Limits | None = None,
         vet: Vet | None = None,
         learned: Learned | None = None,
+        names: SettingNames = SOLO,
     ) -> None:
         """Remember how to reach providers; nothing is opened yet.
 
         Args:
-            proxy: An HTTP proxy for https destinations. The tunnel hides the key from it.
-            no_proxy: Hosts reached without it, separated by commas; `.corp` and `corp` cover subdomains.
+            proxy: An HTTP proxy for https destinations, as `parse_proxy` takes it. The tunnel hides the
+                key from it. A wrong one is reported by the first call that would use it.
+            no_proxy: Hosts reached without it, as `parse_no_proxy` takes them.
             ca_file: Certificate authorities to trust, as a PEM file, in place of the system's.
             limits: How much and how long.
             vet: Resolves and judges a host's addresses; connections then go to those very addresses. Not
                 asked where a proxy is in between, since that resolves by itself.
             learned: What is known of servers, and where it is kept; this process's memory by default.
+            names: What these settings are called where they come from.
         """
         self.limits = limits or Limits()
         self._timeout = httpx2.Timeout(self.limits.idle, connect=self.limits.connect).as_dict()
         self.learned = learned or Learned()
-        self._proxy = proxy
-        self._no_proxy = [
-            part.strip().lower() for part in (no_proxy or "").split(",") if part.strip()
-        ]
+        self.proxies = Proxies(proxy, no_proxy, names)
         self._ca_file = str(ca_file) if ca_file else None
+        self._names = names
         self._vet = vet
         self._tls: ssl.SSLContext | None = None
         self._pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = (
@@ -225,12 +253,17 @@ class Egress:
 
     def goes_by_proxy(self, destination: Destination) -> bool:
         """Say whether the proxy is used: for https only, and not for hosts that are exempt."""
-        url = httpx2.URL(destination.origin)
-        return (
-            self._proxy is not None
-            and url.scheme == "https"
-            and not any(_is_exempt(url.host, rule) for rule in self._no_proxy)
-        )
+        return self.proxies.find(destination) is not None
+
+    def explain(
+        self, error: httpx2.TransportError, destination: Destination
+    ) -> faults.Fault | None:
+        """Return why a connection was not established; None where nothing more is known than that."""
+        return faults.explain(error, destination, self.proxies.find(destination), self._names)
+
+    def make_tls_context(self) -> ssl.SSLContext:
+        """Return a context that trusts the authorities which these connections trust."""
+        return make_tls_context(self._ca_file, self._names.ca_file)
 
     async def addresses(self, url: httpx2.URL, exchange: Exchange) -> Sequence[str | None]:
         """Return the vetted addresses of a URL's host; None means whatever its name resolves to."""
@@ -243,12 +276,16 @@ class Egress:
     ) -> httpx2.Request:
         """Return our own request for one address: the SDK's, with listed headers only and what writes the key."""
         url = request.url
-        extensions: dict[str, Any] = {"timeout": self._timeout}
+        extensions: dict[str, Any] = {}
         if address is not None:
             extensions["sni_hostname"] = url.host
             url = url.copy_with(host=address)
         origin = (url.raw_scheme, url.raw_host, url.port)
-        extensions["trace"] = HeaderWriter(exchange, origin)
+        writer = HeaderWriter(exchange, origin)
+        extensions["timeout"], extensions["trace"] = self._timeout, writer
+        if self.goes_by_proxy(exchange.destination):
+            timeout = dict(self._timeout)
+            extensions["timeout"], extensions["trace"] = timeout, TunnelClock(writer, timeout)
         kept = [pair for pair in request.headers.raw if pair[0].lower() in _SENT]
         kept.append((b"accept-encoding", b"identity"))
         assert isinstance(request.stream, httpx2.AsyncByteStream)
@@ -262,37 +299,53 @@ class Egress:
         if pool is None:
             if self._tls is None:
                 # 20 to 40 ms of reading certificates, which would hold up every other stream.
-                self._tls = await asyncio.to_thread(make_tls_context, self._ca_file)
+                self._tls = await asyncio.to_thread(self.make_tls_context)
             pool = self._pools.setdefault(loop, self._make_pool(self._tls))
         return pool
 
     def _make_pool(self, tls: ssl.SSLContext) -> _Pool:
-        pool = _Pool(self._connections(tls, None), None)
-        if self._proxy is not None:
-            pool.proxied = self._connections(tls, httpx2.Proxy(self._proxy))
+        pool = _Pool(partial(self._connections, tls), self._connections(tls, None))
         pool.client = httpx2.AsyncClient(
             transport=Transport(self, pool), trust_env=False, follow_redirects=False
         )
         log_muting.install()  # httpcore's loggers exist by now
         return pool
 
-    def _connections(
-        self, tls: ssl.SSLContext, proxy: httpx2.Proxy | None
-    ) -> httpx2.AsyncHTTPTransport:
+    def _connections(self, tls: ssl.SSLContext, proxy: Proxy | None) -> httpx2.AsyncHTTPTransport:
         limits = httpx2.Limits(
             max_connections=self.limits.connections,
             max_keepalive_connections=32,
             keepalive_expiry=30.0,
         )
         return httpx2.AsyncHTTPTransport(
-            verify=tls, trust_env=False, http2=False, limits=limits, proxy=proxy
+            verify=tls,
+            trust_env=False,
+            http2=False,
+            limits=limits,
+            proxy=None if proxy is None else _for_client(proxy, tls),
         )
 
 
-def _is_exempt(host: str, rule: str) -> bool:
-    if rule == "*":
-        return True
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host) in ipaddress.ip_network(rule, strict=False)
-    name = rule.lstrip("*").lstrip(".")
-    return host == name or host.endswith(f".{name}")
+class TunnelClock:
+    """Gives a proxy as long to open a tunnel as a connection may take, and then the reply its own time.
+
+    httpcore waits for both by one limit, which is minutes for a thinking model: a port where no proxy
+    listens would hold a call up as long.
+    """
+
+    def __init__(self, writer: Trace, timeout: dict[str, float | None]) -> None:
+        self._writer = writer
+        self._timeout = timeout
+        self._idle = timeout["read"]
+        timeout["read"] = timeout["connect"]
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        if event == "http11.send_request_headers.started" and info["request"].method != b"CONNECT":
+            self._timeout["read"] = self._idle
+        await self._writer(event, info)
+
+
+def _for_client(proxy: Proxy, tls: ssl.SSLContext) -> httpx2.Proxy:
+    """Return a proxy as httpx2 takes it. One that speaks TLS is verified as a provider is."""
+    ssl_context = tls if proxy.scheme == "https" else None
+    return httpx2.Proxy(str(proxy), auth=proxy.auth, ssl_context=ssl_context)

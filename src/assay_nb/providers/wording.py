@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from assay_nb.connections.presets import preset_of
 from assay_nb.egress.origins import is_official, path_hint
 from assay_nb.messages import Destination, Request, label_of
 from assay_nb.models.catalog import suggest_model
@@ -195,47 +196,48 @@ def describe_refusal(
 
 
 def who_is(there: Destination) -> str:
-    """Return who answers: a provider by its name at its own address, and any other server by its address."""
-    return label_of(there.provider) if is_official(there) else there.origin
+    """Return who answers: a provider or a known service by its name, and any other server by its address."""
+    if is_official(there):
+        return label_of(there.provider)
+    service = preset_of(there.endpoint)
+    return service.label if service else there.origin
 
 
 def account_of(there: Destination) -> str:
     """Return whose account pays, without its article."""
-    return (
-        f"{label_of(there.provider)} account"
-        if is_official(there)
-        else f"account at {there.origin}"
-    )
+    who = who_is(there)
+    return f"account at {who}" if who == there.origin else f"{who} account"
 
 
 def _facts(
     there: Destination, refusal: Refusal, model: str | None, request: Request | None
 ) -> dict[str, str]:
-    about, own = SETUP[there.provider], is_official(there)
+    about = SETUP[there.provider] if is_official(there) else preset_of(there.endpoint)
+    keys, billing = (about.keys_url, about.billing_url) if about else ("", "")
     most = refusal.body.most_output
     return {
         "who": who_is(there),
-        "name": there.provider,
+        "name": there.connection,
         "account": account_of(there),
         "model": model or "the model",
         "quoted": repr(model),
         "for_model": f" for {model}" if model else "",
         "act": f"use {model}" if model else "do this",
-        "keys_valid": f"{about.keys_url} shows which keys are valid"
-        if own
+        "keys_valid": f"{keys} shows which keys are valid"
+        if keys
         else "that server's manual says what its keys look like",
-        "keys_may": f"{about.keys_url} shows what it may do"
-        if own
+        "keys_may": f"{keys} shows what it may do"
+        if keys
         else "the server's operator knows what it may do",
-        "keys_at": f" at {about.keys_url}" if own else "",
-        "billing": about.billing_url if own else "that service's billing page",
+        "keys_at": f" at {keys}" if keys else "",
+        "billing": billing or keys or "that service's billing page",
         "ceiling": f"{request.ceiling:,}" if request else "so many",
         "most": f": it gives at most {most:,}" if most else "",
     }
 
 
 def _key_wanted(there: Destination) -> tuple[str, str]:
-    hint = f"Enter one: `assay-nb keys set {there.provider} --endpoint {there.endpoint}`."
+    hint = f"Enter one: `assay-nb keys set {there.connection} --endpoint {there.endpoint}`."
     return f"{there.origin} asks for a key, and none is stored for it.", hint
 
 

@@ -8,9 +8,11 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
-from assay_nb.store.database import Database
+from assay_nb.errors import StoreUnavailable
+from assay_nb.store.database import Connection, Database
 from assay_nb.store.failures import our_errors
 from assay_nb.store.forks import keep_open, watch_forks
 
@@ -38,7 +40,9 @@ class Changes:
         self._end: weakref.finalize[Any, Any] | None = None
         self._connections = 0
         self._last: int | None = None
+        self._same: tuple[int, int] | None = None
         self._looked = 0.0
+        self._database = database
         watch_forks(self)
 
     @property
@@ -58,7 +62,9 @@ class Changes:
                 connection = self._connection or self._connect()
                 version: int = connection.execute(_VERSION).fetchone()[0]
                 # Each connection counts for itself, so what another one said is no sign of no change.
-                self._last = self._connections * _FIRST + version
+                number = self._connections * _FIRST + version
+                same = self._same
+                self._last = same[1] if same is not None and same[0] == number else number
             except sqlite3.Error:
                 with our_errors(self._name):
                     raise
@@ -71,12 +77,45 @@ class Changes:
             return self._last
         return self.look()
 
+    def write_unnoticed(self, insert: Callable[[Connection], None]) -> None:
+        """Write what nobody remembers, such as the log of calls, so that `look` sees no change by it.
+
+        Every call ends with a line in the log, and what the next one needs would be read and decided again.
+        A change of anybody else's at the same time is seen all the same: the writing connection counts all
+        commits but its own, and is asked once no commit can be before what `look` has seen.
+
+        Args:
+            insert: Writes, given a connection in a transaction.
+        """
+        before: tuple[int, int] | None = None
+
+        def settle(connection: Connection) -> None:
+            number = self._look_if_possible()
+            if before is None or number is None:
+                return
+            with suppress(sqlite3.Error), self._lock:
+                if _count_others(connection) == before[0]:
+                    self._same = (number, before[1])
+
+        with self._database.write(serial=False, after=settle) as connection:
+            # Nobody else commits from here on: SQLite lets one write at a time.
+            number = self._look_if_possible()
+            if number is not None:
+                before = (_count_others(connection), number)
+            insert(connection)
+
+    def _look_if_possible(self) -> int | None:
+        """Return what `look` does, and None where it fails: what is written is written all the same."""
+        with suppress(StoreUnavailable):
+            return self.look()
+        return None
+
     def close(self) -> None:
         """Close the connection. Call it before the database is closed, which removes its log file."""
         with self._lock:
             if self._end is not None:
                 self._end()
-            self._connection = self._end = self._last = None
+            self._connection = self._end = self._last = self._same = None
 
     def leave_to_parent(self) -> None:
         """Begin anew in a forked child, with a connection of its own."""
@@ -84,7 +123,7 @@ class Changes:
         keep_open(self._connection)
         if self._end is not None:
             self._end.detach()
-        self._connection = self._end = self._last = None
+        self._connection = self._end = self._last = self._same = None
 
     def _connect(self) -> sqlite3.Connection:
         assert self._file is not None
@@ -95,6 +134,12 @@ class Changes:
         self._end = weakref.finalize(self, connection.close)
         self._connections += 1
         return connection
+
+
+def _count_others(connection: Connection) -> int:
+    """Return SQLite's number for what others than this connection have committed."""
+    driver: Any = connection.connection.driver_connection
+    return driver.execute(_VERSION).fetchone()[0]
 
 
 class Remembered(Generic[K, V]):

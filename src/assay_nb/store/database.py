@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,9 @@ __all__ = ["Connection", "Database"]
 _WRITE = "assay_write"
 _MAY_WRITE = "assay_may_write"
 _CLOSINGS = "assay_closings"
-_SERIAL_LOCK = 0x61737361795F6E62  # "assay_nb" as 64 bits: our advisory lock in a shared PostgreSQL
+_TAKE_SERIAL_LOCK = text(
+    f"SELECT pg_advisory_xact_lock({0x61737361795F6E62})"
+)  # "assay_nb" as 64 bits
 _ONE_WORKSPACE = text("SELECT set_config('assay.workspace', :workspace, true)")
 _POSTGRES_READ = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _OLDEST_SQLITE = (3, 37)
@@ -125,26 +127,28 @@ class Database:
             transaction.rollback()
 
     @contextmanager
-    def write(self, *, serial: bool = True) -> Generator[Connection]:
+    def write(
+        self, *, serial: bool = True, after: Callable[[Connection], None] | None = None
+    ) -> Generator[Connection]:
         """Give a connection whose changes are kept when the block ends, and undone when it raises.
 
         Args:
-            serial: Whether no other serial write runs meanwhile, so that what was read in the block is
-                still true when it ends. SQLite always works so. On PostgreSQL, statements that are
-                right by themselves (a conditional `UPDATE`, an `INSERT`) go faster without.
+            serial: Whether no other serial write runs meanwhile, as SQLite always has it: what was read is
+                still true at the end. PostgreSQL is faster without, where one statement is right by itself.
+            after: Called when they are kept, before anybody else uses the connection.
         """
         with (
             self._alone_in_thread(),
             self._take_turn(),
             our_errors(self._name),
             self._writing.connect() as connection,
-            connection.begin(),
         ):
-            if serial and not self._is_sqlite:
-                connection.execute(
-                    text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SERIAL_LOCK}
-                )
-            yield connection
+            with connection.begin():
+                if serial and not self._is_sqlite:
+                    connection.execute(_TAKE_SERIAL_LOCK)
+                yield connection
+            if after is not None:
+                after(connection)
 
     def scrub(self) -> bool:
         """Overwrite what deleted and replaced rows left in the files; say whether that is complete.
@@ -341,9 +345,8 @@ def _sqlite_engine(url: URL, busy_timeout: float) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writes = bool(connection.get_execution_options().get(_WRITE))
-        if (
-            connection.info.get(_MAY_WRITE) is not writes
-        ):  # SQLite compiles its statements anew after it
+        # Not more often than needed: SQLite compiles its statements again after it.
+        if connection.info.get(_MAY_WRITE) is not writes:
             connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
             connection.info[_MAY_WRITE] = writes
         # A transaction that starts by reading and writes later can fail in the middle; this one waits first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -21,6 +22,20 @@ def insert_or_update(
     """Insert a row, or set `values` on the one that has this primary key."""
     statement = _insert(connection, table).values({**key, **values})
     connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values))
+
+
+def insert_or_update_all(
+    connection: Connection, table: Table, rows: Sequence[dict[str, Any]]
+) -> None:
+    """Insert whole rows, each in the place of the one that has its primary key."""
+    if not rows:
+        return
+    statement = _insert(connection, table)
+    key = [column.name for column in table.primary_key]
+    changed = {one.name: statement.excluded[one.name] for one in table.c if one.name not in key}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=key, set_=changed), list(rows)
+    )
 
 
 def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:

@@ -198,6 +198,20 @@ run_tokens = Table(
     sqlite_strict=True,
 )
 
+connection_facts = Table(
+    "connection_facts",
+    metadata,
+    Column("workspace_id", LargeBinary, nullable=False),
+    Column("connection", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("fact", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("day", Big, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "connection", "model", "fact"),
+    sqlite_strict=True,
+)
+
 calls = Table(
     "calls",
     metadata,

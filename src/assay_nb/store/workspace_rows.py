@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
+from assay_nb.store.connection_fact_rows import forget
 from assay_nb.store.statements import insert_if_absent, insert_or_update
 from assay_nb.store.tables import members, preferences, workspaces
 
@@ -159,10 +160,11 @@ def restore_workspace(connection: Connection, workspace_id: bytes, name: str) ->
 
 
 def purge_workspace(connection: Connection, workspace_id: bytes) -> None:
-    """Remove a deleted workspace and its memberships for good. Its keys are the vault's to remove."""
+    """Remove a deleted workspace, its memberships and facts for good. Its keys are the vault's to remove."""
     where = workspaces.c.workspace_id == workspace_id
     if connection.scalar(select(workspaces.c.deleted_at).where(where)) is not None:
         connection.execute(delete(members).where(members.c.workspace_id == workspace_id))
+        forget(connection, workspace_id)
         connection.execute(delete(workspaces).where(where))
 
 

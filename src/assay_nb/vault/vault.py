@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
+from assay_nb.connections.facts import SET
 from assay_nb.errors import (
     ProviderKeyMissing,
     StoreUnavailable,
@@ -16,6 +17,7 @@ from assay_nb.errors import (
     WrongUsage,
 )
 from assay_nb.messages import PROVIDERS, Destination, label_of
+from assay_nb.store import connection_fact_rows as fact_rows
 from assay_nb.store import vault_rows
 from assay_nb.store.database import Database
 from assay_nb.store.vault_rows import KeyRow, WorkspaceRows
@@ -220,6 +222,7 @@ class Vault:
                 if not agreed:
                     _doubt_others(change, workspace_id, rows, row)
                 vault_rows.delete_keys(change.connection, workspace_id, row.row_id)
+                fact_rows.forget(change.connection, workspace_id, connection, but=SET)
                 failpoint("key deleted")
                 change.touch(workspace_id)
                 change.record(Event.KEY_REMOVED, workspace_id, connection)
@@ -257,6 +260,9 @@ class Vault:
                 sealed = seal_row(change.vault_id, newer, data_key, opened.secret)
                 if not vault_rows.replace_key(change.connection, old, sealed):
                     raise _changed_meanwhile()
+                facts = fact_rows.load(change.connection, workspace_id, connection)
+                fact_rows.forget(change.connection, workspace_id, connection)
+                fact_rows.put(change.connection, workspace_id, new_name, facts)
                 failpoint("key renamed")
                 change.touch(workspace_id)
                 change.record(Event.KEY_RENAMED, workspace_id, f"{connection} -> {new_name}")
@@ -273,6 +279,7 @@ class Vault:
         with self._transactions.change(actor) as change:
             vault_rows.delete_keys(change.connection, workspace_id)
             vault_rows.delete_data_keys(change.connection, workspace_id, unused_only=False)
+            fact_rows.forget(change.connection, workspace_id)
             failpoint("workspace deleted")
             change.touch(workspace_id)
             change.record(Event.WORKSPACE_REMOVED, workspace_id)
@@ -435,6 +442,8 @@ def _save(
     sealed = seal_row(change.vault_id, row, _data_key(change, workspace_id), key)
     if old is not None:
         vault_rows.delete_keys(change.connection, workspace_id, old.row_id)
+        if old.endpoint != row.endpoint:  # another server: what the old one said is not true of it
+            fact_rows.forget(change.connection, workspace_id, destination.connection)
     vault_rows.insert_key(change.connection, sealed)
     failpoint("key stored")
     change.touch(workspace_id)

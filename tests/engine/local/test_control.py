@@ -19,6 +19,7 @@ from assay_nb.errors import (
     AssayError,
     EndpointRefused,
     ProviderAuthError,
+    ProviderError,
     ProviderUnavailable,
     WrongUsage,
 )
@@ -26,8 +27,8 @@ from assay_nb.messages import PROVIDERS, Destination, ProviderId
 from assay_nb.providers.transport import PLACEHOLDER
 from assay_nb.vault.secret import SecretBytes
 from tests.canaries import make_canary
+from tests.fakes.providers import Answer, only
 from tests.fakes.providers import Call as Arrived
-from tests.fakes.providers import only
 from tests.kernel.stage import Stage, open_stage
 from tests.tools import unused_port
 
@@ -124,11 +125,8 @@ def test_request_carries_exactly_the_key_that_was_entered(
     assert ask(session, provider).output == "A reply."
 
     assert outcome.outcome == "accepted"
-    assert [credentials_of(call) for call in stage.fake.calls] == [
-        header(provider, key),
-        {},  # the same listing without it, which shows that it counts
-        header(provider, key),
-    ]
+    assert [credentials_of(call) for call in stage.fake.calls] == [header(provider, key)] * 2
+    assert [credentials_of(call) for call in stage.fake.strangers] == [{}]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -345,6 +343,66 @@ def test_own_server_that_refuses_a_key_sends_nobody_to_the_provider(
     assert "openai.com" not in (caught.value.hint or "")
 
 
+# --- what a listing proves
+
+
+def test_listing_that_anybody_gets_proves_no_key(stage: Stage, session: Session) -> None:
+    stage.fake.open_listing = True
+
+    outcome = save(session, "openai", "ollama", stage.fake.endpoint("openai"), check=True)
+
+    assert outcome.outcome == "unchecked"
+    assert "lists its models without a key too" in outcome.detail
+    assert fact_of(session, "openai").verified is False
+    assert check(session, "openai").outcome == "unchecked"
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        *((status, "accepted") for status in (400, 401, 403, 404, 422)),
+        *((status, "unchecked") for status in (408, 429, 500, 503)),
+    ],
+)
+def test_only_a_refusal_without_the_key_shows_that_it_counts(
+    status: int, outcome: str, stage: Stage, session: Session
+) -> None:
+    stage.fake.answer_by(lambda call: Answer(status=200 if call.key else status))
+    stage.fake.open_listing = True
+
+    saved = save(session, "openai", "ollama", stage.fake.endpoint("openai"), check=True)
+
+    assert saved.outcome == outcome
+    assert len(stage.fake.strangers) == 1
+
+
+def test_key_without_the_right_to_list_is_stored_with_what_it_lacks(
+    stage: Stage, session: Session
+) -> None:
+    message = "You have insufficient permissions. Missing scopes: api.model.read."
+    body = {"error": {"message": message, "type": "invalid_request_error", "code": None}}
+    stage.fake.answers("x", status=401, body=body)
+
+    outcome = save(session, "openai", "ollama", stage.fake.endpoint("openai"), check=True)
+
+    assert outcome.outcome == "limited"
+    assert "lacks the right to list models (api.model.read)" in outcome.detail
+    assert fact_of(session, "openai").verified is False
+
+
+def test_key_that_was_found_in_public_is_not_stored_and_says_why(
+    stage: Stage, session: Session
+) -> None:
+    error = {"code": 403, "status": "PERMISSION_DENIED", "message": "It was reported as leaked."}
+    stage.fake.answers("x", status=403, body={"error": error})
+
+    with pytest.raises(ProviderAuthError) as caught:
+        save(session, "google", "ollama", stage.fake.endpoint("google"), check=True)
+
+    assert "found in public. So it was not stored." in caught.value.message
+    assert fact_of(session, "google").state == "missing"
+
+
 # --- taking it away
 
 
@@ -388,3 +446,41 @@ def test_row_whose_placement_was_edited_is_sent_nowhere(
         ask(session, "openai")
 
     assert stage.fake.calls == []
+
+
+# --- endpoints that are not quite right
+
+
+def test_endpoint_that_is_one_operation_is_refused_before_anybody_is_asked(
+    stage: Stage, session: Session
+) -> None:
+    base = stage.fake.endpoint("openai")
+
+    with pytest.raises(EndpointRefused, match="/chat/completions") as caught:
+        save(session, "openai", "ollama", f"{base}/chat/completions", check=True)
+
+    assert f"`--endpoint {base}`" in str(caught.value.hint)
+    assert stage.fake.calls == []
+    assert fact_of(session, "openai").state == "missing"
+
+
+def test_endpoint_without_its_version_is_told_although_nobody_is_asked(session: Session) -> None:
+    origin = f"http://127.0.0.1:{unused_port()}"
+
+    untested = save(session, "openai", "ollama", origin)
+    tested = save(session, "openai", "ollama", f"{origin}/v1")
+
+    assert f"`--endpoint {origin}/v1`" in untested.detail
+    assert "--endpoint" not in tested.detail
+
+
+def test_next_step_after_a_failed_test_is_kept_beside_storing_it_untested(
+    stage: Stage, session: Session
+) -> None:
+    stage.fake.queue(Answer(status=404))
+
+    with pytest.raises(ProviderError) as caught:
+        save(session, "openai", "ollama", f"{stage.fake.origin}/nowhere", check=True)
+
+    assert f"`--endpoint {stage.fake.origin}/nowhere/v1`" in str(caught.value.hint)
+    assert "`--unverified`" in str(caught.value.hint)

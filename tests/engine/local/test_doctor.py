@@ -6,17 +6,18 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from assay_nb.config import Config
 from assay_nb.engine.control import Diagnosis
-from assay_nb.engine.local.connectivity import find_obstacle
 from assay_nb.engine.session import Session
+from assay_nb.models.catalog import DEMO_MODEL, DEMO_SUCCESSOR
+from assay_nb.models.retirements import RETIREMENTS, Retirement
 from assay_nb.vault.keystores import os_keyring
 from tests.fakes.providers import FakeProviders
-from tests.fakes.providers_tls import Authority
 from tests.kernel.stage import Stage, open_stage
 from tests.kernel.steps import run_command
 from tests.tools import unused_port
@@ -66,19 +67,6 @@ def test_provider_that_does_not_listen_is_named(stage: Stage) -> None:
     assert any("nothing listens there" in text for text in found)
 
 
-def test_certificate_that_is_not_trusted_is_named(stage: Stage, tmp_path: Path) -> None:
-    context = Authority(tmp_path).context("localhost")
-    with FakeProviders(tls=context) as other:
-        session = stage.session()
-        line = f"keys set openai --unverified --endpoint https://localhost:{other.port}/v1"
-        run_command(session, line, stage.keys["openai"])
-        session.close()
-
-        found = [finding.text for finding in examine(stage, "connection")]
-
-    assert any("certificate that is not trusted" in text for text in found)
-
-
 def test_endpoint_that_somebody_edited_is_not_contacted(stage: Stage) -> None:
     with FakeProviders() as evil:
         with closing(sqlite3.connect(stage.home / "vault.sqlite")) as other:
@@ -91,19 +79,6 @@ def test_endpoint_that_somebody_edited_is_not_contacted(stage: Stage) -> None:
 
         assert found == []
         assert evil.connections == set()
-
-
-def test_way_through_a_proxy_is_looked_at_as_far_as_the_proxy(stage: Stage) -> None:
-    from assay_nb.messages import Destination
-    from assay_nb.providers.transport import Egress
-
-    proxy = f"http://127.0.0.1:{unused_port()}"
-    away = Destination("openai", "https://llm.example/v1", "https://llm.example:443", "bearer")
-    config = Config(home=stage.home, https_proxy=proxy)
-
-    obstacle = find_obstacle(away, Egress(proxy=proxy), config)
-
-    assert obstacle == "is behind a proxy, which refuses the connection: nothing listens there."
 
 
 # --- the vault --------------------------------------------------------------------------------------
@@ -239,3 +214,22 @@ def test_healthy_vault_has_no_problem_at_all(stage: Stage) -> None:
     session.close()
 
     assert [finding for finding in findings if finding.level == "problem"] == []
+
+
+@pytest.mark.parametrize(("days", "found"), [(59, 1), (61, 0)])
+def test_end_of_the_demos_model_is_told_where_a_demo_is_offered(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, days: int, found: int
+) -> None:
+    day = datetime.now(UTC).date() + timedelta(days=days)
+    end = Retirement(day=day, successor=None, source="the page", read=day)
+    monkeypatch.setitem(RETIREMENTS, DEMO_MODEL, end)
+    assert examine(stage, "model") == []
+
+    session = stage.session(hasty=True)
+    key = bytearray(stage.keys["anthropic"].encode())
+    session.portal.call(session.control.set_platform_key, "anthropic", key)
+    session.close()
+
+    told = examine(stage, "model")
+    assert len(told) == found
+    assert all(DEMO_SUCCESSOR in one.hint for one in told)

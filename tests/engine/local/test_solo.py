@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from assay_nb.accounting.call_log import CallLog
 from assay_nb.engine.call import Call
@@ -21,6 +22,7 @@ from assay_nb.errors import ProviderAuthError, ProviderKeyMissing, StoreUnavaila
 from assay_nb.experiments.playground import prepare
 from assay_nb.messages import PROVIDERS, ProviderId
 from assay_nb.models.catalog import DEFAULT_MODEL
+from assay_nb.vault.transactions import Transactions
 from assay_nb.workspaces.membership import Workspaces
 from tests.fakes.providers import Answer
 from tests.kernel.stage import Stage, open_stage, store_key
@@ -90,6 +92,30 @@ def test_a_run_of_calls_is_decided_and_noted_a_few_times_at_most(
     assert logged(stage) == 50
     assert writes.count <= 10  # one a second, and the first and the last
     assert looks.count <= 1 + writes.count
+
+
+def test_warm_call_reads_nothing_from_the_database_and_writes_its_line(
+    stage: Stage, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(session)  # the first one is decided, and its key's row is read and proven
+    decisions = Counted(monkeypatch, Workspaces, "active")
+    rows = Counted(monkeypatch, Transactions, "load_unchecked")
+    said: list[str] = []
+
+    def note(*args: Any) -> None:
+        said.append(str(args[2]).split()[0])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        ask(session)
+        ask(session)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+    assert (decisions.count, rows.count) == (0, 0)
+    assert set(said) == {"BEGIN", "INSERT"}
+    assert said.count("INSERT") == 2
+    assert logged(stage) == 3
 
 
 def test_a_key_that_another_process_replaced_is_used_by_the_next_call(

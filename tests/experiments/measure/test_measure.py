@@ -28,6 +28,7 @@ from tests.experiments.simulated import (
     make_rows,
     propose_sentence,
 )
+from tests.instruments.driving import make_choice
 
 NEW = f"{OLD} {GAIN}"
 
@@ -224,6 +225,15 @@ def test_the_worst_rows_reach_the_proposer_with_the_metrics_words(
     assert all("expected good" in text for text in feedback)
 
 
+def test_the_proposers_get_the_knobs(session: Session, engine: Engine) -> None:
+    measure(OLD, None, make_rows(60), is_good, max_output_tokens=300, temperature=0.5)
+
+    asked = [call for call in engine.calls if call.instrument != "playground"]
+    assert {call.instrument for call in asked} == {"critique", "improve", "rewrite"}
+    for call in asked:
+        assert (call.options["max_output_tokens"], call.options["temperature"]) == (300, 0.5)
+
+
 def test_a_candidate_that_breaks_an_invariant_is_never_run(
     session: Session, engine: Engine
 ) -> None:
@@ -340,8 +350,7 @@ def judge_by(better: str) -> Any:
         if better == "truth":
             good = first.startswith("good"), second.startswith("good")
             picked = "tie" if good[0] == good[1] else "first" if good[0] else "second"
-        one = {"criterion": "c1", "first": None, "second": None, "reason": "", "better": picked}
-        return {"criteria": [one]}
+        return make_choice(picked)
 
     return judge
 

@@ -16,6 +16,7 @@ from assay_nb.experiments.suites.result import SuiteResult
 from assay_nb.experiments.suites.run import run_suite
 from tests.fakes.providers import Answer, Call
 from tests.fakes.providers_client import WIRES
+from tests.instruments.driving import make_mark
 from tests.kernel.replies import critique as critique_reply
 from tests.kernel.stage import Stage
 
@@ -80,8 +81,8 @@ def make_rows(count: int) -> list[dict[str, str]]:
 
 
 def judged(answer: str, reason: str = "") -> str:
-    one = {"criterion": "c1", "evidence": None, "reason": reason, "answer": answer}
-    return json.dumps({"criteria": [one]})
+    one = make_mark(answer, reason)
+    return json.dumps(one)
 
 
 def expected(wire: str, end: str) -> str:

@@ -23,9 +23,10 @@ from assay_nb.engine.call import Call
 from assay_nb.errors import KeyPasted
 from assay_nb.messages import Reply
 from tests.experiments.simulated import Engine, Session
+from tests.instruments.driving import make_choice, make_mark
 
 PROMPT = "Repeat: {{ticket}}"
-YES = {"criterion": "c1", "evidence": None, "reason": "", "answer": "yes"}
+YES = make_mark("yes")
 
 
 def make_rows(count: int) -> list[dict[str, Any]]:
@@ -206,7 +207,7 @@ def test_an_error_that_ends_the_judging_carries_what_was_judged(
     def judging(call: Call, request: Any) -> Any:
         if engine.count("judge") > 2:
             raise ProviderError("No credit.", status=402)
-        return {"criteria": [YES]}
+        return YES
 
     engine.task = lambda call: "fine"
     batch = play(5)
@@ -229,8 +230,8 @@ def test_a_reply_that_is_not_whole_gives_its_pair_no_preference(
         else "fine"
     )
     new = playground("Again: {{ticket}}", data=make_rows(3))
-    either = {"criterion": "c1", "first": None, "second": None, "reason": "", "better": "tie"}
-    engine.judge = lambda call, request: {"criteria": [either]}
+    either = make_choice("tie")
+    engine.judge = lambda call, request: either
 
     judged = judge(PROMPT, new, against=play(3), rubric="- It is fine.")  # type: ignore[arg-type]
 
@@ -242,10 +243,26 @@ def test_a_reply_that_is_not_whole_gives_its_pair_no_preference(
 def test_why_a_row_is_not_whole_marks_stands_in_the_frame(session: Session, engine: Engine) -> None:
     engine.task = lambda call: "fine"
     batch = play(2)
-    no = {**YES, "answer": "no", "reason": "It names no team."}
-    engine.judge = lambda call, request: {"criteria": [no if "t1" in str(request) else YES]}
+    no = make_mark("no", "It names no team.")
+    engine.judge = lambda call, request: no if "t1" in str(request) else YES
 
     judged = judge(PROMPT, batch, rubric="- It names the team.")
 
     assert [row["why"] for row in judged.frame] == ["", "It names the team (no): It names no team."]  # type: ignore[union-attr]
     assert type(judged).from_dict(judged.to_dict()).why(1) == judged.why(1)  # type: ignore[union-attr]
+
+
+def test_a_judgement_that_lacks_an_answer_is_a_row_that_failed_and_is_judged_again(
+    session: Session, engine: Engine
+) -> None:
+    engine.task = lambda call: "fine"
+    batch = play(2)
+    engine.judge = lambda call, request: make_mark("yes")
+
+    judged = judge(PROMPT, batch, rubric="- It is fine.\n- It is short.")
+    again = judge(PROMPT, batch, rubric="- It is fine.\n- It is short.")
+
+    assert judged.scores == [None, None]  # type: ignore[union-attr]
+    assert judged.why(0) == ["No score: the judge answered 1 of 2 criteria."]  # type: ignore[union-attr]
+    assert engine.count("judge") == 4
+    assert not any(a and a.cached for a in again.answers)  # type: ignore[union-attr]

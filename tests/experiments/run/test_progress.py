@@ -17,6 +17,7 @@ from assay_nb.experiments.suites.file import Suite
 from assay_nb.experiments.suites.run import run_suite
 from assay_nb.magics.display import NotebookDisplay, TerminalDisplay
 from tests.experiments.simulated import GAIN, OLD, Engine, Session, is_good, make_rows
+from tests.instruments.driving import make_choice
 from tests.magics.shells import open_shell
 from tests.tools import wait_until
 
@@ -26,7 +27,7 @@ PAIRS = [LabelledPair(f"task {n}", f"good {n}", f"poor {n}") for n in range(10)]
 SUITE = Suite(
     name="suite", prompt=PROMPT, cases=tuple(Case({"ticket": f"t{n}"}) for n in range(20))
 )
-TIE = {"criterion": "c1", "first": None, "second": None, "reason": "", "better": "tie"}
+TIE = make_choice("tie")
 
 OnProgress = Callable[[Progress], None]
 Run = Callable[[Any, OnProgress], object]
@@ -54,7 +55,7 @@ def test_calls_under_way_end_when_the_listener_is_interrupted(
     run: Run, session: Session, engine: Engine
 ) -> None:
     engine.stall_after = 3
-    engine.judge = lambda call, request: {"criteria": [TIE]}
+    engine.judge = lambda call, request: TIE
 
     def interrupted(progress: Progress) -> None:
         if progress.done >= 1:

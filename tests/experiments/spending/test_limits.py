@@ -27,7 +27,7 @@ from assay_nb.experiments.suites.expectations import Case
 from assay_nb.experiments.suites.file import Suite
 from assay_nb.experiments.suites.run import run_suite
 from tests.experiments.simulated import GAIN, OLD, Engine, Session, is_good, make_rows
-from tests.instruments.driving import make_critique
+from tests.instruments.driving import make_choice, make_critique, make_mark
 
 NEW = f"{OLD} {GAIN}"
 PROMPT = "Repeat: {{ticket}}"
@@ -49,9 +49,9 @@ def tickets(count: int) -> list[dict[str, str]]:
 
 
 def judge_alike(call: Call, request: Any) -> Any:
-    one = {"criterion": "c1", "evidence": None, "reason": "", "answer": "yes"}
-    pair = {"criterion": "c1", "first": None, "second": None, "reason": "", "better": "tie"}
-    return {"criteria": [pair if call.options.get("against") else one]}
+    one = make_mark("yes")
+    pair = make_choice("tie")
+    return pair if call.options.get("against") else one
 
 
 @pytest.fixture

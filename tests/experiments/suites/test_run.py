@@ -13,6 +13,7 @@ from assay_nb.engine.session import set_session
 from assay_nb.experiments.suites.file import read_suite
 from assay_nb.experiments.suites.run import run_suite
 from tests.fakes.providers import Answer, Call
+from tests.instruments.driving import make_mark
 from tests.kernel.stage import Stage
 
 CASES = [{"values": {"ticket": f"<t{n}>"}, "expect": {"contains": "fine"}} for n in range(4)]
@@ -21,8 +22,8 @@ CUT = Answer(chunks=("it is fi",), stop="length")
 
 
 def judged(answer: str, reason: str) -> Answer:
-    one = {"criterion": "c1", "evidence": None, "reason": reason, "answer": answer}
-    return Answer(chunks=(json.dumps({"criteria": [one]}),))
+    one = make_mark(answer, reason)
+    return Answer(chunks=(json.dumps(one),))
 
 
 def answer(stage: Stage, judgement: Answer | None = None, **bad: Answer) -> None:

@@ -110,6 +110,7 @@ async def test_server_that_is_not_on_the_operators_list_is_called_neither_with_a
 
 async def test_stored_key_is_not_lost_to_an_empty_one(sign_in: SignIn, fake: FakeProviders) -> None:
     keys, endpoint = await sign_in(), fake.endpoint("openai")
+    fake.open_listing = True  # it needs no key in the end
     await keys.put("openai", key=make_canary("openai"), endpoint=endpoint)
 
     status, answer = await keys.put("openai", key="", endpoint=endpoint)

@@ -11,9 +11,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from assay_nb.connections.presets import PRESETS
 from assay_nb.messages import PROVIDERS, ProviderId
 from tests.canaries import find_canary, make_canary
-from tests.fakes.providers import FakeProviders, only
+from tests.fakes.providers import FakeProviders, keyed, only
 from tests.gateway.browsing import Browser
 from tests.gateway.members import Member, calls_of
 from tests.gateway.stage import Stage
@@ -103,7 +104,7 @@ async def test_key_that_is_pasted_is_tested_and_stored(
         f"{team}/keys/anthropic", action="save", key=key, endpoint=fake.endpoint("anthropic")
     )
 
-    assert only(fake.calls).key == key
+    assert only(keyed(fake.calls)).key == key
     assert "The key is stored, sealed. Anthropic lists 2 models for it." in page.text
     assert f"…{key[-4:]}" in page.text
     assert "Ready" in page.text
@@ -149,7 +150,7 @@ async def test_stored_key_is_tested_again_and_removed(
     tested = await ada.submit(f"{team}/keys/anthropic", action="test")
     removed = await ada.submit(f"{team}/keys/anthropic", action="remove")
 
-    assert only(fake.calls).key == key
+    assert only(keyed(fake.calls)).key == key
     assert "The key works." in tested.text
     assert "Only revoking it at Anthropic ends it." in removed.text
     assert "https://platform.claude.com/settings/keys" in removed.text
@@ -169,7 +170,7 @@ async def test_short_or_long_key_of_ones_own_server_is_stored(
     )
 
     assert "The key is stored, sealed." in page.text
-    assert only(fake.calls).key == key
+    assert only(keyed(fake.calls)).key == key
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -425,8 +426,11 @@ async def all_pages(browser: Open, stage: Stage) -> dict[str, str]:
     team = await ada.make_team("research")
     await ada.submit(team, action="add-member", user="bob")
     await stage.store_key(team.removeprefix("workspaces/"), "google")
+    await stage.store_key(team.removeprefix("workspaces/"), "openai", connection="house")
     await stage.ask("GET", "providers/research/google/v1beta/models", ada.token)
-    pages = {path: (await ada.open(path)).text for path in ("", team, f"{team}/keys/google")}
+    paths = ("keys/google", "connections/house", "add", *(f"add/{preset}" for preset in PRESETS))
+    pages = {path: (await ada.open(path)).text for path in ("", team)}
+    pages |= {path: (await ada.open(f"{team}/{path}")).text for path in paths}
     return pages | {"none": (await ada.open("workspaces/none", status=404)).text}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from assay_nb.instruments.exchange.parsing import parse_object, parse_partial
 from assay_nb.instruments.exchange.schema import Malformed
-from assay_nb.instruments.exchange.structured_output import ask
+from assay_nb.instruments.exchange.structured_output import Form, ask
 from assay_nb.messages import Message, Reply, Request
 
 ANSWER = {"answers": [1], "summary": "fine"}
@@ -81,9 +81,9 @@ def test_reply_is_the_object_that_matches_the_schema() -> None:
         "required": ["score"],
         "additionalProperties": False,
     }
-    asking = ask(Request(messages=(Message("user", "x"),), schema=schema), dict)
+    asking = ask(Request(messages=(Message("user", "x"),), schema=schema), Form(bool, ()))
     next(asking)
 
     with pytest.raises(StopIteration) as done:
         asking.send((Reply('{"score": "7"}, where {"score": 7} would be wrong', "end"),))
-    assert done.value.value == {"score": "7"}
+    assert done.value.value.data == {"score": "7"}

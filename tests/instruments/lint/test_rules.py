@@ -8,6 +8,7 @@ import pytest
 
 from assay_nb.instruments.lint import lint
 from assay_nb.models import catalog, parameters
+from assay_nb.models.retirements import Retirement
 from tests.canaries import make_canary
 from tests.text.credentials import chars
 
@@ -528,16 +529,36 @@ def test_knob_is_reported_where_the_model_refuses_it(
 
 
 @pytest.mark.parametrize(
-    ("model", "today", "count"),
+    ("model", "today", "levels"),
     [
-        ("gpt-5", date(2026, 12, 10), 0),
-        ("gpt-5", date(2026, 12, 11), 1),
-        ("gpt-4o-2024-08-06", date(2027, 2, 1), 1),
-        ("gpt-5.5", date(2027, 2, 1), 0),
+        ("gpt-5", date(2026, 10, 11), []),
+        ("gpt-5", date(2026, 10, 12), ["warning"]),
+        ("gpt-5", date(2026, 12, 10), ["warning"]),
+        ("gpt-5", date(2026, 12, 11), ["error"]),
+        ("openai/gpt-5", date(2026, 12, 11), ["error"]),
+        ("openrouter/openai/gpt-5", date(2026, 12, 11), []),  # others keep days of their own
+        ("azure/gpt-5", date(2026, 12, 11), []),
+        ("gpt-4o-2024-08-06", date(2027, 2, 1), ["error"]),
+        ("gpt-5.5", date(2027, 2, 1), []),
     ],
 )
-def test_model_is_reported_from_the_day_it_is_gone(model: str, today: date, count: int) -> None:
-    assert len(lint("Add it up.", model=model, today=today).findings) == count
+def test_model_is_reported_from_sixty_days_before_its_end(
+    model: str, today: date, levels: list[str]
+) -> None:
+    found = lint("Add it up.", model=model, today=today).findings
+
+    assert [finding.level for finding in found] == levels
+
+
+def test_end_that_a_server_names_goes_before_the_table() -> None:
+    end = Retirement(
+        day=date(2026, 12, 1), successor="new-1", source="a listing", read=date(2026, 11, 30)
+    )
+    report = lint("Add it up.", model="local/old-1", today=date(2026, 11, 30), retirement=end)
+
+    assert [finding.message for finding in report.findings] == [
+        "old-1 is due to be shut down on 2026-12-01. Use new-1 instead."
+    ]
 
 
 def test_model_table_is_fresh() -> None:

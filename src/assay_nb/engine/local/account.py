@@ -6,12 +6,10 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
-from assay_nb.egress.origins import is_official
 from assay_nb.engine.local.planner import CallPlan
 from assay_nb.errors import AssayError, ProviderError
 from assay_nb.instruments.base import Provenance
 from assay_nb.messages import Stopped, Usage
-from assay_nb.models.prices import estimate_cost
 
 
 class Account:
@@ -65,14 +63,14 @@ class Account:
 
     def provenance(self) -> Provenance:
         plan = self._plan
+        cost = plan.known.cost(self._usage)
         return Provenance(
             workspace=plan.workspace.name,
             provider=plan.connection,
             model=self._model or plan.model,
             usage=self._usage,
-            cost=estimate_cost(
-                plan.provider, plan.model, self._usage, official=is_official(plan.destination)
-            ),
+            cost=cost.dollars if cost else None,
+            cost_source=cost.source if cost else "",
             seconds=round(time.monotonic() - self._began, 3),
             requests=self.requests,
             request_ids=tuple(self._ids),

@@ -7,7 +7,10 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, cast
 
+from assay_nb.connections.missing import explain_missing
+from assay_nb.connections.presets import preset_of
 from assay_nb.egress.credential import Credential
+from assay_nb.egress.origins import is_official
 from assay_nb.engine.local.practice import WORKSPACE, is_practice, no_key
 from assay_nb.errors import EndpointRefused, ProviderKeyMissing
 from assay_nb.messages import PROVIDERS, Destination
@@ -39,7 +42,7 @@ def make_credential(
                 )
             yield opened.secret.reveal()
 
-    return Credential(destination, opening)
+    return Credential(destination, opening, workspace_id.hex())
 
 
 def find_credential(
@@ -64,7 +67,7 @@ def find_destinations(resources: Resources, workspace_id: bytes) -> dict[str, De
 
 
 def missing_key(
-    resources: Resources, workspace: Workspace, connection: str | None, model: str = ""
+    resources: Resources, workspace: Workspace, connection: str | None, asked: str = ""
 ) -> ProviderKeyMissing:
     """Return the error for a workspace without the connection that a call needs, with what to do.
 
@@ -72,17 +75,24 @@ def missing_key(
         resources: The vault, and whether one may practise here.
         workspace: The workspace.
         connection: The connection's name; None where the call names no model, and nothing has a default one.
-        model: The model that was asked for there.
+        asked: What was written for a model, as `connection/model`; empty where none was named.
     """
     stored = find_destinations(resources, workspace.id)
+    hub = not resources.has_practice
     practising = resources.has_practice and workspace.name == WORKSPACE
     if practising and all(is_practice(destination) for destination in stored.values()):
         return no_key()
     if connection is None and stored:
         return _no_model(workspace.name, stored)
     if connection in PROVIDERS or connection is None:
-        return key_missing(workspace.name, connection, hub=not resources.has_practice)
-    return _no_connection(workspace.name, connection, model, stored)
+        return key_missing(workspace.name, connection, hub=hub)
+    others = [name for name, there in stored.items() if not is_official(there)]
+    # A server of somebody's own first: it is the likelier one to have a model of any name.
+    servers = sorted(others, key=lambda name: (preset_of(stored[name].endpoint) is not None, name))
+    return ProviderKeyMissing(
+        f"Workspace '{workspace.name}' has no connection '{connection}'.",
+        hint=explain_missing(connection, sorted(stored), asked=asked, servers=servers, hub=hub),
+    )
 
 
 def _no_model(workspace: str, connections: Iterable[str]) -> ProviderKeyMissing:
@@ -90,21 +100,6 @@ def _no_model(workspace: str, connections: Iterable[str]) -> ProviderKeyMissing:
     return ProviderKeyMissing(
         f"No model is chosen in workspace '{workspace}'.",
         hint=f"Choose one: `assay-nb model {name}/MODEL`; `assay-nb models --ask` lists what there is.",
-    )
-
-
-def _no_connection(
-    workspace: str, connection: str, model: str, connections: Iterable[str]
-) -> ProviderKeyMissing:
-    known = sorted(connections)
-    if len(known) == 1:
-        hint = f"It has '{known[0]}': write `{known[0]}/{connection}/{model}` if that is the model's name."
-    elif known:
-        hint = f"It has {', '.join(known)}: `assay-nb connections list` shows where they lead."
-    else:
-        hint = f"Make it: `assay-nb connect PRESET {connection}`; `assay-nb connect` lists the presets."
-    return ProviderKeyMissing(
-        f"Workspace '{workspace}' has no connection '{connection}'.", hint=hint
     )
 
 

@@ -11,14 +11,19 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from assay_nb import config
 from assay_nb.engine.control import Diagnosis
-from assay_nb.engine.local.resources import Resources
+from assay_nb.engine.local import network
+from assay_nb.engine.local.credentials import find_destinations
+from assay_nb.engine.local.live_facts import this_day
+from assay_nb.engine.local.models import warn_of
+from assay_nb.engine.local.resources import PLATFORM, Resources
+from assay_nb.engine.resolve import choose_model
 from assay_nb.errors import AssayError
 from assay_nb.models import catalog
+from assay_nb.models.retirements import find_retirement
 
 PROMISE = (
     "Keys are encrypted on disk, and the master key is kept apart from them. They are not written to notebooks, "
@@ -55,7 +60,7 @@ def examine(resources: Resources) -> list[Diagnosis]:
 
     One problem can stop several checks. It is reported once, where it was met first.
     """
-    found: list[Diagnosis] = []
+    found: dict[str, Diagnosis] = {}
     for look in (
         _promise,
         _python,
@@ -64,13 +69,14 @@ def examine(resources: Resources) -> list[Diagnosis]:
         _master_key,
         _vault,
         _environment,
-        _egress,
-        _connections,
+        network.proxy,
+        network.certificates,
+        network.connection,
         _models,
     ):
-        said = {finding.text for finding in found}
-        found += [finding for finding in _guarded(look, resources) if finding.text not in said]
-    return found
+        for finding in _guarded(look, resources):
+            found.setdefault(finding.text, finding)
+    return list(found.values())
 
 
 def _guarded(
@@ -202,44 +208,8 @@ def _environment(resources: Resources) -> Iterator[Diagnosis]:
         )
 
 
-def _egress(resources: Resources) -> Iterator[Diagnosis]:
-    settings = resources.config
-    if settings.https_proxy:
-        yield Diagnosis(
-            level="info",
-            subject="proxy",
-            text="HTTPS_PROXY is used, for https destinations only: the tunnel hides the key from it.",
-        )
-    if settings.ca_file:
-        yield Diagnosis(
-            level="info",
-            subject="certificates",
-            text=f"{settings.ca_file} is trusted in place of the system's authorities.",
-        )
-
-
-def _connections(resources: Resources) -> Iterator[Diagnosis]:
-    """Try each endpoint that a key of ours opens for; one that was edited is proven wrong, and left alone."""
-    from assay_nb.engine.local.connectivity import find_obstacle
-    from assay_nb.engine.local.practice import is_practice
-
-    destinations = {
-        key.destination.origin: key.destination
-        for workspace in resources.workspaces.list(config.LOCAL_USER)
-        for key in resources.vault.list_keys(workspace.id)
-        if key.state == "ready" and not is_practice(key.destination)
-    }
-    for origin, destination in sorted(destinations.items()):
-        obstacle = find_obstacle(destination, resources.egress, resources.config)
-        yield Diagnosis(
-            level="warning" if obstacle else "ok",
-            subject="connection",
-            text=f"{origin} {obstacle or 'can be reached. No key was sent.'}",
-        )
-
-
 def _models(resources: Resources) -> Iterator[Diagnosis]:
-    age = catalog.table_age_days(datetime.now(UTC).date())
+    age = catalog.table_age_days(this_day())
     if age > 90:
         yield Diagnosis(
             level="warning",
@@ -247,6 +217,24 @@ def _models(resources: Resources) -> Iterator[Diagnosis]:
             text=f"is {age} days old.",
             hint="pip install --upgrade assay-nb",
         )
+    yield from _retirements(resources)
+
+
+def _retirements(resources: Resources) -> Iterator[Diagnosis]:
+    """Yield a warning for each model in use that is about to be shut down, and for the demo's."""
+    found: dict[str, str] = {}
+    for workspace in resources.workspaces.list(config.LOCAL_USER):
+        places = find_destinations(resources, workspace.id)
+        model = choose_model(None, workspace.model, places, resources.usable_models)
+        warning = warn_of(resources, workspace.id, model)
+        found |= dict([warning]) if warning else {}
+    if resources.vault.find_key(PLATFORM, "anthropic", mode="demo") is not None:
+        end = find_retirement(catalog.DEMO_MODEL)
+        text = end.describe(f"The demo's model {catalog.DEMO_MODEL}", this_day()) if end else None
+        if text:
+            found[text] = f"Upgrade assay-nb: the demo continues on {catalog.DEMO_SUCCESSOR}."
+    for text, hint in found.items():
+        yield Diagnosis(level="warning", subject="model", text=text, hint=hint)
 
 
 def _parts(version: str) -> tuple[int, ...]:

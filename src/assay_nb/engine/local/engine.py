@@ -25,8 +25,9 @@ from assay_nb.engine.local.practice import explained
 from assay_nb.engine.local.recorder import Recorder
 from assay_nb.engine.local.resources import PLATFORM, Resources
 from assay_nb.engine.tasks import end
-from assay_nb.errors import BadReply, StoreUnavailable
+from assay_nb.errors import BadReply, ProviderError, StoreUnavailable
 from assay_nb.instruments.base import Instrument, Result, Script
+from assay_nb.instruments.exchange.validation import ENDS_LISTS
 from assay_nb.messages import Reply, Request
 from assay_nb.providers import get_provider
 from assay_nb.text.pasted import refuse_secrets
@@ -93,6 +94,8 @@ class LocalEngine(Engine):
         instrument = _instrument(call.instrument)
         script = instrument.start(call.prompt, call.options)
         plan = await self._planner.plan(call, instrument)
+        if plan.ends_lists:
+            script = instrument.start(call.prompt, {**call.options, ENDS_LISTS: True})
         emit(
             Started(
                 workspace=plan.workspace.name,
@@ -126,9 +129,13 @@ class LocalEngine(Engine):
             asked = [
                 self._ask(request, lane, plan, account, emit) for lane, request in enumerate(step)
             ]
-            replies = await _answer_all(asked)
+            try:
+                replies = tuple(await _answer_all(asked))
+            except ProviderError as error:  # a script that has an answer by now returns that
+                step = await _advance(script, error, length)
+                continue
             length += sum(len(reply.text) for reply in replies)
-            step = await _advance(script, tuple(replies), length)
+            step = await _advance(script, replies, length)
             if not isinstance(step, _Done):
                 account.rounds += 1
                 emit(NextRound(account.rounds))
@@ -157,7 +164,9 @@ class LocalEngine(Engine):
             retry = replace(retry, attempts=1)  # a server that has ended does not come back
         provider = await get_provider(plan.provider, self._resources.egress, retry=retry)
         gathering = Gathering(lane)
-        stream = provider.stream(request, model=plan.model, credential=self._credential(plan))
+        stream = provider.stream(
+            _fitted(request, plan), model=plan.model, credential=self._credential(plan)
+        )
         with (
             account.metering(gathering.came),
             explained(plan.destination, has_practice=self._resources.has_practice),
@@ -194,7 +203,7 @@ class _Done:
 
 
 async def _advance(
-    script: Script[Any], replies: tuple[Reply, ...] | None, length: int
+    script: Script[Any], replies: tuple[Reply, ...] | ProviderError | None, length: int
 ) -> tuple[Request, ...] | _Done:
     """Run a script up to its next question, given how many characters it has to read.
 
@@ -207,9 +216,11 @@ async def _advance(
 
 
 def _next_step(
-    script: Script[Any], replies: tuple[Reply, ...] | None
+    script: Script[Any], replies: tuple[Reply, ...] | ProviderError | None
 ) -> tuple[Request, ...] | _Done:
     try:
+        if isinstance(replies, ProviderError):
+            return script.throw(replies)
         return next(script) if replies is None else script.send(replies)
     except StopIteration as done:
         return _Done(done.value)
@@ -228,6 +239,14 @@ async def _answer_all(asked: Sequence[Coroutine[Any, Any, Reply]]) -> list[Reply
     finally:
         for task in tasks:
             await end(task)
+
+
+def _fitted(request: Request, plan: CallPlan) -> Request:
+    """Return the request with no more output asked for than the model there can give."""
+    limit = plan.known.output_limit
+    if limit is None or request.ceiling <= limit:
+        return request
+    return replace(request, max_output_tokens=limit)
 
 
 def _instrument(name: str) -> Instrument[Any]:

@@ -24,8 +24,10 @@ _SHOWN = 5
 """How many models of a server's listing are named when a key is stored."""
 
 
-async def check_key(resources: Resources, credential: Credential) -> KeyCheck:
-    """Ask for the list of models, and return what that proves of the key.
+async def check_key(
+    resources: Resources, credential: Credential
+) -> tuple[KeyCheck, list[ListedModel]]:
+    """Ask for the list of models; return what that proves of the key, and the list.
 
     Some servers list their models to anybody, so a foreign one is asked a second time without the key.
     Where no key is stored, a listing proves that the server is there, and no more.
@@ -39,11 +41,11 @@ async def check_key(resources: Resources, credential: Credential) -> KeyCheck:
     except ProviderAuthError as error:
         if error.status != 403 or there.keyless:
             raise
-        return KeyCheck(provider=there.provider, outcome="limited", detail=error.message)
+        return KeyCheck(provider=there.provider, outcome="limited", detail=error.message), []
     is_known = is_official(there) or is_practice(there) or there.keyless
     proven = is_known or await _refuses_strangers(resources, there)
     outcome = accepted(there, len(listed)) if proven else unproven(there, len(listed))
-    return replace(outcome, names=tuple(one.id for one in listed[:_SHOWN]))
+    return replace(outcome, names=tuple(one.id for one in listed[:_SHOWN])), listed
 
 
 async def list_models(

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from assay_nb.egress.origins import is_official
 from assay_nb.engine.call import Call
+from assay_nb.engine.known import Known
 from assay_nb.engine.local.credentials import find_destinations, missing_key
+from assay_nb.engine.local.models import find_known
 from assay_nb.engine.local.practice import is_practice
 from assay_nb.engine.local.resources import PLATFORM, Resources
 from assay_nb.engine.resolve import choose_model, first_default
@@ -31,6 +34,7 @@ class CallPlan:
         workspace: The workspace that the call belongs to.
         model: The model that answers.
         destination: Where the request goes, as bound to the key.
+        known: What is known of the model there.
         mode: Which key is used: the workspace's own, or the operator's for the demo.
         demo: The demo call that pays for it, if one does.
         allowance: The call that was counted against what an admin allows, if any was.
@@ -40,6 +44,7 @@ class CallPlan:
     workspace: Workspace
     model: str
     destination: Destination
+    known: Known
     mode: Funder = "byok"
     demo: DemoReservation | None = None
     allowance: AllowanceReservation | None = None
@@ -58,6 +63,15 @@ class CallPlan:
     @property
     def practice(self) -> bool:
         return is_practice(self.destination)
+
+    @property
+    def ends_lists(self) -> bool:
+        """Whether the model is known to end a list: one of the catalogue at its provider, or practice.
+
+        A server of one's own says any name, and a small model there writes a list without an end.
+        """
+        known = is_official(self.destination) and catalog.find_model(self.model) is not None
+        return known or self.practice
 
 
 class Planner(Protocol):
@@ -99,12 +113,14 @@ class CallPlanner:
         wanted = wanted or first_default(stored)
         connection, model = catalog.parse_model(wanted) if wanted else (None, "")
         if connection is not None and connection in stored:
-            return CallPlan(workspace, model, stored[connection])
+            there = stored[connection]
+            known = find_known(resources, workspace.id, there, model)
+            return CallPlan(workspace, model, there, known)
         if not stored and instrument.demo:
             demo = self._plan_demo(workspace, call)
             if demo is not None:
                 return demo
-        raise missing_key(resources, workspace, connection, model)
+        raise missing_key(resources, workspace, connection, wanted or "")
 
     def _plan_demo(self, workspace: Workspace, call: Call) -> CallPlan | None:
         """Reserve a demo call, where the operator has stored a platform key."""
@@ -127,6 +143,7 @@ class CallPlanner:
             workspace,
             model,
             platform.destination,
+            find_known(self._resources, None, platform.destination, model),
             mode="demo",
             demo=reservation,
             funding=f"demo call {number} of {budget.granted}",

@@ -6,7 +6,7 @@ Opened lazily and once per process. Looking at workspaces needs no master key; o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from assay_nb.config import Config
@@ -19,6 +19,9 @@ from assay_nb.errors import StoreUnavailable, WorkspaceNotFound
 if TYPE_CHECKING:
     from assay_nb.accounting.call_log import CallLog
     from assay_nb.accounting.demo_budget import DemoBudget
+    from assay_nb.engine.local.live_facts import LiveFacts
+    from assay_nb.models.prices import Price
+    from assay_nb.providers.learned import Learned
     from assay_nb.providers.transport import Egress
     from assay_nb.store.changes import Changes
     from assay_nb.store.database import Database
@@ -30,6 +33,11 @@ PLATFORM = bytes(16)
 """The id that the operator's platform keys are sealed under. No workspace can have it: ids are random."""
 
 _DATABASE = "vault.sqlite"
+
+
+def has_vault(config: Config) -> bool:
+    """Say whether there is a database, without opening or making one."""
+    return bool(config.database_url) or (config.home / _DATABASE).exists()
 
 
 @dataclass
@@ -94,19 +102,44 @@ class Resources:
     def calls(self) -> CallLog:
         from assay_nb.accounting.call_log import CallLog
 
-        return CallLog(self.database, tell=self.say_unlogged)
+        return CallLog(self.database, tell=self.say_unlogged, changes=self.changes)
+
+    @once
+    def facts(self) -> LiveFacts:
+        from assay_nb.engine.local.live_facts import LiveFacts
+
+        return LiveFacts(self.database, self.changes)
+
+    @once
+    def learned(self) -> Learned:
+        """Tells what servers turned out not to take."""
+        from assay_nb.engine.local.learned_facts import LearnedFacts
+        from assay_nb.providers.learned import Learned
+
+        return Learned(LearnedFacts(self.facts))
 
     @once
     def egress(self) -> Egress:
+        from assay_nb.egress.setting_names import SOLO
         from assay_nb.providers.transport import Egress
 
         config = self.config
-        return Egress(proxy=config.https_proxy, no_proxy=config.no_proxy, ca_file=config.ca_file)
+        return Egress(
+            proxy=config.https_proxy,
+            no_proxy=config.no_proxy,
+            ca_file=config.ca_file,
+            names=replace(SOLO, proxy=config.proxy_variable),
+            learned=self.learned,
+        )
 
     def say_unlogged(self, count: int, error: StoreUnavailable) -> None:
         """Say how many calls are missing from the log, and why."""
         what = "This call is" if count == 1 else f"{count} calls are"
         self.say(f"{what} not in the log of calls. {error.message}")
+
+    def find_price(self, provider: str, model: str) -> Price | None:
+        """Return what the operator has set that a model costs. A person alone sets it in the workspace."""
+        return None
 
     def usable_models(self) -> Sequence[str]:
         """Return the known models that may be used, as `provider/model`."""

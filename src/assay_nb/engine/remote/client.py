@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import quote
 
 from anyio import move_on_after
 
+from assay_nb import certificates
 from assay_nb.errors import ProviderUnavailable, WrongUsage, error_from_dict
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 ACTIVE = "-"
 """The caller's active workspace, in a path of the gateway."""
 
+_CA_FILE = "SSL_CERT_FILE"
 _CONNECT = 10.0
 _END = 1.0
 _IDLE = 60.0
@@ -104,7 +107,7 @@ class GatewayClient:
             "timeout": httpx2.Timeout(_IDLE, connect=_CONNECT),
             # A proxy, or a .netrc, of the kernel's surroundings is not to see the token.
             "trust_env": False,
-            "verify": httpx2.create_ssl_context(verify=str(self._ca_file))
+            "verify": certificates.trust_file(self._ca_file, _CA_FILE)
             if self._ca_file and self.url.startswith("https:")
             else True,
         }
@@ -141,7 +144,10 @@ def _explained(url: str) -> Generator[None]:
 
     try:
         yield
-    except (httpx2.ConnectError, httpx2.ConnectTimeout):
+    except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+        fault = certificates.find_fault(error)
+        if isinstance(fault, ssl.SSLCertVerificationError):
+            raise _untrusted(url, fault) from None
         raise _no_gateway(url, "does not answer") from None
     except httpx2.HTTPError:
         raise ProviderUnavailable(
@@ -155,4 +161,12 @@ def _explained(url: str) -> Generator[None]:
 def _no_gateway(url: str, what: str) -> ProviderUnavailable:
     return ProviderUnavailable(
         f"The gateway at {url} {what}.", hint="If this persists, contact the hub's administrator."
+    )
+
+
+def _untrusted(url: str, fault: ssl.SSLCertVerificationError) -> ProviderUnavailable:
+    why = certificates.describe_distrust(fault)
+    return ProviderUnavailable(
+        f"TLS certificate of the gateway at {url} is not trusted: {why}.",
+        hint=f"Tell the hub's operator: {certificates.advise(fault, _CA_FILE)}.",
     )

@@ -31,6 +31,7 @@ from assay_nb.engine.control import (
 from assay_nb.engine.remote.client import ACTIVE, GatewayClient, part
 from assay_nb.errors import AssayError, PermissionDenied, WorkspaceNotFound, workspace_gone
 from assay_nb.messages import Kind, ProviderId
+from assay_nb.models.catalog import parse_model
 
 F = TypeVar("F", bound=Facts)
 
@@ -68,7 +69,7 @@ class RemoteControl:
             return await self._get("standing")
         except WorkspaceNotFound:
             stored = await self._get("standing", ACTIVE)
-        return {**stored, "workspace": None, "keys": [], "model": None}
+        return {**stored, "workspace": None, "keys": [], "model": None, "warnings": []}
 
     # --- workspaces and members
 
@@ -149,6 +150,9 @@ class RemoteControl:
         path = self._path(workspace, f"connections/{part(connection)}")
         await self._ask("PATCH", path, {"name": new_name})
 
+    async def connection_names(self, workspace: str | None) -> list[str]:
+        return [fact.connection for fact in await self.keys(workspace)]
+
     # --- models, budget, log
 
     async def model(self, workspace: str | None) -> str | None:
@@ -157,10 +161,31 @@ class RemoteControl:
     async def set_model(self, workspace: str | None, model: str | None) -> str | None:
         return (await self._change(workspace, {"model": model})).model
 
-    async def models(self, workspace: str | None, *, ask: bool) -> list[ModelFacts]:
+    async def models(
+        self, workspace: str | None, *, ask: bool, connection: str | None = None
+    ) -> list[ModelFacts]:
         if ask:
-            return await self._list(ModelFacts, f"{self._path(workspace, 'models')}?ask=true")
+            listed = await self._list(ModelFacts, f"{self._path(workspace, 'models')}?ask=true")
+            return [one for one in listed if connection in {None, one.provider}]
         return await self._list(ModelFacts, self._path(workspace or ACTIVE, "models"))
+
+    async def about_model(self, workspace: str | None, model: str) -> ModelFacts:
+        path = f"{self._path(workspace, 'models')}?model={part(model)}"
+        found = await self._list(ModelFacts, path)
+        if found:
+            return found[0]
+        provider, name = parse_model(model)  # the hub does not allow it: the call says so
+        return ModelFacts(name=name, provider=provider)
+
+    async def set_price(
+        self, workspace: str | None, model: str, price: tuple[float, float] | None
+    ) -> ModelFacts:
+        body = {
+            "model": model,
+            "input": None if price is None else price[0],
+            "output": None if price is None else price[1],
+        }
+        return _read(ModelFacts, await self._ask("PUT", self._path(workspace, "prices"), body))
 
     async def budget(self) -> BudgetFacts:
         me = await self._ask("GET", "api/v1/me")
@@ -206,6 +231,10 @@ class RemoteControl:
         findings.append(_about_vault(me["vault"]))
         if not any(self._read_workspace(one).active for one in me["workspaces"]):
             findings.append(about_gone_workspace())
+        findings += [
+            Diagnosis(level="warning", subject="model", text=text)
+            for text in (await self.standing()).warnings
+        ]
         findings.append(
             Diagnosis(
                 level="ok",

@@ -42,7 +42,8 @@ class Judgements(Shown):
         rubric: The criteria.
         answers: One per row; None for a row without an output, or that was not reached.
         verdict: Of two tables: whether the judged one is better than the other.
-        stopped: Why it ended early: `"interrupted"`, `"budget"` or `"failed"`; None when it did not.
+        stopped: Why it ended early: `"interrupted"`, `"budget"`, `"quota"` or `"failed"`; None when it
+            did not.
         inputs: What was sent for each row's variables.
         lost: Replies that were not judged since they are not whole: `{"judged": {"length": 3}}`.
         provenance: The judge's model, tokens, cost.

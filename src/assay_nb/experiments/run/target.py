@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from assay_nb.engine.local.practice import is_practice_url
 from assay_nb.engine.resolve import choose_model
-from assay_nb.messages import PROVIDERS, ProviderId, Usage
+from assay_nb.messages import Usage
 
 if TYPE_CHECKING:
     from assay_nb.engine.control import Control
@@ -23,6 +23,7 @@ class Target:
         provider: The connection; None where the workspace has no key yet, and a call will say so.
         model: Its name.
         endpoint: Where its key leads.
+        rates: What input and output cost there, in dollars per million tokens; None where nobody knows.
     """
 
     workspace: str
@@ -30,19 +31,12 @@ class Target:
     provider: str | None
     model: str
     endpoint: str = ""
+    rates: tuple[float, float] | None = None
 
     @property
     def name(self) -> str | None:
         """`connection/model`, as a call takes it."""
         return f"{self.provider}/{self.model}" if self.provider else None
-
-    @property
-    def official(self) -> bool:
-        """Whether the key leads to the provider itself, whose prices are known."""
-        from assay_nb.egress.origins import OFFICIAL
-
-        known = next((url for name, url in OFFICIAL.items() if name == self.provider), None)
-        return known is not None and self.endpoint.rstrip("/") == known.rstrip("/")
 
     @property
     def practice(self) -> bool:
@@ -53,13 +47,15 @@ class Target:
         """Return about how many dollars so many tokens cost; None where prices are not known."""
         if self.practice:
             return 0.0
-        provider: ProviderId | None = next((one for one in PROVIDERS if one == self.provider), None)
-        if provider is None:
+        if self.provider is None:
             return None
+        if self.rates is not None:
+            return (input_tokens * self.rates[0] + output_tokens * self.rates[1]) / 1e6
         from assay_nb.models.prices import estimate_cost
 
         usage = Usage(round(input_tokens), round(output_tokens))
-        return estimate_cost(provider, self.model, usage, official=self.official)
+        cost = estimate_cost(self.model, usage, endpoint=self.endpoint)
+        return None if cost is None else cost.dollars
 
 
 async def find_target(control: Control, workspace: str | None, model: str | None) -> Target:
@@ -74,12 +70,15 @@ async def find_target(control: Control, workspace: str | None, model: str | None
 
     provider, name = parse_model(wanted)
     endpoint = next((key.endpoint for key in keys if key.connection == provider), "")
+    facts = await control.about_model(workspace, wanted)
+    rates = facts.input_price, facts.output_price
     return Target(
         workspace=where.id,
         workspace_name=where.name,
         provider=provider,
         model=name,
         endpoint=endpoint,
+        rates=None if rates[0] is None or rates[1] is None else (rates[0], rates[1]),
     )
 
 

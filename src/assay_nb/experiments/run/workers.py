@@ -97,6 +97,14 @@ async def stream_answers(
         await asyncio.gather(*workers, return_exceptions=True)
 
 
+class _Later(Exception):
+    """A provider said when to come back. Unlike the error itself, it does not end the run."""
+
+    def __init__(self, error: ProviderError) -> None:
+        super().__init__()
+        self.error = error
+
+
 @dataclass
 class _Crew:
     """What the workers of one run share."""
@@ -150,7 +158,8 @@ class _Crew:
                 return None
             try:
                 return await self._send(job, hold)
-            except (RateLimited, ProviderUnavailable) as error:
+            except _Later as later:
+                error = later.error
                 wait = error.retry_after or 0.0
                 if isinstance(error, RateLimited) and outlasts_a_row(error):
                     self.over = self.over or error
@@ -189,7 +198,7 @@ class _Crew:
         except ProviderError as error:
             cost = _cost_of(error, job.requests)
             if _says_when(error):
-                raise
+                raise _Later(error) from None
             if not concerns_one_row(error):
                 raise
             return self._failed(error)
@@ -285,8 +294,9 @@ def find_kept(cache: Cache, job: Job) -> JobResult | None:
 
 
 def make_answer(instrument: str, result: Result) -> JobResult:
-    """Return a result as the answer that is kept of it."""
+    """Return a result as the answer that is kept of it; a judgement without a score is a row that failed."""
     source: Provenance = result.provenance
+    fault: str | None = getattr(result, "fault", None)
     payload = PAYLOADS[instrument](result) if instrument in PAYLOADS else {}
     return JobResult(
         payload=payload,
@@ -297,7 +307,8 @@ def make_answer(instrument: str, result: Result) -> JobResult:
         model=source.model,
         practice=source.practice,
         requests=source.requests,
-        stop=getattr(result, "stop", "end"),
+        error=fault,
+        stop=None if fault else getattr(result, "stop", "end"),
         thought=getattr(result, "thought", False),
         result=result,
     )

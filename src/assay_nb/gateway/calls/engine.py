@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -19,21 +20,39 @@ from assay_nb.gateway.resources import GatewayResources
 from assay_nb.instruments.base import Instrument
 
 
-def make_engine(resources: GatewayResources, user: str) -> LocalEngine:
-    """Return an engine that makes calls for a member."""
-    return LocalEngine(resources, GatewayPlanner(resources, user), GatewayRecorder(resources, user))
+def make_engine(
+    resources: GatewayResources, user: str, planned: Callable[[CallPlan], None] | None = None
+) -> LocalEngine:
+    """Return an engine that makes calls for a member.
+
+    Args:
+        resources: What the gateway works with.
+        user: The member.
+        planned: Told what each call becomes, before anything is sent.
+    """
+    planner = GatewayPlanner(resources, user, planned)
+    return LocalEngine(resources, planner, GatewayRecorder(resources, user))
 
 
 class GatewayPlanner:
     """Decides each call by itself, and keeps to what the operator and a team's admin allow."""
 
-    def __init__(self, resources: GatewayResources, user: str) -> None:
+    def __init__(
+        self,
+        resources: GatewayResources,
+        user: str,
+        planned: Callable[[CallPlan], None] | None = None,
+    ) -> None:
         self._resources = resources
         self._user = user
         self._planner = CallPlanner(resources, user)
+        self._planned = planned
 
     async def plan(self, call: Call, instrument: Instrument[Any]) -> CallPlan:
-        return await run_sync(self._plan, call, instrument)
+        plan = await run_sync(self._plan, call, instrument)
+        if self._planned is not None:
+            self._planned(plan)
+        return plan
 
     def _plan(self, call: Call, instrument: Instrument[Any]) -> CallPlan:
         resources = self._resources
@@ -41,7 +60,7 @@ class GatewayPlanner:
         plan = self._planner.decide(call, instrument)
         if plan.mode != "byok":
             return plan
-        check_model(resources.settings, plan.provider, plan.model)
+        check_model(resources.settings, plan.destination, plan.model)
         check_destination(plan.destination, resources.policy)
         return replace(plan, allowance=resources.allowances.reserve(plan.workspace.id, self._user))
 

@@ -13,7 +13,7 @@ from aiohttp import web
 from anyio import CancelScope
 
 from assay_nb.engine.call import Call
-from assay_nb.engine.events import Event, Started
+from assay_nb.engine.events import Event
 from assay_nb.engine.sse import HEARTBEAT, encode_error, encode_event
 from assay_nb.errors import AssayError, ProviderUnavailable
 from assay_nb.gateway.http.context import RequestContext
@@ -22,6 +22,7 @@ from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.http.schemas import OPTIONAL_TEXT, TEXT, exactly
 
 if TYPE_CHECKING:
+    from assay_nb.engine.local.planner import CallPlan
     from assay_nb.gateway.calls.inflight import ActiveCall
     from assay_nb.gateway.services import Services
 
@@ -98,13 +99,12 @@ async def _frames(services: Services, user: str, call: Call) -> AsyncGenerator[b
     Raises:
         AssayError: Where it fails, whatever the reason.
     """
-    events = cast("AsyncGenerator[Event]", services.engine(user).run(call))
-    started, status = None, "stopped"
+    plans: list[CallPlan] = []
+    events = cast("AsyncGenerator[Event]", services.engine(user, plans.append).run(call))
+    status = "stopped"
     try:
         async with aclosing(events):
             async for event in events:
-                if isinstance(event, Started):
-                    started = event
                 yield encode_event(event)
         status = "ok"
     except AssayError as error:
@@ -115,9 +115,11 @@ async def _frames(services: Services, user: str, call: Call) -> AsyncGenerator[b
         status = broken.code
         raise broken from None
     finally:
-        if started is not None:
-            funding = "workspace" if started.funding == "workspace" else "demo"
-            services.metrics.calls.labels(call.instrument, started.provider, funding, status).inc()
+        for (
+            plan
+        ) in plans:  # the provider's name, not the connection's: people make those up without end
+            funding = "workspace" if plan.mode == "byok" else "demo"
+            services.metrics.calls.labels(call.instrument, plan.provider, funding, status).inc()
 
 
 class _EventStream:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from aiohttp import web
 
 from assay_nb.engine.control import KeyCheck, KeyFacts, Removal, Setup
-from assay_nb.engine.endpoints import would_lose_key
-from assay_nb.errors import WrongUsage
 from assay_nb.gateway import actions
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import json_answer
@@ -27,11 +25,13 @@ async def set_key(context: RequestContext) -> web.Response:
     """
     fields = await context.json(key=str, endpoint=(str, None), check=(bool, None))
     if not fields["key"].strip():
-        await _check_nothing_lost(context)
+        await actions.check_nothing_lost(context, context.provider)
+    place = actions.Place(endpoint=fields.get("endpoint") or None)
     outcome = await actions.save_key(
         context,
+        context.provider,
         fields.pop("key"),
-        endpoint=fields.get("endpoint") or None,
+        place,
         check=fields.get("check") is not False,
     )
     return json_answer(outcome.to_dict())
@@ -39,26 +39,18 @@ async def set_key(context: RequestContext) -> web.Response:
 
 async def test_key(context: RequestContext) -> web.Response:
     """Open a stored key and ask the provider for its list of models."""
-    return json_answer((await actions.test_key(context)).to_dict())
+    return json_answer((await actions.test_key(context, context.provider)).to_dict())
 
 
 async def remove_key(context: RequestContext) -> web.Response:
     """Delete a key; only revoking it at the provider ends it."""
-    return json_answer((await actions.remove_key(context)).to_dict())
+    return json_answer((await actions.remove_key(context, context.provider)).to_dict())
 
 
 async def list_providers(context: RequestContext) -> web.Response:
     """List the providers, with how to get started with each."""
     allowed = context.services.settings.allow_providers
     return json_answer([context.control.setup(p).to_dict() for p in PROVIDERS if p in allowed])
-
-
-async def _check_nothing_lost(context: RequestContext) -> None:
-    if would_lose_key(await context.control.keys(context.workspace), context.provider):
-        raise WrongUsage(
-            "The key is empty, so the stored one was kept.",
-            hint="Remove the stored key first, if the server needs none.",
-        )
 
 
 _KEYS = "api/v1/workspaces/{workspace}/keys"

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from assay_nb.gateway.auth import oauth
-from assay_nb.gateway.handlers import instruments, keys, run_tokens, system, workspaces
+from assay_nb.gateway.handlers import (
+    connections,
+    instruments,
+    keys,
+    prices,
+    run_tokens,
+    system,
+    workspaces,
+)
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.pages import views
 from assay_nb.gateway.proxy import handler
@@ -12,6 +20,8 @@ ROUTES: tuple[Route, ...] = (
     *system.ROUTES,
     *workspaces.ROUTES,
     *keys.ROUTES,
+    *prices.ROUTES,
+    *connections.ROUTES,
     *instruments.ROUTES,
     *run_tokens.ROUTES,
     *handler.ROUTES,

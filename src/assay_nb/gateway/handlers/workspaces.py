@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from typing import Any
@@ -18,11 +19,15 @@ from assay_nb.engine.control import (
     Standing,
     WorkspaceFacts,
 )
+from assay_nb.engine.local.credentials import find_destinations
 from assay_nb.gateway import actions
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import json_answer
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.http.schemas import DONE, OPTIONAL_TEXT, TEXT, exactly, listed, schema_of
+from assay_nb.gateway.policy import is_model_allowed
+from assay_nb.gateway.settings import Settings
+from assay_nb.messages import Destination
 from assay_nb.workspaces.roles import is_allowed
 
 _DONE = {"done": True}
@@ -78,8 +83,8 @@ async def show_workspace(context: RequestContext) -> web.Response:
 async def change_workspace(context: RequestContext) -> web.Response:
     """Rename a workspace, choose its model, or make it the one that the caller works in."""
     fields = await context.json(name=(str, None), model=(str, None), active=(bool, None))
-    actions.check_choice(context, fields.get("model"))  # before anything is changed
     where = await actions.find_id(context)
+    await actions.check_choice(context, fields.get("model"), where)  # before anything is changed
     if fields.get("name") is not None:
         await actions.rename_workspace(context, fields["name"])
     if "model" in fields:
@@ -136,15 +141,31 @@ async def remove_member(context: RequestContext) -> web.Response:
 async def list_models(context: RequestContext) -> web.Response:
     """List the models that are known, or with `ask=true` those that the providers list for its keys.
 
-    What is known is the same everywhere, so it needs no active workspace.
+    With `model=PROVIDER/MODEL` it tells what is known of that one, whether it is listed or not. The list of
+    what is known needs no active workspace: without one it is the table that ships with the package.
     """
     services, ask, where = context.services, context.flag("ask"), context.workspace
+    named = context.request.query.get("model")
     if ask or where is not None:
         where = (await services.authorize(context.user, where, "view")).id.hex()
     with services.limiter.slot(context.user) if ask else nullcontext():
-        facts = await context.control.models(where, ask=ask)
-    allowed = services.settings.is_model_allowed
-    return json_answer([one.to_dict() for one in facts if allowed(one.provider, one.name)])
+        if named is None:
+            facts = await context.control.models(where, ask=ask)
+        else:
+            facts = [await context.control.about_model(where, named)]
+    there: dict[str, Destination] = {}
+    if where is not None and (ask or named):
+        there = await run_sync(find_destinations, services.resources, bytes.fromhex(where))
+    allowed = [one for one in facts if _is_allowed(services.settings, one, there)]
+    return json_answer([one.to_dict() for one in allowed])
+
+
+def _is_allowed(settings: Settings, model: ModelFacts, there: Mapping[str, Destination]) -> bool:
+    """Say whether the operator's lists have a model: where its connection leads, else by its provider."""
+    destination = there.get(model.provider)
+    if destination is None:
+        return settings.is_model_allowed(model.provider, model.name)
+    return is_model_allowed(settings, destination, model.name)
 
 
 async def list_calls(context: RequestContext) -> web.Response:
@@ -264,6 +285,7 @@ ROUTES = (
             optional=("name", "model", "active"),
         ),
         reply=_WORKSPACE,
+        errors=(409,),
     ),
     Route(
         method="DELETE",
@@ -339,7 +361,7 @@ ROUTES = (
         action="view",
         handler=list_models,
         summary="The models that may be used",
-        query={"ask": {"enum": ["true", "false"]}},
+        query={"ask": {"enum": ["true", "false"]}, "model": TEXT},
         reply=listed(schema_of(ModelFacts)),
         errors=(409, 429, 502, 503),
     ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from aiohttp import web
 from anyio.to_thread import run_sync
 
+from assay_nb.connections.names import is_name
 from assay_nb.errors import WrongUsage
 from assay_nb.gateway.http.responses import TooLarge
 from assay_nb.gateway.http.strict_json import parse_json_object
@@ -69,6 +70,18 @@ class RequestContext:
             if provider == named:
                 return provider
         raise WrongUsage("There is no such provider.", hint=f"Use one of {', '.join(PROVIDERS)}.")
+
+    @property
+    def connection(self) -> str:
+        """The connection in the path, by name; the workspace may not have it."""
+        parts = self.request.match_info
+        named = parts["name"] if "name" in parts else parts["provider"]
+        if not is_name(named):
+            raise WrongUsage(
+                "No connection has such a name.",
+                hint="Use up to 32 lower-case letters, digits, dots, hyphens and underscores.",
+            )
+        return named
 
     def part(self, name: str) -> str:
         """Return a named part of the path."""

@@ -122,6 +122,7 @@ def _parts() -> dict[str, dict[str, Any]]:
         },
         "user": {"type": "string", "minLength": 1},
         "id": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        "name": {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,31}$"},
     }
 
 

@@ -39,6 +39,8 @@ def schema_of(kind: Any) -> Schema:
         return {"enum": list(arguments)}
     if origin in (Union, types.UnionType):
         return {"anyOf": [schema_of(option) for option in arguments]}
+    if origin is Mapping:
+        return {"type": "object", "additionalProperties": schema_of(arguments[1])}
     if origin in (list, tuple, Sequence):
         return listed(schema_of(arguments[0]))
     raise TypeError(f"no schema for {kind}")

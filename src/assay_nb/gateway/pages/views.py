@@ -6,58 +6,28 @@ They work without a script, and have none.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from aiohttp import web
 from anyio.to_thread import run_sync
 
+from assay_nb.connections.presets import PRESETS, find_preset
 from assay_nb.egress.origins import OFFICIAL
-from assay_nb.engine.control import KeyFacts, Setup, WorkspaceFacts
+from assay_nb.engine.control import WorkspaceFacts
 from assay_nb.errors import AssayError, workspace_gone
 from assay_nb.gateway.http.context import RequestContext
+from assay_nb.gateway.http.responses import NotFound
 from assay_nb.gateway.http.route import Handler, Route
 from assay_nb.gateway.pages import forms
-from assay_nb.gateway.pages.forms import answer_form
+from assay_nb.gateway.pages.cards import PLACED, Card, cards_of
+from assay_nb.gateway.pages.dispatch import answer_form
 from assay_nb.gateway.pages.templates import check_navigation, draw, draw_error, show_static
-from assay_nb.gateway.policy import check_provider
+from assay_nb.gateway.policy import check_provider, is_preset_open
+from assay_nb.messages import PROVIDERS
 from assay_nb.store.workspace_rows import Role
 from assay_nb.workspaces.roles import ROLES, Action, is_allowed
 
 _CALLS = 20
 _ROLE: dict[str, Role] = {role: role for role in ROLES}
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """What a page shows of one provider's key."""
-
-    key: KeyFacts
-    setup: Setup
-
-    @property
-    def state(self) -> str:
-        """The state in a word, for the eye and for the style sheet."""
-        if self.key.state == "ready":
-            return "ready" if self.key.verified or self.key.keyless else "untested"
-        return self.key.state
-
-    @property
-    def words(self) -> str:
-        """The state in words."""
-        if self.key.keyless:
-            return "No key needed"
-        return {
-            "ready": "Ready",
-            "untested": "Ready, not tested yet",
-            "unreadable": "Cannot be opened: enter it again",
-            "sealed": "The vault is sealed: the operator has to open it",
-            "missing": "No key",
-        }[self.state]
-
-    @property
-    def endpoint(self) -> str:
-        """Where it is sent, unless that is the provider's own address."""
-        return "" if self.key.endpoint == OFFICIAL[self.key.provider] else self.key.endpoint
 
 
 class May:
@@ -92,7 +62,7 @@ async def show_overview(context: RequestContext) -> web.Response:
         context,
         "overview",
         title="Workspaces",
-        workspaces=[(one, await _cards(context, one)) for one in workspaces],
+        workspaces=[(one, await cards_of(context, one)) for one in workspaces],
         gone="" if any(one.active for one in workspaces) else workspace_gone().message,
         budget=await control.budget(),
     )
@@ -103,7 +73,7 @@ async def show_workspace(context: RequestContext) -> web.Response:
     """Show one workspace: keys, members, limits, calls."""
     control, services = context.control, context.services
     where = await control.show_workspace(context.workspace)
-    may = May(where)
+    may, cards = May(where), await cards_of(context, where)
     listed = await run_sync(services.resources.allowances.list, bytes.fromhex(where.id))
     shown = [one for one in listed if may.manage_members or one.user in ("", context.user)]
     return draw(
@@ -112,7 +82,8 @@ async def show_workspace(context: RequestContext) -> web.Response:
         title=where.name,
         where=where,
         may=may,
-        cards=await _cards(context, where),
+        cards=cards,
+        has_named=any(not card.was_there for card in cards),
         members=await control.members(where.id),
         roles=ROLES if may.manage_owners else ROLES[1:],
         models=_models(context),
@@ -125,20 +96,66 @@ async def show_workspace(context: RequestContext) -> web.Response:
 @_page
 async def show_key(context: RequestContext) -> web.Response:
     """Show one provider's key, how to get one, and the form to enter it."""
-    settings = context.services.settings
-    check_provider(settings, context.provider)
+    check_provider(context.services.settings, context.provider)
+    return await _show_key(context, context.provider, OFFICIAL[context.provider])
+
+
+@_page
+async def show_connection(context: RequestContext) -> web.Response:
+    """Show a connection that people have named, and the forms to change it."""
+    return await _show_key(context, context.connection, "")
+
+
+async def _show_key(context: RequestContext, connection: str, official: str) -> web.Response:
     where = await context.control.show_workspace(context.workspace)
-    cards = await _cards(context, where)
-    card = next(card for card in cards if card.key.provider == context.provider)
+    cards: dict[str, Card] = {card.key.connection: card for card in await cards_of(context, where)}
+    if connection not in cards:
+        raise NotFound(f"'{where.name}' has no connection '{connection}'.")
+    card = cards[connection]
     return draw(
         context,
         "key",
-        title=f"{card.setup.name} key",
+        title=f"{card.setup.name} key" if card.was_there else card.setup.name,
         where=where,
         may=May(where),
         card=card,
-        official=OFFICIAL[context.provider],
+        official=official,
+        placed=PLACED,
+        origins=context.services.settings.allow_origins,
+    )
+
+
+@_page
+async def show_presets(context: RequestContext) -> web.Response:
+    """Show what a connection can be made to."""
+    where = await context.services.authorize(context.user, context.workspace, "manage_keys")
+    settings = context.services.settings
+    usable = {name: is_preset_open(settings, one) for name, one in PRESETS.items()}
+    return draw(
+        context,
+        "presets",
+        title="Add a connection",
+        where=await context.control.show_workspace(where.id.hex()),
+        usable=[one for name, one in PRESETS.items() if usable[name]],
+        barred=[one for name, one in PRESETS.items() if not usable[name]],
+    )
+
+
+@_page
+async def show_new_connection(context: RequestContext) -> web.Response:
+    """Show the form that makes a connection from a preset."""
+    where = await context.services.authorize(context.user, context.workspace, "manage_keys")
+    preset, settings = find_preset(context.part("preset")), context.services.settings
+    return draw(
+        context,
+        "connection",
+        title=preset.label,
+        where=await context.control.show_workspace(where.id.hex()),
+        preset=preset,
+        name="" if preset.name in PROVIDERS else preset.name,
+        placed=PLACED,
         origins=settings.allow_origins,
+        is_open=is_preset_open(settings, preset),
     )
 
 
@@ -168,12 +185,14 @@ async def change_key(context: RequestContext) -> web.Response:
     return await answer_form(context, forms.KEY)
 
 
-async def _cards(context: RequestContext, where: WorkspaceFacts) -> list[Card]:
-    allowed = context.services.settings.allow_providers
-    keys = await context.control.keys(where.id)
-    return [
-        Card(key, context.control.setup(key.provider)) for key in keys if key.provider in allowed
-    ]
+async def change_connection(context: RequestContext) -> web.Response:
+    """Do what a form on a named connection's page asks for."""
+    return await answer_form(context, forms.CONNECTION)
+
+
+async def make_connection(context: RequestContext) -> web.Response:
+    """Make the connection that a form describes."""
+    return await answer_form(context, forms.NEW)
 
 
 def _models(context: RequestContext) -> list[str]:
@@ -184,10 +203,17 @@ def _models(context: RequestContext) -> list[str]:
 
 _WORKSPACE = "workspaces/{workspace}"
 _KEY = f"{_WORKSPACE}/keys/{{provider}}"
+_CONNECTION = f"{_WORKSPACE}/connections/{{name}}"
+_ADD = f"{_WORKSPACE}/add"
 
 
 def _both(
-    path: str, show: Handler, change: Handler, summary: str, action: Action | None = None
+    path: str,
+    show: Handler,
+    change: Handler,
+    summary: str,
+    action: Action | None = None,
+    to_see: Action = "view",
 ) -> tuple[Route, Route]:
     return (
         Route(
@@ -196,7 +222,7 @@ def _both(
             who="page",
             handler=show,
             summary=summary,
-            action="view" if action else None,
+            action=to_see if action else None,
             listed=False,
         ),
         Route(
@@ -216,6 +242,24 @@ ROUTES: tuple[Route, ...] = (
     *_both("", show_overview, change_overview, "The caller's workspaces"),
     *_both(_WORKSPACE, show_workspace, change_workspace, "One workspace", "view"),
     *_both(_KEY, show_key, change_key, "One key", "manage_keys"),
+    *_both(_CONNECTION, show_connection, change_connection, "One connection", "manage_keys"),
+    Route(
+        method="GET",
+        path=_ADD,
+        who="page",
+        handler=show_presets,
+        summary="What a connection can be made to",
+        action="manage_keys",
+        listed=False,
+    ),
+    *_both(
+        f"{_ADD}/{{preset}}",
+        show_new_connection,
+        make_connection,
+        "A new connection",
+        "manage_keys",
+        "manage_keys",
+    ),
     Route(
         method="POST",
         path="sign-out",

@@ -101,7 +101,7 @@ def open_hub_session(hub: HubSettings) -> aiohttp.ClientSession:
     """Return the HTTP client for the hub's API. It ignores the environment."""
     verify: ssl.SSLContext | bool = True
     if hub.ca_file is not None:
-        verify = make_tls_context(str(hub.ca_file))
+        verify = make_tls_context(hub.ca_file, "hub.ca_file")
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=64, ssl=verify),
         timeout=aiohttp.ClientTimeout(total=_HUB_SECONDS),

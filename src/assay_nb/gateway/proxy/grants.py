@@ -1,4 +1,4 @@
-"""Grants: what a person's requests to a provider may use, in one of their workspaces."""
+"""Grants: what a person's requests by a connection may use, in one of their workspaces."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import TypeAlias
 from anyio.to_thread import run_sync
 
 from assay_nb.accounting.allowances import EVERYBODY
-from assay_nb.engine.local.credentials import key_missing
+from assay_nb.engine.local.credentials import missing_key
 from assay_nb.gateway.resources import GatewayResources
-from assay_nb.messages import Destination, ProviderId
+from assay_nb.messages import Destination
 from assay_nb.store.changes import Remembered
 from assay_nb.store.workspace_rows import Workspace
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a person's requests to a provider may use.
+    """What a person's requests by a connection may use.
 
     Attributes:
         workspace: Whose account pays.
@@ -34,7 +34,8 @@ class Grant:
 
 Authorize: TypeAlias = Callable[[str, "str | None"], Awaitable[Workspace]]
 
-_Key: TypeAlias = "tuple[str, str | None, ProviderId]"
+_Key: TypeAlias = "tuple[str, str | None, str]"
+"""A person, a workspace and a connection, by name."""
 
 
 class Grants:
@@ -55,14 +56,14 @@ class Grants:
         self._known: Remembered[_Key, Grant] = Remembered(self._changes)
         self._reading: dict[_Key, asyncio.Task[Grant]] = {}
 
-    async def find(self, user: str, name: str | None, provider: ProviderId) -> Grant:
+    async def find(self, user: str, name: str | None, connection: str) -> Grant:
         """Return a person's grant: for a workspace by name or id, or for their active one.
 
         Raises:
             WorkspaceNotFound: If they are not a member of such a workspace.
-            ProviderKeyMissing: If the workspace has no key. Nobody else's is taken instead.
+            ProviderKeyMissing: If the workspace has no such connection. Nobody else's is taken instead.
         """
-        key: _Key = (user, name, provider)
+        key: _Key = (user, name, connection)
         # Who is out may be so a few milliseconds later. The key is another matter: see `CachedVault`.
         grant = self._known.find(key, self._changes.look_lately())
         if grant is not None:
@@ -75,10 +76,10 @@ class Grants:
         return await asyncio.shield(reading)
 
     async def _read(self, key: _Key) -> Grant:
-        user, name, provider = key
+        user, name, connection = key
         number = self._changes.look()
         workspace = await self._authorize(user, name)
-        grant = await run_sync(self._look_up, workspace, user, provider)
+        grant = await run_sync(self._look_up, workspace, user, connection)
         self._known.keep(key, number, grant)
         return grant
 
@@ -87,10 +88,10 @@ class Grants:
         if not done.cancelled():
             done.exception()  # the callers that waited for it have it; there may be none left
 
-    def _look_up(self, workspace: Workspace, user: str, provider: ProviderId) -> Grant:
-        stored = self._resources.vault.find_key(workspace.id, provider)
+    def _look_up(self, workspace: Workspace, user: str, connection: str) -> Grant:
+        stored = self._resources.vault.find_key(workspace.id, connection)
         if stored is None:
-            raise key_missing(workspace.name, provider, hub=True)
+            raise missing_key(self._resources, workspace, connection)
         listed = self._resources.allowances.list(workspace.id)
         limited = any(one.user in (EVERYBODY, user) for one in listed)
         return Grant(workspace, stored.destination, limited)

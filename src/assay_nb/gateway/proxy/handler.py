@@ -2,7 +2,7 @@
 
 The caller's SDK has this gateway's address as its base URL and a hub token as its key. What it sends is
 passed on byte by byte, and so is what comes back; in between the token is taken off and the workspace's
-key is put on. The stored key decides where it is sent; nothing in the request does.
+key is put on. The stored connection decides where it is sent; nothing in the request does.
 """
 
 from __future__ import annotations
@@ -32,7 +32,13 @@ from assay_nb.gateway.policy import check_model
 from assay_nb.gateway.proxy.grants import Grant
 from assay_nb.gateway.proxy.headers import request_headers, response_headers
 from assay_nb.gateway.proxy.reverse_proxy import REVERSE_PROXY, ReverseProxy
-from assay_nb.gateway.proxy.target import Target, parse_model, read_target
+from assay_nb.gateway.proxy.target import (
+    Target,
+    check_target,
+    needs_body_model,
+    parse_model,
+    read_target,
+)
 from assay_nb.gateway.proxy.upstream import UpstreamRequest, explain
 from assay_nb.gateway.proxy.watchdog import Heartbeat
 from assay_nb.messages import label_of
@@ -59,7 +65,8 @@ async def pass_through(context: RequestContext) -> web.StreamResponse:
         )
     target = read_target(context)
     proxy = context.request.app[REVERSE_PROXY]
-    grant = await proxy.grants.find(caller.user, context.workspace, target.provider)
+    grant = await proxy.grants.find(caller.user, context.workspace, target.connection)
+    check_target(services.settings, target, grant.destination)
     proxied = ProxiedRequest(context, proxy, target, grant)
     try:
         with services.limiter.slot(caller.user):
@@ -82,7 +89,7 @@ ROUTES = (
         action="call",
         handler=pass_through,
         summary="Any SDK's own requests, with the workspace's key in the place of the hub token",
-        token_headers=("x-api-key", "x-goog-api-key"),
+        token_headers=("x-api-key", "x-goog-api-key", "api-key", "x-portkey-api-key"),
         errors=(409, 413, 429, 502, 503),
         listed=False,
     ),
@@ -105,7 +112,7 @@ class ProxiedRequest:
         self._seconds = context.services.settings.limits.call_seconds
         self._target = target
         self._grant = grant
-        self._model = target.model
+        self._model = target.models[-1] if target.models else None
         self._upstream: UpstreamRequest | None = None
         self._status = 0
         self.response: web.StreamResponse = web.StreamResponse()
@@ -181,23 +188,13 @@ class ProxiedRequest:
         length = request.content_length
         if length is not None and length > most:
             raise _too_large(most)
-        if self._must_name_model():
+        if needs_body_model(self._services.settings, self._target, self._grant.destination):
             body = await _read(request, most, heartbeat)
             await self._check_body_model(body)
             return _pieces(body)
         if length is not None and length <= _SMALL:
             return await request.content.read()
         return self._stream(most, heartbeat)
-
-    def _must_name_model(self) -> bool:
-        """Say whether the operator's list of models needs a body to be read."""
-        target, settings = self._target, self._services.settings
-        return (
-            bool(settings.allow_models)
-            and target.model is None
-            and not target.bodiless
-            and not settings.is_model_allowed(target.provider, "")
-        )
 
     async def _check_body_model(self, body: bytes) -> None:
         self._model = await run_sync(parse_model, body)
@@ -206,7 +203,7 @@ class ProxiedRequest:
                 "This hub has a list of models, and the request does not name one.",
                 hint="Only JSON with one `model` is passed through here.",
             )
-        check_model(self._services.settings, self._target.provider, self._model)
+        check_model(self._services.settings, self._grant.destination, self._model)
 
     async def _stream(self, most: int, heartbeat: Heartbeat) -> AsyncIterator[bytes]:
         left = most
@@ -245,7 +242,7 @@ class ProxiedRequest:
             )
         return head.refusal(
             ProviderAuthError,
-            f"{label_of(destination.provider)} does not accept the key of '{name}'.",
+            f"{label_of(destination.connection)} does not accept the key of '{name}'.",
             "An owner or admin replaces it on the hub's page for keys.",
         )
 
@@ -307,14 +304,15 @@ class ProxiedRequest:
     def _note(self, status: str, seconds: float) -> None:
         if self._upstream is None or not self._upstream.sent:
             return
-        provider = self._target.provider
-        self._services.metrics.calls.labels(INSTRUMENT, provider, "workspace", status).inc()
+        there = self._grant.destination
+        # The provider's name, not the connection's: people make those up without end.
+        self._services.metrics.calls.labels(INSTRUMENT, there.provider, "workspace", status).inc()
         self._proxy.journal.add(
             make_record(
                 workspace_id=self._grant.workspace.id,
                 user=self._user,
                 instrument=INSTRUMENT,
-                provider=provider,
+                provider=there.connection,
                 model=self._model or "",
                 funding="workspace",
                 status=status,

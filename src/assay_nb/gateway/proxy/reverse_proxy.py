@@ -42,8 +42,6 @@ class ReverseProxy:
             vet=make_vet(resources.policy),
             egress=resources.egress,
             connections=settings.limits.streams,
-            proxy=settings.proxy,
-            ca_file=None if settings.ca_file is None else str(settings.ca_file),
         )
 
     def make_request(self, grant: Grant) -> UpstreamRequest:

@@ -1,4 +1,4 @@
-"""The target of a request: what it asks a provider for, read from its path and query as they were sent."""
+"""The target of a request: what it asks a server for, read from its path and query as they were sent."""
 
 from __future__ import annotations
 
@@ -10,37 +10,39 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 
 from assay_nb.errors import PermissionDenied, WrongUsage
 from assay_nb.gateway.http.context import RequestContext
-from assay_nb.gateway.policy import check_model, check_provider
-from assay_nb.messages import Destination, ProviderId
+from assay_nb.gateway.policy import check_model, check_place, check_provider, is_model_allowed
+from assay_nb.gateway.settings import Settings
+from assay_nb.messages import PROVIDERS, Destination
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _BODILESS = frozenset({"GET", "HEAD", "DELETE"})
 _ADMINISTRATION = frozenset({"organization", "organizations"})
 _CREDENTIALS = frozenset({
     "key", "api_key", "api-key", "apikey", "access_token", "oauth_token", "token", "x-api-key",
-    "x-goog-api-key", "authorization", "auth",
+    "x-goog-api-key", "x-portkey-api-key", "subscription-key", "authorization", "auth",
 })  # fmt: skip
-_MODEL = re.compile(r"(?:^|/)(?:models|tunedModels)/([^/:]+)")
+_MODEL = re.compile(r"(?:^|/)(?:models?|tunedmodels|deployments|engines)/([^/:]+)", re.IGNORECASE)
+"""How a path names a model: Google's way, Bedrock's, Azure's and OpenAI's first one. Azure's takes any case."""
 _UNSAFE = re.compile(r"[\x00-\x20\x7f/\\]")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a request asks a provider for.
+    """What a request asks a server for.
 
     Attributes:
-        provider: Which provider.
+        connection: By which of the workspace's connections, by name.
         method: The HTTP method.
-        path: Below the provider's endpoint, as it was written, without a leading slash.
+        path: Below the connection's endpoint, as it was written, without a leading slash.
         query: As it was written.
-        model: The model that the path names, if it names one.
+        models: The models that the path names; none where the method has no body, since it asks no model.
     """
 
-    provider: ProviderId
+    connection: str
     method: str
     path: str
     query: str
-    model: str | None
+    models: tuple[str, ...]
 
     @property
     def bodiless(self) -> bool:
@@ -65,24 +67,45 @@ def read_target(context: RequestContext) -> Target:
 
     Raises:
         WrongUsage: If the path or the query could be read as something else on the way, or holds a key.
-        PermissionDenied: If the operator's lists do not have it.
+        PermissionDenied: If it is for the provider's administration, or the operator bars the provider.
     """
-    request, settings = context.request, context.services.settings
-    provider = context.provider
-    check_provider(settings, provider)
+    request, connection = context.request, context.connection
+    if connection in PROVIDERS:  # that it is barred is told before that it is missing
+        check_provider(context.services.settings, connection)
     if request.method not in _METHODS or "Upgrade" in request.headers:
         raise WrongUsage("Only plain HTTP requests are passed through, and no WebSockets.")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise WrongUsage("A compressed request is not passed through.", hint="Send it as it is.")
-    path = _check_path(request.rel_url.raw_path, settings.prefix)
+    path = _check_path(request.rel_url.raw_path, context.services.settings.prefix)
     query = request.rel_url.raw_query_string
     if query:
         _check_query(query)
-    model = None
-    if request.method not in _BODILESS and (match := _MODEL.search(unquote(path))):
-        model = match.group(1)
-        check_model(settings, provider, model)
-    return Target(provider, request.method, path, query, model)
+    named = () if request.method in _BODILESS else tuple(_MODEL.findall(unquote(path)))
+    return Target(connection, request.method, path, query, named)
+
+
+def check_target(settings: Settings, target: Target, destination: Destination) -> None:
+    """Refuse what the operator's lists do not have, as far as the path tells.
+
+    Raises:
+        PermissionDenied: If the connection leads to a provider, or the path names a model, that they bar.
+    """
+    check_place(settings, destination)
+    for model in target.models:
+        check_model(settings, destination, model)
+
+
+def needs_body_model(settings: Settings, target: Target, destination: Destination) -> bool:
+    """Say whether the operator's list of models needs a body to be read.
+
+    Only Gemini's protocol has the model in the path alone. Elsewhere a server may go by the one or by the
+    other, so both have to be on the list.
+    """
+    return not (
+        target.bodiless
+        or (target.models and destination.kind == "gemini")
+        or is_model_allowed(settings, destination, "")
+    )
 
 
 def _check_path(raw: str, prefix: str) -> str:
@@ -115,7 +138,7 @@ def _check_query(query: str) -> None:
         if name in _CREDENTIALS or name.startswith("$"):
             raise WrongUsage(
                 "A key or a token does not belong in a URL, where logs keep it.",
-                hint="Send the hub token in a header: `Authorization`, `x-api-key` or `x-goog-api-key`.",
+                hint="Send the hub token in a header: `Authorization`, or the one that your SDK uses.",
             )
 
 

@@ -7,7 +7,6 @@ the key in it, and the header is taken off again before anything else happens.
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -19,12 +18,14 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from anyio.to_thread import run_sync
 from yarl import URL
 
+from assay_nb.egress import faults
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.echo import EchoScanner
 from assay_nb.egress.key_header import put_key
 from assay_nb.egress.origins import Policy, check_destination
+from assay_nb.egress.proxy import Proxy
 from assay_nb.egress.resolver import Vet
-from assay_nb.egress.tls import make_tls_context
+from assay_nb.egress.setting_names import OPERATOR
 from assay_nb.errors import AssayError, ProviderUnavailable
 from assay_nb.messages import Destination, label_of
 from assay_nb.providers.transport import Egress
@@ -114,35 +115,27 @@ class Upstream:
     Args:
         policy: Where keys may be sent. It is asked of every stored destination.
         vet: Resolves and judges hosts.
-        egress: Knows which destinations are reached by the operator's proxy.
+        egress: Knows which destinations are reached by the operator's proxy, and which authorities are trusted.
         connections: Connections that may be open at a time.
-        proxy: The operator's proxy.
-        ca_file: Certificate authorities to trust in place of the system's.
     """
 
-    def __init__(
-        self,
-        *,
-        policy: Policy,
-        vet: Vet,
-        egress: Egress,
-        connections: int,
-        proxy: str | None = None,
-        ca_file: str | None = None,
-    ) -> None:
+    def __init__(self, *, policy: Policy, vet: Vet, egress: Egress, connections: int) -> None:
         self._policy = policy
         self._vet = vet
         self._egress = egress
         self._connections = connections
-        self._proxy = proxy
-        self._ca_file = ca_file
         self._direct: aiohttp.ClientSession | None = None
         self._proxied: aiohttp.ClientSession | None = None
         self._allowed: set[Destination] = set()
 
     async def open(self) -> None:
-        """Make the one TLS context and the session. Done at start: it takes 20 to 40 ms."""
-        tls = await run_sync(make_tls_context, self._ca_file)
+        """Make the one TLS context and the sessions. Done at start: it takes 20 to 40 ms.
+
+        Raises:
+            WrongUsage: If the proxy or the file of authorities is set wrongly.
+        """
+        proxy = self._egress.proxies.read()
+        tls = await run_sync(self._egress.make_tls_context)
         self._direct = self._session(
             aiohttp.TCPConnector(
                 ssl=tls,
@@ -152,7 +145,7 @@ class Upstream:
                 keepalive_timeout=_KEEP,
             )
         )
-        if self._proxy is not None:
+        if proxy is not None:
             self._proxied = self._session(
                 aiohttp.TCPConnector(ssl=tls, limit=self._connections, keepalive_timeout=_KEEP)
             )
@@ -192,8 +185,8 @@ class Upstream:
     async def _request(
         self, request: UpstreamRequest, method: str, url: str, headers: Mapping[str, str], body: Any
     ) -> aiohttp.ClientResponse:
-        by_proxy = self._proxied is not None and self._egress.goes_by_proxy(request.destination)
-        session = self._proxied if by_proxy else self._direct
+        proxy = self._egress.proxies.find(request.destination)
+        session = self._direct if proxy is None else self._proxied
         assert session is not None, "not open"
         token = _current.set(request)
         try:
@@ -203,12 +196,12 @@ class Upstream:
                 headers=headers,
                 data=body,
                 allow_redirects=False,
-                proxy=self._proxy if by_proxy else None,
+                proxy=None if proxy is None else proxy.url,
             )
         except AssayError as error:
             raise _bare(error) from None
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise _bare(request.failure or explain(request.destination, error)) from None
+            raise _bare(request.failure or explain(request.destination, error, proxy)) from None
         finally:
             _current.reset(token)
 
@@ -237,23 +230,40 @@ class Upstream:
         )
 
 
-def explain(destination: Destination, error: BaseException) -> ProviderUnavailable:
-    """Return our own words for a failure of the connection. The library's own may quote a header."""
-    label, origin = label_of(destination.provider), destination.origin
+def explain(
+    destination: Destination, error: BaseException, proxy: Proxy | None = None
+) -> ProviderUnavailable:
+    """Return our own words for a failure of the connection. The library's own may quote a header.
+
+    Args:
+        destination: Where the request was to go.
+        error: What was raised.
+        proxy: The proxy that the connection was to go by, where there was none yet.
+    """
+    place = faults.name_host(destination.origin)
+    fault = faults.find_tls_fault(error, place, OPERATOR)
+    if fault is None and proxy is not None:
+        fault = _find_proxy_fault(proxy, place, error)
+    if fault is not None:
+        return fault.to_error(destination)
+    label = label_of(destination.connection)
     hint: str | None = None
-    if isinstance(error, aiohttp.ClientSSLError):
-        text = f"{origin} has no certificate that this gateway trusts."
-        hint = "If a private certificate authority signed it, the operator sets `ca_file`."
-    elif isinstance(error, asyncio.TimeoutError):
+    if isinstance(error, TimeoutError):
         text = f"{label} did not answer in time."
-    elif isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ClientProxyConnectionError)):
-        text = f"{origin} cannot be reached."
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        text = f"{destination.origin} cannot be reached."
         hint = "The gateway's operator can see whether its network is up."
-    elif isinstance(error, aiohttp.ClientHttpProxyError):
-        text = f"The proxy refused to connect to {origin}."
     else:
         text = f"The connection to {label} was cut."
     return ProviderUnavailable(text, hint=hint, provider=destination.provider)
+
+
+def _find_proxy_fault(proxy: Proxy, place: str, error: BaseException) -> faults.Fault | None:
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return faults.refused(proxy, place, error.status, OPERATOR)
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return faults.unreachable(proxy, OPERATOR)
+    return None
 
 
 def _bare(error: AssayError) -> AssayError:

@@ -19,7 +19,7 @@ from assay_nb.instruments.findings import (
     make_marks,
 )
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
-from assay_nb.instruments.rubric import HIGHEST_SCORE, LABELS, QUESTIONS, WEAK
+from assay_nb.instruments.rubric import HIGHEST_SCORE, LABELS, LOWEST_SCORE, QUESTIONS, WEAK
 from assay_nb.render.document import (
     Badge,
     Block,
@@ -45,14 +45,23 @@ Verdict = Literal["pass", "report"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ItemScore(Line):
-    """One question's answer: `yes`, `no`, `na`, or None where it was not answered or the runs split."""
+    """One question's answer: `yes`, `no`, `na`, or None where it was not answered or the runs split.
+
+    Attributes:
+        question: The question's id.
+        answer: The answer of most runs.
+        evidence: The words of the prompt that it rests on.
+        answered: Whether any run answered it.
+    """
 
     question: str
     answer: Answer | None
     evidence: Anchor | None = None
+    answered: bool = True
 
     def __str__(self) -> str:
-        return f"{self.question}: {self.answer or 'no clear answer'}"
+        unclear = "no clear answer" if self.answered else "not answered"
+        return f"{self.question}: {self.answer or unclear}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -68,6 +77,11 @@ class DimensionScore(Line):
     def weak(self) -> bool:
         """Whether it is below the middle of the scale."""
         return self.score is not None and self.score < WEAK
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether it has no score since the model did not answer its questions."""
+        return self.score is None and any(not item.answered for item in self.items)
 
     def count(self, answer: Answer) -> int:
         """Return how many of its questions have this answer."""
@@ -89,6 +103,8 @@ class Consistency:
         agreement: Share of questions that all runs answered alike; None with a single run.
         unanchored: Findings dropped since their words are not in the prompt.
         contradicted: Findings dropped since the prompt does have what they say is missing.
+        unreadable: Findings dropped since they do not say what is wrong, or with which aspect.
+        cut: Runs whose reply ended before its findings were whole.
     """
 
     k: int = 1
@@ -96,11 +112,13 @@ class Consistency:
     agreement: float | None = None
     unanchored: int = 0
     contradicted: int = 0
+    unreadable: int = 0
+    cut: int = 0
 
     @property
     def dropped(self) -> int:
         """Findings dropped by code."""
-        return self.unanchored + self.contradicted
+        return self.unanchored + self.contradicted + self.unreadable
 
 
 @dataclass(frozen=True, repr=False)
@@ -112,8 +130,8 @@ class Critique(Shown):
         kind: Whether it is a system prompt, a user message or a template.
         dimensions: The six scores with the answers that they come from.
         findings: From the worst to the least.
-        verdict: `"pass"` if there is neither a blocker nor a major finding and no dimension is weak (below
-            3 of 5), else `"report"`; None while unfinished.
+        verdict: `"pass"` if there is neither a blocker nor a major finding, no dimension is weak (below 3 of
+            5) or unanswered, and the findings came whole; else `"report"`. None while unfinished.
         consistency: How many runs there were and what was dropped.
         provenance: Model, tokens, cost.
     """
@@ -132,11 +150,23 @@ class Critique(Shown):
     def score(self) -> float | None:
         """The mean of the dimensions that have a score, from 1 to 5, to one decimal.
 
+        A question that was not answered counts as one not answered yes, and a dimension without any
+        answer as the lowest score: silence cannot lift a prompt over a bar. None without any answer.
+
         It exists for `--fail-under`: a bar in a pipeline. Four questions a dimension cannot tell 3.4
         from 3.5, so compare prompts by their findings, or by measuring them on data.
         """
         scores = [d.score for d in self.dimensions if d.score is not None]
-        return round(sum(scores) / len(scores), 1) if scores else None
+        if not scores:
+            return None
+        if self.verdict is not None:  # while the reply is still coming, they are only open
+            scores += [float(LOWEST_SCORE) for d in self.dimensions if d.unanswered]
+        return round(sum(scores) / len(scores), 1)
+
+    @property
+    def answered(self) -> int:
+        """How many of the rubric's questions were answered."""
+        return sum(item.answered for d in self.dimensions for item in d.items)
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -180,14 +210,17 @@ def _encode_dimension(dimension: DimensionScore) -> dict[str, Any]:
         "id": dimension.id,
         "score": dimension.score,
         "na_reason": dimension.na_reason,
-        "items": [
-            {
-                "question_id": item.question,
-                "answer": item.answer,
-                "evidence": item.evidence.to_dict() if item.evidence else None,
-            }
-            for item in dimension.items
-        ],
+        "items": [_encode_item(item) for item in dimension.items],
+    }
+
+
+def _encode_item(item: ItemScore) -> dict[str, Any]:
+    """Return the answer as JSON-ready data; `answered` stands there only where it was not."""
+    return {
+        "question_id": item.question,
+        "answer": item.answer,
+        "evidence": item.evidence.to_dict() if item.evidence else None,
+        **({} if item.answered else {"answered": False}),
     }
 
 
@@ -197,6 +230,7 @@ def _decode_dimension(fields: Mapping[str, Any]) -> DimensionScore:
             item["question_id"],
             item["answer"],
             Anchor.from_dict(item["evidence"]) if item["evidence"] else None,
+            item.get("answered", True),
         )
         for item in fields["items"]
     )
@@ -204,6 +238,7 @@ def _decode_dimension(fields: Mapping[str, Any]) -> DimensionScore:
 
 
 def _encode_consistency(consistency: Consistency) -> dict[str, Any]:
+    rare = {"unreadable": consistency.unreadable, "cut": consistency.cut}
     return {
         "k": consistency.k,
         "kept": consistency.kept,
@@ -211,6 +246,7 @@ def _encode_consistency(consistency: Consistency) -> dict[str, Any]:
         "unanchored": consistency.unanchored,
         "contradicted": consistency.contradicted,
         "dropped": consistency.dropped,
+        **{name: number for name, number in rare.items() if number},
     }
 
 
@@ -252,8 +288,10 @@ def _summarise(critique: Critique, shown: Sequence[Finding]) -> Sequence[Inline]
     rest = f" {capitalise(found)}.{_name_weak(critique)}{_tell_score(critique)}"
     if critique.verdict == "pass":
         return [Badge("pass", "good"), rest]
-    grave = any(finding.severity in GRAVE for finding in shown)
-    return [Badge("needs work", "bad" if grave else "warning"), rest]
+    if any(finding.severity in GRAVE for finding in shown):
+        return [Badge("needs work", "bad"), rest]
+    weak = any(dimension.weak for dimension in critique.dimensions)
+    return [Badge("needs work" if weak else "not finished", "warning"), rest]
 
 
 def _count_findings(shown: Sequence[Finding]) -> str:
@@ -270,12 +308,20 @@ def _name_weak(critique: Critique) -> str:
 
 
 def _tell_score(critique: Critique) -> str:
-    return "" if critique.score is None else f" Score {critique.score:.1f} of {HIGHEST_SCORE}."
+    total, answered = len(QUESTIONS), critique.answered
+    some = "" if answered == total else f"{answered} of {total} questions were answered."
+    if critique.score is None:
+        return some and f" No score: {some}"
+    score = f" Score {critique.score:.1f} of {HIGHEST_SCORE}"
+    return f"{score}, though only {some}" if some else f"{score}."
 
 
 def _make_meter(dimension: DimensionScore) -> Meter:
     yes = dimension.count("yes")
+    unanswered = sum(not item.answered for item in dimension.items)
     note = dimension.na_reason or f"{yes} of {yes + dimension.count('no')} answered yes"
+    if unanswered and dimension.score is not None:
+        note += f", {unanswered} not answered"
     return Meter(LABELS[dimension.id], dimension.score, HIGHEST_SCORE, note)
 
 
@@ -283,6 +329,9 @@ def _describe_drops(consistency: Consistency) -> Iterator[Block]:
     if consistency.kept < consistency.k:
         text = f"Only {consistency.kept} of {consistency.k} runs gave a reply that could be read."
         yield Callout("warning", [text])
+    if consistency.cut:
+        whose = "The reply" if consistency.k == 1 else f"{consistency.cut} of the replies"
+        yield Callout("warning", [f"{whose} ended early, so findings may be missing."])
     parts: list[str] = []
     if consistency.agreement is not None:
         parts.append(f"The runs agree on {consistency.agreement:.0%} of the questions.")
@@ -292,6 +341,8 @@ def _describe_drops(consistency: Consistency) -> Iterator[Block]:
         parts.append(
             f"{_count(consistency.contradicted)} dropped: the prompt has what was said to be missing."
         )
+    if consistency.unreadable:
+        parts.append(f"{_count(consistency.unreadable)} dropped: what is wrong was not said.")
     if parts:
         yield Paragraph([" ".join(parts)])
 
@@ -302,9 +353,8 @@ def _count(number: int) -> str:
 
 def _explain_scores(critique: Critique) -> Iterator[Block]:
     """Yield the questions that cost points, which is what the scores say in words."""
-    unclear = "not answered" if critique.consistency.kept < 2 else "the runs disagree"
     rows: list[tuple[Inline, Inline, Inline]] = [
-        (LABELS[dimension.id], QUESTIONS[item.question].text, item.answer or unclear)
+        (LABELS[dimension.id], QUESTIONS[item.question].text, _tell_answer(item, critique))
         for dimension in critique.dimensions
         for item in dimension.items
         if item.answer in ("no", None)
@@ -314,9 +364,17 @@ def _explain_scores(critique: Critique) -> Iterator[Block]:
         yield Details(title, [Table(("Dimension", "Question", "Answer"), rows)])
 
 
+def _tell_answer(item: ItemScore, critique: Critique) -> str:
+    split = item.answered and critique.consistency.kept > 1
+    return item.answer or ("the runs disagree" if split else "not answered")
+
+
 def _count_answers(dimensions: Sequence[DimensionScore]) -> str:
     total = {answer: sum(d.count(answer) for d in dimensions) for answer in ("yes", "no", "na")}
     apply = total["yes"] + total["no"]
     unclear = len(QUESTIONS) - apply - total["na"]
     said = f"{total['no']} of {count(apply, 'question')} that apply were answered no"
-    return said + (f", {unclear} not clearly" if unclear else "")
+    unanswered = sum(not item.answered for d in dimensions for item in d.items)
+    split = unclear - unanswered
+    said += f", {unanswered} not answered" if unanswered else ""
+    return said + (f", {split} not clearly" if split else "")

@@ -19,7 +19,17 @@ LARGEST_PROMPT = 200_000
 """Bytes of UTF-8. Longer texts are data that ended up in a prompt, and would cost accordingly."""
 
 THE_PROMPT = "The prompt"
-COMMON_OPTIONS = ("kind", "temperature", "top_p", "effort", "max_output_tokens", "_nonce")
+ENDS_LISTS = "_ends_lists"
+"""The option that says that the model is known to end a list; the engine sets it, see `exchange.schema`."""
+COMMON_OPTIONS = (
+    "kind",
+    "temperature",
+    "top_p",
+    "effort",
+    "max_output_tokens",
+    "_nonce",
+    ENDS_LISTS,
+)
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ud800-\udfff]")
 _UNWRITABLE = re.compile(r"[\x00\ud800-\udfff]")
 _MOST_CONTROLS = 0.01

@@ -14,8 +14,10 @@ from typing import Any, cast
 from assay_nb.errors import WrongUsage
 from assay_nb.instruments.base import Instrument, Script
 from assay_nb.instruments.exchange.fencing import make_nonce
-from assay_nb.instruments.exchange.structured_output import ask
+from assay_nb.instruments.exchange.schema import Data, name_slots
+from assay_nb.instruments.exchange.structured_output import Form, ask
 from assay_nb.instruments.exchange.validation import (
+    ENDS_LISTS,
     check_options,
     check_prompt,
     find_kind,
@@ -23,13 +25,7 @@ from assay_nb.instruments.exchange.validation import (
 )
 from assay_nb.instruments.findings import Finding
 from assay_nb.instruments.improve.reading import make_improvement, preview
-from assay_nb.instruments.improve.request import (
-    SCHEMA,
-    SCHEMA_WITH_FINDINGS,
-    SYSTEM,
-    SYSTEM_WITH_FINDINGS,
-    make_text,
-)
+from assay_nb.instruments.improve.request import SLOTS, choose_form, make_text
 from assay_nb.instruments.improve.result import Improvement, parse_accept
 from assay_nb.text.anchors import Locator
 from assay_nb.text.english import kind_of
@@ -37,10 +33,6 @@ from assay_nb.text.segments import split_segments
 
 __all__ = [
     "INSTRUMENT",
-    "SCHEMA",
-    "SCHEMA_WITH_FINDINGS",
-    "SYSTEM",
-    "SYSTEM_WITH_FINDINGS",
     "Improvement",
     "preview",
     "start",
@@ -105,17 +97,28 @@ def _script(
     segments = split_segments(prompt)
     nonce = options.get("_nonce") or make_nonce(prompt)
     kind = find_kind(prompt, options)
+    asked = choose_form(findings, lists=options.get(ENDS_LISTS, False))
     request = make_request(
         options,
-        system=SYSTEM if findings is None else SYSTEM_WITH_FINDINGS,
+        system=asked.system,
         text=make_text(prompt, segments, nonce, findings, options.get("feedback")),
-        schema=SCHEMA if findings is None else SCHEMA_WITH_FINDINGS,
+        schema=asked.schema,
         name="improvement",
     )
-    data = yield from ask(request, lambda data: data)
+    answer = yield from ask(request, Form(_is_usable, essential=("edits",)))
     return make_improvement(
-        prompt, kind, data, findings=findings, accept=options.get("accept", "all")
+        prompt,
+        kind,
+        answer.data,
+        findings=findings,
+        accept=options.get("accept", "all"),
+        cut=answer.cut,
     )
+
+
+def _is_usable(data: Data) -> bool:
+    """Return whether the reply has edits, or says that there are none."""
+    return "edits" in data or any(name in data for name in name_slots("edit", SLOTS))
 
 
 INSTRUMENT: Instrument[Improvement] = Instrument(

@@ -7,15 +7,16 @@ from dataclasses import replace
 
 from assay_nb.instruments.exchange.parsing import (
     clean,
+    get_object,
     get_objects,
     get_text,
     get_word,
     parse_partial,
 )
-from assay_nb.instruments.exchange.schema import Data
+from assay_nb.instruments.exchange.schema import Data, name_slots
 from assay_nb.instruments.exchange.validation import Kind, find_kind
 from assay_nb.instruments.findings import OPERATIONS, Finding, read_finding
-from assay_nb.instruments.improve.request import MOST_EDITS
+from assay_nb.instruments.improve.request import MOST_EDITS, SLOTS
 from assay_nb.instruments.improve.result import (
     RISKS,
     Accept,
@@ -41,8 +42,10 @@ def make_improvement(
     findings: tuple[Finding, ...] | None = None,
     accept: Accept = "all",
     check: bool = True,
+    cut: bool = False,
 ) -> Improvement:
     """Return what the reply proposes, as far as it holds."""
+    data = _open_slots(data, with_findings=findings is None)
     locator = Locator(prompt, split_segments(prompt))
     unanchored = 0
     if findings is None:
@@ -70,7 +73,30 @@ def make_improvement(
         accepted=pick(accept, edits),
         absent=tuple(sorted(set(parse_accept(accept) or ()) - {e.number for e in edits})),
         unanchored=unanchored,
+        cut=cut,
     )
+
+
+def _open_slots(data: Data, *, with_findings: bool) -> Data:
+    """Return a reply in slots as a reply in lists would say it; one in lists as it is.
+
+    An edit in a slot says itself what it mends, unless findings were given: then it names one of them.
+    """
+    slots = {n: slot for n in name_slots("edit", SLOTS) if (slot := get_object(data, n))}
+    filled = [s for s in slots.values() if get_word(s, "op", OPERATIONS) and get_text(s, "before")]
+    if not slots:
+        return data
+    if not with_findings:
+        return {"edits": filled}
+    named = [{**slot, "finding": f"f{number}"} for number, slot in enumerate(filled, 1)]
+    return {"findings": [_find_fault(slot) for slot in named], "edits": named}
+
+
+def _find_fault(slot: Data) -> Data:
+    """Return the finding that an edit in a slot mends."""
+    kind = "absent" if slot.get("op") == "insert_after" else "present"
+    evidence = [{"segment": "", "quote": get_text(slot, "before")}]
+    return {**slot, "id": slot["finding"], "kind": kind, "evidence": evidence}
 
 
 def preview(prompt: str, partial: str) -> Improvement | None:
@@ -81,10 +107,17 @@ def preview(prompt: str, partial: str) -> Improvement | None:
     data = parse_partial(partial)
     if not data:
         return None
-    whole = {**data, "edits": get_objects(data, "edits")[:-1]}
+    whole = _leave_out_last(data)
     kind = find_kind(prompt, {})
     result = make_improvement(prompt, kind, whole, accept="none", check=False)
     return replace(result, complete=False)
+
+
+def _leave_out_last(data: Data) -> Data:
+    """Return the reply without its last edit, which is still being written."""
+    last = next((n for n in reversed(name_slots("edit", SLOTS)) if n in data), None)
+    rest = {name: value for name, value in data.items() if name != last}
+    return rest if last else {**rest, "edits": get_objects(data, "edits")[:-1]}
 
 
 def _read_findings(data: Data, locator: Locator) -> tuple[tuple[Finding, ...], int]:

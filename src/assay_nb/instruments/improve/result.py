@@ -141,6 +141,7 @@ class Improvement(Shown):
         absent: Numbers that were to be accepted and that no edit has.
         unanchored: Findings dropped since their words are not in the prompt.
         complete: False for what is shown while the reply is still coming.
+        cut: Whether the reply ended before its edits did.
     """
 
     schema: ClassVar[str] = "assay.improvement.v1"
@@ -154,6 +155,7 @@ class Improvement(Shown):
     absent: tuple[int, ...] = ()
     unanchored: int = 0
     complete: bool = True
+    cut: bool = False
     provenance: Provenance = field(default_factory=Provenance)
 
     @property
@@ -210,6 +212,7 @@ class Improvement(Shown):
             "advice": self.advice,
             "unanchored": self.unanchored,
             "complete": self.complete,
+            **({"cut": True} if self.cut else {}),
             "prompt": self.prompt,
             "provenance": encode_provenance(self.provenance),
         }
@@ -227,6 +230,7 @@ class Improvement(Shown):
             absent=tuple(fields["absent"]),
             unanchored=fields["unanchored"],
             complete=fields["complete"],
+            cut=fields.get("cut", False),
             provenance=decode_provenance(fields["provenance"]),
         )
 
@@ -291,6 +295,8 @@ def _describe(result: Improvement) -> Iterator[Block]:
     yield Heading("Improvement")
     yield from make_notices(result.provenance)
     yield Paragraph(_summarise(result))
+    if result.cut:
+        yield Callout("warning", ["The reply was cut off, so edits may be missing."])
     if result.advice:
         text = f"The edits touch {result.touched:.0%} of the prompt: %%rewrite is the better tool here."
         yield Callout("info", [text])
@@ -311,6 +317,8 @@ def _describe(result: Improvement) -> Iterator[Block]:
 def _summarise(result: Improvement) -> Sequence[Inline]:
     if not result.complete:
         return [f"So far: {count(len(result.edits), 'edit')}, not checked yet."]
+    if result.cut and not result.edits:
+        return [Badge("not finished", "warning"), " No edit had come whole."]
     if not result.edits:
         why = " that passed the checks" if result.dropped else ""
         return [Badge("no change", "good"), f" There is no edit to propose{why}."]

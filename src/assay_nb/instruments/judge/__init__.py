@@ -14,9 +14,9 @@ from typing import Any, cast
 from assay_nb.errors import BadReply, WrongUsage
 from assay_nb.instruments.base import Instrument, Script
 from assay_nb.instruments.exchange.fencing import make_nonce
-from assay_nb.instruments.exchange.parsing import clean, get_objects, get_text, get_word
-from assay_nb.instruments.exchange.schema import Data, Malformed
-from assay_nb.instruments.exchange.structured_output import ask, ask_each
+from assay_nb.instruments.exchange.parsing import clean, get_text, get_word
+from assay_nb.instruments.exchange.schema import Data
+from assay_nb.instruments.exchange.structured_output import Form, ask, ask_each
 from assay_nb.instruments.exchange.validation import check_options, make_request
 from assay_nb.instruments.judge.criteria import (
     ANSWERS,
@@ -32,6 +32,8 @@ from assay_nb.instruments.judge.request import (
     make_pair_schema,
     make_schema,
     make_text,
+    name_answer,
+    name_choice,
 )
 from assay_nb.instruments.judge.result import Comparison, Judgement, Mark, Place
 from assay_nb.messages import Request
@@ -82,8 +84,13 @@ def _score(
         schema=make_schema(rubric),
         name="judgement",
     )
-    marks = yield from ask(request, lambda data: _read_marks(data, output, rubric))
-    return Judgement(prompt, output, rubric, marks=marks)
+    answer = yield from ask(request, _make_form([name_answer(one) for one in rubric]))
+    return Judgement(prompt, output, rubric, marks=_read_marks(answer.data, output, rubric))
+
+
+def _make_form(members: Sequence[str]) -> Form:
+    """Return what a reply needs: one of the answers, which is all that is asked for after a cut."""
+    return Form(lambda data: any(name in data for name in members), essential=tuple(members))
 
 
 def _compare(
@@ -106,31 +113,34 @@ def _compare(
         )
 
     requests = (make(output, against), make(against, output))
-    orders = yield from ask_each(requests, lambda data: _read_comparisons(data, rubric))
-    if len(orders) < len(requests):  # which of the two is missing cannot matter: a win takes both
-        raise BadReply("The judge answered in one order only.", hint="Run it again.")
+    answers = yield from ask_each(requests, _make_form([name_choice(one) for one in rubric]))
+    orders = [_read_comparisons(answer.data, rubric) for answer in answers]
+    # Which of the two is missing cannot matter: a win takes both.
+    if len(orders) < len(requests) or any(len(order) < len(rubric) for order in orders):
+        raise BadReply(
+            "The judge did not compare by all criteria in both orders.", hint="Run it again."
+        )
     return Judgement(prompt, output, rubric, against=against, orders=tuple(orders))
 
 
 def _read_marks(data: Data, output: str, rubric: Sequence[Criterion]) -> tuple[Mark, ...]:
-    given = {get_text(one, "criterion"): one for one in get_objects(data, "criteria")}
-    _check_complete(given, rubric)
-    return tuple(_read_mark(given[criterion.id], output, criterion) for criterion in rubric)
+    marks = (_read_mark(data, output, criterion) for criterion in rubric)
+    return tuple(mark for mark in marks if mark)
 
 
-def _read_mark(data: Data, output: str, criterion: Criterion) -> Mark:
-    answer = get_word(data, "answer", ANSWERS[criterion.scale])
+def _read_mark(data: Data, output: str, criterion: Criterion) -> Mark | None:
+    """Return a criterion's mark; None where it was not answered."""
+    answer = get_word(data, name_answer(criterion), ANSWERS[criterion.scale])
     if answer is None:
-        listed = ", ".join(ANSWERS[criterion.scale])
-        raise Malformed(f"the answer to {criterion.id} has to be one of {listed}")
-    evidence = get_text(data, "evidence") or None
+        return None
+    evidence = get_text(data, f"{criterion.id}_evidence").strip() or None
     found = None if evidence is None else _holds(output, evidence)
     return Mark(
         criterion.id,
         answer,
         None if evidence is None else clean(evidence),
         found,
-        clean(get_text(data, "reason")),
+        clean(get_text(data, f"{criterion.id}_reason")),
     )
 
 
@@ -140,22 +150,15 @@ def _holds(output: str, quote: str) -> bool:
 
 
 def _read_comparisons(data: Data, rubric: Sequence[Criterion]) -> tuple[Comparison, ...]:
-    given = {get_text(one, "criterion"): one for one in get_objects(data, "criteria")}
-    _check_complete(given, rubric)
+    places = cast("Sequence[Place]", PLACES)
+    read: list[tuple[Criterion, Place | None]] = [
+        (one, get_word(data, name_choice(one), places)) for one in rubric
+    ]
     return tuple(
-        Comparison(
-            criterion.id,
-            get_word(given[criterion.id], "better", cast("Sequence[Place]", PLACES)) or "tie",
-            clean(get_text(given[criterion.id], "reason")),
-        )
-        for criterion in rubric
+        Comparison(one.id, better, clean(get_text(data, f"{one.id}_reason")))
+        for one, better in read
+        if better
     )
-
-
-def _check_complete(given: Mapping[str, Data], rubric: Sequence[Criterion]) -> None:
-    missing = [criterion.id for criterion in rubric if criterion.id not in given]
-    if missing:
-        raise Malformed(f"criteria lacks {', '.join(missing)}")
 
 
 def preview(prompt: str, text: str) -> Judgement | None:

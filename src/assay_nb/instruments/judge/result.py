@@ -78,7 +78,7 @@ class Judgement(Shown):
         output: What is judged.
         against: The other output of a comparison; None where one output is scored.
         rubric: The criteria.
-        marks: The answers, where one output is scored.
+        marks: The answers, where one output is scored: those that came.
         orders: Of a comparison: the answers with `output` shown first, then with `against` shown first.
         provenance: The judge's model, tokens, cost.
     """
@@ -97,9 +97,9 @@ class Judgement(Shown):
     def score(self) -> float | None:
         """The weighted mean of the answers from 0 to 1; 0 where a must-pass criterion fails.
 
-        None for a comparison, and for a criterion that has no answer.
+        None for a comparison, and where a criterion was not answered: what it would count is not known.
         """
-        if not self.marks:
+        if not self.marks or self.unanswered:
             return None
         known = {criterion.id: criterion for criterion in self.rubric}
         values = [(known[m.criterion], known[m.criterion].value_of(m.answer)) for m in self.marks]
@@ -107,6 +107,22 @@ class Judgement(Shown):
             return 0.0
         total = sum(criterion.weight for criterion, _ in values)
         return sum(criterion.weight * value for criterion, value in values) / total
+
+    @property
+    def unanswered(self) -> tuple[str, ...]:
+        """The criteria, by id, that the judge left out; none in a comparison, which needs all of them."""
+        if self.against is not None:
+            return ()
+        marked = {mark.criterion for mark in self.marks}
+        return tuple(one.id for one in self.rubric if one.id not in marked)
+
+    @property
+    def fault(self) -> str | None:
+        """Why it has no score although one output was judged; None where it has one."""
+        if not self.unanswered:
+            return None
+        total = len(self.rubric)
+        return f"No score: the judge answered {total - len(self.unanswered)} of {total} criteria."
 
     @property
     def preferences(self) -> tuple[Place, ...]:
@@ -188,6 +204,8 @@ def _describe_score(judgement: Judgement) -> Iterator[Block]:
         yield Paragraph(
             [Badge(f"{judgement.score:.0%}", tone), " of the rubric's weight, counted by code."]
         )
+    if judgement.fault:
+        yield Callout("warning", [judgement.fault])
     known = {criterion.id: criterion for criterion in judgement.rubric}
     yield Items([_make_item(mark, known[mark.criterion]) for mark in judgement.marks])
     doubtful = sum(mark.found is False for mark in judgement.marks)

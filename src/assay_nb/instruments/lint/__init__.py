@@ -15,6 +15,8 @@ from assay_nb.instruments.lint.report import LintFinding, LintReport
 from assay_nb.instruments.lint.rule import Hit, LintFix, Rule
 from assay_nb.instruments.lint.rules import RULES
 from assay_nb.instruments.lint.source import Source
+from assay_nb.messages import PROVIDERS
+from assay_nb.models.retirements import Retirement
 
 __all__ = ["RULES", "Hit", "LintFinding", "LintFix", "LintReport", "Rule", "lint"]
 
@@ -26,6 +28,7 @@ def lint(
     model: str | None = None,
     knobs: Mapping[str, Any] | None = None,
     today: date | None = None,
+    retirement: Retirement | None = None,
 ) -> LintReport:
     """Return what the rules say about a prompt, in the order of its text.
 
@@ -38,6 +41,7 @@ def lint(
             rules about models keep silent.
         knobs: Sampling parameters that will be sent with it.
         today: The day that models' retirement dates are held against; the current one by default.
+        retirement: The model's end, where its server has named one; the table says it otherwise.
     """
     source = Source(
         original=text,
@@ -45,9 +49,17 @@ def lint(
         model=model.rpartition("/")[2].lower() if model else None,
         knobs=knobs or {},
         today=today or datetime.now(UTC).date(),
+        retirement=retirement,
+        own_api=_is_own_api(model),
     )
     findings = sorted(_findings(source), key=lambda f: (f.start, f.end, f.rule, f.message))
     return LintReport(text=source.masked, findings=tuple(findings))
+
+
+def _is_own_api(model: str | None) -> bool:
+    """Say whether a model's name, if it names a connection, names the one to its maker."""
+    connection, slash, rest = (model or "").partition("/")
+    return not slash or (connection.lower() in PROVIDERS and "/" not in rest)
 
 
 def _findings(source: Source) -> Iterator[LintFinding]:

@@ -24,6 +24,7 @@ from assay_nb.instruments.lint.directives import Directives, find_directives
 from assay_nb.instruments.lint.examples import JsonExample, find_json
 from assay_nb.instruments.lint.tags import TagTree, parse_tags
 from assay_nb.instruments.lint.vocabulary import word_set
+from assay_nb.models.retirements import Retirement
 from assay_nb.text.redaction import KeyShape, find_keys
 from assay_nb.text.templates import (
     INLINE_CODE,
@@ -86,6 +87,8 @@ class Source:
         model: The model's id without the provider, or None.
         knobs: The sampling parameters that will be sent.
         today: The day that dated facts are held against.
+        retirement: The model's end, where its server has named one; None leaves it to the table.
+        own_api: Whether the model is meant at its maker's own API, for which the table holds.
     """
 
     original: str
@@ -93,6 +96,8 @@ class Source:
     model: str | None = None
     knobs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     today: date = date.max
+    retirement: Retirement | None = None
+    own_api: bool = True
 
     @cached_property
     def keys(self) -> list[KeyShape]:

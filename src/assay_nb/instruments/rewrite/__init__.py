@@ -15,20 +15,28 @@ from assay_nb.errors import WrongUsage
 from assay_nb.instruments.base import Instrument, Script
 from assay_nb.instruments.exchange.fencing import make_nonce
 from assay_nb.instruments.exchange.parsing import get_text
-from assay_nb.instruments.exchange.schema import Data, Malformed
-from assay_nb.instruments.exchange.structured_output import ask
+from assay_nb.instruments.exchange.schema import Data
+from assay_nb.instruments.exchange.structured_output import Form, ask
 from assay_nb.instruments.exchange.validation import (
+    ENDS_LISTS,
     check_options,
     check_prompt,
     find_kind,
     make_request,
 )
 from assay_nb.instruments.rewrite.reading import make_rewrite, preview
-from assay_nb.instruments.rewrite.request import DEFAULT_BUDGET, SCHEMA, SYSTEM, make_text
+from assay_nb.instruments.rewrite.request import (
+    DEFAULT_BUDGET,
+    SCHEMA,
+    SCHEMA_WITH_LISTS,
+    SYSTEM,
+    SYSTEM_WITH_LISTS,
+    make_text,
+)
 from assay_nb.instruments.rewrite.result import Rewrite
 from assay_nb.text.segments import split_segments
 
-__all__ = ["INSTRUMENT", "SCHEMA", "SYSTEM", "Rewrite", "preview", "start"]
+__all__ = ["INSTRUMENT", "Rewrite", "preview", "start"]
 
 
 def start(prompt: str, options: Mapping[str, Any]) -> Script[Rewrite]:
@@ -47,21 +55,22 @@ def _script(prompt: str, options: Mapping[str, Any], budget: float) -> Script[Re
     segments = split_segments(prompt)
     nonce = options.get("_nonce") or make_nonce(prompt)
     kind = find_kind(prompt, options)
+    lists = options.get(ENDS_LISTS, False)
     request = make_request(
         options,
-        system=SYSTEM,
+        system=SYSTEM_WITH_LISTS if lists else SYSTEM,
         text=make_text(prompt, segments, nonce, options.get("goal"), budget),
-        schema=SCHEMA,
+        schema=SCHEMA_WITH_LISTS if lists else SCHEMA,
         name="rewrite",
     )
-    data = yield from ask(request, _check_text)
-    return make_rewrite(prompt, kind, data, budget=budget, goal=options.get("goal"))
+    answer = yield from ask(request, Form(_has_text, essential=("text",)))
+    return make_rewrite(
+        prompt, kind, answer.data, budget=budget, goal=options.get("goal"), cut=answer.cut
+    )
 
 
-def _check_text(data: Data) -> Data:
-    if not get_text(data, "text").strip():
-        raise Malformed("text is empty")
-    return data
+def _has_text(data: Data) -> bool:
+    return bool(get_text(data, "text").strip())
 
 
 INSTRUMENT: Instrument[Rewrite] = Instrument(

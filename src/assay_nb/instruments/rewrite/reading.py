@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
-from assay_nb.instruments.exchange.parsing import clean, get_objects, get_text, parse_partial
-from assay_nb.instruments.exchange.schema import Data
+from assay_nb.instruments.exchange.parsing import (
+    clean,
+    get_object,
+    get_objects,
+    get_text,
+    parse_partial,
+)
+from assay_nb.instruments.exchange.schema import Data, name_slots
 from assay_nb.instruments.exchange.validation import Kind, find_kind
 from assay_nb.instruments.invariants.checks import Breach, Invariants, Revision
-from assay_nb.instruments.rewrite.request import DEFAULT_BUDGET, find_limit
+from assay_nb.instruments.rewrite.request import DEFAULT_BUDGET, SLOTS, find_limit
 from assay_nb.instruments.rewrite.result import LedgerRow, Rewrite
 from assay_nb.text.anchors import Anchor, Locator
 from assay_nb.text.normal import normalise
@@ -30,6 +37,7 @@ def make_rewrite(
     *,
     budget: float = DEFAULT_BUDGET,
     goal: str | None = None,
+    cut: bool = False,
 ) -> Rewrite:
     """Return the rewrite with its ledger found in both texts, and its checks."""
     proposed = _match_end(prompt, get_text(data, "text"))
@@ -45,10 +53,25 @@ def make_rewrite(
         proposed=proposed,
         breaches=tuple(breaches),
         ledger=tuple(ledger),
-        changes=tuple(clean(c) for c in data.get("changes", ()) if isinstance(c, str))[:8],
+        changes=tuple(_list_changes(data))[:8],
         unanchored=unanchored,
         goal=goal or None,
+        cut=cut,
     )
+
+
+def _list_changes(data: Data) -> Iterator[str]:
+    """Yield what was changed, from a list of sentences or from one text."""
+    said = data.get("changes")
+    for change in cast("list[Any]", said) if isinstance(said, list) else [said]:
+        if isinstance(change, str) and change.strip():
+            yield clean(change)
+
+
+def _list_constraints(data: Data) -> list[Data]:
+    """Return the rows of the ledger, from a list or from slots; an empty slot is not a row."""
+    slots = [slot for name in name_slots("constraint", SLOTS) if (slot := get_object(data, name))]
+    return [*get_objects(data, "constraints"), *(s for s in slots if get_text(s, "quote").strip())]
 
 
 def preview(prompt: str, partial: str) -> Rewrite | None:
@@ -78,7 +101,7 @@ def _read_ledger(data: Data, prompt: str, proposed: str) -> tuple[list[LedgerRow
     old, new = Locator(prompt, split_segments(prompt)), Locator(proposed)
     rows: dict[tuple[int, int], LedgerRow] = {}
     unanchored = 0
-    for described in get_objects(data, "constraints"):
+    for described in _list_constraints(data):
         before = old.find(get_text(described, "quote"), get_text(described, "segment"))
         if before is None:
             unanchored += 1

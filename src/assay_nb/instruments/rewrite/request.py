@@ -5,30 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay_nb.instruments.exchange.fencing import DATA_RULE, fence
-from assay_nb.instruments.exchange.schema import STRING, Data, array_of, nullable, object_of
+from assay_nb.instruments.exchange.schema import (
+    STRING,
+    Data,
+    array_of,
+    name_slots,
+    object_of,
+    slots_of,
+)
 from assay_nb.text.segments import Segment
 
 DEFAULT_BUDGET = 1.5
 _ROOM = 1_200
 """Characters that any rewrite may have: a one-line draft needs more than one and a half lines."""
 
+SLOTS = 6
+"""Constraints that a model without lists may account for. Code looks for all of them anyway."""
 
 SCHEMA: Data = object_of(
     text=STRING,
-    constraints=array_of(
-        object_of(
-            segment=STRING,
-            quote=STRING,
-            kept=nullable(STRING),
-            reason=nullable(STRING),
-        )
-    ),
+    **slots_of("constraint", SLOTS, object_of(quote=STRING, kept=STRING, reason=STRING)),
+    changes=STRING,
+)
+"""For any model. The text comes first, so that it can be watched as it is written."""
+
+SCHEMA_WITH_LISTS: Data = object_of(
+    text=STRING,
+    constraints=array_of(object_of(segment=STRING, quote=STRING, kept=STRING, reason=STRING)),
     changes=array_of(STRING),
 )
-"""The text comes first, so that it can be watched as it is written."""
+"""For models that end a list."""
 
 
-SYSTEM = f"""You rewrite prompts that people write for language models: better structure, the task first, \
+_INTRODUCTION = f"""You rewrite prompts that people write for language models: better structure, the task first, \
 inputs marked off, a form of answer that can be checked. You do not change what the author wants.
 
 {DATA_RULE}
@@ -36,11 +45,20 @@ inputs marked off, a form of answer that can be checked. You do not change what 
 - text: the whole new prompt, ready to be used, without the segment numbers, without a code fence around it and \
 without a word about your work. Keep its language. Keep every variable by its exact name and syntax, every \
 template block, code, JSON, tag, URL, address, number and quoted word. Add no facts, names, dates or limits \
-of your own. Do not pad: it should not be longer than the budget that is given.
+of your own. Do not pad: it should not be longer than the budget that is given."""
+
+_ROW = """a quote copied to the letter from the original; kept, a quote copied to the letter from your text where it now \
+stands; or kept empty and the reason for giving it up. Give up a constraint only where it contradicts another or \
+the goal."""
+
+SYSTEM = f"""{_INTRODUCTION}
+- {", ".join(name_slots("constraint", SLOTS))}: the rules, limits and requirements of the original, the \
+strictest first: {_ROW} Where there are no more, all three are empty.
+- changes: one or two short sentences on what you changed and why."""
+
+SYSTEM_WITH_LISTS = f"""{_INTRODUCTION}
 - constraints: every rule, limit and requirement of the original, one row each: the segment's number and \
-a quote copied to the letter from the original; kept, a quote copied to the letter from your text where it now \
-stands; or kept null and the reason for giving it up. Give up a constraint only where it contradicts another or \
-the goal.
+{_ROW}
 - changes: up to five short sentences on what you changed and why."""
 
 

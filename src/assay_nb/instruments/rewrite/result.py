@@ -95,6 +95,7 @@ class Rewrite(Shown):
         goal: What the new prompt was to do better, as it was asked for.
         unanchored: Ledger rows dropped since their words are not in the original.
         complete: False for what is shown while the reply is still coming.
+        cut: Whether the reply ended after the text and before its ledger did.
     """
 
     schema: ClassVar[str] = "assay.rewrite.v1"
@@ -108,6 +109,7 @@ class Rewrite(Shown):
     unanchored: int = 0
     complete: bool = True
     goal: str | None = None
+    cut: bool = False
     provenance: Provenance = field(default_factory=Provenance)
 
     @property
@@ -133,6 +135,7 @@ class Rewrite(Shown):
             "goal": self.goal,
             "unanchored": self.unanchored,
             "complete": self.complete,
+            **({"cut": True} if self.cut else {}),
             "prompt": self.prompt,
             "provenance": encode_provenance(self.provenance),
         }
@@ -150,6 +153,7 @@ class Rewrite(Shown):
             goal=fields.get("goal"),  # a result that an older version saved has none
             unanchored=fields["unanchored"],
             complete=fields["complete"],
+            cut=fields.get("cut", False),
             provenance=decode_provenance(fields["provenance"]),
         )
 
@@ -174,6 +178,9 @@ def _describe(result: Rewrite) -> Iterator[Block]:
     yield from make_notices(result.provenance)
     if result.goal:
         yield Paragraph([Strong("Goal: "), result.goal])
+    if result.cut:
+        text = "The reply was cut off after the new text: its account of constraints may lack some."
+        yield Callout("warning", [text])
     yield from _describe_verdict(result)
     yield Verbatim(result.proposed)
     if result.ledger:

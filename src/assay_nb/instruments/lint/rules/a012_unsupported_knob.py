@@ -1,4 +1,4 @@
-"""A012: a parameter that the model refuses, or a model that is gone."""
+"""A012: a parameter that the model refuses, or a model that is about to be shut down."""
 
 from __future__ import annotations
 
@@ -11,13 +11,7 @@ from assay_nb.models.retirements import find_retirement
 
 
 def _check(source: Source) -> Iterator[Hit]:
-    retired = find_retirement(source.model)
-    if retired and retired <= source.today:
-        yield Hit(
-            0,
-            0,
-            f"{source.model} was shut down on {retired}, so the call fails: choose another model.",
-        )
+    yield from _retirement(source)
     for knob in refused_knobs(source.model, source.knobs):
         yield Hit(
             0,
@@ -25,6 +19,15 @@ def _check(source: Source) -> Iterator[Hit]:
             f"{source.model} refuses `{knob}`, so the call fails: leave it out.",
         )
     yield from _low_temperature(source)
+
+
+def _retirement(source: Source) -> Iterator[Hit]:
+    """Yield a warning from 60 days before the model's end, and an error from its day on."""
+    end = source.retirement or (find_retirement(source.model) if source.own_api else None)
+    text = end.describe(source.model or "", source.today) if end else None
+    if end and text:
+        level = "error" if end.day <= source.today else "warning"
+        yield Hit(0, 0, f"{text} {end.advice}", level=level)
 
 
 def _low_temperature(source: Source) -> Iterator[Hit]:
@@ -44,7 +47,7 @@ RULE = Rule(
     id="A012",
     name="unsupported-knob",
     level="error",
-    summary="A sampling parameter that the model refuses, or a model that has been shut down.",
+    summary="A sampling parameter that the model refuses, or a model whose shutdown is due.",
     why="The call fails, or the replies get worse, for a reason that nothing in the prompt shows.",
     bad="temperature=0 on claude-opus-5-5",
     good="claude-opus-5-5 without temperature",

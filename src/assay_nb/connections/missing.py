@@ -1,0 +1,61 @@
+"""A connection that a workspace does not have: what was probably meant, and how to make it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from assay_nb.connections.presets import PRESETS
+from assay_nb.messages import PROVIDERS
+
+_ALIKE = 0.75
+"""How alike two names are before one is taken for a slip of the other: `antropic` is, `llama` is not `ollama`'s."""
+_NAMED = 2
+"""How many ways to write a model's name are shown; more are a list and not an answer."""
+
+
+def _find_alike(connection: str, known: Iterable[str]) -> str | None:
+    near = difflib.get_close_matches(connection, list(known), n=1, cutoff=_ALIKE)
+    return near[0] if near else None
+
+
+def explain_missing(
+    connection: str,
+    known: Iterable[str],
+    *,
+    asked: str = "",
+    servers: Iterable[str] = (),
+    hub: bool = False,
+) -> str:
+    """Return the next step where a workspace has no connection of this name.
+
+    Args:
+        connection: The name.
+        known: The names of the connections that there are.
+        asked: What was written for a model, such as `Qwen/Qwen3-8B`: many names of models hold a slash, and
+            what stands before it is then not a connection. Empty where no model was named.
+        servers: The connections whose models may have such names.
+        hub: Whether connections are made on the key page of a hub, and not by a command.
+    """
+    if near := _find_alike(connection, dict.fromkeys([*known, *PROVIDERS])):
+        model = asked.partition("/")[2]
+        return f"Did you mean `{near}/{model}`?" if model else f"Did you mean {near}?"
+    whole = [f"`{one}/{asked}`" for one in list(servers)[:_NAMED]]
+    preset = _find_alike(connection, PRESETS)
+    if asked and whole and connection != preset:
+        return f"If that is the model's whole name, put the connection before it: {' or '.join(whole)}."
+    if hub:
+        return (
+            "An owner or admin connects it on the key page: `%assay keys list` shows its address."
+        )
+    if preset:
+        return f"Connect it: `assay-nb connect {preset}`."
+    if asked:
+        return (
+            "Connect the server that has this model: `assay-nb connect` lists what can be connected. "
+            f"Then write NAME/{asked}."
+        )
+    return (
+        f"Make it: `assay-nb connect PRESET {connection}`; `assay-nb connect` lists what can be connected, "
+        "`assay-nb connections` what is."
+    )

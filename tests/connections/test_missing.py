@@ -1,0 +1,59 @@
+"""What is said of a connection that there is not: what was meant, or how to make it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from assay_nb.connections.missing import explain_missing
+
+WHOLE = "If that is the model's whole name, put the connection before it: "
+PAGE = "An owner or admin connects it on the key page: `%assay keys list` shows its address."
+
+MEANT = {
+    "a slip in a name of the start": ("antropic", "antropic/claude-x", [], "Did you mean `anthropic/claude-x`?"),
+    "a slip in another name": ("locl", "locl/llama3.2", ["local"], "Did you mean `local/llama3.2`?"),
+    "a slip without a model": ("locl", "", ["local"], "Did you mean local?"),
+    "a name with a slash in it": ("qwen", "Qwen/Qwen3-8B", ["local"], f"{WHOLE}`local/Qwen/Qwen3-8B`."),
+    "the same with two servers": (
+        "qwen", "Qwen/Qwen3-8B", ["big", "local"], f"{WHOLE}`big/Qwen/Qwen3-8B` or `local/Qwen/Qwen3-8B`.",
+    ),
+    "a preset": ("groq", "groq/llama", [], "Connect it: `assay-nb connect groq`."),
+    "a preset beside a server": ("groq", "groq/llama", ["local"], "Connect it: `assay-nb connect groq`."),
+    "a slip in a preset": ("olama", "olama/llama3.2", [], "Connect it: `assay-nb connect ollama`."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MEANT)
+def test_what_was_probably_meant_is_said(case: str) -> None:
+    connection, asked, servers, expected = MEANT[case]
+
+    assert explain_missing(connection, servers, asked=asked, servers=servers) == expected
+
+
+def test_model_of_an_unknown_server_is_told_how_it_is_connected() -> None:
+    hint = explain_missing("qwen", [], asked="Qwen/Qwen3-8B")
+
+    assert hint.startswith("Connect the server that has this model: `assay-nb connect`")
+    assert hint.endswith("write NAME/Qwen/Qwen3-8B.")
+
+
+def test_unknown_name_alone_is_told_how_it_is_made() -> None:
+    assert "`assay-nb connect PRESET mine`" in explain_missing("mine", ["local"])
+
+
+@pytest.mark.parametrize(
+    ("connection", "asked", "servers"),
+    [("groq", "groq/llama", []), ("groq", "groq/llama", ["local"]), ("mine", "", ["local"])],
+)
+def test_on_a_hub_nobody_is_sent_to_a_command(
+    connection: str, asked: str, servers: Sequence[str]
+) -> None:
+    hint = explain_missing(connection, servers, asked=asked, servers=servers, hub=True)
+
+    assert hint == PAGE
+
+
+def test_on_a_hub_a_slip_is_still_a_slip() -> None:
+    assert explain_missing("locl", ["local"], asked="locl/a", hub=True) == "Did you mean `local/a`?"

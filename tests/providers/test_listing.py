@@ -1,0 +1,100 @@
+"""Listings of models in whatever shape a server has, by the reader alone and through the SDKs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from assay_nb.errors import BadReply
+from assay_nb.providers.base import ListedModel
+from assay_nb.providers.listing import read_listing
+from assay_nb.providers.transport import Egress
+from tests.fakes.providers import FakeProviders
+from tests.fakes.providers_client import make_credential, make_provider, provider_of
+
+pytestmark = pytest.mark.anyio
+
+LENIENT = ("anthropic", "openai-chat")
+
+SHAPES: list[tuple[Any, list[str]]] = [
+    ({"object": "list", "data": [{"id": "a"}, {"id": "b"}]}, ["a", "b"]),
+    ([{"id": "a", "object": "model"}], ["a"]),
+    ({"models": [{"name": "a"}, {"model": "b"}]}, ["a", "b"]),
+    ({"data": ["a", "b"]}, ["a", "b"]),
+    ({"data": [{"id": 7}, {"id": None, "name": "b"}]}, ["7", "b"]),
+    ({"data": [{"id": ["a"]}, {"id": True}, {"object": "model"}, None, 5]}, []),
+    ({"data": None}, []),
+    ({"data": None, "models": [{"id": "a"}]}, ["a"]),
+    ({"models": []}, []),
+    ({"object": "list"}, []),
+    ([], []),
+    ({}, []),
+]
+
+
+@pytest.mark.parametrize(("body", "names"), SHAPES)
+async def test_models_are_found_in_every_shape(body: Any, names: list[str]) -> None:
+    assert [model.id for model in read_listing(body)] == names
+
+
+@pytest.mark.parametrize("wire", LENIENT)
+@pytest.mark.parametrize(("body", "names"), SHAPES)
+async def test_no_shape_ends_in_an_error_of_the_sdks(
+    body: Any, names: list[str], wire: str, egress: Egress, fake: FakeProviders
+) -> None:
+    fake.listing = body
+    credential = make_credential(fake.destination(provider_of(wire)))
+
+    listed = await make_provider(wire, egress, fake).list_models(credential)
+
+    assert [model.id for model in listed] == names
+
+
+@pytest.mark.parametrize("wire", LENIENT)
+@pytest.mark.parametrize("body", ["models", 7, True])
+async def test_what_is_not_a_listing_is_a_bad_reply(
+    body: Any, wire: str, egress: Egress, fake: FakeProviders
+) -> None:
+    fake.listing = body
+    credential = make_credential(fake.destination(provider_of(wire)))
+
+    with pytest.raises(BadReply):
+        await make_provider(wire, egress, fake).list_models(credential)
+
+
+async def test_what_else_a_listing_says_of_a_model_is_kept() -> None:
+    entry = {"id": "a", "context_length": 8192, "pricing": {"prompt": "0.1"}, "meta": {"n_ctx": 4}}
+
+    (model,) = read_listing({"data": [entry]})
+
+    assert model == ListedModel("a")
+    assert model.extra == entry
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ({"models": None}, []),
+        ({"models": []}, []),
+        ({}, []),
+        ({"models": [{"name": "models/a", "inputTokenLimit": 5}, {"displayName": "b"}]}, ["a"]),
+        ({"models": [{"name": "models/a", "supportedGenerationMethods": ["embedContent"]}]}, []),
+    ],
+)
+async def test_googles_listing_may_lack_anything(
+    body: Any, names: list[str], egress: Egress, fake: FakeProviders
+) -> None:
+    fake.listing = body
+    credential = make_credential(fake.destination("google"))
+
+    listed = await make_provider("google", egress, fake).list_models(credential)
+
+    assert [model.id for model in listed] == names
+    assert all(model.extra["name"] == f"models/{model.id}" for model in listed)
+
+
+async def test_sizes_that_are_not_numbers_are_not_known() -> None:
+    (model,) = read_listing([{"id": "a", "max_input_tokens": "many", "max_tokens": 0}])
+
+    assert (model.context, model.max_output) == (None, None)
