@@ -124,7 +124,7 @@ def test_a043_no_message_after_a_key_was_saved_in_a_panel_holds_it(
     front_end.show("import ipywidgets; ipywidgets.Widget.get_manager_state(drop_defaults=False)")
 
     assert "Stored, sealed." in saved
-    assert stage.fake.calls[-1].key == key
+    assert key in {call.key for call in stage.fake.calls}
     assert find_canary(b"".join(bearing), key), "the search sees it on its way in"
     assert len(kernel.wire.came) > 100
     assert stage.traces_in(b"\n".join(kernel.wire.came)) == {}

@@ -38,7 +38,7 @@ def panel(session: Session) -> KeysPanel:
 def form_of(panel: KeysPanel) -> ConnectForm:
     """Open the form, as a click does."""
     assert panel.adding is not None
-    return panel.adding.open()
+    return panel.adding.unfold()
 
 
 def connect(panel: KeysPanel, fake: FakeProviders, name: str, key: str = "") -> ConnectionCard:

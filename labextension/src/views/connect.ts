@@ -15,8 +15,8 @@ import { fill, h, newId } from './dom';
 const BEGINNING = 'ollama';
 
 /**
- * Where the form for a new connection is folded away. It is made once somebody opens it: a field that is not
- * there holds no key, and nothing is asked for it.
+ * The fold that holds the form for a new connection. The form is made once somebody opens it: a field that is
+ * not there holds no key, and nothing is asked for it.
  */
 export class ConnectFold extends KeyPart {
   readonly node: HTMLElement;

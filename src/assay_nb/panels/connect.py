@@ -27,7 +27,7 @@ _HOLES = tuple(dict.fromkeys(hole for preset in PRESETS.values() for hole in pre
 
 
 class ConnectFold(LivePanel):
-    """Where the form is folded away. It is made once somebody opens it: a field that is not there holds no key."""
+    """Fold that holds the form, which is made once somebody opens it: a field that is not there holds no key."""
 
     title = "Connect another server"
 
@@ -42,7 +42,7 @@ class ConnectFold(LivePanel):
         self._fold.observe(self._on_fold, names="selected_index")
         return widgets.VBox([self._fold, self.news.widget])
 
-    def open(self) -> ConnectForm:
+    def unfold(self) -> ConnectForm:
         """Show the form, and return it."""
         if self.form is None:
             self.form = ConnectForm(self.session, self.news)
@@ -53,7 +53,7 @@ class ConnectFold(LivePanel):
 
     def _on_fold(self, change: dict[str, Any]) -> None:
         if change["new"] == 0:
-            self.open()
+            self.unfold()
 
     def _on_made(self) -> None:
         self._fold.selected_index = None
