@@ -31,6 +31,7 @@ sys.path.insert(0, str(ROOT))
 
 KEY = "kQ7" + "x4Wm" * 12
 PROMPT = "Summarise the ticket in two sentences: the parcel did not come, and nobody answers."
+CONNECTION = "measured"
 MODEL = "model-of-a-benchmark"
 WARM = 10
 PAUSE = 0.01
@@ -161,23 +162,15 @@ def open_key() -> Generator[bytearray]:
     yield bytearray(KEY.encode())
 
 
-def speak(kind: str, origin: str) -> None:
-    """Have the OpenAI adapter speak Responses at an origin, as it does at OpenAI's own."""
-    from assay_nb.providers.openai import OpenAI
-
-    at = frozenset({origin}) if kind == "openai-responses" else frozenset[str]()
-    defaults = OpenAI.__init__.__kwdefaults__
-    assert defaults is not None
-    defaults["responses_at"] = at
-
-
-def adapter(provider: Any, endpoint: str, egress: Any) -> Ask:
+def adapter(kind: Any, provider: Any, endpoint: str, egress: Any) -> Ask:
     from assay_nb.egress.credential import Credential
     from assay_nb.egress.origins import parse_endpoint
     from assay_nb.messages import Message, Request, TextDelta
     from assay_nb.providers import get_provider
 
-    credential = Credential(parse_endpoint(provider, endpoint), open_key)
+    credential = Credential(
+        parse_endpoint(provider, endpoint, connection=CONNECTION, kind=kind), open_key
+    )
     request = Request(messages=(Message("user", PROMPT),))
 
     async def ask() -> Moment:
@@ -188,11 +181,11 @@ def adapter(provider: Any, endpoint: str, egress: Any) -> Ask:
     return ask
 
 
-def whole(provider: str, engine: Any) -> Ask:
+def whole(engine: Any) -> Ask:
     from assay_nb.engine.call import Call
     from assay_nb.engine.events import Delta
 
-    call = Call(instrument="playground", prompt=PROMPT, model=f"{provider}/{MODEL}")
+    call = Call(instrument="playground", prompt=PROMPT, model=f"{CONNECTION}/{MODEL}")
 
     async def ask() -> Moment:
         return await first(engine.run(call), lambda event: isinstance(event, Delta))
@@ -201,15 +194,15 @@ def whole(provider: str, engine: Any) -> Ask:
 
 
 @contextlib.asynccontextmanager
-async def open_engine(home: Path, provider: Any, endpoint: str) -> AsyncIterator[Any]:
-    """Give an engine on a new vault, with a key for one endpoint sealed in it."""
+async def open_engine(home: Path, kind: Any, endpoint: str) -> AsyncIterator[Any]:
+    """Give an engine on a new vault, with one connection in it."""
     from assay_nb.config import Config
     from assay_nb.engine.local.solo import open_solo
 
     config = Config(home=home / "vault", master_key_file=home / "master.key")
     engine, control = open_solo(config, print)
     key = bytearray(KEY.encode())
-    await control.set_key(None, provider, key, endpoint=endpoint, check=False)
+    await control.set_key(None, CONNECTION, key, endpoint=endpoint, check=False, kind=kind)
     try:
         yield engine
     finally:
@@ -259,17 +252,16 @@ async def compare(kinds: list[str], endpoints: dict[str, str], rounds: int, anew
     for name in kinds:
         kind = KINDS[name]
         endpoint = endpoints[kind.provider]
-        speak(name, endpoint.rpartition("/v1")[0] or endpoint)
         client = make_client(kind.provider, endpoint)
         with tempfile.TemporaryDirectory() as home:
             async with (
                 make_egress() as egress,
-                open_engine(Path(home), kind.provider, endpoint) as engine,
+                open_engine(Path(home), name, endpoint) as engine,
             ):
                 ways = {
                     "bare": bare(kind, client),
-                    "adapter": adapter(kind.provider, endpoint, egress),
-                    "engine": whole(kind.provider, engine),
+                    "adapter": adapter(name, kind.provider, endpoint, egress),
+                    "engine": whole(engine),
                 }
                 if anew:
                     ways["fresh"] = fresh(kind, endpoint)
