@@ -247,7 +247,10 @@ async def test_a_run_token_does_nothing_but_call(stage: Stage) -> None:
     lent = await lend(ada)
     reached = []
     for route in ROUTES:
-        parts = {"workspace": "-", "provider": "anthropic", "user": "x", "id": "0" * 64}
+        parts = {
+            "workspace": "-", "provider": "anthropic", "preset": "groq",
+            "user": "x", "id": "0" * 64,
+        }  # fmt: skip
         path = route.path.replace("{path:.*}", "v1/messages").format(
             **parts, instrument="playground", name="page.css"
         )
