@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assay_nb import critique, improve, rewrite
+from assay_nb import critique, improve
 from tests.servers.product import NAME
 from tests.servers.running import Server
 
@@ -27,9 +27,3 @@ def test_improvement_comes_to_its_end(connected: Server) -> None:
 
     assert better.apply([]) == PROMPT
     assert "{{ticket}}" in better.text
-
-
-def test_rewrite_comes_to_its_end(connected: Server) -> None:
-    done = rewrite(PROMPT, model=NAME, temperature=0, max_output_tokens=LIMIT)
-
-    assert done.text
