@@ -130,6 +130,7 @@ BODIES: dict[str, Any] = {
     "owner": {"user": "eve"},
     "allowances": {"user": "eve", "calls_per_day": 1},
     "keys": {"key": "k" * 40, "check": False},
+    "prices": {"model": "openai/gpt-6-luna", "input": 1.0, "output": 2.0},
 }
 
 

@@ -349,7 +349,7 @@ from assay_nb.store.database import Database
 
 place, kind = Path(sys.argv[1]), sys.argv[2]
 place.mkdir()
-size = "size=400k," if kind == "full" else ""
+size = "size=600k," if kind == "full" else ""
 subprocess.run(["mount", "-t", "tmpfs", "-o", size + "mode=0700", "tmpfs", str(place)], check=True)
 
 def rows():

@@ -51,11 +51,11 @@ def old(tmp_path: Path) -> Path:
     home = tmp_path / "old"
     home.mkdir(mode=0o700)
     text = VECTOR.read_text()
-    for name, label in (("master.key", "master key"), ("master.key.epoch", "epoch")):
-        found = re.search(rf"^-- {label}: (.+)$", text, re.MULTILINE)
-        assert found
+    said = dict(re.findall(r"^-- ([a-z, ]+): (.+)$", text, re.MULTILINE))
+    master = bytes.fromhex(said["master key, in hexadecimal"]).decode()
+    for name, content in (("master.key", master), ("master.key.epoch", said["epoch"])):
         (home / name).touch(mode=0o600)
-        (home / name).write_text(found[1])
+        (home / name).write_text(content)
     (home / "vault.sqlite").touch(mode=0o600)
     connection = sqlite3.connect(home / "vault.sqlite")
     connection.executescript(text)

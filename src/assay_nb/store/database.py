@@ -33,9 +33,8 @@ __all__ = ["Connection", "Database"]
 _WRITE = "assay_write"
 _MAY_WRITE = "assay_may_write"
 _CLOSINGS = "assay_closings"
-_TAKE_SERIAL_LOCK = text(
-    f"SELECT pg_advisory_xact_lock({0x61737361795F6E62})"
-)  # "assay_nb" as 64 bits
+_SERIAL_LOCK = 0x61737361795F6E62  # "assay_nb" as 64 bits: our advisory lock in a shared PostgreSQL
+_TAKE_SERIAL_LOCK = text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=_SERIAL_LOCK)
 _ONE_WORKSPACE = text("SELECT set_config('assay.workspace', :workspace, true)")
 _POSTGRES_READ = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _OLDEST_SQLITE = (3, 37)
