@@ -108,6 +108,7 @@ async def test_a055_control_the_scope_lets_in(
 def _paths(workspace: str) -> list[tuple[str, str, str]]:
     """Return who, method and path of every route that names a workspace."""
     parts = {"workspace": workspace, "user": "mia", "provider": "anthropic", "path": "v1/messages"}
+    parts["preset"] = "vllm"
 
     def fill(part: re.Match[str]) -> str:
         return parts.get(part.group(1), "critique")
@@ -130,6 +131,12 @@ BODIES: dict[str, Any] = {
     "owner": {"user": "eve"},
     "allowances": {"user": "eve", "calls_per_day": 1},
     "keys": {"key": "k" * 40, "check": False},
+    "connections": {
+        "key": "k" * 40,
+        "kind": "openai-chat",
+        "endpoint": "https://llm.example/v1",
+        "check": False,
+    },
     "prices": {"model": "openai/gpt-6-luna", "input": 1.0, "output": 2.0},
 }
 
@@ -150,8 +157,11 @@ async def test_a058_every_route_denies_another_teams_id_like_one_that_is_not_the
         body = next((BODIES[name] for name in (end, end.split("/")[0]) if name in BODIES), {})
         if method in {"GET", "DELETE"}:
             body = {"name": "secret-team"} if method == "DELETE" and not end else None
+        if method == "PATCH" and end.startswith("connections/"):
+            body = {"name": "new"}
         if who == "page" and method == "POST":
-            action = "remove" if "/keys/" in path else "remove-member"
+            of_a_key = "/keys/" in path or "/connections/" in path
+            action = "remove" if of_a_key else "add" if "/add/" in path else "remove-member"
             form = {"action": action, "user": "mia", "_xsrf": page["X-XSRFToken"]}
             return await stage.ask(method, path, data=form, **shown)
         return await stage.ask(method, path, body=body, **shown)
