@@ -141,6 +141,13 @@ class FakeProviders:
         """Answer the next calls with these, one each, before anything else."""
         self._queue.extend(answers)
 
+    def forget(self) -> None:
+        """Forget who came, and whether anybody had a key, for the next test of a server that is shared."""
+        self.calls.clear()
+        self.strangers.clear()
+        self.arrived.clear()
+        self._key_seen, self.open_listing, self.listing = False, False, None
+
     def release(self) -> None:
         """Let the last chunk of a reply go that was told to `hold` it."""
         self._loop.call_soon_threadsafe(self._released.set)

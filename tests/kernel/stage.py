@@ -44,8 +44,7 @@ class Stage:
     def reset(self) -> None:
         """Forget the provider's script and the calls that came; only the stage's own keys are accepted."""
         self.fake.answers("A reply.")
-        self.fake.calls.clear()
-        self.fake.arrived.clear()
+        self.fake.forget()
         self.fake.keys = set(self.keys.values())
 
     def store_keys(self, only: Iterable[ProviderId] = PROVIDERS) -> None:

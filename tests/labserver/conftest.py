@@ -35,11 +35,9 @@ def server(place: Path, shared_stage: Stage) -> Iterator[Server]:
 @pytest.fixture
 def stage(shared_stage: Stage) -> Stage:
     """The vault, with the provider's script as new."""
-    shared_stage.fake.calls.clear()
-    shared_stage.fake.arrived.clear()
+    shared_stage.fake.forget()
     shared_stage.fake.answers()
     shared_stage.fake.keys = set(shared_stage.keys.values())
-    shared_stage.fake.open_listing = False
     return shared_stage
 
 

@@ -174,7 +174,8 @@ def test_short_key_is_shown_without_its_end(session: Session, fake: FakeProvider
     assert "ready" in card.facts.value
     assert "ends in" not in card.facts.value
     assert "accepts it" in card.news.widget.value
-    assert [call.key for call in fake.calls] == ["ollama", None]  # and whether it needs one at all
+    assert [call.key for call in fake.calls] == ["ollama"]
+    assert len(fake.strangers) == 1  # asked once more without the key: does it need one at all?
 
 
 @pytest.mark.parametrize("typed", ["ollama", "k" * 19, "k" * 513])
