@@ -78,7 +78,7 @@ async def connect(
         raise WrongUsage("The name is missing.", hint=f"Name the connection, such as {preset}.")
     if chosen.key == "required" and not key.strip():
         raise WrongUsage(f"{chosen.label} needs a key, and there is none.", hint="Paste its key.")
-    address = endpoint or _fill(chosen, parts)
+    address = endpoint or fill_in(chosen, parts)
     for fact in await control.keys(workspace):
         if fact.connection == connection and fact.state != "missing":
             raise WrongUsage(
@@ -120,7 +120,12 @@ async def replace_key(
         return await control.set_key(workspace, connection, key, endpoint=endpoint, check=check)
 
 
-def _fill(preset: Preset, parts: Mapping[str, str]) -> str:
+def fill_in(preset: Preset, parts: Mapping[str, str]) -> str:
+    """Return the address of a preset whose holes were filled in on a form.
+
+    Raises:
+        WrongUsage: If a part is missing or is not a name, or the preset leaves the whole address to people.
+    """
     try:
         filled = preset.fill(parts)
     except WrongUsage as error:

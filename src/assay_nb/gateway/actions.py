@@ -15,6 +15,7 @@ from anyio.to_thread import run_sync
 from assay_nb.accounting.allowances import EVERYBODY, Allowance
 from assay_nb.connections.presets import Preset
 from assay_nb.egress.origins import PLACEMENT, parse_endpoint
+from assay_nb.engine.connect_form import fill_in
 from assay_nb.engine.control import KeyCheck, ModelFacts, Removal, WorkspaceFacts
 from assay_nb.engine.endpoints import would_lose_key
 from assay_nb.engine.local.credentials import find_destinations, missing_key
@@ -234,22 +235,10 @@ def place_by_preset(preset: Preset, parts: Mapping[str, str], said: Place, key: 
         )
     usual = (preset.placement or PLACEMENT[preset.provider]) if key.strip() else None
     return Place(
-        endpoint=said.endpoint or _fill(preset, parts),
+        endpoint=said.endpoint or fill_in(preset, parts),
         kind=said.kind or preset.kind,
-        placement=said.placement
-        or usual,  # said in any case: what is stored may be another server's
+        placement=said.placement or usual,  # said always: what is stored may be another server's
     )
-
-
-def _fill(preset: Preset, parts: Mapping[str, str]) -> str:
-    try:
-        filled = preset.fill(parts)
-    except WrongUsage as error:
-        hint = "Enter its name alone, letters, digits and hyphens, or the server's whole address."
-        raise WrongUsage(error.message, hint=hint) from None
-    if not filled:
-        raise WrongUsage("The server's address is missing.", hint=preset.to_begin)
-    return filled
 
 
 async def save_key(
