@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import replace
 
+from assay_nb.connections.names import is_name
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import Destination, first_kind
 from assay_nb.store.vault_rows import DataKeyRow, KeyRow, WorkspaceRows
@@ -26,7 +27,6 @@ _KEY = re.compile(rb"[ \t\r\n]*(?:([\x21-\x7e]{1,%d})[ \t\r\n]*)?" % MOST)
 """Blanks, a key or none, and blanks. What comes after a key is inside its group: else blanks alone could be
 divided in many ways, and a long row of them would take minutes to refuse."""
 _ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]_-]+:[0-9]{1,5}")
-_CONNECTION = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 _PLACEMENT = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _WRONG_KIND = (b"sk-ant-admin", b"sk-ant-oat", b"sk-ant-ort", b"sk-admin-")
 """How keys begin that manage an account, or that an application got on somebody's behalf."""
@@ -71,7 +71,7 @@ def check_destination(destination: Destination) -> None:
     """
     if (
         not destination.endpoint.isprintable()
-        or _CONNECTION.fullmatch(destination.connection) is None
+        or not is_name(destination.connection)
         or _ORIGIN.fullmatch(destination.origin) is None
         or _PLACEMENT.fullmatch(destination.placement) is None
     ):
