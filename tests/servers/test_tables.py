@@ -18,6 +18,18 @@ def play(rows: list[dict[str, str]], **settings: object) -> Batch:
     return result
 
 
+def test_nothing_is_lost_of_forty_rows_that_ask_for_one_slot(connected: Server) -> None:
+    rows = [{"thing": f"number {index}"} for index in range(40)]
+
+    done = play(rows, concurrency=8, max_output_tokens=8)
+
+    assert done.stopped is None
+    assert done.failed == (), repr(done)
+    assert len([output for output in done.outputs if output]) == 40
+    assert set(done.stops) <= {"end", "length"}
+    assert 40 <= done.provenance.requests < 80  # llama.cpp's closes connections that were kept open
+
+
 def test_second_run_asks_again_only_what_was_cut(connected: Server) -> None:
     rows = [{"thing": thing} for thing in ("rain", "snow", "hail", "fog")]
     first = play(rows, max_output_tokens=48)

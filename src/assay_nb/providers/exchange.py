@@ -23,6 +23,9 @@ TICKET = "x-assay-ticket"
 
 _WHICH_PROXY = "; `assay-nb doctor` shows which proxy is used"
 
+_AT_ONCE = 2.0
+"""Seconds within which news of a closed connection arrives, from the other side of the world too."""
+
 _VAGUE = frozenset({"text/plain", "application/octet-stream", "binary/octet-stream"})
 """Labels that say nothing of a body. A server that streams JSON or events under one is read all the same."""
 
@@ -60,6 +63,8 @@ class Exchange:
         waits: The response's headers that say how long to wait.
         is_page: An HTML page came instead of an answer.
         sent: The request's headers, and so the key, have been written.
+        reused: The connection had served an earlier request.
+        unheard: The server had closed the connection before the request arrived.
         failure: What the transport itself refused. It explains whatever the SDK made of it.
         obstacle: Why there was no connection, where more is known than that. A further attempt may help.
     """
@@ -74,10 +79,13 @@ class Exchange:
         self.waits: dict[str, str] = {}
         self.is_page = False
         self.sent = False
+        self.reused = True
+        self.unheard = False
         self.failure: AssayError | None = None
         self.obstacle: AssayError | None = None
         self.limits = limits
         self.deadline = time.monotonic() + limits.total
+        self._sent_at = 0.0
         self._wire_echo = EchoScanner()
         self._text = _Shown()
         self._thoughts = _Shown()
@@ -143,6 +151,16 @@ class Exchange:
         self._text.echo.arm_like(self._wire_echo)
         self._thoughts.echo.arm_like(self._wire_echo)
         self.sent = True
+        self._sent_at = time.monotonic()
+
+    def note_silence(self) -> None:
+        """Note that the connection ended without an answer, and whether anybody can have read the request.
+
+        A server may close a connection that it had kept open for a next request, at the very moment when
+        that one arrives; llama.cpp's does it after each reply that it streams. Nobody has read it then. Who
+        closed it later may have worked on it, and bills for that.
+        """
+        self.unheard = self.reused and time.monotonic() - self._sent_at < _AT_ONCE
 
     # --- the response
 

@@ -116,7 +116,7 @@ class Errors:
             return refuse(exchange, self.body_of(exc), model, request)
         if kind in {Kind.CONNECTION, Kind.TIMEOUT}:
             error = exchange.obstacle or _broken(exchange, kind)
-            return Failed(error, again=not exchange.sent)
+            return Failed(error, again=not exchange.sent or exchange.unheard)
         return Failed(_garbled(exchange), again=False)
 
 

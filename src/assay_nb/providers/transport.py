@@ -76,7 +76,10 @@ class Transport(httpx2.AsyncBaseTransport):
 
     def _explained(self, error: BaseException, exchange: Exchange) -> Exception | None:
         """Keep why there was no connection; return what the SDK is told where trying again is of no use."""
-        if exchange.sent or not isinstance(error, httpx2.TransportError):
+        if not isinstance(error, httpx2.TransportError):
+            return None
+        if exchange.sent:
+            exchange.note_silence()
             return None
         fault = self._egress.explain(error, exchange.destination)
         if fault is None:
@@ -281,7 +284,7 @@ class Egress:
             extensions["sni_hostname"] = url.host
             url = url.copy_with(host=address)
         origin = (url.raw_scheme, url.raw_host, url.port)
-        writer = HeaderWriter(exchange, origin)
+        writer = ConnectionWatch(HeaderWriter(exchange, origin), exchange)
         extensions["timeout"], extensions["trace"] = self._timeout, writer
         if self.goes_by_proxy(exchange.destination):
             timeout = dict(self._timeout)
@@ -324,6 +327,19 @@ class Egress:
             limits=limits,
             proxy=None if proxy is None else _for_client(proxy, tls),
         )
+
+
+class ConnectionWatch:
+    """Notes when a request was written, and whether its connection had served an earlier one."""
+
+    def __init__(self, writer: Trace, exchange: Exchange) -> None:
+        self._writer = writer
+        self._exchange = exchange
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.startswith("connection.connect_"):
+            self._exchange.reused = False
+        await self._writer(event, info)
 
 
 class TunnelClock:
