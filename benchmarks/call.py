@@ -8,6 +8,10 @@ that a busy machine slows all of them alike: the bare SDK with one warm client; 
 engine, which decides on the workspace, opens the sealed key and writes the log; with `--fresh` a new SDK
 client for each call. What counts is the ratio to the bare SDK: of the times, as the median of the rounds'
 own ratios, and of the processor time that this process took until then, which no neighbour disturbs.
+
+The provider begins to answer after 50 ms, which is quicker than any hosted model, and, for comparison, at
+once: then nothing but the two programs is measured, and each tenth of a millisecond shows. The target is for
+the first. The status is 1 where a whole call is above it.
 """
 
 from __future__ import annotations
@@ -37,7 +41,11 @@ WARM = 10
 PAUSE = 0.01
 """Seconds between two pieces of the reply. Models pause too; all of it at once would be read before it is shown."""
 
+DELAYS = (0.05, 0.0)
+"""Seconds until the provider's first byte. Hosted models take 150 ms and more; a small one on one's desk, 20 to 100."""
+
 TARGET = 1.1
+"""How much longer a whole call may take to its first token than the bare SDK's, at the first delay."""
 
 Ask = Callable[[], Awaitable["Moment"]]
 
@@ -200,7 +208,7 @@ async def open_engine(home: Path, kind: Any, endpoint: str) -> AsyncIterator[Any
     from assay_nb.engine.local.solo import open_solo
 
     config = Config(home=home / "vault", master_key_file=home / "master.key")
-    engine, control = open_solo(config, print)
+    engine, control = open_solo(config, lambda notice: None)
     key = bytearray(KEY.encode())
     await control.set_key(None, CONNECTION, key, endpoint=endpoint, check=False, kind=kind)
     try:
@@ -232,41 +240,54 @@ def ratio(ours: list[Moment], others: list[Moment], part: str) -> float:
     return statistics.median(getattr(one, part) / getattr(other, part) for one, other in pairs)
 
 
-def show(kind: str, took: dict[str, list[Moment]]) -> None:
+def show(kind: str, delay: float, took: dict[str, list[Moment]]) -> bool:
+    """Print what each way took; return whether the engine is within the target."""
+    within = True
     for name, moments in took.items():
         clock = 1000 * statistics.median(moment.clock for moment in moments)
         cpu = 1000 * statistics.median(moment.cpu for moment in moments)
-        line = f"{kind:18}{name:9}{clock:9.2f}{cpu:9.2f}"
+        line = f"{kind:18}{1000 * delay:4.0f} ms  {name:9}{clock:9.2f}{cpu:9.2f}"
         if name != "bare":
             by_clock, by_cpu = (ratio(moments, took["bare"], part) for part in ("clock", "cpu"))
-            over = "  above the target" if name == "engine" and by_clock > TARGET else ""
-            line += f"{by_clock:9.2f}{by_cpu:9.2f}{over}"
+            above = name == "engine" and delay == DELAYS[0] and by_clock > TARGET
+            within = within and not above
+            line += f"{by_clock:9.2f}{by_cpu:9.2f}{'  above the target' if above else ''}"
         print(line, flush=True)
+    return within
 
 
-async def compare(kinds: list[str], endpoints: dict[str, str], rounds: int, anew: bool) -> None:
+async def compare(
+    kinds: list[str], endpoints: dict[str, dict[str, str]], rounds: int, anew: bool
+) -> bool:
+    """Measure each kind at each delay; return whether all are within the target."""
+    print(f"Time to the first token, medians of {rounds} rounds; ratios to the bare SDK.")
+    print(f"{'kind':18}{'begins':9}{'way':9}{'ms':>9}{'CPU ms':>9}{'ratio':>9}{'CPU':>9}")
+    within = True
+    for name in kinds:
+        for delay in DELAYS:
+            endpoint = endpoints[str(delay)][KINDS[name].provider]
+            within = show(name, delay, await measure(name, endpoint, rounds, anew)) and within
+    return within
+
+
+async def measure(name: str, endpoint: str, rounds: int, anew: bool) -> dict[str, list[Moment]]:
+    """Return how long each way to call a kind of connection took."""
     from assay_nb.providers import make_egress
 
-    print(f"Time to the first token, medians of {rounds} rounds; ratios to the bare SDK.")
-    print(f"{'kind':18}{'way':9}{'ms':>9}{'CPU ms':>9}{'ratio':>9}{'CPU':>9}")
-    for name in kinds:
-        kind = KINDS[name]
-        endpoint = endpoints[kind.provider]
-        client = make_client(kind.provider, endpoint)
-        with tempfile.TemporaryDirectory() as home:
-            async with (
-                make_egress() as egress,
-                open_engine(Path(home), name, endpoint) as engine,
-            ):
-                ways = {
-                    "bare": bare(kind, client),
-                    "adapter": adapter(name, kind.provider, endpoint, egress),
-                    "engine": whole(engine),
-                }
-                if anew:
-                    ways["fresh"] = fresh(kind, endpoint)
-                show(name, await take_turns(ways, rounds))
-        await close_client(client)
+    kind = KINDS[name]
+    client = make_client(kind.provider, endpoint)
+    with tempfile.TemporaryDirectory() as home:
+        async with make_egress() as egress, open_engine(Path(home), name, endpoint) as engine:
+            ways = {
+                "bare": bare(kind, client),
+                "adapter": adapter(name, kind.provider, endpoint, egress),
+                "engine": whole(engine),
+            }
+            if anew:
+                ways["fresh"] = fresh(kind, endpoint)
+            took = await take_turns(ways, rounds)
+    await close_client(client)
+    return took
 
 
 # --- the provider
@@ -280,11 +301,15 @@ def run_provider() -> None:
         def append(self, item: object) -> None:
             """Forget the call."""
 
-    with FakeProviders() as fake:
-        fake.calls = Quiet()
-        fake.answers("The parcel", " is lost.", " Nobody answers.", pause=PAUSE)
-        names: tuple[Any, ...] = ("anthropic", "openai", "google")
-        print(json.dumps({name: fake.endpoint(name) for name in names}), flush=True)
+    names: tuple[Any, ...] = ("anthropic", "openai", "google")
+    with contextlib.ExitStack() as stack:
+        endpoints: dict[str, dict[str, str]] = {}
+        for delay in DELAYS:
+            fake = stack.enter_context(FakeProviders())
+            fake.calls = Quiet()
+            fake.answers("The parcel", " is lost.", " Nobody answers.", pause=PAUSE, delay=delay)
+            endpoints[str(delay)] = {name: fake.endpoint(name) for name in names}
+        print(json.dumps(endpoints), flush=True)
         sys.stdin.read()
 
 
@@ -305,10 +330,12 @@ def main() -> None:
         assert served.stdout is not None
         endpoints = json.loads(served.stdout.readline())
         try:
-            asyncio.run(compare(args.kind or list(KINDS), endpoints, args.rounds, args.fresh))
+            kinds = args.kind or list(KINDS)
+            within = asyncio.run(compare(kinds, endpoints, args.rounds, args.fresh))
         finally:
             assert served.stdin is not None
             served.stdin.close()
+    sys.exit(0 if within else 1)
 
 
 if __name__ == "__main__":
