@@ -70,6 +70,9 @@ class Request:
         knobs: Sampling parameters that the *user* set, by the field's names (`temperature`, `top_p`,
             `effort`). Empty by default, and nothing is sent that is not in it: current models
             refuse them even at their default values.
+        longest: Characters of a reply beyond which it cannot be what was asked for. The stream is closed
+            there, as if its tokens were used up: a model that repeats itself goes on for as long as it may.
+            None lets it.
     """
 
     messages: tuple[Message, ...]
@@ -78,6 +81,7 @@ class Request:
     schema_name: str = "reply"
     max_output_tokens: int | None = None
     knobs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    longest: int | None = None
 
     @property
     def ceiling(self) -> int:

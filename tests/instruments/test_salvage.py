@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from assay_nb.instruments.catalog import INSTRUMENTS
 from assay_nb.instruments.critique import Critique
 from assay_nb.instruments.exchange.salvage import salvage_object
 from assay_nb.instruments.rubric import QUESTION_OF_KEY
-from assay_nb.messages import Reply
+from assay_nb.messages import Reply, Usage
 from assay_nb.render.document import Callout
 from tests.instruments.driving import (
     PROMPT,
@@ -282,7 +283,7 @@ def test_a_critique_cut_anywhere_is_a_result_or_a_bad_reply(at: int) -> None:
     cut, rest = Reply(text[:at], "length"), {"answers": make_answers("no")}
 
     if '"action": "yes"' not in text[:at]:
-        with pytest.raises(BadReply, match="output tokens"):
+        with pytest.raises(BadReply, match="before it was whole"):
             run("critique", cut, _ends_lists=False)
         return
     replies = [cut] if '"references": "yes"' in text[:at] else [cut, rest]
@@ -417,8 +418,39 @@ def test_a_rewrite_whose_account_was_cut_is_a_rewrite_and_says_so() -> None:
 
 
 def test_a_rewrite_whose_text_was_cut_is_a_bad_reply() -> None:
-    with pytest.raises(BadReply, match="output tokens"):
+    with pytest.raises(BadReply, match="before it was whole"):
         run("rewrite", cut_after(make_rewrite(GOOD), "Summarise the"))
+
+
+@pytest.mark.parametrize(
+    ("came", "options", "words"),
+    [
+        (16_000, {}, "limit of 16,000 output tokens"),
+        (15_990, {}, "limit of 16,000 output tokens"),
+        (
+            3_120,
+            {},
+            "the model's own limit",
+        ),  # a small context was full, or the model writes no more
+        (None, {}, "the model's own limit"),
+        (900, {"max_output_tokens": 900}, "limit of 900 output tokens"),
+        (None, {"max_output_tokens": 900}, "limit of 900 output tokens"),
+    ],
+)
+def test_a_limit_is_named_only_where_it_was_the_one_reached(
+    came: int | None, options: dict[str, Any], words: str
+) -> None:
+    cut = replace(cut_after(make_rewrite(GOOD), "Summarise the"), usage=Usage(output_tokens=came))
+
+    with pytest.raises(BadReply, match=words):
+        run("rewrite", cut, **options)
+
+
+def test_a_reply_longer_than_any_answer_is_said_to_have_run_on() -> None:
+    endless = json.dumps(make_rewrite(GOOD + " and on" * 40_000))[:-400]
+
+    with pytest.raises(BadReply, match="longer than any answer"):
+        run("rewrite", Reply(endless, "length"))
 
 
 def test_any_models_rewrite_accounts_for_constraints_in_slots() -> None:

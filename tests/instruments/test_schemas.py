@@ -67,6 +67,16 @@ def _fill(schema: Mapping[str, Any]) -> Any:
     return [] if schema["type"] == "array" else schema.get("enum", ["words"])[0]
 
 
+def _fill_up(schema: Mapping[str, Any], words: str, items: int = 12) -> Any:
+    """Return what a talkative model could write: twelve items in a list, two in one within, and long texts."""
+    if schema["type"] == "object":
+        members: Mapping[str, Any] = schema["properties"]
+        return {name: _fill_up(member, words, items) for name, member in members.items()}
+    if schema["type"] == "array":
+        return [_fill_up(schema["items"], words, 2)] * items
+    return max(schema.get("enum", [words]), key=len)
+
+
 def walk(schema: Mapping[str, Any], level: int = 0) -> Iterator[tuple[Mapping[str, Any], int]]:
     """Yield each schema within one, with the number of objects and arrays around it."""
     yield schema, level
@@ -126,3 +136,14 @@ def test_a_schema_outside_of_the_subset_would_be_seen(wrong: dict[str, Any]) -> 
     """Positive control of the tests above."""
     with pytest.raises((AssertionError, KeyError)):
         check(Request(messages=(), schema=wrong))
+
+
+@pytest.mark.parametrize(("name", "lists"), _CASES)
+def test_no_reply_that_is_of_use_is_as_long_as_one_that_is_stopped(name: str, lists: bool) -> None:
+    for request in first_requests(name, lists):
+        read = sum(len(message.text) for message in request.messages)
+        longest = request.longest or 0
+        whole = json.dumps(_fill_up(request.schema or {}, "w" * 500), indent=4)
+
+        assert len(whole) + 10 * read < longest
+        assert longest < 200_000

@@ -8,7 +8,7 @@ a model turned out to take is remembered in `Egress.learned`.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, aclosing
 from dataclasses import replace
 from functools import partial
@@ -79,7 +79,7 @@ class Adapter:
 
     def stream(
         self, request: Request, *, model: str, credential: Credential
-    ) -> AsyncIterator[ProviderEvent]:
+    ) -> AsyncGenerator[ProviderEvent, None]:
         check_knobs(request, model, official=is_official(credential.destination))
         return self._stream(_fitted(request, model), model, credential)
 

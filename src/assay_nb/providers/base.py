@@ -6,7 +6,7 @@ for as long as it takes to write one header.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -42,11 +42,11 @@ class Provider(Protocol):
 
     def stream(
         self, request: Request, *, model: str, credential: Credential
-    ) -> AsyncIterator[ProviderEvent]:
+    ) -> AsyncGenerator[ProviderEvent, None]:
         """Ask, and yield what comes: text, token counts, and exactly one `Stopped` at the end.
 
         Without a terminal marker on the wire the reason is `incomplete`. Whatever goes wrong is raised
-        from the `ProviderError` tree, in our own words. Closing the iterator, or cancelling the task
+        from the `ProviderError` tree, in our own words. Closing it, or cancelling the task
         that reads it, closes the connection at once.
         """
         ...

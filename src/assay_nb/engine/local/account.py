@@ -44,6 +44,10 @@ class Account:
             raise
         self._unmetered -= 1
 
+    def lose_count(self) -> None:
+        """Note that a request was stopped before it said what it used."""
+        self._unmetered += 1
+
     def known(self, total: int | None) -> int | None:
         """Return a total for the log; None where a request was stopped before it said what it used."""
         return None if self._unmetered else total
@@ -63,12 +67,13 @@ class Account:
 
     def provenance(self) -> Provenance:
         plan = self._plan
-        cost = plan.known.cost(self._usage)
+        usage = Usage() if self._unmetered else self._usage
+        cost = plan.known.cost(usage)
         return Provenance(
             workspace=plan.workspace.name,
             provider=plan.connection,
             model=self._model or plan.model,
-            usage=self._usage,
+            usage=usage,
             cost=cost.dollars if cost else None,
             cost_source=cost.source if cost else "",
             seconds=round(time.monotonic() - self._began, 3),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -171,10 +172,14 @@ class LocalEngine(Engine):
             account.metering(gathering.came),
             explained(plan.destination, has_practice=self._resources.has_practice),
         ):
-            async for event in stream:
-                for shown in gathering.take(event):
-                    account.text_came = True
-                    emit(shown)
+            async with aclosing(stream):
+                async for event in stream:
+                    for shown in gathering.take(event):
+                        account.text_came = True
+                        emit(shown)
+                    if gathering.stop_beyond(request.longest):
+                        account.lose_count()
+                        break
         account.add(gathering.usage, gathering.stopped)
         return gathering.reply()
 

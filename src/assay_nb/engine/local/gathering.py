@@ -30,6 +30,7 @@ class Gathering:
         self._lane = lane
         self._text: list[str] = []
         self._thoughts: list[str] = []
+        self._length = 0
         self.came: list[str] = []
         self.usage = Usage()
         self.stopped = Stopped("incomplete")
@@ -40,10 +41,12 @@ class Gathering:
             case TextDelta(text):
                 self.came.append(text)
                 self._text.append(text)
+                self._length += len(text)
                 yield Delta(text, self._lane)
             case ThoughtDelta(text, so_far):
                 if so_far:
                     self._thoughts, self._text = [*self._thoughts, *self._text], []
+                    self._length = 0
                 self.came.append(text)
                 self._thoughts.append(text)
                 yield Thought(text, self._lane, so_far)
@@ -51,6 +54,13 @@ class Gathering:
                 self.usage = usage
             case Stopped():
                 self.stopped = event
+
+    def stop_beyond(self, longest: int | None) -> bool:
+        """Say whether the text is longer than a reply can be; it then counts as cut, there."""
+        if longest is None or self._length <= longest:
+            return False
+        self.stopped = Stopped("length")
+        return True
 
     def reply(self) -> Reply:
         """Return the whole reply."""

@@ -104,6 +104,36 @@ def _keep_text(value: object, words: Sequence[str] | None) -> str | None:
     return said if said in words else None
 
 
+_LONGEST_TEXT = 600
+_MOST_ITEMS = 12
+_MOST_WITHIN = 3
+_AROUND = 40
+_TIMES = 12
+
+
+def find_longest(schema: Mapping[str, Any], read: int) -> int:
+    r"""Return how many characters a reply can have that is meant to fit a schema.
+
+    It is generous, so that no reply that is of use ever has as many: every text gets 600 characters, every
+    list twelve items, one within a list three, and all that stands in the question may be written out twice
+    with each letter as an escape such as `\u00e9`. A rewrite may be ten times as long as its prompt.
+
+    Args:
+        schema: What is asked for.
+        read: Characters of the question, without the standing instructions.
+    """
+    return _longest(schema) + _TIMES * read
+
+
+def _longest(schema: Mapping[str, Any], items: int = _MOST_ITEMS) -> int:
+    if schema["type"] == "array":
+        return items * _longest(schema["items"], _MOST_WITHIN)
+    if schema["type"] == "object":
+        members: Mapping[str, Any] = schema["properties"]
+        return sum(_AROUND + len(name) + _longest(one, items) for name, one in members.items())
+    return max(map(len, schema["enum"])) if "enum" in schema else _LONGEST_TEXT
+
+
 def find_missing(
     data: Mapping[str, Any], schema: Mapping[str, Any], names: Sequence[str] | None = None
 ) -> dict[str, Mapping[str, Any]]:

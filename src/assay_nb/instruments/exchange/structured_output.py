@@ -24,6 +24,7 @@ from assay_nb.instruments.exchange.salvage import salvage_object
 from assay_nb.instruments.exchange.schema import (
     Data,
     Malformed,
+    find_longest,
     find_missing,
     keep_fitting,
     merge,
@@ -86,8 +87,9 @@ def ask_each(requests: Sequence[Request], form: Form) -> Asking[list[Answer]]:
     Raises:
         BadReply: If not a single reply can be used; it is the first fault that is told.
     """
+    requests = [_bounded(request) for request in requests]
     replies = yield tuple(requests)
-    attempts = [_check(_read(q, r), q, form) for q, r in zip(requests, replies, strict=True)]
+    attempts = [_check(_read(q, r), q, r, form) for q, r in zip(requests, replies, strict=True)]
     repairs = {
         index: repair
         for index, attempt in enumerate(attempts)
@@ -96,11 +98,18 @@ def ask_each(requests: Sequence[Request], form: Form) -> Asking[list[Answer]]:
     if repairs:
         for index, second in zip(repairs, (yield from _repair(repairs)), strict=True):
             request = requests[index]
-            attempts[index] = _check(_combine(attempts[index], second, request), request, form)
+            both = _combine(attempts[index], second, request)
+            attempts[index] = _check(both, request, replies[index], form)
     answers = [attempt for attempt in attempts if isinstance(attempt, Answer)]
     if not answers:
         raise _find_first_fault(attempts)
     return answers
+
+
+def _bounded(request: Request) -> Request:
+    """Return the request with the length at which a reply to it has lost its way."""
+    read = sum(len(message.text) for message in request.messages)
+    return replace(request, longest=find_longest(request.schema or {}, read))
 
 
 Attempt: TypeAlias = Answer | AssayError | Malformed
@@ -144,12 +153,12 @@ def _parse(request: Request, reply: Reply, *, last: bool) -> tuple[Data, bool]:
     return parse_object(reply.text, lambda found: _fits(found, request)), False
 
 
-def _check(attempt: Attempt, request: Request, form: Form) -> Attempt:
+def _check(attempt: Attempt, request: Request, reply: Reply, form: Form) -> Attempt:
     """Return the attempt; a fault for an answer that is of no use."""
     if not isinstance(attempt, Answer) or form.usable(attempt.data):
         return attempt
     if attempt.cut:
-        return _make_stop_error("length", "length", request)
+        return _make_stop_error(reply, request)
     missing = find_missing(attempt.data, request.schema or {})
     return Malformed(f"it lacks {_list_keys(missing)}" if missing else "nothing in it can be used")
 
@@ -173,7 +182,8 @@ def _make_repair(request: Request, reply: Reply, attempt: Attempt, form: Form) -
     )
     # A reply that ran on until it was cut may fill a small model's context: what is of use is enough.
     echo = json.dumps(attempt.data, ensure_ascii=False)
-    return replace(_continue(request, echo, order), schema=object_of(**missing))
+    again = replace(_continue(request, echo, order), schema=object_of(**missing))
+    return _bounded(again)
 
 
 def _list_keys(properties: Mapping[str, Mapping[str, Any]]) -> str:
@@ -222,14 +232,27 @@ def check_stop(reply: Reply, request: Request) -> None:
         return
     if reply.stop == "stopped":
         raise CallStopped("The call was stopped before the reply was whole.")
-    thought = reply.stop == "empty" and reply.thought
-    raise _make_stop_error("thought" if thought else reply.stop, reply.stop, request)
+    raise _make_stop_error(reply, request)
 
 
-def _make_stop_error(cause: str, stop: StopReason, request: Request) -> BadReply:
-    message, hint = _STOPS[cause]
-    limit = f"{request.ceiling:,}"
-    return BadReply(message.format(limit=limit), hint=hint, stop=stop)
+def _make_stop_error(reply: Reply, request: Request) -> BadReply:
+    message, hint = _STOPS[_find_cause(reply, request)]
+    stop: StopReason = "length" if reply.stop == "end" else reply.stop
+    return BadReply(message.format(limit=f"{request.ceiling:,}"), hint=hint, stop=stop)
+
+
+def _find_cause(reply: Reply, request: Request) -> str:
+    """Return why a reply is not whole: its stop word, or more than that says."""
+    if reply.stop == "empty" and reply.thought:
+        return "thought"
+    if reply.stop in {"length", "end"}:  # what ended well may be cut: by the one who relayed it
+        if request.longest is not None and len(reply.text) > request.longest:
+            return "lost"
+        came = reply.usage.output_tokens
+        if request.max_output_tokens is None and (came is None or came < 0.95 * request.ceiling):
+            return "full"
+        return "length"
+    return reply.stop
 
 
 _STOPS: dict[str, tuple[str, str]] = {
@@ -244,6 +267,14 @@ _STOPS: dict[str, tuple[str, str]] = {
     "length": (
         "The reply reached the limit of {limit} output tokens before it was whole.",
         "Raise max_output_tokens, lower the effort, or give it a shorter prompt.",
+    ),
+    "full": (
+        "The reply reached the model's own limit before it was whole.",
+        "Set max_output_tokens, give it a shorter prompt, or choose a model with more room.",
+    ),
+    "lost": (
+        "The reply ran on and was stopped: it was longer than any answer to this can be.",
+        "Run it again, lower the temperature, or choose a larger model: add `-m PROVIDER/MODEL`.",
     ),
     "incomplete": (
         "The reply ended before it was whole: the provider did not mark it as complete.",
