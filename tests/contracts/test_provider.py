@@ -177,67 +177,78 @@ async def test_stream_without_a_terminal_marker_is_incomplete(
     assert stop_of(events).reason == "incomplete"
 
 
+_WHOLE = ("stop", "eos", "eos_token", "stop_sequence", "end_turn", "STOP", "COMPLETE")
 WHOLE = {
-    "anthropic": ("end_turn", "stop_sequence"),
+    "anthropic": _WHOLE,
     "openai-responses": ("",),
-    "openai-chat": ("stop", "eos", "eos_token", "stop_sequence", "end_turn", "STOP"),
-    "google": ("STOP",),
+    "openai-chat": _WHOLE,
+    "google": _WHOLE,
 }
-"""The words that say that a reply is whole. Whatever else comes, known today or not, says that it is not."""
+"""The words that say that a reply is whole, in whichever dialect: a proxy translates a reply and leaves the
+word as it was. Whatever else comes, known today or not, says that it is not."""
+
+_OF_ANY_DIALECT = {
+    "length": "length",
+    "max_tokens": "length",
+    "max_output_tokens": "length",
+    "MAX_TOKENS": "length",
+    "token_limit": "length",
+    "content_filter": "filtered",
+    "content-filter": "filtered",
+    "content_filtered": "filtered",
+    "guardrail_intervened": "filtered",
+    "SAFETY": "filtered",
+    "PROHIBITED_CONTENT": "filtered",
+    "refusal": "refusal",
+    "tool_calls": "incomplete",
+    "error": "incomplete",
+    "": "incomplete",
+    "null": "incomplete",
+    "stop_of_2031": "incomplete",
+}
 
 NOT_WHOLE = {
     "anthropic": {
-        "max_tokens": "length",
+        **_OF_ANY_DIALECT,
         "model_context_window_exceeded": "length",
-        "refusal": "refusal",
         "pause_turn": "incomplete",
         "tool_use": "incomplete",
         "compaction": "incomplete",
         "pause_of_2031": "incomplete",
-        "": "incomplete",
     },
     "openai-responses": {
         "max_output_tokens": "length",
         "content_filter": "filtered",
+        "max_tokens": "length",
+        "stop": "incomplete",
         "max_tool_calls": "incomplete",
         "limit_of_2031": "incomplete",
     },
     "openai-chat": {
-        "length": "length",
-        "max_tokens": "length",
+        **_OF_ANY_DIALECT,
         "model_length": "length",
-        "content_filter": "filtered",
-        "safety": "filtered",
         "sensitive": "filtered",
         "model_context_window_exceeded": "length",
-        "refusal": "refusal",
         "insufficient_system_resource": "incomplete",
-        "stop_of_2031": "incomplete",
-        "tool_calls": "incomplete",
         "function_call": "incomplete",
-        "error": "incomplete",
         "abort": "incomplete",
-        "": "incomplete",
     },
     "google": {
-        "MAX_TOKENS": "length",
-        "SAFETY": "filtered",
+        **_OF_ANY_DIALECT,
         "RECITATION": "filtered",
         "LANGUAGE": "filtered",
         "BLOCKLIST": "filtered",
-        "PROHIBITED_CONTENT": "filtered",
         "SPII": "filtered",
         "IMAGE_SAFETY": "filtered",
         "IMAGE_PROHIBITED_CONTENT": "filtered",
         "IMAGE_RECITATION": "filtered",
         "CONTINUATION": "incomplete",
         "MALFORMED_FUNCTION_CALL": "incomplete",
-        "MODEL_ARMOR": "incomplete",
+        "MODEL_ARMOR": "filtered",
         "STOP_OF_2031": "incomplete",
         "OTHER": "incomplete",
         "MALFORMED_RESPONSE": "incomplete",
         "FINISH_REASON_UNSPECIFIED": "incomplete",
-        "": "incomplete",
     },
 }
 

@@ -114,7 +114,7 @@ def messages(*deltas: dict[str, Any], finish: str | None = "end_turn") -> Frames
     ]
 
 
-def responses(*events: dict[str, Any], output: Sequence[Any] = (), **fields: Any) -> Frames:
+def responses(*events: dict[str, Any], output: Sequence[Any] | None = (), **fields: Any) -> Frames:
     """Return these events, and the one that closes the stream."""
     response = {"object": "response", "model": "m", "status": "completed", "output": output}
     return [*events, {"type": "response.completed", "response": {**response, **fields}}]
@@ -193,6 +193,19 @@ CARRIED: dict[str, Callable[[Frames], bytes]] = {
     "frames without blanks": lambda frames: sse(frames).replace(b"data: ", b"data:"),
     "frames with a mark": lambda frames: sse(frames) + b"data: [DONE]\n\n",
     "frames with a mark of its own": lambda frames: sse(frames) + b"data:  [done] \n\n",
+    "frames with words after the mark": lambda frames: (
+        sse(frames) + b"data: [DONE]\n\ndata: bye\n\nEOF\n"
+    ),
+    "frames without a blank line between": lambda frames: (
+        sse(frames).replace(b"\n\n", b"\n") + b"data: [DONE]\n\n"
+    ),
+    "frames in frames": lambda frames: (
+        sse(frames).replace(b"data: ", b"data: data: ") + b"data: data: [DONE]\n\n"
+    ),
+    "frames on several lines": lambda frames: b"".join(
+        b"event: x\ndata: " + json.dumps(frame, indent=2).encode() + b"\n\n" for frame in frames
+    ),
+    "frames with pings of one word": lambda frames: b"data: ping\n\n" + sse(frames),
     "lines": lambda frames: b"\n".join(json.dumps(frame).encode() for frame in frames),
     "an array": lambda frames: json.dumps(frames, indent=2).encode(),
 }
@@ -202,6 +215,8 @@ LABELS = (
     "application/octet-stream",
     "application/x-ndjson",
     "application/json",
+    "text/event-stream, text/event-stream",
+    "*/*",
 )
 
 
@@ -287,6 +302,29 @@ async def test_page_is_named_whatever_its_label(ask: Asking, wire: str, label: s
     assert "a web page" in error.message
 
 
+@pytest.mark.parametrize(
+    ("encoding", "reason"), [("none", "end"), ("UTF-8", "end"), ("br", None), ("of-2031", None)]
+)
+async def test_encoding_that_is_not_one_changes_nothing(
+    ask: Asking, encoding: str, reason: str | None
+) -> None:
+    body, headers = [sse(chat({"content": "x"}))], {"Content-Encoding": encoding}
+    if reason:
+        assert stop_of(await ask("openai-chat", body, headers=headers)).reason == reason
+    else:
+        assert "compressed" in (await ask.fail("openai-chat", body, headers=headers)).message
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("headers", [{}, {"Content-Encoding": "br"}, {"Content-Encoding": "zstd"}])
+async def test_status_counts_where_the_body_of_an_error_cannot_be_read(
+    ask: Asking, wire: str, headers: dict[str, str]
+) -> None:
+    error = await ask.fail(wire, [b"\xff\xfe{"], status=401, headers=headers)
+
+    assert isinstance(error, ProviderAuthError)
+
+
 async def test_label_of_something_else_is_refused(ask: Asking) -> None:
     error = await ask.fail("openai-chat", [sse(chat({"content": "x"}))], label="image/png")
 
@@ -331,6 +369,136 @@ async def test_error_in_a_200_is_an_error_of_its_status(
         assert type(failed) is kind
         assert getattr(failed, "status", None) == status
         assert canary not in f"{failed.message}{failed.hint}"
+
+
+# --- more than was asked for, and what nobody reads
+
+
+ODD: dict[str, tuple[str, Frames]] = {
+    "a second choice": (
+        "openai-chat",
+        [
+            {"choices": [{"index": 0, "delta": {"content": "Hel"}}, {"index": 1, "delta": {"content": "x"}}]},
+            *chat({"content": "lo."}),
+            {"choices": [{"index": 1, "delta": {"content": "x"}, "finish_reason": "length"}]},
+        ],
+    ),
+    "a choice that is null": ("openai-chat", [{"choices": [None]}, *chat({"content": "Hello."})]),
+    "a filter's chunk after the end": (
+        "openai-chat",
+        [*chat({"content": "Hello."}), {"choices": [{"index": 0, "content_filter_offsets": {}}]}],
+    ),
+    "an end of null after the end": (
+        "openai-chat",
+        [*chat({"content": "Hello."}), *chat(finish="null")],
+    ),
+    "an unknown end of the upstream": (
+        "openai-chat",
+        [*chat({"content": "Hello."}), {"choices": [{"finish_reason": "stop", "native_finish_reason": "ok"}]}],
+    ),
+    "a delta without a type": ("anthropic", messages({"text": "Hello."})),
+    "a last word that is missing": (
+        "anthropic",
+        [
+            *messages({"type": "text_delta", "text": "Hello."})[:-1],
+            {"type": "message_delta", "delta": {}},
+            {"type": "message_stop"},
+        ],
+    ),
+    "a message that is null": (
+        "anthropic",
+        [{"type": "message_start", "message": None}, *messages({"type": "text_delta", "text": "Hello."})[1:]],
+    ),
+    "a second candidate": (
+        "google",
+        [
+            {"candidates": [{"index": 0, "content": {"parts": [{"text": "Hel"}]}}, {"index": 1, "content": {"parts": [{"text": "x"}]}}]},
+            {"candidates": [{"index": 1, "content": {"parts": [{"text": "x"}]}, "finishReason": "MAX_TOKENS"}]},
+            *gemini({"text": "lo."}),
+        ],
+    ),
+    "parts that are null": ("google", [{"candidates": [{"content": {"parts": [None]}}]}, *gemini({"text": "Hello."})]),
+    "parts of another kind": ("google", [*gemini({"moon": 1}, {"text": None}, {"text": "Hello."})]),
+    "ratings of a new kind": (
+        "google",
+        [{"candidates": [{"safetyRatings": [{"blocked": "x"}], "citationMetadata": 1}]}, *gemini({"text": "Hello."})],
+    ),
+    "dates that are none": ("google", [{"createTime": "x", "modelStatus": 1}, *gemini({"text": "Hello."})]),
+    "a chunk in a wrapper": ("google", [{"response": chunk} for chunk in gemini({"text": "Hello."})]),
+    "a response without fields": (
+        "openai-responses",
+        [
+            {"type": "response.output_text.delta", "delta": "Hello."},
+            {"type": "response.completed", "response": {"status": "completed", "output": None}},
+        ],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("wire", "frames"), ODD.values(), ids=ODD.keys())
+async def test_what_nobody_reads_changes_nothing(ask: Asking, wire: str, frames: Frames) -> None:
+    events = await ask(wire, [sse(frames)])
+
+    assert (text_of(events), stop_of(events).reason) == ("Hello.", "end")
+
+
+@pytest.mark.parametrize(
+    ("native", "reason"),
+    [("error", "incomplete"), ("network_error", "incomplete"), ("MAX_TOKENS", "length"), (None, "end")],
+)  # fmt: skip
+async def test_upstream_that_broke_off_is_not_a_good_end(
+    ask: Asking, native: str | None, reason: str
+) -> None:
+    frames = choices(delta={"content": "Hello."}, native_finish_reason=native)
+
+    assert stop_of(await ask("openai-chat", [sse(frames)])).reason == reason
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("model", [7, {"a": 1}, "", "<b>x</b> y", "x" * 5_000])
+async def test_what_is_not_a_models_name_is_not_told(ask: Asking, wire: str, model: Any) -> None:
+    frames = json.loads(json.dumps(plain(wire, "Hello.")).replace('"m"', json.dumps(model)))
+
+    assert stop_of(await ask(wire, [sse(frames)])).model is None
+
+
+COUNTS: list[tuple[Any, Any, Usage]] = [
+    (5, 2, Usage(5, 2)),
+    ("5", "2", Usage(5, 2)),
+    (5.0, 2.0, Usage(5, 2)),
+    (0, 0, Usage()),
+    (0, 2, Usage(None, 2)),
+    (-1, -1, Usage()),
+    ("few", "many", Usage()),
+    (10**30, float("inf"), Usage()),
+    (float("nan"), None, Usage()),
+    ([5], {"a": 2}, Usage()),
+]
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(("asked", "answered", "usage"), COUNTS)
+async def test_counts_are_believed_where_they_make_sense(
+    ask: Asking, wire: str, asked: Any, answered: Any, usage: Usage
+) -> None:
+    whole = json.loads(json.dumps(WHOLE[wire]))
+    found = whole["usageMetadata" if wire == "google" else "usage"]
+    found.update(zip(found, (asked, answered), strict=True))
+
+    counted = usage_of(await ask(wire, [json.dumps(whole).encode()])) or Usage()
+
+    assert (counted.input_tokens or None, counted.output_tokens or None) == (
+        usage.input_tokens,
+        usage.output_tokens,
+    )
+
+
+async def test_zeros_at_the_end_do_not_replace_what_was_counted(ask: Asking) -> None:
+    frames = [{"usage": {"prompt_tokens": n, "completion_tokens": n}} for n in (5, 0)]
+
+    events = await ask("openai-chat", [sse([*chat({"content": "x"}), *frames])])
+
+    assert usage_of(events) == Usage(5, 5)
 
 
 @pytest.mark.parametrize("wire", WIRES)
@@ -471,6 +639,27 @@ PLACES: dict[str, tuple[str, Frames, str]] = {
         "",
     ),
     "text only at the end": ("openai-responses", responses(output=[_ITEM]), ""),
+    "text only when its part is done": (
+        "openai-responses",
+        responses(part("response.content_part.done", part=_ITEM["content"][0])),
+        "",
+    ),
+    "text only when its item is done": (
+        "openai-responses",
+        responses(part("response.output_item.done", item=_ITEM), output=None),
+        "",
+    ),
+    "text four times": (
+        "openai-responses",
+        responses(
+            part(_DELTA, delta=HELLO),
+            part(_DONE, text=HELLO),
+            part("response.content_part.done", part=_ITEM["content"][0]),
+            part("response.output_item.done", item=_ITEM),
+            output=[_ITEM],
+        ),
+        "",
+    ),
     "text as deltas and at the end": (
         "openai-responses",
         responses(part(_DELTA, delta=HELLO), output=[_ITEM]),

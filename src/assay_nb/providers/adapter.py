@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
+from assay_nb.connections.values import as_model
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import is_official
 from assay_nb.errors import WrongUsage
@@ -238,7 +239,9 @@ class Attempt:
         pieces = self._pieces(self._splitter.flush())
         thoughts = self._exchange.flush_thought()
         rest = self._text(self._exchange.flush_text())
-        stopped = replace(stopped, thought=stopped.thought or self._thought)
+        # What is not a model's name is left out: nobody has checked it, and it is shown and logged.
+        model, thought = as_model(stopped.model), stopped.thought or self._thought
+        stopped = replace(stopped, model=model, thought=thought)
         if self._blank and stopped.reason == "end":
             stopped = replace(stopped, reason="empty")
         return (*pieces, *([ThoughtDelta(thoughts)] if thoughts else ()), *rest, stopped)

@@ -27,21 +27,15 @@ from assay_nb.providers.adapter import (
     sampling_of,
 )
 from assay_nb.providers.base import ListedModel
+from assay_nb.providers.counts import read_tokens
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Kind
 from assay_nb.providers.ladder import Rungs, Shape
 from assay_nb.providers.listing import read_listing
 from assay_nb.providers.parts import read_message
+from assay_nb.providers.stops import read_stop
 from assay_nb.providers.transport import PLACEHOLDER
 
-# A word that is not here (`pause_turn`, `tool_use`: no tool is ever offered) means that it is not whole.
-_STOPS: dict[str, StopReason] = {
-    "end_turn": "end",
-    "stop_sequence": "end",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "refusal": "refusal",
-}
 _SAMPLING_VERSION = "2023-06-01"
 """The API version under which models that know `temperature` still take it."""
 
@@ -91,12 +85,13 @@ class Anthropic(Adapter):
             for part in read_message(event):
                 yield part
             if event.type == "message_start":
-                answered = getattr(event.message, "model", None)
-                usage = _usage(event.message, usage)
+                message = getattr(event, "message", None)
+                answered = getattr(message, "model", None)
+                usage = _usage(message, usage)
                 yield UsageReport(usage)
             elif event.type == "message_delta":
-                said = getattr(event.delta, "stop_reason", None)
-                reason = _STOPS.get(said or "", "incomplete")
+                said = getattr(getattr(event, "delta", None), "stop_reason", None)
+                reason = read_stop(said, reason)
                 usage = _usage(event, usage)
                 yield UsageReport(usage)
             elif event.type == "message_stop":
@@ -177,12 +172,13 @@ def _usage(event: Any, before: Usage) -> Usage:
     usage = getattr(event, "usage", None)
     if usage is None:
         return before
-    read = getattr(usage, "cache_read_input_tokens", None)
-    written = getattr(usage, "cache_creation_input_tokens", None) or 0
-    fresh = getattr(usage, "input_tokens", None)
-    output = getattr(usage, "output_tokens", None)
+    read = read_tokens(getattr(usage, "cache_read_input_tokens", None))
+    written = read_tokens(getattr(usage, "cache_creation_input_tokens", None))
+    fresh = read_tokens(getattr(usage, "input_tokens", None))
+    output = read_tokens(getattr(usage, "output_tokens", None))
+    total = None if fresh is None else fresh + (read or 0) + (written or 0)
     return Usage(
-        before.input_tokens if fresh is None else fresh + (read or 0) + written,
+        total or before.input_tokens,  # a prompt has no zero tokens
         before.output_tokens if output is None else output,
         before.cached_tokens if read is None else read,
     )

@@ -6,7 +6,7 @@ import contextlib
 import time
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import cast
+from typing import Protocol, cast
 
 import httpx2
 
@@ -22,7 +22,7 @@ class GuardedBody(httpx2.AsyncByteStream):
         self,
         exchange: Exchange,
         body: httpx2.AsyncByteStream,
-        decoder: Inflate | None,
+        decoder: Decoder | None,
         reader: StreamReader | None = None,
     ) -> None:
         self._exchange = exchange
@@ -78,6 +78,21 @@ class GuardedBody(httpx2.AsyncByteStream):
         await self._body.aclose()
 
 
+class Decoder(Protocol):
+    """Undoes how a body is compressed."""
+
+    def decode(self, piece: bytes, most: int) -> bytes:
+        """Return what a piece holds, and no more than `most` bytes of it."""
+        ...
+
+
+class Unread:
+    """Takes a body that cannot be decoded for an empty one: of an error, the status says enough."""
+
+    def decode(self, piece: bytes, most: int) -> bytes:
+        return b""
+
+
 class Inflate:
     """Undoes gzip and deflate without ever making more than is asked for."""
 
@@ -99,10 +114,12 @@ def reader_for(exchange: Exchange) -> StreamReader | None:
     return StreamReader(exchange.dialect, take_status)
 
 
-def decoder_for(head: ResponseHead) -> Inflate | None:
+def decoder_for(head: ResponseHead) -> Decoder | None:
     """Return a decoder for what we did not ask for but some gateways send all the same."""
-    if not head.encoding:
+    if head.encoding in {"", "none", "utf-8"}:  # a charset in the wrong header
         return None
     if head.encoding in {"gzip", "x-gzip", "deflate"}:
         return Inflate()
+    if head.status >= 400:
+        return Unread()
     raise head.compressed()

@@ -26,8 +26,9 @@ _WHICH_PROXY = "; `assay-nb doctor` shows which proxy is used"
 _AT_ONCE = 2.0
 """Seconds within which news of a closed connection arrives, from the other side of the world too."""
 
-_VAGUE = frozenset({"text/plain", "application/octet-stream", "binary/octet-stream"})
-"""Labels that say nothing of a body. A server that streams JSON or events under one is read all the same."""
+_NO_TEXT = ("audio/", "font/", "image/", "video/")
+"""Beginnings of labels of what cannot be a reply. Under any other label a body is read for what it is:
+servers stream events and JSON as `text/plain`, as octets, or under a name of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,18 +174,9 @@ class Exchange:
         self.waits = keep_headers(head.headers)
         self.is_page = head.is_page
         head.check_redirect("If the endpoint moved, save the key again with its new address.")
-        if head.status < 400 and not self._may_be_reply(head.media_type):
+        if head.status < 400 and (head.is_page or head.media_type.startswith(_NO_TEXT)):
             raise head.not_a_reply(_WHICH_PROXY)
         return head
-
-    def _may_be_reply(self, media_type: str) -> bool:
-        """Return whether a body with this label is read; a stream's is looked at whatever its label."""
-        if not media_type or media_type.endswith("json") or media_type == "text/event-stream":
-            return True
-        return self.dialect is not None and (
-            media_type in _VAGUE
-            or media_type.endswith(("ndjson", "jsonl", "json-seq", "jsonlines"))
-        )
 
     def page_instead(self) -> ProviderError:
         """Return the error for a web page that came in the place of a stream, under another label."""

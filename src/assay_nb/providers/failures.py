@@ -117,6 +117,8 @@ class Errors:
         if kind in {Kind.CONNECTION, Kind.TIMEOUT}:
             error = exchange.obstacle or _broken(exchange, kind)
             return Failed(error, again=not exchange.sent or exchange.unheard)
+        if exchange.status is not None and exchange.status >= 400:
+            return refuse(exchange, None, model, request)  # a body that the SDK cannot read
         return Failed(_garbled(exchange), again=False)
 
 

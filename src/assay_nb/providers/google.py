@@ -29,10 +29,12 @@ from assay_nb.providers.adapter import (
     sampling_of,
 )
 from assay_nb.providers.base import ListedModel
+from assay_nb.providers.counts import read_usage
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Kind
 from assay_nb.providers.ladder import Rungs, Shape
 from assay_nb.providers.parts import read_candidate
+from assay_nb.providers.stops import read_stop
 from assay_nb.providers.transport import PLACEHOLDER
 
 API_VERSION = "v1beta"
@@ -48,21 +50,6 @@ KINDS: dict[str, Kind] = {
     "FunctionInvocationError": Kind.UNUSED,
     "ContinuationInterruptedError": Kind.UNUSED,
 }
-
-_STOPS: dict[str, StopReason] = {
-    "STOP": "end",
-    "MAX_TOKENS": "length",
-    "SAFETY": "filtered",
-    "RECITATION": "filtered",
-    "LANGUAGE": "filtered",
-    "BLOCKLIST": "filtered",
-    "PROHIBITED_CONTENT": "filtered",
-    "SPII": "filtered",
-    "IMAGE_SAFETY": "filtered",
-    "IMAGE_PROHIBITED_CONTENT": "filtered",
-    "IMAGE_RECITATION": "filtered",
-}
-"""A word that is not here (`OTHER`, `MALFORMED_RESPONSE`, whatever comes next) means that it is not whole."""
 
 
 def _body_of(exc: Exception) -> object:
@@ -102,10 +89,11 @@ class Google(Adapter):
                 for part in read_candidate(candidate):
                     yield part
                 if candidate.finish_reason:
-                    reason = _STOPS.get(candidate.finish_reason.value, "incomplete")
+                    reason = read_stop(candidate.finish_reason.value, reason)
             if chunk.usage_metadata:
                 thought = thought or bool(chunk.usage_metadata.thoughts_token_count)
-                yield UsageReport(_usage(chunk.usage_metadata))
+                if counted := _usage(chunk.usage_metadata):
+                    yield UsageReport(counted)
         yield Stopped(reason, answered, exchange.request_id, thought)
 
     async def models(self, exchange: Exchange) -> list[ListedModel]:
@@ -211,9 +199,10 @@ def _generates(model: types.Model) -> bool:
     return "generateContent" in (model.supported_actions or ("generateContent",))
 
 
-def _usage(metadata: types.GenerateContentResponseUsageMetadata) -> Usage:
+def _usage(metadata: types.GenerateContentResponseUsageMetadata) -> Usage | None:
     """Return the count so far. Google counts thoughts apart; they are billed as output."""
     output = metadata.candidates_token_count
     if metadata.thoughts_token_count:
         output = (output or 0) + metadata.thoughts_token_count
-    return Usage(metadata.prompt_token_count, output, metadata.cached_content_token_count)
+    counted = read_usage(metadata.prompt_token_count, output, metadata.cached_content_token_count)
+    return counted if counted != Usage() else None

@@ -5,7 +5,7 @@ Chat Completions is the one thing that all servers speak which call themselves O
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -31,11 +31,14 @@ from assay_nb.providers.adapter import (
     sampling_of,
 )
 from assay_nb.providers.base import ListedModel
+from assay_nb.providers.counts import read_tokens, read_usage
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Failed, Kind, refuse
 from assay_nb.providers.ladder import Rungs, Shape
 from assay_nb.providers.listing import read_listing
 from assay_nb.providers.parts import ChatReply, ResponsesReply
+from assay_nb.providers.stops import read_stop
+from assay_nb.providers.streaming.in_band import as_error
 from assay_nb.providers.transport import PLACEHOLDER
 from assay_nb.providers.unstreamed import as_chunks, as_events
 
@@ -57,29 +60,6 @@ KINDS: dict[str, Kind] = {
 
 RESPONSES = "openai-responses"
 """The kind of server that is asked by the Responses API."""
-
-_CHAT_STOPS: dict[str, StopReason] = {
-    # Whole: OpenAI's word, then what Together, text-generation-inference and proxies say for it.
-    "stop": "end",
-    "eos": "end",
-    "eos_token": "end",
-    "stop_sequence": "end",
-    "end_turn": "end",
-    # Not whole. A word that stands nowhere here (`error`, `abort`, `tool_calls`: no tool is ever
-    # offered) means that generation broke off.
-    "length": "length",
-    "max_tokens": "length",
-    "model_length": "length",
-    "model_context_window_exceeded": "length",
-    "content_filter": "filtered",
-    "sensitive": "filtered",
-    "safety": "filtered",
-    "refusal": "refusal",
-}
-_INCOMPLETE: dict[str, StopReason] = {
-    "max_output_tokens": "length",
-    "content_filter": "filtered",
-}
 
 
 class OpenAI(Adapter):
@@ -145,22 +125,22 @@ class OpenAI(Adapter):
             if event.type == "error":
                 raise _in_band(event, exchange, model, request)
             elif event.type == "response.failed":
-                error = getattr(event.response, "error", None)
+                error = getattr(getattr(event, "response", None), "error", None)
                 raise _in_band(error, exchange, model, request)
             elif event.type in {"response.completed", "response.incomplete"}:
-                answered = getattr(event.response, "model", None)
+                response = getattr(event, "response", None)
+                answered = getattr(response, "model", None)
                 reason = "refusal" if reply.refused else _responses_stop(event)
-                usage = getattr(event.response, "usage", None)
+                usage = getattr(response, "usage", None)
                 thought = _reasoned(usage, "output_tokens_details")
-                if usage := _responses_usage(event.response):
-                    yield UsageReport(usage)
+                if counted := _responses_usage(usage):
+                    yield UsageReport(counted)
         yield Stopped(reason, answered, exchange.request_id, thought)
 
     async def _chat(
         self, request: Request, model: str, exchange: Exchange, shape: Shape
     ) -> AsyncGenerator[ProviderEvent, None]:
         client = await self._client(exchange)
-        reason: StopReason = "incomplete"
         answered: str | None = None
         thought = False
         reply = ChatReply()
@@ -173,17 +153,16 @@ class OpenAI(Adapter):
             **_chat_settings(request, shape),
         )
         async for chunk in as_chunks(stream):
+            if error := getattr(chunk, "error", None):
+                raise refuse(exchange, {"error": as_error(error)}, model, request)
             answered = getattr(chunk, "model", None) or answered
-            for choice in getattr(chunk, "choices", None) or ():
-                for part in reply.read(choice):
-                    yield part
-                if said := getattr(choice, "finish_reason", None):
-                    reason = _CHAT_STOPS.get(str(said).lower(), "incomplete")
-            if chunk.usage is not None:
-                thought = thought or _reasoned(chunk.usage, "completion_tokens_details")
-                yield UsageReport(_chat_usage(chunk.usage))
-        reason = "refusal" if reply.refused else reason
-        yield Stopped(reason, answered, exchange.request_id, thought)
+            for part in reply.read(chunk):
+                yield part
+            usage = getattr(chunk, "usage", None)
+            thought = thought or _reasoned(usage, "completion_tokens_details")
+            if counted := _chat_usage(usage):
+                yield UsageReport(counted)
+        yield Stopped(reply.stop, answered, exchange.request_id, thought)
 
     async def _client(self, exchange: Exchange) -> openai.AsyncOpenAI:
         endpoint = exchange.destination.endpoint
@@ -222,6 +201,8 @@ def _chat_rungs(request: Request) -> Rungs:
 
 
 def _in_band(error: Any, exchange: Exchange, model: str, request: Request) -> Failed:
+    if isinstance(error, (str, Mapping)):  # a whole body may hold anything
+        return refuse(exchange, {"error": as_error(cast("object", error))}, model, request)
     said = {name: getattr(error, name, None) for name in ("code", "message", "param")}
     return refuse(exchange, said, model, request)
 
@@ -282,33 +263,35 @@ def _response_format(request: Request, schema: dict[str, Any], shape: Shape) -> 
 
 def _responses_stop(event: Any) -> StopReason:
     if event.type == "response.completed":
-        status = getattr(event.response, "status", None)
+        status = getattr(getattr(event, "response", None), "status", None)
         return "end" if status in {None, "completed"} else "incomplete"
-    details = getattr(event.response, "incomplete_details", None)
-    return _INCOMPLETE.get(str(getattr(details, "reason", None)), "incomplete")
+    details = getattr(getattr(event, "response", None), "incomplete_details", None)
+    reason = read_stop(getattr(details, "reason", None))
+    return "incomplete" if reason == "end" else reason
 
 
 def _reasoned(usage: Any, details: str) -> bool:
     """Return whether tokens went into thoughts, which are counted also where none is sent."""
-    return bool(getattr(getattr(usage, details, None), "reasoning_tokens", None))
+    return bool(read_tokens(getattr(getattr(usage, details, None), "reasoning_tokens", None)))
 
 
-def _responses_usage(response: Any) -> Usage | None:
-    usage = getattr(response, "usage", None)
-    if usage is None:
-        return None
+def _responses_usage(usage: Any) -> Usage | None:
+    """Return what was counted, or None where nothing was."""
     details = getattr(usage, "input_tokens_details", None)
-    return Usage(
+    counted = read_usage(
         getattr(usage, "input_tokens", None),
         getattr(usage, "output_tokens", None),
         getattr(details, "cached_tokens", None),
     )
+    return counted if counted != Usage() else None
 
 
-def _chat_usage(usage: Any) -> Usage:
+def _chat_usage(usage: Any) -> Usage | None:
+    """Return what was counted, or None where nothing was."""
     details = getattr(usage, "prompt_tokens_details", None)
-    return Usage(
+    counted = read_usage(
         getattr(usage, "prompt_tokens", None),
         getattr(usage, "completion_tokens", None),
         getattr(details, "cached_tokens", None),
     )
+    return counted if counted != Usage() else None

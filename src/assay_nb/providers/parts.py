@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
-from assay_nb.messages import TextDelta, ThoughtDelta
+from assay_nb.messages import StopReason, TextDelta, ThoughtDelta
+from assay_nb.providers.stops import read_routed_stop
 
 Part: TypeAlias = TextDelta | ThoughtDelta
 
@@ -22,7 +23,7 @@ _WORDS = ("text", "thinking", "reasoning", "summary", "content", "value")
 
 
 class ChatReply:
-    """Reads the choices of a Chat reply, streamed or whole.
+    """Reads a Chat reply, streamed or whole.
 
     Attributes:
         refused: Whether the model declined, in the field for it.
@@ -30,9 +31,24 @@ class ChatReply:
 
     def __init__(self) -> None:
         self.refused = False
+        self._stop: StopReason = "incomplete"
+        self._index: object = None
         self._source: dict[type[Part], str] = {}
 
-    def read(self, choice: object) -> Iterator[Part]:
+    @property
+    def stop(self) -> StopReason:
+        """Why the reply ended, as far as it has come."""
+        return "refusal" if self.refused else self._stop
+
+    def read(self, chunk: object) -> Iterator[Part]:
+        """Yield what a chunk adds. One choice is asked for; of others that come, nothing is taken."""
+        for choice in _list(_get(chunk, "choices")):
+            index = _get(choice, "index")
+            self._index = index if self._index is None else self._index
+            if index is None or index == self._index:
+                yield from self._choice(choice)
+
+    def _choice(self, choice: object) -> Iterator[Part]:
         """Yield what a choice adds.
 
         Some servers repeat the whole message in the last chunk: what the first of the fields gave is not
@@ -46,6 +62,8 @@ class ChatReply:
             for part in _text(found) if field == "text" else self._message(found):
                 if self._source.setdefault(type(part), field) == field:
                     yield part
+        said, native = _get(choice, "finish_reason"), _get(choice, "native_finish_reason")
+        self._stop = read_routed_stop(said, native, self._stop)
 
     def _message(self, message: object) -> Iterator[Part]:
         for name in _CHAT_THOUGHTS:
@@ -66,25 +84,40 @@ class ResponsesReply:
 
     def __init__(self) -> None:
         self.refused = False
-        self._came: set[type[Part]] = set()
+        self._source: dict[type[Part], str] = {}
         self._since_done: set[type[Part]] = set()
 
     def read(self, event: object) -> Iterator[Part]:
-        """Yield what an event adds. Text that comes whole is taken where no delta brought it."""
+        """Yield what an event adds.
+
+        The same words may come as deltas, and whole when a part, an item and the response are done. They
+        are taken from whichever brought them first.
+        """
         kind = str(_get(event, "type"))
         if kind in {"response.completed", "response.incomplete"}:
-            parts = list(self._output(_get(_get(event, "response"), "output")))
-            yield from (part for part in parts if type(part) not in self._came)
+            yield from self._whole(kind, self._output(_get(_get(event, "response"), "output")))
+        elif kind == "response.output_item.done":
+            yield from self._whole(kind, self._output([_get(event, "item")]))
+        elif kind == "response.content_part.done":
+            yield from self._whole(kind, self._content(_get(event, "part")))
         elif kind.startswith("response.refusal"):
             self.refused = True
         elif kind.startswith("response.output_text."):
             yield from self._piece(kind, event, TextDelta)
         elif kind.startswith(("response.reasoning_text.", "response.reasoning_summary_text.")):
             yield from self._piece(kind, event, ThoughtDelta)
-        elif kind == "response.reasoning_summary_part.added" and ThoughtDelta in self._came:
+        elif kind == "response.reasoning_summary_part.added" and ThoughtDelta in self._source:
             yield ThoughtDelta("\n\n")
         elif kind.startswith("response.reasoning"):
             yield ThoughtDelta("")
+
+    def _whole(self, kind: str, parts: Iterable[Part]) -> Iterator[Part]:
+        """Yield parts that came whole, unless another kind of event brought such parts before."""
+        for part in parts:
+            if self._source.get(type(part), kind) == kind:
+                if part.text:
+                    self._source[type(part)] = kind
+                yield part
 
     def _piece(self, kind: str, event: object, part: type[Part]) -> Iterator[Part]:
         if kind.endswith(".delta"):
@@ -96,7 +129,7 @@ class ResponsesReply:
         else:
             return
         if text:
-            self._came.add(part)
+            self._source[part] = "piece"
             yield part(text)
 
     def _output(self, output: object) -> Iterator[Part]:
@@ -105,8 +138,11 @@ class ResponsesReply:
                 yield ThoughtDelta(_words(_get(item, "summary") or _get(item, "content")))
                 continue
             for part in _list(_get(item, "content")):
-                self.refused = self.refused or bool(_get(part, "refusal"))
-                yield from _one(part)
+                yield from self._content(part)
+
+    def _content(self, part: object) -> Iterator[Part]:
+        self.refused = self.refused or bool(_get(part, "refusal"))
+        yield from _one(part)
 
 
 def read_message(event: object) -> Iterator[Part]:
@@ -116,7 +152,7 @@ def read_message(event: object) -> Iterator[Part]:
         yield from _one(_get(event, "content_block"))
     elif kind == "content_block_delta":
         delta = _get(event, "delta")
-        if _get(delta, "type") == "text_delta":
+        if _get(delta, "type") in {None, "text_delta"}:  # some proxies leave the type out
             yield from _text(_get(delta, "text"))
         elif _get(delta, "type") == "thinking_delta":
             yield ThoughtDelta(_words(_get(delta, "thinking")))

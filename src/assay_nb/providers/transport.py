@@ -104,8 +104,11 @@ class Transport(httpx2.AsyncBaseTransport):
             await response.aclose()
             raise
         kept = {name: value for name, value in head.headers.items() if name in headers.RECEIVED}
+        # The SDKs choose how they read a body by its label, which servers get wrong.
         if reader is not None:
             kept["content-type"] = "text/event-stream; charset=utf-8"
+        elif not head.is_page:
+            kept["content-type"] = "application/json"
         return httpx2.Response(head.status, headers=kept, stream=body)
 
     async def _connect(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:

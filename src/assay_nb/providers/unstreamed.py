@@ -21,19 +21,10 @@ def as_events(reply: Any) -> AsyncIterator[Any]:
 
 
 async def _chunks(reply: Any) -> AsyncIterator[Any]:
-    choices = [
-        SimpleNamespace(delta=choice.message, finish_reason=choice.finish_reason)
-        for choice in reply.choices or ()
-    ]
-    yield SimpleNamespace(model=reply.model, choices=choices, usage=reply.usage)
+    yield reply
 
 
 async def _events(reply: Any) -> AsyncIterator[Any]:
-    for item in reply.output or ():
-        for part in getattr(item, "content", None) or ():
-            if part.type == "output_text":
-                yield SimpleNamespace(type="response.output_text.delta", delta=part.text)
-            elif part.type == "refusal":
-                yield SimpleNamespace(type="response.refusal.delta", delta=part.refusal)
     # A status that is missing is not good news: the reply then has no mark of its end.
-    yield SimpleNamespace(type=f"response.{reply.status}", response=reply)
+    status = "failed" if getattr(reply, "error", None) else getattr(reply, "status", None)
+    yield SimpleNamespace(type=f"response.{status}", response=reply)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from assay_nb.messages import Kind
+from assay_nb.providers.counts import read_tokens
 from assay_nb.providers.refusals import read_refusal
 from assay_nb.providers.streaming.in_band import status_of
 
@@ -91,6 +92,58 @@ def _openai_error(error: Object) -> Object:
 
 # --- Google
 
+_COUNTS = (
+    "promptTokenCount",
+    "candidatesTokenCount",
+    "thoughtsTokenCount",
+    "cachedContentTokenCount",
+)
+
+
+def _gemini(event: str, value: Object) -> Iterator[Object]:
+    """Yield what is read of a chunk, and nothing else of it.
+
+    The SDK checks each field, and one that nobody reads here (a rating of a new kind, a citation without a
+    page) would end a reply that was paid for. Some proxies wrap the chunk into a `response`.
+    """
+    chunk = value if "candidates" in value else _object(value.get("response")) or value
+    # One candidate is asked for; of others that come, nothing is taken.
+    first = next(_objects(chunk.get("candidates")), _object(None))
+    is_ours = bool(first) and first.get("index") in {None, 0}
+    kept: Object = {"candidates": [_candidate(first)] if is_ours else []}
+    if isinstance(reason := _object(chunk.get("promptFeedback")).get("blockReason"), str):
+        kept["promptFeedback"] = {"blockReason": reason}
+    if isinstance(version := chunk.get("modelVersion"), str):
+        kept["modelVersion"] = version
+    usage = _object(chunk.get("usageMetadata"))
+    counts = {name: read_tokens(usage.get(name)) for name in _COUNTS}
+    if any(counts.values()):
+        kept["usageMetadata"] = {name: n for name, n in counts.items() if n is not None}
+    yield kept
+
+
+def _candidate(candidate: Object) -> Object:
+    parts: list[Object] = []
+    for part in _objects(_object(candidate.get("content")).get("parts")):
+        text, is_thought = part.get("text"), str(part.get("thought")).casefold() == "true"
+        parts.append({"text": text if isinstance(text, str) else "", "thought": is_thought})
+    kept: Object = {"content": {"role": "model", "parts": parts}}
+    if isinstance(reason := candidate.get("finishReason"), str) and reason:
+        kept["finishReason"] = reason
+    return kept
+
+
+def _object(value: Any) -> Object:
+    """Return an object as it is, and an empty one for anything else."""
+    return cast("Object", value) if isinstance(value, dict) else {}
+
+
+def _objects(value: Any) -> Iterator[Object]:
+    """Yield the objects in a list."""
+    yield from filter(
+        None, map(_object, cast("list[Any]", value) if isinstance(value, list) else [])
+    )
+
 
 def _gemini_error(error: Object) -> Object:
     return {
@@ -102,5 +155,5 @@ WIRES: Mapping[Kind, Wire] = {
     "anthropic": Wire(_messages, _anthropic_error, has_names=True),
     "openai-responses": Wire(_responses, _openai_error, has_done=True),
     "openai-chat": Wire(_itself, _openai_error, has_done=True),
-    "gemini": Wire(_itself, _gemini_error),
+    "gemini": Wire(_gemini, _gemini_error),
 }

@@ -46,6 +46,7 @@ class StreamReader:
         self._lines = Lines()
         self._frames = Frames()
         self._came = False
+        self._is_over = False
         self.fault: str | None = None
 
     def feed(self, piece: bytes) -> bytes:
@@ -74,9 +75,20 @@ class StreamReader:
 
     def _read(self, frame: Frame) -> Iterator[bytes]:
         text = frame.data.strip()
+        if "\n" in text or text.startswith("data:"):
+            # A server without a blank line between frames, or a proxy that frames frames.
+            rest, _, last = _unframed(text).rpartition("\n")
+            if _is_mark(last):
+                yield from self._read_text(frame, rest)
+                text = last
+            else:
+                text = _unframed(text)
+        yield from self._read_text(frame, text)
+
+    def _read_text(self, frame: Frame, text: str) -> Iterator[bytes]:
         is_error = frame.event.casefold() == "error"
-        if text.strip('"').casefold() == "[done]":
-            self._came = True
+        if _is_mark(text):
+            self._came = self._is_over = True
             if self._wire.has_done:
                 yield b"data: [DONE]\n\n"
         elif is_error and text in {"", "null"}:
@@ -96,7 +108,7 @@ class StreamReader:
             yield self._fail(as_error(text))
         elif frame.is_cut:
             self._frames.is_strange = True  # and without a closing mark the reply is not whole
-        elif frame.event.casefold() not in _PINGS:
+        elif not self._is_over and not _PINGS & {frame.event.casefold(), text.casefold()}:
             self.fault = "garbled"
 
     def _hand_on(self, event: str, value: object, text: str) -> Iterator[bytes]:
@@ -131,6 +143,16 @@ class StreamReader:
             name = "".join(str(value.get("type", "message")).split())
             return b"event: " + name.encode("utf-8", "replace") + b"\ndata: " + data + b"\n\n"
         return b"data: " + data + b"\n\n"
+
+
+def _is_mark(text: str) -> bool:
+    """Return whether a text is the mark that closes a stream."""
+    return text.strip().strip('"').casefold() == "[done]"
+
+
+def _unframed(text: str) -> str:
+    """Return data without the `data:` that its lines begin with a second time."""
+    return "\n".join(line.removeprefix("data:").strip() for line in text.split("\n"))
 
 
 def _decode(text: str) -> list[Any]:

@@ -82,6 +82,7 @@ class _Json:
 
     lines: list[str] = field(default_factory=list[str])
     depth: int = 0
+    event: str = ""
 
     def add(self, line: str) -> None:
         self.lines.append(line)
@@ -122,6 +123,9 @@ class Frames:
             yield from self._whole_json()
         elif not line:
             yield from self._end_frame()
+        elif name and len(self._data) == 1 and self._continues():
+            self._json.add(line)
+            yield from self._whole_json()
         elif name:  # a comment has none
             yield from self._take_bare(line)
 
@@ -156,10 +160,19 @@ class Frames:
         elif text:
             self.is_strange = True
 
+    def _continues(self) -> bool:
+        """Return whether the one data line is JSON that goes on in lines without a `data:`; begin it then."""
+        begun = _Json(event=self._event)
+        begun.add(self._data[0])
+        if begun.depth <= 0:
+            return False
+        self._json, self._data, self._event = begun, [], ""
+        return True
+
     def _whole_json(self) -> Iterator[Frame]:
         if self._json.depth <= 0:
-            text, self._json = "\n".join(self._json.lines), _Json()
-            yield Frame(text)
+            text, event, self._json = "\n".join(self._json.lines), self._json.event, _Json()
+            yield Frame(text, event)
 
     def _drop_json(self) -> None:
         if self._json.lines:
