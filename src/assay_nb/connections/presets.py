@@ -306,7 +306,7 @@ _SERVERS = (
         kind="openai-chat",
         endpoint="",
         key="optional",
-        to_begin="The server's address, ending in /v1 with most servers.",
+        to_begin="The address ends in /v1 with most servers.",
         tried="run",
     ),
     Preset(
@@ -315,7 +315,7 @@ _SERVERS = (
         kind="anthropic",
         endpoint="",
         key="optional",
-        to_begin="The server's address, without /v1.",
+        to_begin="Leave /v1 out of the address: the SDK adds it.",
         tried="run",
     ),
 )

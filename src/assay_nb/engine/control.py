@@ -82,6 +82,10 @@ class KeyFacts(Facts):
         return self.state == "ready" and self.placement == NO_KEY
 
 
+STORE_UNTESTED = "To store it untested, add `--unverified`."
+"""How what could not be tested is stored all the same, in a terminal; a form has a box to tick instead."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyCheck(Facts):
     """What came of testing a key with the provider's free listing call.
