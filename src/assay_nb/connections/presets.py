@@ -108,7 +108,7 @@ _OFFICIAL = (
         keys_url="https://platform.openai.com/api-keys",
         billing_url="https://platform.openai.com/settings/organization/billing",
         looks_like="sk-proj-…",
-        to_begin="Prepaid credit, by card. A critique costs well under one US cent on the small model.",
+        to_begin="Prepaid credit, by card. A critique costs about one US cent, and far less on gpt-6-luna.",
     ),
 )
 """The three that every workspace has from the start, the fastest to begin with first."""
@@ -263,8 +263,8 @@ _SERVERS = (
         endpoint="http://localhost:11434/v1",
         key="none",
         to_begin="`ollama serve`, and a model: `ollama pull llama3.2`.",
-        caution="It cuts a prompt that is longer than its context, 4,096 tokens on most machines, and does not say so. "
-        "`OLLAMA_CONTEXT_LENGTH=16384 ollama serve` gives it a longer one.",
+        caution="It cuts a prompt that is longer than its context and does not say so: 4,096 tokens with less than "
+        "24 GiB of video memory. `OLLAMA_CONTEXT_LENGTH=16384 ollama serve` gives it a longer one.",
     ),
     Preset(
         name="vllm",
