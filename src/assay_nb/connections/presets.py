@@ -73,7 +73,7 @@ class Preset:
             if _FILLING.fullmatch(value) is None:
                 raise WrongUsage(
                     f"{self.label} needs the name of your {hole}.",
-                    hint=f"Add --{hole} NAME, or the whole address with --endpoint URL.",
+                    hint=f"Add --{hole} NAME (letters, digits and hyphens), or the whole address with --endpoint URL.",
                 )
         return _HOLE.sub(lambda match: parts[match[1]], self.endpoint)
 

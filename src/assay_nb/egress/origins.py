@@ -80,7 +80,7 @@ class SoloPolicy:
     def check_origin(self, origin: str, host: str, scheme: str) -> None:
         if scheme != "https" and not is_loopback(host):
             raise EndpointRefused(
-                "Plain http would show the key to everybody on the way.",
+                "Plain http would show key and prompts to everybody on the way.",
                 hint="Use https. Plain http is for servers on this machine: http://localhost:PORT.",
             )
 

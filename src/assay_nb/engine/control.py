@@ -136,6 +136,7 @@ class ModelFacts(Facts):
         input_price: US dollars per million tokens of input; None where nobody knows, which is not 0.
         output_price: The same of output.
         retires: The day on which it is, or was, due to be shut down, as an ISO date.
+        retires_earliest: Whether that is only the first day on which it may happen.
         successor: What its provider recommends instead.
         sources: Who says so, for `context`, `max_output`, `price` and `retires`.
     """
@@ -147,6 +148,7 @@ class ModelFacts(Facts):
     input_price: float | None = None
     output_price: float | None = None
     retires: str | None = None
+    retires_earliest: bool = False
     successor: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     note: str = ""

@@ -100,6 +100,7 @@ class Known:
             input_price=_per_million(into) if out else None,
             output_price=_per_million(out) if into else None,
             retires=end.day.isoformat() if end else None,
+            retires_earliest=end.is_earliest if end else False,
             successor=end.successor if end else None,
             sources=sources,
             note="demo" if self.model == catalog.DEMO_MODEL else "",
