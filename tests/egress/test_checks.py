@@ -47,8 +47,8 @@ def test_page_is_told_by_its_media_type(content_type: str, is_page: bool) -> Non
 
 
 def test_response_of_another_kind_is_named_but_not_quoted_at_length() -> None:
-    assert "a web page" in head(content_type="text/html").not_a_reply().message
-    error = head(content_type="image/" + "x" * 500).not_a_reply()
+    assert "a web page" in head(content_type="text/html").not_a_reply("Look.").message
+    error = head(content_type="image/" + "x" * 500).not_a_reply("Look.")
 
     assert isinstance(error, ProviderUnavailable)
     assert len(error.message) < 200

@@ -135,8 +135,8 @@ def test_stored_endpoint_and_origin_must_belong_together() -> None:
         ("openai", "http://localhost:11434", "http://localhost:11434/v1"),
         ("openai", "http://localhost:11434/", "http://localhost:11434/v1"),
         ("openai", "https://x.example/v1", None),
-        ("anthropic", "https://x.example/v1", "https://x.example`"),
-        ("google", "https://x.example/v1beta/", "https://x.example`"),
+        ("anthropic", "https://x.example/v1", "https://x.example: the SDK"),
+        ("google", "https://x.example/v1beta/", "https://x.example: the SDK"),
         ("anthropic", "https://x.example", None),
     ],
 )

@@ -6,8 +6,8 @@ import pytest
 
 from assay_nb.egress.origins import OFFICIAL
 from assay_nb.messages import PROVIDERS, ProviderId, Usage
-from assay_nb.models.catalog import DEFAULT_MODEL
-from assay_nb.models.prices import PRICES, UNPRICED, Price, estimate_cost
+from assay_nb.models.catalog import DEFAULT_MODEL, MODELS, Model
+from assay_nb.models.prices import PRICES, Price, estimate_cost
 
 ANTHROPIC = OFFICIAL["anthropic"]
 OPENAI = OFFICIAL["openai"]
@@ -41,8 +41,8 @@ def test_cached_tokens_cost_less() -> None:
         ("claude-sonnet-4-6", Usage(1, 1), "https://llm.example.org/https://api.anthropic.com"),
         ("claude-sonnet-4-6", Usage(1, 1), "https://api.anthropic.com.example.org"),
         ("gpt-6.2-sol", Usage(1, 1), "https://llm.example.org/v1"),
-        ("gpt-6.2-sol", Usage(300_000, 1), OPENAI),  # what long input costs is not known
-        ("gemini-4-carbon", Usage(1, 1), OFFICIAL["google"]),
+        ("gpt-6.2-sol-of-nobody", Usage(1, 1), OPENAI),
+        ("gemini-4-of-nobody", Usage(1, 1), OFFICIAL["google"]),
     ],
 )
 def test_cost_is_unknown_rather_than_guessed(model: str, usage: Usage, endpoint: str) -> None:
@@ -109,21 +109,56 @@ def test_cached_input_has_its_own_price(usage: Usage, dollars: float) -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_each_default_model_has_a_price_or_says_why_not(provider: ProviderId) -> None:
-    model = DEFAULT_MODEL[provider]
-    cost = estimate_cost(model, Usage(1_000, 1_000), endpoint=OFFICIAL[provider])
-
-    assert (cost is not None and cost.dollars > 0) or UNPRICED.get(model)
-
-
-@pytest.mark.parametrize("price", PRICES.values(), ids=[model for _, model in PRICES])
-def test_price_of_our_own_says_who_and_when(price: Price) -> None:
-    assert "2026-" in price.source
-
-
-@pytest.mark.parametrize(("model", "dollars"), [("gpt-6.2-sol", 12.0), ("gpt-6.2-astra", 48.0)])
-def test_table_prices_what_the_list_lacks(model: str, dollars: float) -> None:
-    cost = estimate_cost(model, Usage(100_000, 100_000), endpoint=OPENAI)
+def test_each_default_model_has_a_price(provider: ProviderId) -> None:
+    cost = estimate_cost(DEFAULT_MODEL[provider], Usage(1_000, 1_000), endpoint=OFFICIAL[provider])
 
     assert cost is not None
-    assert cost.dollars == pytest.approx(dollars / 10)
+    assert cost.dollars > 0
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
+def test_each_known_model_has_a_price(model: Model) -> None:
+    cost = estimate_cost(model.id, Usage(1_000, 1_000), endpoint=OFFICIAL[model.provider])
+
+    assert cost is not None
+    assert cost.dollars > 0
+
+
+@pytest.mark.parametrize("prices", PRICES.values(), ids=[model for _, model in PRICES])
+def test_prices_of_our_own_say_who_and_when_and_reach_to_any_length(
+    prices: tuple[Price, ...],
+) -> None:
+    reaches = [one.up_to for one in prices]
+
+    assert all("2026-" in one.source for one in prices)
+    assert None not in reaches[:-1]
+    assert reaches[-1] is None
+
+
+@pytest.mark.parametrize(
+    ("model", "usage", "dollars"),
+    [
+        ("gpt-6.2-sol", Usage(100_000, 100_000), 0.2 + 1.0),
+        ("gpt-6.2-sol", Usage(272_000, 0), 0.544),
+        ("gpt-6.2-sol", Usage(272_001, 0), 1.088004),  # from here on, all of it costs double
+        ("gpt-6.2-sol", Usage(300_000, 100_000), 1.2 + 1.5),
+        ("gpt-6.2-sol", Usage(100_000, 0, 100_000), 0.01),
+        ("gpt-6.2-astra", Usage(100_000, 100_000), 0.8 + 4.0),
+    ],
+)
+def test_table_prices_what_the_list_lacks(model: str, usage: Usage, dollars: float) -> None:
+    cost = estimate_cost(model, usage, endpoint=OPENAI)
+
+    assert cost is not None
+    assert cost.dollars == pytest.approx(dollars)
+
+
+@pytest.mark.parametrize(
+    ("model", "dollars"),
+    [("gemini-4-carbon", 24.0), ("gemini-4-neon", 18.0), ("gemini-4-hydrogen", 9.0)],
+)
+def test_table_prices_googles_newest(model: str, dollars: float) -> None:
+    cost = estimate_cost(model, Usage(1_000_000, 1_000_000), endpoint=OFFICIAL["google"])
+
+    assert cost is not None
+    assert cost.dollars == pytest.approx(dollars)

@@ -137,8 +137,8 @@ async def test_proxy_has_the_time_of_a_connection_and_the_reply_its_own() -> Non
     ("status", "said", "step"),
     [
         (407, "wants a user name and a password", "Set HTTPS_PROXY to http://USER:PASSWORD@"),
-        (403, "does not let through to 127.0.0.1", "NO_PROXY"),
-        (429, "does not let through to 127.0.0.1", "NO_PROXY"),
+        (403, "does not let requests through to 127.0.0.1", "NO_PROXY"),
+        (429, "does not let requests through to 127.0.0.1", "NO_PROXY"),
         (502, "cannot reach 127.0.0.1", "Try again"),
         (504, "cannot reach 127.0.0.1", "Try again"),
         (405, "does not answer as an HTTP proxy does (status 405)", "Check the port in HTTPS_PROXY"),

@@ -6,7 +6,8 @@ so that what an SDK does to a body is part of what is tested.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from assay_nb.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from assay_nb.messages import label_of
+from assay_nb.messages import NO_KEY, label_of
 from assay_nb.providers.error_body import read_error_body
 from assay_nb.providers.meanings import CONSEQUENCES, Meaning, Then
 from assay_nb.providers.refusals import Refusal, read_refusal
@@ -222,6 +223,33 @@ def test_every_meaning_has_a_sentence_and_says_whose_limit_it_is(wire: str, offi
             if label_of(provider) in " ".join(text).replace(f"assay-nb keys set {provider}", "")
         }
         assert strangers == {}, "a foreign server is not the provider"
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("meaning", Meaning)
+def test_next_step_on_a_hub_names_no_command_that_is_refused_there(
+    wire: str, meaning: Meaning
+) -> None:
+    if meaning in {M.RATE, M.DAY_QUOTA, M.BUSY, M.DOWN}:
+        return
+    there = parse_endpoint(provider_of(wire))
+    _, solo = describe_refusal(there, Refusal(meaning, 401), "a-model", None)
+    _, hub = describe_refusal(there, Refusal(meaning, 401), "a-model", None, hub=True)
+
+    assert not re.search(r"assay-nb (keys (set|test|remove)|connect )", hub)
+    assert ("the key page" in hub) == bool(re.search(r"assay-nb keys (set|test)", solo))
+
+
+MONEY = [M.NO_CREDIT, M.PREPAID_USED_UP, M.SPEND_OWN, M.SPEND_PROJECT, M.MODEL_NOT_ALLOWED]
+
+
+@pytest.mark.parametrize("meaning", MONEY)
+def test_limit_at_a_server_without_a_key_is_not_put_on_a_key(meaning: Meaning) -> None:
+    there = replace(parse_endpoint("openai", FOREIGN), placement=NO_KEY)
+
+    message, _ = describe_refusal(there, Refusal(meaning, 429), "a-model", None)
+
+    assert "workspace's key" not in message
 
 
 # --- through the SDKs

@@ -38,6 +38,28 @@ def test_short_key_is_as_good_as_a_long_one_where_none_is_asked_for(open_server:
     assert ask() in {"end", "length"}
 
 
+ANY_SERVER = {
+    "llama.cpp": [
+        ("openai-compatible",),
+        ("openai-compatible", "--kind", "openai-responses"),
+        ("anthropic-compatible",),
+    ],
+    "llama_cpp.server": [("openai-compatible",)],
+}
+"""The presets for any server, by what each of the two servers speaks."""
+
+
+def test_presets_for_any_server_reach_one_that_speaks_their_protocol(open_server: Server) -> None:
+    for preset, *more in ANY_SERVER[open_server.kind]:
+        root = open_server.endpoint.removesuffix("/v1")
+        endpoint = root if preset == "anthropic-compatible" else open_server.endpoint
+        done = assay("connect", preset, CONNECTION, "--endpoint", endpoint, *more, "--no-key")
+
+        assert (done.status, done.err.count("Traceback")) == (0, 0)
+        assert NAME in done.out
+        assert ask() in {"end", "length"}
+
+
 def test_what_a_server_lists_is_what_a_call_may_name(connected: Server) -> None:
     done = assay("models", "--ask", "--json")
 

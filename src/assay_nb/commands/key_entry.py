@@ -196,7 +196,7 @@ def _from_environment(name: str) -> bytearray:
     if value is None or not value.strip():
         raise WrongUsage(
             f"The environment variable {name} is not set here.",
-            hint="A kernel has the environment it was started with: set it there, or leave --from-env out.",
+            hint="Set it where this kernel or terminal was started, or leave --from-env out.",
         )
     return bytearray(value)
 

@@ -249,9 +249,10 @@ def _shown(model: str) -> str:
 
 
 def _retirement(facts: ModelFacts) -> str:
-    if facts.retires and facts.successor:
-        return f"{facts.retires}: {facts.successor}"
-    return facts.retires or ""
+    if not facts.retires:
+        return ""
+    day = f"from {facts.retires} on" if facts.retires_earliest else facts.retires
+    return f"{day}: {facts.successor}" if facts.successor else day
 
 
 def _sources(facts: list[ModelFacts]) -> str:

@@ -38,7 +38,7 @@ def check_kind(connection: str, kind: Kind | None) -> ProviderId | None:
     provider = PROVIDER_OF_KIND.get(kind)
     if provider is None:
         raise WrongUsage(
-            f"There is no kind {kind[:40]!r}.", hint=f"Known are {', '.join(PROVIDER_OF_KIND)}."
+            f"There is no kind {kind[:40]!r}.", hint=f"Use one of {', '.join(PROVIDER_OF_KIND)}."
         )
     if first is not None and first != provider:
         raise WrongUsage(
@@ -74,7 +74,7 @@ def check_new_name(connection: str, new_name: str) -> None:
         if name in PROVIDERS:
             raise WrongUsage(
                 f"The connection '{name}' keeps its name.",
-                hint="Make another one: `assay-nb connect PRESET NAME`.",
+                hint="Connect the server again under another name.",
             )
     _check_name(new_name)
 

@@ -73,7 +73,7 @@ class Preset:
             if _FILLING.fullmatch(value) is None:
                 raise WrongUsage(
                     f"{self.label} needs the name of your {hole}.",
-                    hint=f"Add --{hole} NAME, or the whole address with --endpoint URL.",
+                    hint=f"Add --{hole} NAME (letters, digits and hyphens), or the whole address with --endpoint URL.",
                 )
         return _HOLE.sub(lambda match: parts[match[1]], self.endpoint)
 
@@ -108,7 +108,7 @@ _OFFICIAL = (
         keys_url="https://platform.openai.com/api-keys",
         billing_url="https://platform.openai.com/settings/organization/billing",
         looks_like="sk-proj-…",
-        to_begin="Prepaid credit, by card. A critique costs well under one US cent on the small model.",
+        to_begin="Prepaid credit, by card. A critique costs about one US cent, and far less on gpt-6-luna.",
     ),
 )
 """The three that every workspace has from the start, the fastest to begin with first."""
@@ -263,8 +263,8 @@ _SERVERS = (
         endpoint="http://localhost:11434/v1",
         key="none",
         to_begin="`ollama serve`, and a model: `ollama pull llama3.2`.",
-        caution="It cuts a prompt that is longer than its context, 4,096 tokens on most machines, and does not say so. "
-        "`OLLAMA_CONTEXT_LENGTH=16384 ollama serve` gives it a longer one.",
+        caution="It cuts a prompt that is longer than its context and does not say so: 4,096 tokens with less than "
+        "24 GiB of video memory. `OLLAMA_CONTEXT_LENGTH=16384 ollama serve` gives it a longer one.",
     ),
     Preset(
         name="vllm",
@@ -306,7 +306,7 @@ _SERVERS = (
         kind="openai-chat",
         endpoint="",
         key="optional",
-        to_begin="The server's address, ending in /v1 with most servers.",
+        to_begin="The address ends in /v1 with most servers.",
         tried="run",
     ),
     Preset(
@@ -315,7 +315,7 @@ _SERVERS = (
         kind="anthropic",
         endpoint="",
         key="optional",
-        to_begin="The server's address, without /v1.",
+        to_begin="Leave /v1 out of the address: the SDK adds it.",
         tried="run",
     ),
 )

@@ -77,16 +77,16 @@ class ResponseHead:
         return self.refusal(
             ProviderUnavailable,
             "The response is compressed in a way that was not asked for.",
-            "A proxy in between may do that.",
+            "Look for a proxy in between, which may do that.",
         )
 
-    def not_a_reply(self, more: str = "") -> ProviderError:
-        """Return the error for a response of another kind than a model's reply."""
+    def not_a_reply(self, hint: str) -> ProviderError:
+        """Return the error for a response of another kind than a model's reply, with the next step."""
         what = "a web page" if self.is_page else f"content of type {self.media_type[:60]!r}"
         return self.refusal(
             ProviderUnavailable,
             f"{self.destination.origin} answered with {what} instead of a model's reply.",
-            f"A network log-in page or a proxy may be in between{more}.",
+            hint,
         )
 
 

@@ -127,7 +127,7 @@ def refused(proxy: Proxy, place: str, status: int | None, names: SettingNames) -
         return no_proxy_at_all(proxy, names, status)
     said = f" (status {status})" if status is not None else ""
     return Fault(
-        f"{whom} does not let through to {place}{said}.",
+        f"{whom} does not let requests through to {place}{said}.",
         names.advise(
             f"ask whoever runs the proxy to allow {place}, or add it to {names.no_proxy} "
             "if it is reached without the proxy"

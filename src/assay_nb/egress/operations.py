@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from assay_nb.messages import ProviderId
+from assay_nb.messages import ProviderId, label_of
 
 _OPERATIONS: tuple[tuple[ProviderId, re.Pattern[str]], ...] = (
     (
@@ -63,11 +63,9 @@ def find_operation(provider: ProviderId, endpoint: str) -> Operation | None:
 def _describe(provider: ProviderId, owner: ProviderId, address: str, operation: str) -> Operation:
     base = _make_base(owner, address.removesuffix(operation))
     if owner == provider:
-        return Operation(operation, f"Leave it out: `--endpoint {base}`.")
-    whose = (
-        f"Save the key for the protocol that this belongs to: `keys set {owner} --endpoint {base}`."
-    )
-    return Operation(operation, whose)
+        return Operation(operation, f"Leave it out: {base}")
+    speaks = f"Connect it as a server that speaks {label_of(owner)}'s protocol, at {base}"
+    return Operation(operation, speaks)
 
 
 def _make_base(owner: ProviderId, base: str) -> str:

@@ -80,7 +80,7 @@ class SoloPolicy:
     def check_origin(self, origin: str, host: str, scheme: str) -> None:
         if scheme != "https" and not is_loopback(host):
             raise EndpointRefused(
-                "Plain http would show the key to everybody on the way.",
+                "Plain http would show key and prompts to everybody on the way.",
                 hint="Use https. Plain http is for servers on this machine: http://localhost:PORT.",
             )
 
@@ -104,7 +104,7 @@ class OperatorPolicy:
         if origin not in self.allow_origins and origin not in OFFICIAL_ORIGINS:
             raise EndpointRefused(
                 f"This hub does not send keys to {origin}.",
-                hint="Its operator can add that origin to `allow_origins`.",
+                hint="Ask its operator to add that origin to `allow_origins`.",
             )
 
     def check_address(self, origin: str, host: str, address: Address) -> None:
@@ -170,7 +170,8 @@ def check_destination(destination: Destination, policy: Policy) -> None:
     """Raise unless a stored destination is still allowed: the policy may have become stricter."""
     if _read_origin(destination.endpoint, policy) != destination.origin:
         raise EndpointRefused(
-            "The stored endpoint and the origin it is bound to do not belong together."
+            "The stored endpoint and the origin it is bound to do not belong together.",
+            hint="Enter the key again, with its endpoint.",
         )
     check_placement(destination)
 
@@ -221,10 +222,10 @@ def path_hint(destination: Destination) -> str | None:
     path = urlsplit(destination.endpoint).path.rstrip("/")
     if destination.provider == "openai" and not re.search(r"/v\d", path):
         better = destination.endpoint.rstrip("/") + "/v1"
-        return f"OpenAI-compatible endpoints usually end in /v1: save the key again with `--endpoint {better}`."
+        return f"Save it again with {better}: OpenAI-compatible endpoints usually end in /v1."
     if destination.provider != "openai" and re.search(r"/v\d\w*$", path):
         better = re.sub(r"/v\d\w*/?$", "", destination.endpoint)
-        return f"The SDK adds the version itself: save the key again with `--endpoint {better}`."
+        return f"Save it again with {better}: the SDK adds the version itself."
     return None
 
 
@@ -239,16 +240,23 @@ def _split(endpoint: str) -> SplitResult:
     try:
         parts = urlsplit(endpoint)
     except ValueError:
-        raise EndpointRefused("The endpoint is not a URL.") from None
+        raise EndpointRefused(
+            "The endpoint is not a URL.", hint="Write the whole address, such as https://HOST/v1."
+        ) from None
     if parts.scheme not in {"https", "http"}:
-        raise EndpointRefused("The endpoint does not begin with https://.")
+        raise EndpointRefused(
+            "The endpoint does not begin with https://.",
+            hint="Write the whole address; a server on this machine may have http://localhost:PORT.",
+        )
     if "@" in parts.netloc:
         raise EndpointRefused(
             "The endpoint holds a user name or a password.",
-            hint="Keys are entered by themselves, never inside a URL.",
+            hint="Leave it out: a key is entered by itself, never inside a URL.",
         )
     if "?" in endpoint or "#" in endpoint:
-        raise EndpointRefused("The endpoint holds a query or a fragment; it is a base URL alone.")
+        raise EndpointRefused(
+            "The endpoint holds a query or a fragment.", hint="Leave out what follows the path."
+        )
     if re.search(r"(^|/)(\.|%2e){1,2}(/|$)|%2f|%5c", parts.path, re.IGNORECASE):
         raise EndpointRefused("The endpoint's path goes upwards.")
     return parts

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from assay_nb.connections.names import SPOKEN
 from assay_nb.connections.presets import Preset, find_preset, preset_of
-from assay_nb.engine.control import Control, KeyCheck, KeyFacts
+from assay_nb.engine.control import STORE_UNTESTED, Control, KeyCheck, KeyFacts
 from assay_nb.engine.endpoints import would_lose_key
 from assay_nb.errors import ProviderError, WrongUsage
 from assay_nb.messages import PROVIDERS
@@ -132,7 +132,7 @@ def fill_in(preset: Preset, parts: Mapping[str, str]) -> str:
         hint = "Enter its name alone, letters, digits and hyphens, or the server's whole address."
         raise WrongUsage(error.message, hint=hint) from None
     if not filled:
-        raise WrongUsage("The server's address is missing.", hint=f"Enter it: {preset.to_begin}")
+        raise WrongUsage("The server's address is missing.", hint=f"Enter it. {preset.to_begin}")
     return filled
 
 
@@ -142,6 +142,8 @@ def _without_commands() -> Generator[None]:
     try:
         yield
     except ProviderError as error:
-        if error.hint and "--unverified" in error.hint:
-            error.hint = "Try again, or store it untested: untick “Test first”."
+        if error.hint and error.hint.endswith(STORE_UNTESTED):
+            step = error.hint.removesuffix(STORE_UNTESTED).strip()
+            step = "Try again." if "`" in step else step
+            error.hint = f"{step} To store it untested, untick “Test first”."
         raise

@@ -82,6 +82,10 @@ class KeyFacts(Facts):
         return self.state == "ready" and self.placement == NO_KEY
 
 
+STORE_UNTESTED = "To store it untested, add `--unverified`."
+"""How what could not be tested is stored all the same, in a terminal; a form has a box to tick instead."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyCheck(Facts):
     """What came of testing a key with the provider's free listing call.
@@ -132,6 +136,7 @@ class ModelFacts(Facts):
         input_price: US dollars per million tokens of input; None where nobody knows, which is not 0.
         output_price: The same of output.
         retires: The day on which it is, or was, due to be shut down, as an ISO date.
+        retires_earliest: Whether that is only the first day on which it may happen.
         successor: What its provider recommends instead.
         sources: Who says so, for `context`, `max_output`, `price` and `retires`.
     """
@@ -143,6 +148,7 @@ class ModelFacts(Facts):
     input_price: float | None = None
     output_price: float | None = None
     retires: str | None = None
+    retires_earliest: bool = False
     successor: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     note: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from assay_nb.egress.origins import path_hint
-from assay_nb.engine.control import KeyCheck
+from assay_nb.engine.control import STORE_UNTESTED, KeyCheck
 from assay_nb.engine.endpoints import find_service
 from assay_nb.errors import ProviderAuthError, ProviderError
 from assay_nb.messages import Destination
@@ -68,7 +68,7 @@ def not_stored(there: Destination) -> Generator[None]:
         what = "the key could not be tested, and was not stored"
         if there.keyless:
             what = "the server could not be tested, and nothing was stored"
-        hint = f"{error.hint or 'Try again.'} To store it untested, add `--unverified`."
+        hint = f"{error.hint or 'Try again.'} {STORE_UNTESTED}"
         raise _alike(error, f"{error.message} So {what}.", hint) from None
 
 

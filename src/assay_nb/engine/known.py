@@ -11,7 +11,7 @@ from assay_nb.connections.facts import Fact, Facts, count_of, day_of, output_lim
 from assay_nb.engine.control import ModelFacts
 from assay_nb.messages import Usage
 from assay_nb.models import catalog
-from assay_nb.models.prices import UNPRICED, Cost, Price, estimate_cost
+from assay_nb.models.prices import Cost, Price, estimate_cost
 from assay_nb.models.retirements import Retirement, find_retirement
 
 _TABLE = f"assay_nb's table of {catalog.TABLE_DATE}"
@@ -100,9 +100,10 @@ class Known:
             input_price=_per_million(into) if out else None,
             output_price=_per_million(out) if into else None,
             retires=end.day.isoformat() if end else None,
+            retires_earliest=end.is_earliest if end else False,
             successor=end.successor if end else None,
             sources=sources,
-            note=_note(self.model),
+            note="demo" if self.model == catalog.DEMO_MODEL else "",
         )
 
 
@@ -119,12 +120,6 @@ def read_end(facts: ModelFacts, today: date) -> Retirement | None:
     day = date.fromisoformat(facts.retires)
     source = facts.sources.get("retires", "")
     return Retirement(day=day, successor=facts.successor, source=source, read=today)
-
-
-def _note(model: str) -> str:
-    if model == catalog.DEMO_MODEL:
-        return "demo"
-    return UNPRICED.get(model, "")
 
 
 def _per_million(cost: Cost | None) -> float | None:

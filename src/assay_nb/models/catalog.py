@@ -15,8 +15,8 @@ from assay_nb.errors import WrongUsage
 from assay_nb.messages import ProviderId
 from assay_nb.models.parameters import Parameters, find_parameters
 
-TABLE_DATE = date(2026, 11, 23)
-"""The day on which what `models/` says was last compared with the providers' documentation."""
+TABLE_DATE = date(2026, 11, 30)
+"""The day on which what `models/` says was last compared with the providers' pages, SDKs and price lists."""
 
 DEMO_MODEL = "claude-sonnet-4-6"
 """The model of the demo calls, whatever a workspace's own is."""
@@ -68,6 +68,7 @@ def _openai(name: str) -> Model:
 
 
 def _google(name: str) -> Model:
+    # Gemini 4 shares its context between input and output, and gives more output only if asked to continue.
     return _model("google", name, 1_048_576, 65_536)
 
 
@@ -91,6 +92,9 @@ MODELS: dict[str, Model] = {
         _google("gemini-3.5-flash-lite"),
         _google("gemini-3.1-flash-lite"),
         _google("gemini-4-argon"),
+        _google("gemini-4-carbon"),
+        _google("gemini-4-neon"),
+        _google("gemini-4-hydrogen"),
     )
 }
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = "genai-prices"
 _WINDOW = 272_000
-"""Input tokens above which OpenAI charges more; how much more for the models below is not known."""
+"""Input tokens above which OpenAI charges more, for the whole call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,21 +61,31 @@ class Cost:
     source: str
 
 
-def _second_hand(read: float, written: float, day: date, source: str) -> Price:
-    return Price(read=read, written=written, source=f"{source}, read {day}", up_to=_WINDOW)
+def _openai(read: float, written: float, cached: float, source: str) -> tuple[Price, ...]:
+    """Return a model's prices up to the window and above: double for input, one and a half for output."""
+    return (
+        Price(read=read, written=written, cached=cached, source=source, up_to=_WINDOW),
+        Price(read=2 * read, written=1.5 * written, cached=2 * cached, source=source),
+    )
 
 
-PRICES: dict[tuple[str, str], Price] = {
-    # Not in genai-prices 0.2.3. OpenAI's page was not read itself; three reports of it agree.
-    ("openai", "gpt-6.2-sol"): _second_hand(2.0, 10.0, date(2026, 11, 29), "reports of OpenAI's page"),
-    ("openai", "gpt-6.2-astra"): _second_hand(8.0, 40.0, date(2026, 11, 29), "reports of OpenAI's page"),
-}  # fmt: skip
-"""What the installed price list does not have yet, by the id of its vendor and the model."""
+def _google(read: float, written: float, cached: float) -> tuple[Price, ...]:
+    source = "reports of Google's pages of 2026-11-18"
+    return (Price(read=read, written=written, cached=cached, source=source),)
 
-UNPRICED: dict[str, str] = {
-    "gemini-4-carbon": "Google has not published a price.",
+
+PRICES: dict[tuple[str, str], tuple[Price, ...]] = {
+    # None of these is in genai-prices 0.2.3. Sol's are from its page at OpenAI. Astra's page and Google's were
+    # not read themselves: several reports of each agree.
+    ("openai", "gpt-6.2-sol"): _openai(2, 10, 0.1, "OpenAI's page, read 2026-11-30"),
+    ("openai", "gpt-6.2-astra"): _openai(8, 40, 0.4, "reports of OpenAI's page of 2026-11-18"),
+    # Half of that until 2026-11-30.
+    ("google", "gemini-4-carbon"): _google(4, 20, 0.2),
+    ("google", "gemini-4-neon"): _google(3, 15, 0.15),
+    ("google", "gemini-4-hydrogen"): _google(1.5, 7.5, 0.075),
 }
-"""Models that are known to have no price, and why."""
+"""What the installed price list does not have yet, by the id of its vendor and the model: the first that holds
+for a call's input counts."""
 
 
 def estimate_cost(
@@ -135,6 +144,8 @@ def _by_price_list(vendor: str, model: str, usage: Usage) -> Cost | None:
 
 
 def _by_table(vendor: str, model: str, usage: Usage) -> Cost | None:
-    price = PRICES.get((vendor, model))
-    dollars = None if price is None else price.apply(usage)
-    return None if price is None or dollars is None else Cost(dollars, price.source)
+    for price in PRICES.get((vendor, model), ()):
+        dollars = price.apply(usage)
+        if dollars is not None:
+            return Cost(dollars, price.source)
+    return None

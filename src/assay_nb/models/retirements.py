@@ -1,8 +1,9 @@
 """Retirement days of models, which the list of models, the status, the doctor and the lint rules read.
 
-Only what providers have announced is here, with the page that says so and the day on which it was read. A
-model that is not listed may be retired all the same. The days are those of the provider's own API: clouds that
-resell a model keep schedules of their own.
+Only what providers have announced is here, with the page or the SDK that says so and the day on which it was
+read. Where the page itself was not read, the source begins with "reports of". A model that is not listed may be
+retired all the same. The days are those of the provider's own API: clouds that resell a model keep schedules of
+their own. A provider's list of models, asked with a key, goes before this table.
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ class Retirement:
         left = (self.day - today).days
         if left > WARNING_DAYS:
             return None
-        if left < 0:
-            return f"{model} was due to be shut down on {self.day}."
         if self.is_earliest:
             return f"{model} may be shut down from {self.day} on."
+        if left < 0:
+            return f"{model} was due to be shut down on {self.day}."
         return f"{model} is due to be shut down on {self.day}."
 
     @property
@@ -66,10 +67,14 @@ def _announced(
 
 
 _ANTHROPIC = "platform.claude.com/docs/en/about-claude/model-deprecations"
+_ANTHROPIC_SDK = "Anthropic's SDK 2.14.0"
 _OPENAI = "developers.openai.com/api/docs/deprecations"
+_OPENAI_SDK = "OpenAI's SDK 3.57.0"
 _GOOGLE = "ai.google.dev/gemini-api/docs/deprecations"
+_GOOGLE_CHANGES = "ai.google.dev/gemini-api/docs/changelog"
 
 RETIREMENTS: dict[str, Retirement] = {
+    # The first two are in Anthropic's SDK too, with the same days.
     **_announced(
         _ANTHROPIC,
         date(2026, 11, 26),
@@ -84,7 +89,15 @@ RETIREMENTS: dict[str, Retirement] = {
             "claude-3-7-sonnet": ("2026-02-19", None),
             "claude-3-5-haiku": ("2026-02-19", "claude-haiku-4-5"),
             "claude-3-haiku": ("2026-04-20", "claude-haiku-4-5"),
+            "claude-3-opus": ("2026-01-05", None),
+            "claude-3-5-sonnet": ("2025-10-28", None),
         },
+    ),
+    # Anthropic's page names no day for it; on 2026-09-17 it named this successor.
+    **_announced(
+        _ANTHROPIC_SDK,
+        date(2026, 11, 30),
+        {"claude-mythos-preview": ("2026-06-30", "claude-mythos-5")},
     ),
     **_announced(
         _OPENAI,
@@ -100,8 +113,6 @@ RETIREMENTS: dict[str, Retirement] = {
             "gpt-4.1-mini": ("2027-01-14", "gpt-6-luna"),
             "gpt-4o": ("2027-01-14", "gpt-6-luna"),
             "gpt-4o-mini": ("2027-01-14", "gpt-6-luna"),
-            "gpt-5.1": ("2027-04-01", None),
-            "gpt-5.4-nano": ("2027-04-01", None),
         },
     ),
     **_announced(
@@ -112,7 +123,6 @@ RETIREMENTS: dict[str, Retirement] = {
             "gpt-4": ("2026-10-23", "gpt-5.6-sol"),
             "gpt-4-turbo": ("2026-10-23", "gpt-5.6-sol"),
             "gpt-4o-2024-05-13": ("2026-10-23", "gpt-5.6-sol"),
-            "gpt-4.1-nano": ("2026-10-23", None),
             "o1": ("2026-10-23", "gpt-5.6-sol"),
             "o1-pro": ("2026-10-23", "gpt-5.6-sol"),
             "o3-mini": ("2026-10-23", "gpt-5.6-sol"),
@@ -120,27 +130,74 @@ RETIREMENTS: dict[str, Retirement] = {
         },
     ),
     **_announced(
-        _GOOGLE,
+        _OPENAI,
+        date(2026, 10, 4),
+        {
+            "gpt-5.1": ("2027-04-01", "gpt-6-sol"),
+            "gpt-5.4-nano": ("2027-04-01", "gpt-6-luna"),
+            "gpt-5.3-codex": ("2027-04-01", None),
+            "gpt-4.1-nano": ("2026-10-23", "gpt-5.6-luna"),
+            "gpt-4-1106-preview": ("2026-10-23", "gpt-5.6-sol"),
+            "gpt-3.5-turbo-1106": ("2026-09-28", "gpt-5.6-terra"),
+            "gpt-5.2-chat-latest": ("2026-08-10", "gpt-5.5"),
+            "gpt-5.3-chat-latest": ("2026-08-10", "gpt-5.5"),
+        },
+    ),
+    # Long past; what was named as their successor has mostly ended itself.
+    **_announced(
+        _OPENAI_SDK,
+        date(2026, 11, 30),
+        {
+            "gpt-5.1-codex": ("2026-07-23", None),
+            "gpt-5.1-chat-latest": ("2026-07-23", None),
+            "gpt-5-chat-latest": ("2026-07-23", None),
+            "gpt-4o-search-preview": ("2026-07-23", None),
+            "gpt-4o-mini-search-preview": ("2026-07-23", None),
+            "gpt-4-0125-preview": ("2026-03-26", None),
+            "gpt-4-turbo-preview": ("2026-03-26", None),
+            "gpt-4-0314": ("2026-03-26", None),
+            "chatgpt-4o-latest": ("2026-02-17", None),
+            "codex-mini-latest": ("2026-02-12", None),
+            "o1-mini": ("2025-10-27", None),
+            "o1-preview": ("2025-07-28", None),
+            "gpt-4-32k": ("2025-06-06", None),
+            "gpt-4-vision-preview": ("2024-12-06", None),
+            "gpt-3.5-turbo-16k": ("2024-09-13", None),
+            "gpt-3.5-turbo-0301": ("2024-09-13", None),
+            "gpt-3.5-turbo-0613": ("2024-09-13", None),
+        },
+    ),
+    # Reports of the page; Google answers calls to these with the successor from that day on.
+    **_announced(
+        f"reports of {_GOOGLE}",
         date(2026, 11, 10),
         {
             "gemini-2.5-pro": ("2026-12-01", "gemini-3.8-flash"),
             "gemini-2.5-flash": ("2026-12-01", "gemini-3.5-flash-lite"),
         },
     ),
-    # A page of before: these days are past, or the first possible ones.
+    # Replaced on that day: since then, the successor has answered their calls.
+    **_announced(
+        _GOOGLE_CHANGES,
+        date(2026, 10, 8),
+        {
+            "gemini-3.7-flash": ("2026-10-08", "gemini-3.8-flash"),
+            "gemini-3.5-flash": ("2026-10-08", "gemini-3.6-flash"),
+        },
+    ),
     **_announced(
         _GOOGLE,
-        date(2026, 9, 15),
+        date(2026, 9, 17),
         {
-            "gemini-2.0-flash": ("2026-06-01", None),
-            "gemini-2.0-flash-lite": ("2026-06-01", None),
+            "gemini-2.0-flash": ("2026-06-01", "gemini-3.6-flash"),
+            "gemini-2.0-flash-lite": ("2026-06-01", "gemini-3.1-flash-lite"),
             "gemini-3-pro-preview": ("2026-03-09", "gemini-3.1-pro-preview"),
             "gemini-3.1-flash-lite-preview": ("2026-05-25", "gemini-3.1-flash-lite"),
         },
     ),
     **_announced(
         _GOOGLE,
-        date(2026, 9, 15),
+        date(2026, 9, 18),
         {"gemini-3.1-flash-lite": ("2027-05-07", "gemini-3.5-flash-lite")},
         is_earliest=True,
     ),

@@ -319,7 +319,7 @@ def check_knobs(request: Request, model: str, *, official: bool) -> None:
     if unknown := set(request.knobs) - KNOBS:
         raise WrongUsage(
             f"There is no setting {min(unknown)!r}.",
-            hint=f"Known are: {', '.join(sorted(KNOBS))}.",
+            hint=f"Use one of {', '.join(sorted(KNOBS))}.",
         )
     known = find_model(model) if official else None
     if known is None:
@@ -350,15 +350,17 @@ def is_tunable(model: str, credential: Credential) -> bool:
 
 def sampling_of(request: Request) -> dict[str, float]:
     """Return the sampling parameters that are set, as numbers."""
-    return {name: _as_float(request.knobs[name]) for name in SAMPLING if name in request.knobs}
+    return {
+        name: _as_float(name, request.knobs[name]) for name in SAMPLING if name in request.knobs
+    }
 
 
-def _as_float(value: Any) -> float:
+def _as_float(name: str, value: Any) -> float:
     """Return a knob as a number, or raise `WrongUsage`."""
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise WrongUsage(f"{str(value)[:40]!r} is no number.") from None
+        raise WrongUsage(f"The setting {name} is not a number: {str(value)[:40]!r}.") from None
 
 
 def _fitted(request: Request, model: str) -> Request:

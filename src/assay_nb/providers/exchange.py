@@ -12,6 +12,7 @@ import httpx2
 from assay_nb.egress.checks import ResponseHead, echoed
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.echo import EchoScanner
+from assay_nb.egress.setting_names import SOLO, SettingNames
 from assay_nb.errors import AssayError, ProviderError, ProviderUnavailable
 from assay_nb.messages import Destination, Kind, label_of
 from assay_nb.providers.waits import keep_headers
@@ -21,7 +22,8 @@ TICKET = "x-assay-ticket"
 """The header that names a running exchange. It never leaves the process."""
 
 
-_WHICH_PROXY = "; `assay-nb doctor` shows which proxy is used"
+LOG_IN = "log in to the network, or check the proxy in between: `assay-nb doctor` shows which one is used"
+"""What to do where a web page comes in the place of an answer."""
 
 _AT_ONCE = 2.0
 """Seconds within which news of a closed connection arrives, from the other side of the world too."""
@@ -68,10 +70,12 @@ class Exchange:
         unheard: The server had closed the connection before the request arrived.
         failure: What the transport itself refused. It explains whatever the SDK made of it.
         obstacle: Why there was no connection, where more is known than that. A further attempt may help.
+        names: What the settings are called, and whether a hub's operator has them.
     """
 
-    def __init__(self, credential: Credential, limits: Limits) -> None:
+    def __init__(self, credential: Credential, limits: Limits, names: SettingNames = SOLO) -> None:
         self.credential = credential
+        self.names = names
         self.destination: Destination = credential.destination
         self.ticket = secrets.token_urlsafe(12)
         self.dialect: Kind | None = None
@@ -175,13 +179,13 @@ class Exchange:
         self.is_page = head.is_page
         head.check_redirect("If the endpoint moved, save the key again with its new address.")
         if head.status < 400 and (head.is_page or head.media_type.startswith(_NO_TEXT)):
-            raise head.not_a_reply(_WHICH_PROXY)
+            raise head.not_a_reply(self.names.advise(LOG_IN))
         return head
 
     def page_instead(self) -> ProviderError:
         """Return the error for a web page that came in the place of a stream, under another label."""
         head = ResponseHead(self.destination, self.status or 200, {"content-type": "text/html"})
-        return head.not_a_reply(_WHICH_PROXY)
+        return head.not_a_reply(self.names.advise(LOG_IN))
 
     def attach(self, body: httpx2.AsyncByteStream) -> None:
         """Keep the response's body, so that `close` closes it."""

@@ -18,11 +18,11 @@ import httpx2
 from assay_nb.egress.origins import is_official, path_hint
 from assay_nb.errors import AssayError, BadReply, ProviderError, ProviderUnavailable
 from assay_nb.messages import ProviderId, Request
-from assay_nb.providers.exchange import Exchange
+from assay_nb.providers.exchange import LOG_IN, Exchange
 from assay_nb.providers.meanings import CONSEQUENCES, Meaning
 from assay_nb.providers.refusals import Refusal, read_refusal
 from assay_nb.providers.waits import Wait, read_wait
-from assay_nb.providers.wording import account_of, describe_refusal, who_is
+from assay_nb.providers.wording import account_of, behind, describe_refusal, who_is
 from assay_nb.text.english import count
 
 
@@ -155,7 +155,8 @@ def for_refusal(
     elif meaning in {Meaning.BUSY, Meaning.DOWN}:
         message, hint = _down(exchange, status, wait)
     else:
-        message, hint = describe_refusal(exchange.destination, refusal, model, request)
+        hub = exchange.names.by_operator
+        message, hint = describe_refusal(exchange.destination, refusal, model, request, hub=hub)
     kind = CONSEQUENCES[meaning].kind
     return _error(kind, exchange, status, message, hint, wait=wait.seconds, reason=meaning)
 
@@ -184,7 +185,7 @@ def _error(
 def _limited(exchange: Exchange, wait: Wait) -> tuple[str, str]:
     there = exchange.destination
     if wait.daily:
-        what = f"Today's quota of the {account_of(there)} behind the workspace's key is used up."
+        what = f"Today's quota of the {account_of(there)}{behind(there)} is used up."
         if there.keyless:
             what = f"Today's quota at {who_is(there)} is used up."
         # The only one of the three that documents when a day ends.
@@ -214,7 +215,7 @@ def _page(exchange: Exchange, status: int) -> ProviderError:
         exchange,
         status,
         f"A web page with status {status} came instead of the answer of {who_is(exchange.destination)}.",
-        "A proxy or a network log-in page is in between; `assay-nb doctor` shows which proxy is used.",
+        exchange.names.advise(LOG_IN),
     )
 
 
@@ -227,12 +228,12 @@ def _broken(exchange: Exchange, kind: Kind) -> ProviderError:
             f"{who_is(exchange.destination)} has not sent a byte for {describe_wait(exchange.limits.idle)}."
             if exchange.sent
             else f"{who_is(exchange.destination)} could not be reached in time.",
-            "Try again; `assay-nb doctor` tests the connection.",
+            f"Try again. {_persists(exchange)}",
         )
     if exchange.sent:
         what, hint = "closed the connection before the reply was whole.", "Try again."
     else:
-        what, hint = "cannot be reached.", "`assay-nb doctor` tests the connection."
+        what, hint = "cannot be reached.", f"Try again. {_persists(exchange)}"
     return _error(
         ProviderUnavailable,
         exchange,
@@ -242,13 +243,19 @@ def _broken(exchange: Exchange, kind: Kind) -> ProviderError:
     )
 
 
+def _persists(exchange: Exchange) -> str:
+    if exchange.names.by_operator:
+        return "If this persists, tell the hub's operator."
+    return "If this persists, run `assay-nb doctor`: it tests the connection."
+
+
 def _garbled(exchange: Exchange) -> ProviderError:
     return _error(
         BadReply,
         exchange,
         exchange.status,
         f"{who_is(exchange.destination)} sent something that is not {exchange.label}'s protocol.",
-        path_hint(exchange.destination) or "Something in between may change responses; try again.",
+        path_hint(exchange.destination) or "Try again; something in between may change responses.",
     )
 
 

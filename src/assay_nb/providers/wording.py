@@ -22,15 +22,16 @@ _KEY_WANTED = frozenset(
     {_M.KEY_REFUSED, _M.UNKNOWN_401, _M.UNKNOWN_403, _M.NOT_ALLOWED, _M.BILLING}
 )
 """What means, of a server that is called without a key, that it wants one."""
+_KEY_PAGE = "`%assay keys list` shows the page's address."
 
 _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
     _M.KEY_REFUSED: (
         "{who} does not accept the workspace's key.",
-        "It was revoked, or belongs elsewhere: `assay-nb keys set {name}` replaces it; {keys_valid}.",
+        "Replace it if it was revoked or belongs elsewhere, {entry}; {keys_valid}.",
     ),
     _M.KEY_LEAKED: (
         "{who} has blocked the workspace's key because it was found in public.",
-        "Make a new key{keys_at}, save it with `assay-nb keys set {name}`, and find where the old one leaked.",
+        "Make a new key{keys_at}, save it {entry}, and find where the old one leaked.",
     ),
     _M.KEY_SUSPENDED: (
         "{who} has suspended the project behind the workspace's key.",
@@ -45,11 +46,11 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
         "Allow this API among the key's restrictions{keys_at}, or make a key without them.",
     ),
     _M.API_DISABLED: (
-        "The API is switched off in the project behind the workspace's key.",
+        "The API is switched off in the project{behind}.",
         "Enable the Generative Language API in that project; it takes a few minutes.",
     ),
     _M.ADDRESS_REFUSED: (
-        "{who} does not take the workspace's key from this machine's IP address.",
+        "{who} does not take the workspace's key from the IP address that it came from.",
         "Ask the project's admin to add the address to its list of allowed ones.",
     ),
     _M.REGION: (
@@ -73,15 +74,15 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
         "Choose what it may use: `assay-nb models --ask` lists what it can see; {keys_may}.",
     ),
     _M.MODEL_NOT_ALLOWED: (
-        "The project behind the workspace's key may not use {model}.",
-        "Allow the model in the project's limits, or choose one that is: `assay-nb models --ask`.",
+        "The project{behind} may not use {model}.",
+        "Allow the model in the project's limits, or choose another: `assay-nb models --ask` lists them.",
     ),
     _M.NO_CREDIT: (
-        "The {account} behind the workspace's key has run out of credit.",
+        "The {account}{behind} has run out of credit.",
         "Buy credit: {billing}. If there is some, make a new key: this one may belong to another account.",
     ),
     _M.PREPAID_USED_UP: (
-        "The prepaid credit of the {account} behind the workspace's key is used up, for all its keys.",
+        "The prepaid credit of the {account}{behind} is used up, for all its keys.",
         "Add credit: {billing}.",
     ),
     _M.BILLING_WANTED: (
@@ -97,7 +98,7 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
         "Raise the key's own limit{keys_at}, or save another key.",
     ),
     _M.SPEND_OWN: (
-        "The spending limit that was set for the {account} behind the workspace's key is reached.",
+        "The spending limit that was set for the {account}{behind} is reached.",
         "Raise the limit, or wait until it opens: {billing}.",
     ),
     _M.SPEND_ORGANIZATION: (
@@ -105,7 +106,7 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
         "Raise it, or wait for the next month: {billing}.",
     ),
     _M.SPEND_PROJECT: (
-        "The monthly spending limit of the project behind the workspace's key is reached.",
+        "The monthly spending limit of the project{behind} is reached.",
         "Raise the project's limit, or wait for the next month: {billing}.",
     ),
     _M.SPEND_PROVIDER: (
@@ -158,11 +159,11 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
     ),
     _M.FILTERED: (
         "The content filter of {who} refused the prompt.",
-        "Change the prompt, or choose another model or provider: add `-m PROVIDER/MODEL`.",
+        "Change the prompt, or choose another model or provider: add `-m CONNECTION/MODEL`.",
     ),
     _M.UNKNOWN_401: (
         "{who} refused the request as not authorised (status 401), without a reason that is known here.",
-        "Test the key: `assay-nb keys test {name}`; `assay-nb keys set {name}` replaces it.",
+        "{test}",
     ),
     _M.UNKNOWN_403: (
         "{who} refused the request as forbidden (status 403), without a reason that is known here.",
@@ -172,7 +173,12 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
 
 
 def describe_refusal(
-    there: Destination, refusal: Refusal, model: str | None, request: Request | None
+    there: Destination,
+    refusal: Refusal,
+    model: str | None,
+    request: Request | None,
+    *,
+    hub: bool = False,
 ) -> tuple[str, str]:
     """Return what happened and the next step, for a refusal that says nothing of time.
 
@@ -181,9 +187,10 @@ def describe_refusal(
         refusal: What it means.
         model: Which model was asked; None for a listing.
         request: What was asked, for the settings that it names.
+        hub: Whether keys are entered on a hub's key page, and not by a command.
     """
     if there.keyless and refusal.meaning in _KEY_WANTED and refusal.status in {401, 402, 403}:
-        return _key_wanted(there)
+        return _key_wanted(there, hub=hub)
     if refusal.meaning in {_M.MODEL_UNKNOWN, _M.UNKNOWN_404}:
         return _not_found(there, model)
     if refusal.meaning is _M.CONTEXT:
@@ -191,7 +198,9 @@ def describe_refusal(
     if refusal.meaning in {_M.PARAMETER, _M.UNKNOWN}:
         return _refused(there, refusal, model, request)
     message, hint = _SENTENCES[refusal.meaning]
-    facts = _facts(there, refusal, model, request)
+    facts = _facts(there, refusal, model, request) | _ways_to_keys(there, hub=hub)
+    if hub and ("{entry}" in hint or "{test}" in hint):
+        hint = f"{hint} {_KEY_PAGE}"
     return message.format_map(facts), hint.format_map(facts)
 
 
@@ -209,6 +218,11 @@ def account_of(there: Destination) -> str:
     return f"account at {who}" if who == there.origin else f"{who} account"
 
 
+def behind(there: Destination) -> str:
+    """Return what ties an account to the workspace: its key, and nothing where it calls without one."""
+    return "" if there.keyless else " behind the workspace's key"
+
+
 def _facts(
     there: Destination, refusal: Refusal, model: str | None, request: Request | None
 ) -> dict[str, str]:
@@ -217,8 +231,8 @@ def _facts(
     most = refusal.body.most_output
     return {
         "who": who_is(there),
-        "name": there.connection,
         "account": account_of(there),
+        "behind": behind(there),
         "model": model or "the model",
         "quoted": repr(model),
         "for_model": f" for {model}" if model else "",
@@ -236,16 +250,30 @@ def _facts(
     }
 
 
-def _key_wanted(there: Destination) -> tuple[str, str]:
+def _ways_to_keys(there: Destination, *, hub: bool) -> dict[str, str]:
+    """Return how a key is entered and tested where the error is read."""
+    if hub:
+        page = "on the key page, as an owner or admin"
+        return {"entry": page, "test": f"Test or replace the key {page}."}
+    test, entry = (f"with `assay-nb keys {do} {there.connection}`" for do in ("test", "set"))
+    return {"entry": entry, "test": f"Test the key {test}, or replace it {entry}."}
+
+
+def _key_wanted(there: Destination, *, hub: bool) -> tuple[str, str]:
     hint = f"Enter one: `assay-nb keys set {there.connection} --endpoint {there.endpoint}`."
+    if hub:
+        hint = f"Enter one on the key page, as an owner or admin. {_KEY_PAGE}"
     return f"{there.origin} asks for a key, and none is stored for it.", hint
 
 
 def _not_found(there: Destination, model: str | None) -> tuple[str, str]:
     if hint := path_hint(there):
-        return f"{there.endpoint} has no such page.", hint
+        return f"{there.endpoint} has no such path (status 404).", hint
     if model is None:
-        return f"{who_is(there)} has no such page.", "Check the endpoint: `assay-nb keys list`."
+        return (
+            f"{who_is(there)} has no such path (status 404).",
+            "Check the address: `assay-nb connections`.",
+        )
     near = suggest_model(model, there.provider)
     nearest = f"Nearest known name: `{near}`. " if near and not near.endswith(f"/{model}") else ""
     if there.keyless:

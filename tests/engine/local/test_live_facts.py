@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from assay_nb.engine.local.live_facts import LiveFacts
 from assay_nb.engine.session import Session, set_session
 from assay_nb.errors import WrongUsage
 from assay_nb.experiments.run.target import find_target
+from assay_nb.models.retirements import RETIREMENTS, Retirement
 from assay_nb.store.changes import Changes
 from assay_nb.store.connection_fact_rows import put
 from assay_nb.store.database import Database
@@ -274,6 +276,24 @@ def current(session: Session) -> Iterator[Session]:
 def lint_ends(model: str) -> list[tuple[str, str]]:
     findings = lint("Add it up.", model=model).findings
     return [(one.level, one.message) for one in findings if one.rule == "A012"]
+
+
+def test_day_that_is_only_the_first_possible_one_is_not_shown_as_the_end(
+    stage: Stage, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = Retirement(
+        day=date(2029, 5, 7), successor="new-1", source="the page", read=TODAY, is_earliest=True
+    )
+    monkeypatch.setitem(RETIREMENTS, "gpt-6-luna", end)
+    monkeypatch.setitem(RETIREMENTS, "gpt-6-sol", replace(end, is_earliest=False))
+
+    outcome = run_command(session, "models")
+
+    text = " ".join(repr(outcome).split())
+    assert text.count("from 2029-05-07 on: new-1") == 1
+    assert text.count("2029-05-07: new-1") == 1
+    marked = {fact["name"]: fact["retires_earliest"] for fact in outcome.data}
+    assert (marked["gpt-6-luna"], marked["gpt-6-sol"]) == (True, False)
 
 
 def test_lint_heeds_the_end_that_the_server_names(stage: Stage, current: Session) -> None:

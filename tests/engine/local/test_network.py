@@ -182,7 +182,7 @@ def test_provider_behind_a_proxy_that_speaks_tls_is_reached(net: Net) -> None:
     ("status", "said"),
     [
         (407, "wants a user name and a password"),
-        (403, "does not let through to"),
+        (403, "does not let requests through to"),
         (502, "cannot reach"),
         (405, "does not answer as an HTTP proxy does"),
     ],

@@ -92,7 +92,7 @@ async def test_exempt_host_is_reached_without_the_proxy(net: Net) -> None:
     ("status", "said"),
     [
         (407, "wants a user name and a password"),
-        (403, "does not let through to"),
+        (403, "does not let requests through to"),
         (503, "cannot reach"),
         (405, "does not answer as an HTTP proxy does"),
     ],

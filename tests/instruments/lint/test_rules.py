@@ -7,7 +7,6 @@ from datetime import date
 import pytest
 
 from assay_nb.instruments.lint import lint
-from assay_nb.models import catalog, parameters
 from assay_nb.models.retirements import Retirement
 from tests.canaries import make_canary
 from tests.text.credentials import chars
@@ -540,6 +539,11 @@ def test_knob_is_reported_where_the_model_refuses_it(
         ("azure/gpt-5", date(2026, 12, 11), []),
         ("gpt-4o-2024-08-06", date(2027, 2, 1), ["error"]),
         ("gpt-5.5", date(2027, 2, 1), []),
+        (
+            "gemini-3.1-flash-lite",
+            date(2027, 6, 1),
+            ["warning"],
+        ),  # only the first day on which it may end
     ],
 )
 def test_model_is_reported_from_sixty_days_before_its_end(
@@ -559,14 +563,6 @@ def test_end_that_a_server_names_goes_before_the_table() -> None:
     assert [finding.message for finding in report.findings] == [
         "old-1 is due to be shut down on 2026-12-01. Use new-1 instead."
     ]
-
-
-def test_model_table_is_fresh() -> None:
-    age = (date.today() - catalog.TABLE_DATE).days  # noqa: DTZ011
-    if age > 90:
-        pytest.skip(f"the model table is {age} days old: compare it with the providers' pages")
-
-    assert parameters.find_parameters("claude-opus-5-5") is not None
 
 
 @pytest.mark.parametrize(

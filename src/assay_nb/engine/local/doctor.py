@@ -204,7 +204,7 @@ def _environment(resources: Resources) -> Iterator[Diagnosis]:
             level="info",
             subject="environment",
             text=f"{', '.join(present)} set here: without effect on assay_nb, and readable by everything you run.",
-            hint=f"`assay-nb keys set PROVIDER --from-env {present[0]}` takes a key over, once.",
+            hint=f"Take a key over, once: `assay-nb keys set PROVIDER --from-env {present[0]}`.",
         )
 
 

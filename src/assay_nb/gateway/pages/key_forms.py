@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from assay_nb.connections.presets import find_preset
 from assay_nb.engine.control import KeyCheck, KeyFacts
-from assay_nb.errors import ProviderError, WrongUsage
+from assay_nb.errors import ProviderAuthError, ProviderError, WrongUsage
 from assay_nb.gateway import actions
 from assay_nb.gateway.actions import Place
 from assay_nb.gateway.http.context import RequestContext
@@ -101,7 +101,9 @@ async def _save(
     try:
         outcome = await actions.save_key(context, connection, key, place, check=not untested)
     except ProviderError as error:
-        hint = hint_for_page(error) or "Try again, or tick “Store it untested”."
+        hint = hint_for_page(error)
+        if not isinstance(error, ProviderAuthError):
+            hint = f"{hint or 'Try again.'} To keep it all the same, tick “Store it untested”."
         where = await actions.find_id(context)
         return Next(f"workspaces/{where}/{page}", failed(error, hint))
     stored = "The key is stored, sealed."

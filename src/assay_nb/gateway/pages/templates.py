@@ -8,6 +8,7 @@ cannot read the XSRF token off it.
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -90,10 +91,10 @@ def draw_error(context: RequestContext, error: AssayError) -> web.Response:
 
 
 def hint_for_page(error: AssayError) -> str:
-    """Return an error's hint. A command to type is none here; a workspace is chosen on the first page."""
-    if error.hint is None or "`" not in error.hint:
-        return error.hint or ""
-    return _CHOOSE if isinstance(error, WorkspaceNotFound) else ""
+    """Return an error's hint without the sentences that name a command; a workspace is chosen on the first page."""
+    sentences = re.split(r"(?<=\.) (?=[A-Z`])", error.hint or "")
+    without = " ".join(one for one in sentences if "`" not in one)
+    return _CHOOSE if isinstance(error, WorkspaceNotFound) and not without else without
 
 
 def check_navigation(request: web.Request) -> None:

@@ -17,6 +17,7 @@ from anyio.to_thread import run_sync
 
 from assay_nb.accounting.call_log import make_record
 from assay_nb.egress.checks import ResponseHead, echoed
+from assay_nb.egress.setting_names import OPERATOR
 from assay_nb.engine.sse import write_event
 from assay_nb.errors import (
     AssayError,
@@ -45,6 +46,8 @@ from assay_nb.messages import label_of
 
 INSTRUMENT = "pass-through"
 """What the calls log has in the place of an instrument."""
+
+_IN_BETWEEN = "look for a proxy or a network log-in page between the gateway and the provider"
 
 _SMALL = 64 * 1024
 """Bytes up to which a body is read whole: it is one write then, not several."""
@@ -229,7 +232,7 @@ class ProxiedRequest:
         if head.encoding:
             raise head.compressed()
         if head.is_page:
-            raise head.not_a_reply()
+            raise head.not_a_reply(OPERATOR.advise(_IN_BETWEEN))
 
     def _key_refused(self, head: ResponseHead) -> AssayError:
         # Providers quote keys in these, and the caller would think that their token is meant.

@@ -22,11 +22,11 @@ def _check(source: Source) -> Iterator[Hit]:
 
 
 def _retirement(source: Source) -> Iterator[Hit]:
-    """Yield a warning from 60 days before the model's end, and an error from its day on."""
+    """Yield a warning from 60 days before the model's end, and an error from its day on if that is certain."""
     end = source.retirement or (find_retirement(source.model) if source.own_api else None)
     text = end.describe(source.model or "", source.today) if end else None
     if end and text:
-        level = "error" if end.day <= source.today else "warning"
+        level = "error" if end.day <= source.today and not end.is_earliest else "warning"
         yield Hit(0, 0, f"{text} {end.advice}", level=level)
 
 
