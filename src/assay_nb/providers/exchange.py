@@ -62,9 +62,10 @@ class Exchange:
         sent: The request's headers, and so the key, have been written.
         failure: What the transport itself refused. It explains whatever the SDK made of it.
         obstacle: Why there was no connection, where more is known than that. A further attempt may help.
+        on_hub: Whether a hub's gateway asks: who reads of a failure can then change neither key nor network.
     """
 
-    def __init__(self, credential: Credential, limits: Limits) -> None:
+    def __init__(self, credential: Credential, limits: Limits, *, on_hub: bool = False) -> None:
         self.credential = credential
         self.destination: Destination = credential.destination
         self.ticket = secrets.token_urlsafe(12)
@@ -77,6 +78,7 @@ class Exchange:
         self.failure: AssayError | None = None
         self.obstacle: AssayError | None = None
         self.limits = limits
+        self.on_hub = on_hub
         self.deadline = time.monotonic() + limits.total
         self._wire_echo = EchoScanner()
         self._text = _Shown()
@@ -87,6 +89,11 @@ class Exchange:
     def headers(self) -> dict[str, str]:
         """The header that an SDK's request must carry to be let out."""
         return {TICKET: self.ticket}
+
+    @property
+    def which_proxy(self) -> str:
+        """Who knows which proxy is used, as the end of a sentence."""
+        return "; the hub's operator knows" if self.on_hub else _WHICH_PROXY
 
     @property
     def label(self) -> str:
@@ -156,7 +163,7 @@ class Exchange:
         self.is_page = head.is_page
         head.check_redirect("If the endpoint moved, save the key again with its new address.")
         if head.status < 400 and not self._may_be_reply(head.media_type):
-            raise head.not_a_reply(_WHICH_PROXY)
+            raise head.not_a_reply(self.which_proxy)
         return head
 
     def _may_be_reply(self, media_type: str) -> bool:
@@ -171,7 +178,7 @@ class Exchange:
     def page_instead(self) -> ProviderError:
         """Return the error for a web page that came in the place of a stream, under another label."""
         head = ResponseHead(self.destination, self.status or 200, {"content-type": "text/html"})
-        return head.not_a_reply(_WHICH_PROXY)
+        return head.not_a_reply(self.which_proxy)
 
     def attach(self, body: httpx2.AsyncByteStream) -> None:
         """Keep the response's body, so that `close` closes it."""

@@ -153,7 +153,8 @@ def for_refusal(
     elif meaning in {Meaning.BUSY, Meaning.DOWN}:
         message, hint = _down(exchange, status, wait)
     else:
-        message, hint = describe_refusal(exchange.destination, refusal, model, request)
+        there, on_hub = exchange.destination, exchange.on_hub
+        message, hint = describe_refusal(there, refusal, model, request, on_hub=on_hub)
     kind = CONSEQUENCES[meaning].kind
     return _error(kind, exchange, status, message, hint, wait=wait.seconds, reason=meaning)
 
@@ -212,7 +213,7 @@ def _page(exchange: Exchange, status: int) -> ProviderError:
         exchange,
         status,
         f"A web page with status {status} came instead of the answer of {who_is(exchange.destination)}.",
-        "A proxy or a network log-in page is in between; `assay-nb doctor` shows which proxy is used.",
+        f"A proxy or a network log-in page is in between{exchange.which_proxy}.",
     )
 
 
@@ -225,12 +226,13 @@ def _broken(exchange: Exchange, kind: Kind) -> ProviderError:
             f"{who_is(exchange.destination)} has not sent a byte for {describe_wait(exchange.limits.idle)}."
             if exchange.sent
             else f"{who_is(exchange.destination)} could not be reached in time.",
-            "Try again; `assay-nb doctor` tests the connection.",
+            f"Try again; {_who_tests(exchange)}.",
         )
     if exchange.sent:
         what, hint = "closed the connection before the reply was whole.", "Try again."
     else:
-        what, hint = "cannot be reached.", "`assay-nb doctor` tests the connection."
+        tests = _who_tests(exchange)
+        what, hint = "cannot be reached.", f"{tests[0].upper()}{tests[1:]}."
     return _error(
         ProviderUnavailable,
         exchange,
@@ -238,6 +240,12 @@ def _broken(exchange: Exchange, kind: Kind) -> ProviderError:
         f"{who_is(exchange.destination)} {what}",
         hint,
     )
+
+
+def _who_tests(exchange: Exchange) -> str:
+    if exchange.on_hub:
+        return "the hub's operator can see whether the gateway reaches it"
+    return "`assay-nb doctor` tests the connection"
 
 
 def _garbled(exchange: Exchange) -> ProviderError:

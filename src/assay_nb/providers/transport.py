@@ -216,7 +216,7 @@ class Egress:
     @contextlib.asynccontextmanager
     async def exchange(self, credential: Credential) -> AsyncGenerator[Exchange]:
         """Let one request out with this credential, within the block."""
-        exchange = Exchange(credential, self.limits)
+        exchange = Exchange(credential, self.limits, on_hub=self._names.by_operator)
         self._running[exchange.ticket] = exchange
         try:
             yield exchange

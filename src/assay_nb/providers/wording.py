@@ -26,11 +26,11 @@ _KEY_WANTED = frozenset(
 _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
     _M.KEY_REFUSED: (
         "{who} does not accept the workspace's key.",
-        "It was revoked, or belongs elsewhere: `assay-nb keys set {name}` replaces it; {keys_valid}.",
+        "It was revoked, or belongs elsewhere: {replaces}; {keys_valid}.",
     ),
     _M.KEY_LEAKED: (
         "{who} has blocked the workspace's key because it was found in public.",
-        "Make a new key{keys_at}, save it with `assay-nb keys set {name}`, and find where the old one leaked.",
+        "Make a new key{keys_at}, {save}, and find where the old one leaked.",
     ),
     _M.KEY_SUSPENDED: (
         "{who} has suspended the project behind the workspace's key.",
@@ -162,7 +162,7 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
     ),
     _M.UNKNOWN_401: (
         "{who} refused the request as not authorised (status 401), without a reason that is known here.",
-        "Test the key: `assay-nb keys test {name}`; `assay-nb keys set {name}` replaces it.",
+        "{test}; {replaces}.",
     ),
     _M.UNKNOWN_403: (
         "{who} refused the request as forbidden (status 403), without a reason that is known here.",
@@ -171,8 +171,30 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
 }
 
 
+_STEPS: Mapping[bool, Mapping[str, str]] = {
+    False: {
+        "replaces": "`assay-nb keys set {name}` replaces it",
+        "save": "save it with `assay-nb keys set {name}`",
+        "test": "Test the key: `assay-nb keys test {name}`",
+        "enter": "Enter one: `assay-nb keys set {name} --endpoint {endpoint}`.",
+    },
+    True: {
+        "replaces": "an owner or admin replaces it on the key page",
+        "save": "have an owner or admin save it on the key page",
+        "test": "Ask an owner or admin to test the key on the key page",
+        "enter": "Ask an owner or admin to enter one on the key page.",
+    },
+}
+"""What is done with a key, by whether it is done on a hub: there, no command takes or tests one."""
+
+
 def describe_refusal(
-    there: Destination, refusal: Refusal, model: str | None, request: Request | None
+    there: Destination,
+    refusal: Refusal,
+    model: str | None,
+    request: Request | None,
+    *,
+    on_hub: bool = False,
 ) -> tuple[str, str]:
     """Return what happened and the next step, for a refusal that says nothing of time.
 
@@ -181,9 +203,10 @@ def describe_refusal(
         refusal: What it means.
         model: Which model was asked; None for a listing.
         request: What was asked, for the settings that it names.
+        on_hub: Whether it is a hub's gateway that was refused.
     """
     if there.keyless and refusal.meaning in _KEY_WANTED and refusal.status in {401, 402, 403}:
-        return _key_wanted(there)
+        return _key_wanted(there, on_hub)
     if refusal.meaning in {_M.MODEL_UNKNOWN, _M.UNKNOWN_404}:
         return _not_found(there, model)
     if refusal.meaning is _M.CONTEXT:
@@ -191,7 +214,7 @@ def describe_refusal(
     if refusal.meaning in {_M.PARAMETER, _M.UNKNOWN}:
         return _refused(there, refusal, model, request)
     message, hint = _SENTENCES[refusal.meaning]
-    facts = _facts(there, refusal, model, request)
+    facts = {**_facts(there, refusal, model, request), **_steps(there, on_hub)}
     return message.format_map(facts), hint.format_map(facts)
 
 
@@ -236,8 +259,15 @@ def _facts(
     }
 
 
-def _key_wanted(there: Destination) -> tuple[str, str]:
-    hint = f"Enter one: `assay-nb keys set {there.connection} --endpoint {there.endpoint}`."
+def _steps(there: Destination, on_hub: bool) -> dict[str, str]:
+    return {
+        step: text.format(name=there.connection, endpoint=there.endpoint)
+        for step, text in _STEPS[on_hub].items()
+    }
+
+
+def _key_wanted(there: Destination, on_hub: bool) -> tuple[str, str]:
+    hint = _steps(there, on_hub)["enter"]
     return f"{there.origin} asks for a key, and none is stored for it.", hint
 
 

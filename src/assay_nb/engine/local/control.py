@@ -97,7 +97,9 @@ class LocalControl(ConnectionControl):
 
     def _places_to_ask(self, where: Workspace) -> Sequence[Destination]:
         """Return where a workspace's connections lead, each of which may be asked for its models."""
-        return list(find_destinations(self._resources, where.id).values())
+        stored = find_destinations(self._resources, where.id)
+        names = [*PROVIDERS, *sorted(set(stored).difference(PROVIDERS))]
+        return [stored[name] for name in names if name in stored]
 
     async def about_model(self, workspace: str | None, model: str) -> ModelFacts:
         where = await run_sync(self._workspace, workspace)
