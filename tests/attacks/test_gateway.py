@@ -116,7 +116,16 @@ async def test_a059_lists_tell_a_stranger_nothing_not_even_how_many(stage: Stage
     await stage.store_key(team)
     eve = stage.token("eve")
 
-    for rest in ("", "/keys", "/members", "/calls", "/models", "/allowances", "/standing"):
+    for rest in (
+        "",
+        "/keys",
+        "/members",
+        "/calls",
+        "/models",
+        "/listing",
+        "/allowances",
+        "/standing",
+    ):
         there = await stage.ask("GET", f"api/v1/workspaces/{team}{rest}", eve)
         nowhere = await stage.ask("GET", f"api/v1/workspaces/{'ab' * 16}{rest}", eve)
         assert there[0] == nowhere[0] == 404
@@ -606,7 +615,7 @@ async def test_a046_what_the_gateway_tells_of_itself_holds_no_key(stage: Stage) 
     token, operator = stage.token("ada"), stage.token("hugo", admin=True)
 
     about_all = ("health", "api/openapi.json", "api/v1/me", "api/v1/providers", "api/v1/workspaces")
-    rests = ("", "/keys", "/members", "/calls", "/models", "/allowances", "/standing")
+    rests = ("", "/keys", "/members", "/calls", "/models", "/listing", "/allowances", "/standing")
     paths = [*about_all, *(f"api/v1/workspaces/-{rest}" for rest in rests)]
     told = [str(await stage.ask("GET", path, token)) for path in paths]
     told.append(str(await stage.ask("GET", "metrics", operator)))

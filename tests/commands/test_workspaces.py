@@ -119,7 +119,7 @@ def test_on_a_hub_keys_are_added_on_the_key_page(line: str, hub: Session) -> Non
 
 def test_on_a_hub_a_missing_key_is_added_on_the_key_page(hub: Session) -> None:
     with pytest.raises(ProviderKeyMissing) as caught:
-        run_command(hub, "keys test openai")
+        hub.portal.call(hub.control.test_key, None, "openai")
 
     assert caught.value.hint == (
         "An owner or admin adds one on the key page: `%assay keys list` shows its address."

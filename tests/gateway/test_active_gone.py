@@ -169,8 +169,8 @@ async def test_route_says_what_is_gone_where_none_is_named(lost: Member, route: 
 async def test_asking_the_providers_for_their_models_needs_a_workspace(lost: Member) -> None:
     x, _ = await lost.make()
 
-    assert (await lost.ask("GET", "-/models?ask=true"))[0] == 404
-    assert (await lost.ask("GET", f"{x}/models?ask=true"))[0] == 200
+    assert (await lost.ask("GET", "-/listing"))[0] == 404
+    assert (await lost.ask("GET", f"{x}/listing"))[0] == 200
 
 
 async def test_standing_without_a_workspace_has_all_the_rest(lost: Member) -> None:

@@ -105,6 +105,7 @@ ROWS: dict[str, Mapping[str, Any]] = {
     f"PATCH {_ONE}/members/{{user}}": PAGE_ADMIN,
     f"DELETE {_ONE}/members/{{user}}": PAGE_ADMIN,
     f"GET {_ONE}/models": MEMBER,
+    f"GET {_ONE}/listing": MEMBER,
     f"GET {_ONE}/calls": MEMBER,
     f"PUT {_ONE}/prices": ADMIN_SETS,
     f"GET {_ONE}/allowances": MEMBER,

@@ -196,8 +196,27 @@ def test_models_are_listed_under_their_connections(
 
     listed = server.ask("POST", f"workspaces/{workspace}/models", {}).data
 
-    assert "local/gpt-6-luna" in listed
-    assert {name.partition("/")[0] for name in listed} == {"anthropic", "openai", "google", "local"}
+    assert "local/gpt-6-luna" in listed["models"]
+    assert {name.partition("/")[0] for name in listed["models"]} == {
+        "anthropic", "openai", "google", "local",
+    }  # fmt: skip
+    assert listed["failures"] == []
+
+
+def test_server_that_is_off_hides_no_models_and_is_named(
+    server: Server, stage: Stage, there: str, workspace: str
+) -> None:
+    keyless(stage)
+    make(server, there, stage)
+    dead = f"http://127.0.0.1:{unused_port()}/v1"
+    make(server, there, stage, "dead", endpoint=dead, check=False)
+
+    listed = server.ask("POST", f"workspaces/{workspace}/models", {}).data
+
+    assert "local/gpt-6-luna" in listed["models"]
+    [failure] = listed["failures"]
+    assert failure["connection"] == "dead"
+    assert "cannot be reached" in failure["message"]
 
 
 def test_presets_are_all_there(server: Server) -> None:

@@ -286,6 +286,23 @@ def test_models_of_a_connection_are_offered(
     assert session.portal.call(session.control.model, None) == "local/gpt-6-luna"
 
 
+def test_server_that_is_off_is_named_beside_the_models_of_others(
+    panel: KeysPanel, session: Session, fake: FakeProviders
+) -> None:
+    connect(panel, fake, "local")
+    with FakeProviders() as other:
+        connect(panel, other, "gone")
+    model = ModelPanel(session)
+    assert model.widget
+
+    model.act(model.list_models)
+
+    assert "local/gpt-6-luna" in model.field.options
+    assert "2 models listed" in model.news.widget.value
+    assert "gone: " in model.news.widget.value
+    assert "cannot be reached" in model.news.widget.value
+
+
 def test_models_of_another_workspace_are_not_offered(
     panel: KeysPanel, session: Session, fake: FakeProviders
 ) -> None:

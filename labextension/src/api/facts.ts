@@ -84,10 +84,18 @@ export interface Setup {
   note: string;
 }
 
+/** The models that servers list, and the connections whose server did not list its own. */
+export interface Listing {
+  models: string[];
+  failures: { connection: string; message: string }[];
+}
+
 export interface Call {
   at: string;
   user: string;
   instrument: string;
+  /** The connection's name. */
+  provider: string;
   model: string;
   funding: string;
   status: string;

@@ -6,6 +6,7 @@ import type {
   Hit,
   Key,
   KeyCheck,
+  Listing,
   Marks,
   Member,
   NewConnection,
@@ -68,7 +69,7 @@ export class Api {
   }
 
   /** Ask the servers of the workspace's connections for their models: free. */
-  listModels(id: string): Promise<string[]> {
+  listModels(id: string): Promise<Listing> {
     return this.ask('POST', `workspaces/${encodeURIComponent(id)}/models`, {});
   }
 

@@ -64,7 +64,7 @@ export class ConnectFold extends KeyPart {
     const making = api.connect(workspace, name, key, made);
     this.run(async () => {
       const check = await making;
-      this.form?.showPreset();
+      this.form?.clear();
       this.fold.open = false;
       this.summary.focus();
       return trans.__('‘%1’ is connected. %2', name, this.told(name, check));
@@ -144,15 +144,23 @@ class ConnectForm {
     return this.presets.find(({ name }) => name === this.select.value);
   }
 
-  /** Show the fields of the chosen preset, as new: what was typed for another one is forgotten. */
-  showPreset(): void {
+  /** Show the form as new. */
+  clear(): void {
+    this.name.value = '';
+    this.showPreset();
+  }
+
+  /** Show the fields of the chosen preset. What was typed for another one is forgotten, but not a name. */
+  private showPreset(): void {
     const { trans } = this;
     const preset = this.chosen;
     if (!preset) {
       return;
     }
     this.forget();
-    this.name.value = preset.name;
+    if (!this.name.value || this.presets.some(({ name }) => name === this.name.value)) {
+      this.name.value = preset.name;
+    }
     this.address.value = '';
     this.address.placeholder = preset.endpoint || 'http://… or https://…';
     this.address.required = !preset.endpoint;

@@ -94,9 +94,12 @@ export class ConnectionCard extends Card<ConnectionCardOptions> {
         ? api.replaceKey(workspace, connection, field.value, address, check)
         : null;
     field.value = '';
-    form.reset();
     if (saving) {
-      this.run(async () => this.tell(await saving));
+      this.run(async () => {
+        const check = await saving;
+        form.reset(); // only now: an address that was refused is there to be corrected
+        return this.tell(check);
+      });
     } else {
       fill(this.said, trans.__('There is no key in the field.'));
     }

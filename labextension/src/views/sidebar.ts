@@ -224,12 +224,16 @@ export class Sidebar extends Widget {
         await this.assay.refresh();
       });
     });
-    const said = h('p', { class: 'assay-note', attributes: { role: 'status' } });
+    const said = h('div', { class: 'assay-note', attributes: { role: 'status' } });
     const list = button(trans.__('List models'), () => {
       void this.act(async () => {
-        this.listed = await this.assay.api.listModels(active.id);
+        const { models: listed, failures } = await this.assay.api.listModels(active.id);
+        this.listed = listed;
         offer();
-        fill(said, trans.__('%1 models listed: type to find one.', this.listed.length));
+        const failed = failures.map(({ connection, message }) =>
+          notice(`${connection}: ${message}`, 'warning')
+        );
+        fill(said, trans.__('%1 models listed: type to find one.', listed.length), ...failed);
       });
     });
     list.name = 'list-models';
@@ -272,7 +276,7 @@ export class Sidebar extends Widget {
         h(
           'tr',
           {},
-          ...[call.at, call.instrument, call.model, call.status].map(text => h('td', {}, text))
+          ...[call.at, call.instrument, nameModel(call), call.status].map(text => h('td', {}, text))
         )
       );
     const head = [
@@ -327,6 +331,11 @@ function keyPage({ key_page: page }: Status, workspace: Workspace): string | nul
   const base = new URL(page.replace(/\/?$/, '/'), window.location.origin);
   const url = new URL(`workspaces/${encodeURIComponent(workspace.id)}`, base);
   return ['http:', 'https:'].includes(url.protocol) ? url.href : null;
+}
+
+/** Return what was called: a model behind its connection's name, which alone says where it went. */
+function nameModel({ provider, model }: Call): string {
+  return [provider, model].filter(Boolean).join('/');
 }
 
 function option(value: string): HTMLOptionElement {

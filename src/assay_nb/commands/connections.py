@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 from assay_nb.commands.key_entry import (
+    KEY_IN_KERNEL,
     Entered,
     Entry,
     add_entry,
@@ -33,7 +34,7 @@ from assay_nb.commands.keys import (
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import PRESET, nearest
 from assay_nb.commands.registry import Adder, add_json, add_workspace, adder, program
-from assay_nb.connections.names import PLACEMENTS, SPOKEN, check_kind
+from assay_nb.connections.names import PLACEMENTS, SPOKEN, check_kind, page_of
 from assay_nb.connections.presets import PRESETS, Preset, find_preset
 from assay_nb.engine.control import KeyCheck, KeyFacts, Setup
 from assay_nb.engine.endpoints import find_service, usual_placement, would_lose_key
@@ -114,9 +115,11 @@ def connect(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Connect a server from a preset: take its key, test it, store both, and say how to use it."""
     if args.preset is None:
         return list_presets(session, args)
-    refuse_on_hub(session)
     preset = _find_preset(args.preset)
-    if preset.name in PROVIDERS and args.name in {None, preset.name} and not _is_changed(args):
+    is_first = preset.name in PROVIDERS and args.name in {None, preset.name}
+    page = page_of(preset.name) if is_first else f"add/{preset.name}"
+    refuse_on_hub(session, args, KEY_IN_KERNEL, page)
+    if is_first and not _is_changed(args):
         args.provider = preset.name
         return set_key(session, args, desk)
     entry = _entry(session, args, preset)
@@ -141,6 +144,7 @@ def list_presets(session: Session, args: Namespace) -> Outcome:
     blocks: list[Block] = [Table(["preset", "what it is · key · address"], rows)]
     if session.mode == "hub":
         blocks.append(Paragraph(how_to_add(session, args, "")))
+        blocks.append(FinePrint(["That page shows which of them this hub is open to."]))
     else:
         command = f"{program(args)} connect PRESET [NAME]"
         blocks.append(Paragraph(["Connect one: ", Code(command), "."]))
@@ -311,6 +315,8 @@ def test_connection(session: Session, args: Namespace, desk: Console) -> Outcome
 def rename_connection(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Give a connection another name. The workspace's model goes along; what names it elsewhere does not."""
     check_known(session, args, args.connection)
+    renamed = "On a hub, connections are renamed in a browser and not in a kernel, where any code could do it."
+    refuse_on_hub(session, args, renamed, page_of(args.connection))
     control, old, new = session.control, args.connection, args.new_name
     session.portal.call(control.rename_connection, args.workspace, old, new)
     line: list[Inline] = ["Connection ", Code(old), " is now ", Code(new), ". Write "]

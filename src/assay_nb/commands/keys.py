@@ -7,6 +7,7 @@ from argparse import Namespace
 from typing import cast
 
 from assay_nb.commands.key_entry import (
+    KEY_IN_KERNEL,
     Entry,
     add_entry,
     ask_key,
@@ -20,6 +21,7 @@ from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import CONNECTION, Parser
 from assay_nb.commands.registry import Adder, add_json, add_workspace, program
 from assay_nb.connections.missing import explain_missing
+from assay_nb.connections.names import page_of
 from assay_nb.engine.control import KeyCheck, KeyFacts, Removal, Setup
 from assay_nb.engine.endpoints import find_service, would_lose_key
 from assay_nb.engine.remote.key_page import find_key_page
@@ -89,7 +91,9 @@ def list_keys(session: Session, args: Namespace, desk: Console) -> Outcome:
 
 def set_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Take a key from standard input, a hidden prompt, or once from an environment variable; or none."""
-    refuse_on_hub(session)
+    if session.mode == "hub":
+        check_known(session, args, args.provider)
+    refuse_on_hub(session, args, KEY_IN_KERNEL, page_of(args.provider))
     entry = _entry(session, args, session.portal.call(session.control.keys, args.workspace))
     entered = enter_key(session, args, desk, entry)
     check = entered.check
@@ -107,6 +111,10 @@ def set_key(session: Session, args: Namespace, desk: Console) -> Outcome:
 def test_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Open a stored key and ask the provider for its list of models."""
     check_known(session, args, args.provider)
+    tested = (
+        "On a hub, keys are tested in a browser and not in a kernel, where any code could do it."
+    )
+    refuse_on_hub(session, args, tested, page_of(args.provider))
     check = session.portal.call(session.control.test_key, args.workspace, args.provider)
     done = 0 if check.outcome != "unchecked" else 1
     callout = Callout(tone_of(check), [say_check(check)])
@@ -116,6 +124,10 @@ def test_key(session: Session, args: Namespace, desk: Console) -> Outcome:
 def remove_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Delete the row and scrub the file, and say what that does not do."""
     check_known(session, args, args.provider)
+    removed = (
+        "On a hub, keys are removed in a browser and not in a kernel, where any code could do it."
+    )
+    refuse_on_hub(session, args, removed, page_of(args.provider))
     removal = session.portal.call(session.control.remove_key, args.workspace, args.provider)
     blocks = [Callout("info", removal_line(removal))]
     if not removal.scrubbed:
@@ -125,23 +137,21 @@ def remove_key(session: Session, args: Namespace, desk: Console) -> Outcome:
 
 
 def check_known(session: Session, args: Namespace, connection: str) -> None:
-    """Refuse a name that no connection of the workspace has. On a hub, the gateway says so itself.
+    """Refuse a name that no connection of the workspace has.
 
     Raises:
         WrongUsage: With the name that was probably meant, or how to make such a connection.
     """
-    if session.mode == "hub":
-        return
     names = session.portal.call(session.control.connection_names, args.workspace)
     if connection not in names:
-        raise unknown_connection(connection, names)
+        raise unknown_connection(connection, names, hub=session.mode == "hub")
 
 
-def unknown_connection(connection: str, names: list[str]) -> WrongUsage:
+def unknown_connection(connection: str, names: list[str], *, hub: bool = False) -> WrongUsage:
     """Return the error for a name that no connection has."""
     return WrongUsage(
         f"There is no connection '{connection[:40]}' in this workspace.",
-        hint=explain_missing(connection, names),
+        hint=explain_missing(connection, names, hub=hub),
     )
 
 

@@ -14,13 +14,15 @@ from assay_nb.engine.control import (
     CallFacts,
     Diagnosis,
     KeyFacts,
+    Listing,
+    ListingFailure,
     ModelFacts,
     Standing,
     WorkspaceFacts,
 )
 from assay_nb.engine.local.practice import WORKSPACE, no_key
 from assay_nb.engine.session import Session
-from assay_nb.errors import ProviderError, WrongUsage, workspace_gone
+from assay_nb.errors import WrongUsage, workspace_gone
 from assay_nb.models.catalog import parse_model
 from assay_nb.render.document import (
     Badge,
@@ -222,7 +224,12 @@ def _set_price(session: Session, args: Namespace) -> Outcome:
 
 def models(session: Session, args: Namespace, desk: Console) -> Outcome:
     """List models; any other name that the provider accepts works too."""
-    facts, silent = _ask_models(session, args)
+
+    async def ask() -> Listing:
+        return await session.control.models(args.workspace, ask=args.ask)
+
+    listing = session.portal.call(ask)
+    facts = list(listing)
     rows: list[list[Inline]] = [
         [
             Code(_shown(f"{f.provider}/{f.name}")),
@@ -238,8 +245,14 @@ def models(session: Session, args: Namespace, desk: Console) -> Outcome:
     heads = ["model", "context", "output", "$ / M in", "$ / M out", "retires", ""]
     note = "Any model name that the provider accepts works. Prices are estimates."
     fine = FinePrint([f"{note} {_sources(facts)}".rstrip()])
-    blocks: list[Block] = [Table(heads, rows), *silent, fine]
-    return Outcome(Document(blocks), [f.to_dict() for f in facts])
+    silent = [_silent(failure) for failure in listing.failures]
+    return Outcome(Document([Table(heads, rows), *silent, fine]), [f.to_dict() for f in facts])
+
+
+def _silent(failure: ListingFailure) -> Block:
+    """Return why a connection's models are missing from the list, and the next step."""
+    why = f": {failure.message} {failure.hint}".rstrip()
+    return Callout("warning", [Code(failure.connection), *sentence(why)])
 
 
 def _shown(model: str) -> str:
@@ -259,35 +272,6 @@ def _sources(facts: list[ModelFacts]) -> str:
     """Return who says what is in the table, each of them once."""
     named = dict.fromkeys(source for one in facts for source in one.sources.values())
     return f"Sources: {'; '.join(named)}." if named else ""
-
-
-def _ask_models(session: Session, args: Namespace) -> tuple[list[ModelFacts], list[Block]]:
-    """Return the models, and what is wrong with connections that do not list theirs.
-
-    One server that is switched off does not hide the models of the others.
-
-    Raises:
-        ProviderError: If it is the only one.
-    """
-    names: list[str | None] = [None]
-    if args.ask and session.mode == "solo":
-        keys = session.portal.call(session.control.keys, args.workspace)
-        names = [key.connection for key in keys if key.state != "missing"] or names
-    facts: list[ModelFacts] = []
-    failed: list[tuple[str | None, ProviderError]] = []
-    for name in names:
-
-        async def ask(name: str | None = name) -> list[ModelFacts]:
-            return await session.control.models(args.workspace, ask=args.ask, connection=name)
-
-        try:
-            facts += session.portal.call(ask)
-        except ProviderError as error:
-            failed.append((name, error))
-    if len(failed) == len(names):
-        raise failed[0][1]
-    said = [[Code(name or ""), f": {error.message}"] for name, error in failed]
-    return facts, [Callout("warning", line) for line in said]
 
 
 def budget(session: Session, args: Namespace, desk: Console) -> Outcome:

@@ -7,7 +7,7 @@ a key goes in through `set_key` and never comes out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -152,6 +152,29 @@ class ModelFacts(Facts):
     successor: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingFailure(Facts):
+    """A connection whose server did not list its models, and why."""
+
+    connection: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing(Facts):
+    """Models, and the connections that were asked for theirs in vain. It iterates over the models."""
+
+    models: Sequence[ModelFacts]
+    failures: Sequence[ListingFailure] = ()
+
+    def __iter__(self) -> Iterator[ModelFacts]:
+        return iter(self.models)
+
+    def __len__(self) -> int:
+        return len(self.models)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,15 +349,17 @@ class Control(Protocol):
     async def set_price(
         self, workspace: str | None, model: str, price: tuple[float, float] | None
     ) -> ModelFacts: ...
-    async def models(
-        self, workspace: str | None, *, ask: bool, connection: str | None = None
-    ) -> list[ModelFacts]:
+    async def models(self, workspace: str | None, *, ask: bool) -> Listing:
         """Return the models that are known, or those that the servers list.
+
+        A server that fails hides none of the others' models: the listing says which one it was, and why.
 
         Args:
             workspace: Whose connections are asked.
             ask: Whether they are asked.
-            connection: The one to ask; None asks all of them.
+
+        Raises:
+            AssayError: If all of them failed: what the first one failed with.
         """
         ...
 

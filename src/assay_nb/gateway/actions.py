@@ -107,7 +107,8 @@ async def _find_destination(
         if provider == connection:
             return parse_endpoint(provider)
     workspace = await context.services.authorize(context.user, where, "view")
-    raise await run_sync(missing_key, resources, workspace, connection, model)
+    asked = f"{connection}/{model}"
+    raise await run_sync(missing_key, resources, workspace, connection, asked)
 
 
 async def rename_workspace(context: RequestContext, name: str) -> WorkspaceFacts:

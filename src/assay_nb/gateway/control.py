@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from assay_nb.engine.local.control import LocalControl
-from assay_nb.gateway.policy import check_place
+from assay_nb.gateway.policy import check_place, is_place_allowed
 from assay_nb.gateway.resources import GatewayResources
 from assay_nb.messages import Destination, Kind
 from assay_nb.workspaces.membership import Workspace
@@ -15,6 +17,11 @@ class GatewayControl(LocalControl):
     def __init__(self, resources: GatewayResources, user: str) -> None:
         super().__init__(resources, user)
         self._settings = resources.settings
+
+    def _places_to_ask(self, where: Workspace) -> Sequence[Destination]:
+        """Leave out what the operator has barred since it was stored."""
+        places = super()._places_to_ask(where)
+        return [there for there in places if is_place_allowed(self._settings, there)]
 
     def _place(
         self,

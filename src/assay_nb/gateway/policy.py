@@ -41,9 +41,14 @@ def check_model(settings: Settings, destination: Destination, model: str) -> Non
 
 def is_model_allowed(settings: Settings, destination: Destination, model: str) -> bool:
     """Say whether a model is on the operator's lists; `""` asks whether all of a connection's are."""
-    return _providers(destination).issubset(settings.allow_providers) and any(
+    return is_place_allowed(settings, destination) and any(
         settings.lists_model(name) for name in _names(destination, model)
     )
+
+
+def is_place_allowed(settings: Settings, destination: Destination) -> bool:
+    """Say whether whose SDK speaks to a destination, and whose own endpoint it is, are on the operator's list."""
+    return _providers(destination).issubset(settings.allow_providers)
 
 
 def check_place(settings: Settings, destination: Destination) -> None:

@@ -99,13 +99,17 @@ class ModelsHandler(Handler):
 
 
 class ListedModelsHandler(Handler):
-    """The models that the workspace's servers list, which asks each of them: free, and only when a person says so."""
+    """The models that the workspace's servers list, which asks each of them: free, and only when a person says so.
+
+    The answer says too which servers did not list theirs, and why.
+    """
 
     @guarded
     async def post(self, workspace: str) -> None:
         self.read()
-        facts = await self.ask(self.control.models, workspace, ask=True)
-        self.answer([f"{fact.provider}/{fact.name}" for fact in facts])
+        listing = await self.ask(self.control.models, workspace, ask=True)
+        models = [f"{fact.provider}/{fact.name}" for fact in listing]
+        self.answer({"models": models, "failures": listing.to_dict()["failures"]})
 
 
 class LintHandler(Handler):

@@ -112,14 +112,16 @@ class ConnectForm(LivePanel):
                 endpoint=self.address.value.strip() or None,
                 check=self.first.value,
             )
+        self.name.value = ""
         self._show_preset()
         self.news.say(tone_of(check), _made(name, check))
         self.changed()
 
     def _show_preset(self) -> None:
-        """Show the fields that the chosen preset has, as new: what was typed for another one is forgotten."""
+        """Show the fields of the chosen preset. What was typed for another one is forgotten, but not a name."""
         preset = self.chosen
-        self.name.value = preset.name
+        if self.name.value in {"", *PRESETS}:
+            self.name.value = preset.name
         self.field.forget()
         for hole, part in self.parts.items():
             part.value = ""

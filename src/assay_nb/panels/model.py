@@ -72,13 +72,14 @@ class ModelPanel(LivePanel):
     def list_models(self) -> None:
         """Ask the workspace's servers for their models, and offer those in the field."""
         self.news.say("info", ["Asking …"])
-        facts = self.ask(self.session.control.models, None, ask=True)
+        listing = self.ask(self.session.control.models, None, ask=True)
         standing = self.ask(self.session.control.standing)
-        self._listed = [f"{fact.provider}/{fact.name}" for fact in facts]
+        self._listed = [f"{fact.provider}/{fact.name}" for fact in listing]
         self._listed_for = _id_of(standing)
         self.field.options = self._known(standing)
-        said = f"{count(len(facts), 'model')} listed. Empty the field, and type to find one."
-        self.news.say("info", [said])
+        said = f"{count(len(listing), 'model')} listed. Empty the field, and type to find one."
+        missing = [f" {one.connection}: {one.message}" for one in listing.failures]
+        self.news.say("warning" if missing else "info", [said, *missing])
 
     def document(self) -> Document:
         how = Paragraph(["Another one: ", Code("%assay model CONNECTION/MODEL"), "."])

@@ -108,6 +108,34 @@ async def test_a_replaced_key_keeps_where_its_connection_leads(
     assert about.items() <= only((await mine.ask("GET"))[1]).items()
 
 
+@pytest.mark.parametrize(
+    ("stored", "sent", "kept"),
+    [
+        (("openai-responses", "api-key"), {}, "api-key"),
+        (("openai-responses", "api-key"), {"kind": "openai-responses"}, "api-key"),
+        (("openai-responses", "api-key"), {"kind": "anthropic"}, "bearer"),
+        (("anthropic", "x-api-key"), {"kind": "openai-chat"}, "bearer"),
+        (("anthropic", "x-api-key"), {"kind": "gemini"}, "x-goog-api-key"),
+        (("anthropic", "x-api-key"), {"kind": "gemini", "placement": "bearer"}, "bearer"),
+    ],
+)
+async def test_another_protocol_takes_its_own_header_along(
+    stored: tuple[str, str],
+    sent: dict[str, Any],
+    kept: str,
+    mine: Connections,
+    fake: FakeProviders,
+) -> None:
+    about = {"kind": stored[0], "placement": stored[1], "endpoint": fake.endpoint("openai")}
+    await mine.put("house", key="k" * 32, check=False, **about)
+
+    status, _ = await mine.put("house", key="l" * 32, check=False, **sent)
+
+    now = only((await mine.ask("GET"))[1])
+    assert (status, now["placement"]) == (200, kept)
+    assert now["kind"] == sent.get("kind", stored[0])
+
+
 async def test_a_preset_takes_the_place_of_all_that_was_stored(
     mine: Connections, fake: FakeProviders
 ) -> None:

@@ -167,11 +167,12 @@ class ConnectionControl(WorkspaceControl):
         stored = self._resources.vault.find_key(where.id, connection)
         before = stored.destination if stored and connection not in PROVIDERS else None
         check_placement(placement)
-        provider = check_kind(connection, kind or (before.kind if before else None))
+        spoken = kind or (before.kind if before else None)
+        provider = check_kind(connection, spoken)
         if provider is None:
             raise missing_key(self._resources, where, connection)
-        if before is not None and not before.keyless and placement is None:
-            placement = before.placement
+        if before is not None and before.kind == spoken and not before.keyless:
+            placement = placement or before.placement  # another protocol has a header of its own
         if before is not None and endpoint is None:
             endpoint = before.endpoint
         if endpoint is None and connection not in PROVIDERS:
@@ -183,7 +184,7 @@ class ConnectionControl(WorkspaceControl):
             endpoint,
             policy=self._resources.policy,
             connection=connection,
-            kind=kind or (before.kind if before else None),
+            kind=spoken,
             placement=placement,
         )
 

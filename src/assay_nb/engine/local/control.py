@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from assay_nb.engine.control import (
     CallFacts,
     Diagnosis,
     KeyFacts,
+    Listing,
     Mode,
     ModelFacts,
     Setup,
@@ -21,12 +23,11 @@ from assay_nb.engine.control import (
 )
 from assay_nb.engine.facts import read_call_facts
 from assay_nb.engine.local import models
-from assay_nb.engine.local.credentials import find_credential, find_destinations, missing_key
-from assay_nb.engine.local.key_test import list_models
+from assay_nb.engine.local.credentials import find_destinations, missing_key
 from assay_nb.engine.local.resources import PLATFORM
 from assay_nb.engine.resolve import ALL_MODELS, choose_model
 from assay_nb.errors import AssayError
-from assay_nb.messages import PROVIDERS, ProviderId
+from assay_nb.messages import PROVIDERS, Destination, ProviderId
 from assay_nb.models import catalog
 
 if TYPE_CHECKING:
@@ -79,28 +80,26 @@ class LocalControl(ConnectionControl):
         return await run_sync(run)
 
     def _full_name(self, where: Workspace, model: str) -> str:
-        """Return `connection/model` for a model that a workspace may choose: its key may come later."""
+        """Return `connection/model` for a model that a workspace may name: its key may come later."""
         connection, name = catalog.parse_model(model)
         if connection not in {*PROVIDERS, *find_destinations(self._resources, where.id)}:
             raise missing_key(self._resources, where, connection, model)
         return f"{connection}/{name}"
 
-    async def models(
-        self, workspace: str | None, *, ask: bool, connection: str | None = None
-    ) -> list[ModelFacts]:
+    async def models(self, workspace: str | None, *, ask: bool) -> Listing:
         if not ask:
             find = (lambda: self._workspace(workspace)) if workspace else self._find_active
-            return await run_sync(models.list_known, self._resources, await run_sync(find))
+            known = await run_sync(models.list_known, self._resources, await run_sync(find))
+            return Listing(models=known)
         where = await run_sync(self._workspace, workspace)
-        facts: list[ModelFacts] = []
-        places = await run_sync(find_destinations, self._resources, where.id)
-        for there in places.values():
-            if connection not in {None, there.connection}:
-                continue
-            credential = find_credential(self._resources, where.id, there)
-            listed = await list_models(self._resources, credential)
-            facts += await models.read_listed(self._resources, where.id, there, listed)
-        return facts
+        places = await run_sync(self._places_to_ask, where)
+        return await models.ask_servers(self._resources, where.id, places)
+
+    def _places_to_ask(self, where: Workspace) -> Sequence[Destination]:
+        """Return where a workspace's connections lead, each of which may be asked for its models."""
+        stored = find_destinations(self._resources, where.id)
+        names = [*PROVIDERS, *sorted(set(stored).difference(PROVIDERS))]
+        return [stored[name] for name in names if name in stored]
 
     async def about_model(self, workspace: str | None, model: str) -> ModelFacts:
         where = await run_sync(self._workspace, workspace)
@@ -109,8 +108,12 @@ class LocalControl(ConnectionControl):
     async def set_price(
         self, workspace: str | None, model: str, price: tuple[float, float] | None
     ) -> ModelFacts:
-        where = await run_sync(self._workspace, workspace)
-        return await run_sync(models.set_price, self._resources, self._user, where.id, model, price)
+        def run() -> ModelFacts:
+            where = self._workspace(workspace)
+            full = self._full_name(where, model)
+            return models.set_price(self._resources, self._user, where.id, full, price)
+
+        return await run_sync(run)
 
     async def budget(self) -> BudgetFacts:
         return await run_sync(self._budget)

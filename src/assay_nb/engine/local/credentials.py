@@ -103,6 +103,11 @@ def _no_model(workspace: str, connections: Iterable[str]) -> ProviderKeyMissing:
     )
 
 
+def added_on_page(what: str) -> str:
+    """Return how a key gets into a workspace on a hub, as the next step."""
+    return f"An owner or admin adds {what} on the key page: `%assay keys list` shows its address."
+
+
 def key_missing(workspace: str, provider: str | None, *, hub: bool = False) -> ProviderKeyMissing:
     """Return the error for a workspace without the key that a call needs, with how to get one."""
     about = setup.SETUP[cast("ProviderId", provider or "google")]
@@ -110,7 +115,7 @@ def key_missing(workspace: str, provider: str | None, *, hub: bool = False) -> P
     if hub:
         return ProviderKeyMissing(
             f"Workspace '{workspace}' has no {what}.",
-            hint="An owner or admin adds one on the key page: `%assay keys list` shows its address.",
+            hint=added_on_page("one"),
         )
     first = "" if provider else f"{about.label} is the fastest start. "
     return ProviderKeyMissing(

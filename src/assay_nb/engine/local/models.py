@@ -6,14 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from anyio.to_thread import run_sync
 
 from assay_nb.connections.facts import Facts, group_facts, read_listing
 from assay_nb.connections.values import as_price
 from assay_nb.egress.origins import is_official, parse_endpoint
-from assay_nb.engine.control import ModelFacts
+from assay_nb.engine.control import Listing, ListingFailure, ModelFacts
 from assay_nb.engine.known import Known
-from assay_nb.engine.local.credentials import find_destinations
+from assay_nb.engine.local.credentials import find_credential, find_destinations
+from assay_nb.engine.local.key_test import list_models
 from assay_nb.engine.local.live_facts import source_of, this_day
 from assay_nb.engine.local.practice import is_practice
 from assay_nb.errors import AssayError, StoreUnavailable, WrongUsage
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from assay_nb.engine.local.resources import Resources
     from assay_nb.providers.base import ListedModel
     from assay_nb.workspaces.membership import Workspace
+
+_SIDE_BY_SIDE = 8
+"""How many servers are asked for their models at the same time."""
 
 
 def find_known(
@@ -137,6 +142,43 @@ def list_known(resources: Resources, workspace: Workspace | None) -> list[ModelF
         there = real.get(model.provider) or parse_endpoint(model.provider)
         facts.append(_known(resources, there, model.id, live).facts())
     return facts
+
+
+async def ask_servers(
+    resources: Resources, workspace_id: bytes, places: Sequence[Destination]
+) -> Listing:
+    """Return the models that servers list, with what is known of each. They are asked side by side.
+
+    Raises:
+        AssayError: If all of them failed: what the first one failed with.
+    """
+    came: dict[str, list[ModelFacts]] = {}
+    failed: dict[str, AssayError] = {}
+    turns = anyio.CapacityLimiter(_SIDE_BY_SIDE)
+
+    async def ask(there: Destination) -> None:
+        async with turns:
+            try:
+                credential = find_credential(resources, workspace_id, there)
+                listed = await list_models(resources, credential)
+                came[there.connection] = await read_listed(resources, workspace_id, there, listed)
+            except AssayError as error:
+                failed[there.connection] = error
+
+    async with anyio.create_task_group() as group:
+        for there in places:
+            group.start_soon(ask, there)
+    names = [there.connection for there in places]
+    errors = [(name, failed[name]) for name in names if name in failed]
+    if errors and not came:
+        raise errors[0][1]
+    return Listing(
+        models=[one for name in names for one in came.get(name, ())],
+        failures=tuple(
+            ListingFailure(connection=name, message=error.message, hint=error.hint or "")
+            for name, error in errors
+        ),
+    )
 
 
 async def read_listed(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from assay_nb.egress.origins import is_official
 from assay_nb.engine.call import Call
 from assay_nb.engine.known import Known
-from assay_nb.engine.local.credentials import find_destinations, missing_key
+from assay_nb.engine.local.credentials import added_on_page, find_destinations, missing_key
 from assay_nb.engine.local.models import find_known
 from assay_nb.engine.local.practice import is_practice
 from assay_nb.engine.local.resources import PLATFORM, Resources
@@ -133,6 +133,8 @@ class CallPlanner:
             reservation = budget.reserve(self._user, call.idempotency_key)
         except DemoExhausted as exc:
             hint = "Add a key to the workspace to continue: `assay-nb keys set google` is the fastest start."
+            if not self._resources.has_practice:
+                hint = added_on_page("a key")
             raise DemoExhausted(exc.message, hint=hint) from None
         if reservation.repeated:
             raise WrongUsage(

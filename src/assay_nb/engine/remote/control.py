@@ -18,6 +18,8 @@ from assay_nb.engine.control import (
     Facts,
     KeyCheck,
     KeyFacts,
+    Listing,
+    ListingFailure,
     MasterFacts,
     MemberFacts,
     Mode,
@@ -161,13 +163,15 @@ class RemoteControl:
     async def set_model(self, workspace: str | None, model: str | None) -> str | None:
         return (await self._change(workspace, {"model": model})).model
 
-    async def models(
-        self, workspace: str | None, *, ask: bool, connection: str | None = None
-    ) -> list[ModelFacts]:
-        if ask:
-            listed = await self._list(ModelFacts, f"{self._path(workspace, 'models')}?ask=true")
-            return [one for one in listed if connection in {None, one.provider}]
-        return await self._list(ModelFacts, self._path(workspace or ACTIVE, "models"))
+    async def models(self, workspace: str | None, *, ask: bool) -> Listing:
+        if not ask:
+            path = self._path(workspace or ACTIVE, "models")
+            return Listing(models=await self._list(ModelFacts, path))
+        told = await self._get("listing", workspace)
+        return Listing(
+            models=[_read(ModelFacts, one) for one in told["models"]],
+            failures=tuple(_read(ListingFailure, one) for one in told["failures"]),
+        )
 
     async def about_model(self, workspace: str | None, model: str) -> ModelFacts:
         path = f"{self._path(workspace, 'models')}?model={part(model)}"

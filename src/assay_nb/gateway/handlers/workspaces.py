@@ -1,9 +1,7 @@
-"""Workspaces, their members, models and calls, and who one is."""
+"""Workspaces, their members and calls, and who one is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -15,19 +13,14 @@ from assay_nb.engine.control import (
     BudgetFacts,
     CallFacts,
     MemberFacts,
-    ModelFacts,
     Standing,
     WorkspaceFacts,
 )
-from assay_nb.engine.local.credentials import find_destinations
 from assay_nb.gateway import actions
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import json_answer
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.http.schemas import DONE, OPTIONAL_TEXT, TEXT, exactly, listed, schema_of
-from assay_nb.gateway.policy import is_model_allowed
-from assay_nb.gateway.settings import Settings
-from assay_nb.messages import Destination
 from assay_nb.workspaces.roles import is_allowed
 
 _DONE = {"done": True}
@@ -136,36 +129,6 @@ async def remove_member(context: RequestContext) -> web.Response:
     """Take a person out of a workspace, or oneself, and end the calls that they have running in it."""
     await actions.remove_member(context, context.part("user"))
     return json_answer(_DONE)
-
-
-async def list_models(context: RequestContext) -> web.Response:
-    """List the models that are known, or with `ask=true` those that the providers list for its keys.
-
-    With `model=PROVIDER/MODEL` it tells what is known of that one, whether it is listed or not. The list of
-    what is known needs no active workspace: without one it is the table that ships with the package.
-    """
-    services, ask, where = context.services, context.flag("ask"), context.workspace
-    named = context.request.query.get("model")
-    if ask or where is not None:
-        where = (await services.authorize(context.user, where, "view")).id.hex()
-    with services.limiter.slot(context.user) if ask else nullcontext():
-        if named is None:
-            facts = await context.control.models(where, ask=ask)
-        else:
-            facts = [await context.control.about_model(where, named)]
-    there: dict[str, Destination] = {}
-    if where is not None and (ask or named):
-        there = await run_sync(find_destinations, services.resources, bytes.fromhex(where))
-    allowed = [one for one in facts if _is_allowed(services.settings, one, there)]
-    return json_answer([one.to_dict() for one in allowed])
-
-
-def _is_allowed(settings: Settings, model: ModelFacts, there: Mapping[str, Destination]) -> bool:
-    """Say whether the operator's lists have a model: where its connection leads, else by its provider."""
-    destination = there.get(model.provider)
-    if destination is None:
-        return settings.is_model_allowed(model.provider, model.name)
-    return is_model_allowed(settings, destination, model.name)
 
 
 async def list_calls(context: RequestContext) -> web.Response:
@@ -353,17 +316,6 @@ ROUTES = (
         handler=remove_member,
         summary="Remove a member, or leave",
         reply=DONE,
-    ),
-    Route(
-        method="GET",
-        path=f"{_ONE}/models",
-        who="member",
-        action="view",
-        handler=list_models,
-        summary="The models that may be used",
-        query={"ask": {"enum": ["true", "false"]}, "model": TEXT},
-        reply=listed(schema_of(ModelFacts)),
-        errors=(409, 429, 502, 503),
     ),
     Route(
         method="GET",

@@ -119,13 +119,6 @@ class RequestContext:
             return check_fields(await run_sync(parse_json_object, body), fields)
         return check_fields(parse_json_object(body), fields)
 
-    def flag(self, name: str) -> bool:
-        """Return a `true` or `false` from the query; false by default."""
-        text = self.request.query.get(name, "false")
-        if text not in {"true", "false"}:
-            raise WrongUsage(f"'{name}' must be true or false.")
-        return text == "true"
-
     def number(self, name: str, *, default: int, most: int) -> int:
         """Return a whole number from the query."""
         text = self.request.query.get(name)

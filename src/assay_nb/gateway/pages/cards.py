@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
+from assay_nb.connections.names import page_of
 from assay_nb.connections.presets import preset_of
 from assay_nb.egress.origins import OFFICIAL
 from assay_nb.engine.control import KeyFacts, Setup, WorkspaceFacts
@@ -50,7 +50,7 @@ class Card:
     @property
     def page(self) -> str:
         """Its page, below the workspace's."""
-        return connection_page(self.key.connection)
+        return page_of(self.key.connection)
 
     @property
     def state(self) -> str:
@@ -88,12 +88,6 @@ class Card:
     def placed(self) -> str:
         """Which header carries the key."""
         return PLACED.get(self.key.placement, self.key.placement)
-
-
-def connection_page(connection: str) -> str:
-    """Return the page of a connection, below its workspace's."""
-    folder = "keys" if connection in PROVIDERS else "connections"
-    return f"{folder}/{quote(connection, safe='')}"
 
 
 async def cards_of(context: RequestContext, where: WorkspaceFacts) -> list[Card]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from assay_nb.connections.names import page_of
 from assay_nb.connections.presets import find_preset
 from assay_nb.engine.control import KeyCheck, KeyFacts
 from assay_nb.errors import ProviderAuthError, ProviderError, WrongUsage
 from assay_nb.gateway import actions
 from assay_nb.gateway.actions import Place
 from assay_nb.gateway.http.context import RequestContext
-from assay_nb.gateway.pages.cards import connection_page
 from assay_nb.gateway.pages.dispatch import Fields, Next, back
 from assay_nb.gateway.pages.flash import Flash, failed
 from assay_nb.gateway.pages.templates import hint_for_page
@@ -20,9 +20,7 @@ async def save_key(context: RequestContext, fields: Fields) -> Next:
     """Store a key in the place of the one before, after a test."""
     connection = _connection(context)
     key = _read_key(fields, has_address=connection not in PROVIDERS)
-    return await _save(
-        context, fields, connection, key, _read_place(fields), connection_page(connection)
-    )
+    return await _save(context, fields, connection, key, _read_place(fields), page_of(connection))
 
 
 async def add_connection(context: RequestContext, fields: Fields) -> Next:
