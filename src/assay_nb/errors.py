@@ -174,8 +174,8 @@ class ProviderError(AssayError):
         status: The HTTP status, or None when no response came.
         request_id: The provider's id of the request, for its support.
         retry_after: Seconds to wait, where the provider said so.
-        reason: Which refusal it was, as a word of ours from `providers.refusals.Meaning`; None where it
-            was not a refusal. It is never the provider's own word.
+        reason: Which refusal it was, as a word of ours from `providers.refusals.Meaning`, or which failure of
+            the connection; None where it was neither. It is never the provider's own word.
     """
 
     code = "provider_error"
@@ -232,10 +232,25 @@ class RateLimited(ProviderError):
         return self.reason == DAY_QUOTA
 
 
+UNREACHED = "unreached"
+BROKEN_OFF = "broken_off"
+"""The reasons of a failure before anything was sent, and of one after a reply may have begun."""
+
+
 class ProviderUnavailable(ProviderError):
     """No usable response: 5xx, no connection, a time-out, or a stream that was cut."""
 
     code = "provider_unavailable"
+
+    @property
+    def unreached(self) -> bool:
+        """Whether no connection came about, so that nothing was sent."""
+        return self.reason == UNREACHED
+
+    @property
+    def broken_off(self) -> bool:
+        """Whether the connection was closed after the request was sent and before the reply was whole."""
+        return self.reason == BROKEN_OFF
 
 
 class BadReply(ProviderError):

@@ -9,13 +9,29 @@ from typing import Any
 import pytest
 
 from assay_nb.engine.session import set_session
-from tests.experiments.simulated import Engine, Session
+from assay_nb.experiments.run.pace import Clock
+from assay_nb.experiments.run.workers import stream_answers
+from tests.experiments.simulated import Engine, Hours, Session
 from tests.kernel.stage import Stage, open_stage
 
 
 @pytest.fixture
 def engine() -> Engine:
     return Engine()
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Pass the time that runs wait at once; return how long they waited."""
+    hours = Hours()
+    monkeypatch.setitem(stream_answers.__kwdefaults__, "clock", hours.clock)
+    return hours.waits
+
+
+@pytest.fixture
+def true_time(waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have runs wait for as long as it takes: a program beside the test has its own clock."""
+    monkeypatch.setitem(stream_answers.__kwdefaults__, "clock", Clock())
 
 
 @pytest.fixture

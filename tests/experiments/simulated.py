@@ -22,6 +22,7 @@ from assay_nb.engine.call import Call
 from assay_nb.engine.control import KeyFacts, ModelFacts, WorkspaceFacts
 from assay_nb.engine.events import Event, Finished, Started
 from assay_nb.engine.portal import Portal
+from assay_nb.experiments.run.pace import Clock
 from assay_nb.instruments.base import Provenance
 from assay_nb.instruments.catalog import INSTRUMENTS
 from assay_nb.instruments.exchange.validation import ENDS_LISTS
@@ -186,6 +187,25 @@ class Control:
 
     def known_models(self) -> list[str]:
         return ["anthropic/claude-sonnet-4-6", "openai/gpt-6.2-sol"]
+
+
+@dataclass
+class Hours:
+    """A clock that waits move on, at once.
+
+    Attributes:
+        waits: What was waited, in seconds, in order.
+    """
+
+    waits: list[float] = field(default_factory=list[float])
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(lambda: sum(self.waits), self._sleep, lambda: 1.0)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        await asyncio.sleep(0)
 
 
 class Session:

@@ -208,7 +208,7 @@ def test_a_dask_cluster_calls_through_a_gateway_without_key_or_hub_token(
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_run_over_the_hubs_limits_waits_and_loses_no_row(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, monkeypatch: pytest.MonkeyPatch, true_time: None
 ) -> None:
     limits = "[limits]\ncalls_at_once = 3\ncalls_per_minute = 240\n"
     with (

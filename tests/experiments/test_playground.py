@@ -17,6 +17,7 @@ import pytest
 from assay_nb import (
     Batch,
     ProviderAuthError,
+    ProviderUnavailable,
     RateLimited,
     Run,
     SideBySide,
@@ -464,7 +465,7 @@ def test_rows_that_fail_each_for_another_reason_do_not_flood_the_result(echo: En
         ticket = call.options["values"]["ticket"]
         if ticket in {"t0", "t30"}:
             return "fine"
-        raise RateLimited(f"Come back after {ticket}.", status=429)
+        raise ProviderUnavailable(f"Come back after {ticket}.", status=500)
 
     echo.task = task
 

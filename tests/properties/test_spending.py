@@ -19,8 +19,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay_nb.engine.call import Call
+from assay_nb.engine.call import Call, OnWait
 from assay_nb.errors import (
+    BROKEN_OFF,
+    UNREACHED,
     AssayError,
     BadReply,
     ProviderError,
@@ -28,15 +30,17 @@ from assay_nb.errors import (
     RateLimited,
 )
 from assay_nb.experiments.run.jobs import Job, JobResult
+from assay_nb.experiments.run.pace import Pause
 from assay_nb.experiments.run.runner import make_call
 from assay_nb.experiments.run.target import Target
-from assay_nb.experiments.run.workers import stream_answers
+from assay_nb.experiments.run.workers import Came, stream_answers
 from assay_nb.experiments.spending.budget import Budget, Hold, OverBudget
 from assay_nb.experiments.spending.estimates import Estimate, estimate_call
 from assay_nb.experiments.spending.limits import Limits
 from assay_nb.instruments.base import Provenance
 from assay_nb.instruments.playground import Run
 from assay_nb.messages import Usage
+from tests.experiments.simulated import Hours
 
 TARGET = Target(
     workspace="w1", workspace_name="mine", provider="openai", model="own", endpoint="http://own/v1"
@@ -45,10 +49,16 @@ FAILURES: dict[str, Callable[[], ProviderError]] = {
     "429": lambda: RateLimited("Too many.", status=429),
     "500": lambda: ProviderUnavailable("Down.", status=500),
     "400": lambda: ProviderError("Too long.", status=400),
+    "closed": lambda: ProviderUnavailable("It was closed.", status=200, reason=BROKEN_OFF),
+    "cut": lambda: BadReply("It was cut.", status=200, stop="incomplete"),
+    "gone": lambda: ProviderUnavailable("It is gone.", reason=UNREACHED),
+    "in a minute": lambda: RateLimited("Too many.", status=429, retry_after=40.0),
     "broken": lambda: ProviderUnavailable("It broke off.", status=None),
     "no connection": lambda: ProviderUnavailable("Nobody is there.", status=None),
     "bad reply": lambda: BadReply("It does not fit."),
 }
+UNKNOWN_COST = frozenset({"broken", "closed", "cut", "gone", "no connection", "bad reply"})
+"""Failures of which nobody says what they cost."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +152,7 @@ class Provider:
     def __post_init__(self) -> None:
         self.jobs = make_jobs(self.case.kinds)
 
-    async def ask(self, call: Call) -> Any:
+    async def ask(self, call: Call, on_wait: OnWait | None = None) -> Any:
         number = int(call.prompt.removeprefix("Row "))
         fate, job = self.case.fates[number], self.jobs[number]
         made = job.requests + fate.more
@@ -161,7 +171,7 @@ class Provider:
     def _end(self, job: Job, fate: Fate, made: int, *, alone: bool) -> Run:
         estimate = self._estimate(job)
         if fate.failure is not None:
-            if fate.failure in {"broken", "no connection", "bad reply"}:
+            if fate.failure in UNKNOWN_COST:
                 self.spent += estimate.likely or 0.0
             raise FAILURES[fate.failure]()
         tokens = self._tokens(job, fate)
@@ -194,10 +204,14 @@ async def run(case: Case, purse: Budget) -> tuple[Provider, Outcome]:
     jobs, at_once = provider.jobs, case.limits.concurrency
 
     async def read() -> None:
-        stream: AsyncIterator[tuple[Job, JobResult]]
-        stream = stream_answers(jobs, provider.ask, purse=purse, concurrency=at_once)
-        async for job, answer in stream:
-            outcome.answers[job.tag] = answer
+        stream: AsyncIterator[Came]
+        stream = stream_answers(
+            jobs, provider.ask, purse=purse, concurrency=at_once, clock=Hours().clock
+        )
+        async for came in stream:
+            if not isinstance(came, Pause):
+                assert came[0].tag not in outcome.answers
+                outcome.answers[came[0].tag] = came[1]
 
     try:
         await asyncio.wait_for(read(), 20)  # one who waits for good would be told

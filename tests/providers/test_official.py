@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from assay_nb.egress.origins import parse_endpoint
-from assay_nb.errors import WrongUsage
+from assay_nb.errors import ProviderUnavailable, WrongUsage
 from assay_nb.instruments.lint import lint
 from assay_nb.messages import PROVIDERS, ProviderId
 from assay_nb.models.catalog import DEFAULT_MODEL, DEMO_MODEL, MODELS, Model
 from assay_nb.providers import get_provider
+from assay_nb.providers.retry import Retry
 from assay_nb.providers.transport import Egress
 from tests.canaries import find_canary, make_canary
-from tests.fakes.providers import FakeProviders, only
+from tests.fakes.providers import Answer, Call, FakeProviders, only
 from tests.fakes.providers_client import SCHEMA, collect, make_credential, make_request, text_of
 from tests.fakes.providers_tls import Authority, FakeProxy
 
@@ -51,8 +52,11 @@ async def egress(proxy: FakeProxy, authority: Authority) -> AsyncIterator[Egress
 async def ask(
     provider: ProviderId, egress: Egress, key: str | None = None, model: str = "", **options: Any
 ) -> Any:
+    async def sleep(seconds: float) -> None:
+        """Wait for nothing."""
+
     credential = make_credential(parse_endpoint(provider), key)
-    implementation = await get_provider(provider, egress)
+    implementation = await get_provider(provider, egress, retry=Retry(sleep=sleep))
     stream = implementation.stream(
         make_request(**options), model=model or DEFAULT_MODEL[provider], credential=credential
     )
@@ -188,3 +192,59 @@ async def test_no_more_output_is_asked_for_than_the_model_gives(
     await ask(provider, egress, max_output_tokens=10_000_000)
 
     assert "10000000" not in only(fake.calls).text
+
+
+# --- a provider that fails
+
+
+def has_schema(call: Call) -> bool:
+    """Say whether a schema travels as a parameter."""
+    config = call.body.get("generationConfig", {})
+    places = (call.body.get("output_config", {}), call.body.get("text", {}))
+    return "responseJsonSchema" in config or any("format" in place for place in places)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_schema_that_a_provider_fails_at_is_put_into_the_prompt_after_the_retries(
+    provider: ProviderId, egress: Egress, fake: FakeProviders
+) -> None:
+    fake.answer_by(lambda call: Answer(status=500) if has_schema(call) else Answer(chunks=("{}",)))
+
+    first = await ask(provider, egress, schema=SCHEMA)
+    sent = [has_schema(call) for call in fake.calls]
+    fake.calls.clear()
+    fake.answers("{}")
+    second = await ask(provider, egress, schema=SCHEMA)
+
+    assert [text_of(first), text_of(second)] == ["{}", "{}"]
+    assert sent == [True, True, True, False]
+    assert has_schema(only(fake.calls)), "one success after an outage is not remembered"
+
+
+FAILING: list[tuple[int, bool, list[bool]]] = [
+    (500, True, [True, True, True, False]),
+    (501, True, [True, False]),
+    (502, True, [True, True, True]),
+    (503, True, [True, True, True]),
+    (504, True, [True, True, True]),
+    (529, True, [True, True, True]),
+    (500, False, [False, False, False]),
+]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize(("status", "schema", "sent"), FAILING)
+async def test_provider_that_is_down_is_retried_and_asked_in_one_other_form_at_most(
+    status: int,
+    schema: bool,
+    sent: list[bool],
+    provider: ProviderId,
+    egress: Egress,
+    fake: FakeProviders,
+) -> None:
+    fake.answers("x", status=status)
+
+    with pytest.raises(ProviderUnavailable):
+        await ask(provider, egress, **({"schema": SCHEMA} if schema else {}))
+
+    assert [has_schema(call) for call in fake.calls] == sent

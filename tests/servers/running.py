@@ -3,8 +3,8 @@
 `run.py` makes that environment: `python3 run.py test --only servers`. The two have little in common but the
 path `/v1/chat/completions`. llama.cpp's own enforces a JSON schema, names its context in the listing and
 answers on other paths too. `python -m llama_cpp.server` answers 500 to a schema in OpenAI's form, passes over
-`max_completion_tokens`, counts no tokens in a stream, tells no error in one (status 200 and not a byte), and
-unless told otherwise breaks off a reply when the next request comes.
+`max_completion_tokens`, counts no tokens in a stream, tells no error in one (status 200 and not a byte, so that
+the same is asked again, not streamed), and unless told otherwise breaks off a reply when the next request comes.
 """
 
 from __future__ import annotations

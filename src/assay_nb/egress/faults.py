@@ -15,7 +15,7 @@ import httpx2
 from assay_nb import certificates
 from assay_nb.egress.proxy import Proxy
 from assay_nb.egress.setting_names import SettingNames
-from assay_nb.errors import ProviderUnavailable
+from assay_nb.errors import UNREACHED, ProviderUnavailable
 from assay_nb.messages import Destination
 
 
@@ -35,7 +35,9 @@ class Fault:
 
     def to_error(self, destination: Destination) -> ProviderUnavailable:
         """Return it as the error of a call."""
-        return ProviderUnavailable(self.text, hint=self.hint, provider=destination.provider)
+        return ProviderUnavailable(
+            self.text, hint=self.hint, provider=destination.provider, reason=UNREACHED
+        )
 
 
 def name_host(origin: str) -> str:

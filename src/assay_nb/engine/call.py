@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
-from assay_nb.engine.events import Finished
+from assay_nb.engine.events import Finished, Waiting
 from assay_nb.errors import WrongUsage
 
 if TYPE_CHECKING:
@@ -87,6 +87,10 @@ def check_max_requests(value: Any) -> None:
         raise WrongUsage("A call's 'max_requests' must be a whole number above zero, or null.")
 
 
+OnWait: TypeAlias = Callable[[float], None]
+"""Told how many seconds a call waits before it tries again."""
+
+
 class Engine(Protocol):
     """The seam between faces and providers.
 
@@ -97,12 +101,17 @@ class Engine(Protocol):
 
     def run(self, call: Call) -> AsyncIterator[Event]: ...
 
-    async def ask(self, call: Call) -> Result:
-        """Run a call for its result alone. Cancelling the task that asks closes the connection too."""
+    async def ask(self, call: Call, on_wait: OnWait | None = None) -> Result:
+        """Run a call for its result alone, and tell of its waits.
+
+        Cancelling the task that asks closes the connection too.
+        """
         async with aclosing(cast("Any", self.run(call))) as events:
             async for event in events:
                 if isinstance(event, Finished):
                     return event.result
+                if isinstance(event, Waiting) and on_wait is not None:
+                    on_wait(event.seconds)
         raise RuntimeError("an engine ended without a result")  # a broken engine, no user's mistake
 
     async def aclose(self) -> None:

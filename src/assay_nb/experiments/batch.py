@@ -14,7 +14,7 @@ from assay_nb.instruments.base import Provenance, Shown, decode_provenance, enco
 from assay_nb.instruments.fineprint import make_fine_print, make_notices, make_warnings
 from assay_nb.messages import Usage
 from assay_nb.render.document import Block, Callout, Document, Heading, Paragraph, Table
-from assay_nb.text.english import cut
+from assay_nb.text.english import count, cut
 
 _SHOWN_ROWS = 10
 _NAMED_ROWS = 20
@@ -33,8 +33,8 @@ class Batch(Shown):
         rows: The data.
         answers: One per row; None for a row that was not reached. An answer's `.whole` says whether its
             reply is.
-        stopped: Why it ended early: `"interrupted"`, `"budget"`, `"quota"` or `"failed"`; None when it
-            did not.
+        stopped: Why it ended early: `"interrupted"`, `"budget"`, `"quota"`, `"unreachable"` or `"failed"`;
+            None when it did not.
         provenance: Model, and tokens and cost of this run; what the cache gave costs nothing again.
         notes: What was said of the prompt before the first call: placeholders that nothing fills.
     """
@@ -130,7 +130,7 @@ class Batch(Shown):
         return Document(tuple(_describe(self)))
 
 
-_WRITTEN = ("output", "stop", "thought", "cost", "seconds", "error", "sent")
+_WRITTEN = ("output", "stop", "thought", "cost", "seconds", "error", "sent", "again")
 
 
 def _write_answer(answer: JobResult) -> dict[str, Any]:
@@ -216,7 +216,8 @@ def describe_end(batch: Batch) -> Iterator[Block]:
     yield from make_warnings(batch.notes)
     if batch.ends.keys() - {"whole", "not reached"}:
         yield Paragraph([f"{describe_ends(batch.ends)}."])
-    yield from describe_stopped(batch.stopped)
+    yield from describe_stopped(batch.stopped, batch.ends.get("not reached", 0))
+    yield from describe_again(batch.answers)
     if batch.ends.get("length"):
         yield Callout("warning", [_CUT])
     if any(answer and answer.lost == "empty" and answer.thought for answer in batch.answers):
@@ -237,14 +238,29 @@ _STOPPED = {
     "it again with a higher one goes on from here.",
     "quota": "Stopped because the provider's quota is used up for now, or for today. What is done is kept; "
     "running it again later goes on from here, and pays for no row twice.",
+    "unreachable": "Stopped because the server does not answer any more. What is done is kept; running it again "
+    "once the server is back goes on from here, and pays for no row twice.",
     "failed": "Stopped by an error. What is done is kept; running it again goes on from here.",
 }
 
 
-def describe_stopped(why: str | None) -> Iterator[Block]:
-    """Yield why a run ended early."""
+def describe_stopped(why: str | None, left: int = 0) -> Iterator[Block]:
+    """Yield why a run ended early, and how many of its rows were not tried, where that is known."""
     if why is not None:
-        yield Callout("warning", [_STOPPED.get(why, _STOPPED["interrupted"])])
+        told = _STOPPED.get(why, _STOPPED["interrupted"])
+        rows = f" {count(left, 'row')} {'was' if left == 1 else 'were'} not tried." if left else ""
+        yield Callout("warning", [told + rows])
+
+
+def describe_again(answers: Sequence[JobResult | None]) -> Iterator[Block]:
+    """Yield how many rows were asked twice, which may have been paid for."""
+    if number := sum(answer is not None and answer.again for answer in answers):
+        was, replies = ("was", "reply is") if number == 1 else ("were", "replies are")
+        text = (
+            f"{count(number, 'row')} broke off and {was} asked once more, alone; what the first {replies} billed at "
+            "is not known."
+        )
+        yield Paragraph([text])
 
 
 def describe_failures(answers: Sequence[JobResult | None], rows: Rows) -> Iterator[str]:

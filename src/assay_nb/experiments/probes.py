@@ -14,6 +14,7 @@ from typing import Any, cast
 from assay_nb.experiments.data.rows import find_names
 from assay_nb.experiments.grading.judge import judge_job
 from assay_nb.experiments.run.jobs import Job
+from assay_nb.experiments.run.pace import Pause
 from assay_nb.experiments.run.progress import Progress
 from assay_nb.experiments.run.runner import Runner, Task
 from assay_nb.experiments.run.target import Target, find_judge, find_target
@@ -65,10 +66,12 @@ class Probing:
             todo = jobs if jobs is not None else self._judgements(probed, judge)
             stream = self._runner.stream(todo, all_may_fail=True)
             async with aclosing(cast("Any", stream)):
-                async for job, answer in stream:
-                    if answer.whole or self._runner.count_cut:  # half a reply shows nothing
-                        self._keep(job, answer.payload)
-                    progress = progress.after(answer)
+                async for came in stream:
+                    if not isinstance(came, Pause):
+                        job, answer = came
+                        if answer.whole or self._runner.count_cut:  # half a reply shows nothing
+                            self._keep(job, answer.payload)
+                    progress = progress.follow(came)
                     yield progress
         self._runner.close()
 

@@ -83,6 +83,8 @@ class NotebookDisplay:
         self._shown_at = time.monotonic()
 
     def watch(self, progress: Progress) -> None:
+        if progress.waiting:  # nothing else may come for a minute, so it is not too soon
+            self._shown_at = 0.0
         self.preview(lambda: progress)
 
     def hold(self, result: Result) -> None:

@@ -12,12 +12,12 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, aclosing
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from assay_nb.connections.values import as_model
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import is_official
-from assay_nb.errors import WrongUsage
+from assay_nb.errors import BadReply, ProviderUnavailable, WrongUsage
 from assay_nb.messages import (
     ProviderEvent,
     ProviderId,
@@ -120,9 +120,7 @@ class Adapter:
             with log_muting.muted():
                 await attempt.aclose()
 
-    async def _begin(
-        self, request: Request, model: str, credential: Credential
-    ) -> tuple[Attempt, Sequence[ProviderEvent]]:
+    async def _begin(self, request: Request, model: str, credential: Credential) -> Answer:
         """Return the attempt that the provider answers, with its first events.
 
         Which form it has, and how often it is retried, is decided here: before anything is handed on.
@@ -137,36 +135,60 @@ class Adapter:
             known=learned.recall(place),
         )
         shape = ladder.shape
+        blanks: dict[Shape, Answer] = {}
         while True:
-            answer = await self._retry.value(
-                partial(self._try, request, model, credential, ladder, shape)
-            )
+            remembered = ladder.remembered
+            retry = replace(self._retry, attempts=1) if ladder.is_guess else self._retry
+            attempt = partial(self._try, request, model, credential, ladder, shape, blanks)
+            try:
+                answer = await retry.value(attempt, partial(ladder.after_retries, shape))
+            except ProviderUnavailable:
+                if (
+                    ladder.remembered and not shape.streamed
+                ):  # too long to come in one piece, perhaps
+                    await learned.forget(place)
+                raise
             if not isinstance(answer, Shape):
                 if answer[1] and (facts := ladder.learned(shape)):
                     await learned.keep(place, facts)
                 return answer
-            if ladder.remembered and shape == ladder.shape:
+            if remembered and not ladder.remembered:
                 await learned.forget(place)
             shape = answer
 
     async def _try(
-        self, request: Request, model: str, credential: Credential, ladder: Ladder, shape: Shape
-    ) -> tuple[Attempt, Sequence[ProviderEvent]] | Shape:
+        self,
+        request: Request,
+        model: str,
+        credential: Credential,
+        ladder: Ladder,
+        shape: Shape,
+        blanks: dict[Shape, Answer],
+    ) -> Answer | Shape:
         """Make one attempt; return it with its first events, or the form to try after its refusal.
 
-        A failure that no other form helps is raised, for `Retry` to decide on.
+        A failure that no other form helps is raised, for `Retry` to decide on. A stream in which nothing came is
+        kept in `blanks`, and is the answer after all where the reply is not readable in one piece either.
         """
         try:
-            return await self._attempt(request, model, credential, shape)
+            attempt, first = await self._attempt(request, model, credential, shape)
         except Failed as failed:
+            if shape in blanks and isinstance(failed.error, BadReply):
+                return blanks[shape]
             lower = ladder.after(shape, failed.refusal) if failed.refusal else None
             if lower is None or not self._retry.may_send():
                 raise
-        return lower
+            return lower
+        whole = ladder.after_blank(shape) if attempt.is_blank else None
+        if whole is None or not self._retry.may_send():
+            return attempt, first
+        await attempt.aclose()
+        blanks[whole] = attempt, first
+        return whole
 
     async def _attempt(
         self, request: Request, model: str, credential: Credential, shape: Shape
-    ) -> tuple[Attempt, Sequence[ProviderEvent]]:
+    ) -> Answer:
         """Make one attempt and read its first events, or close it and raise `Failed`."""
         async with AsyncExitStack() as stack:
             exchange = await stack.enter_async_context(self._egress.exchange(credential))
@@ -200,6 +222,11 @@ class Attempt:
         self._blank = True
         self._thought = False
         self.opened = AsyncExitStack()
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether the reply was to be streamed, and ended without a single part of it and without an error."""
+        return self._exchange.is_blank
 
     async def read(self) -> Sequence[ProviderEvent]:
         """Return what comes next; nothing at the end. Raises `Failed`."""
@@ -270,6 +297,10 @@ class Attempt:
         return (ThoughtDelta(shown),) if shown else ()
 
 
+Answer: TypeAlias = tuple[Attempt, Sequence[ProviderEvent]]
+"""An attempt that the provider answers, with its first events."""
+
+
 def plain_rungs(request: Request, *, tuned: bool, ceiling: str = "max_tokens") -> Rungs:
     """Return the forms at a service that takes a schema or does not, and has one name for the ceiling.
 
@@ -285,6 +316,7 @@ def plain_rungs(request: Request, *, tuned: bool, ceiling: str = "max_tokens") -
             "tuned": (True, False) if tuned else (False,),
             "schema": ("json_schema", "prompt") if request.schema is not None else ("prompt",),
             "ceiling": (ceiling, "none") if droppable else (ceiling,),
+            "streamed": (True, False),
         }
     )
 

@@ -158,8 +158,10 @@ def _settings(request: Request, model: str, exchange: Exchange, shape: Shape) ->
         output["effort"] = effort
     if output:
         settings["output_config"] = output
-    if sampling := sampling_of(request):
-        settings["extra_body"] = sampling
+    # Whole or not, the SDK gets a stream: a body that comes whole is told as one.
+    whole = {} if shape.streamed else {"stream": False}
+    if extra := {**sampling_of(request), **whole}:
+        settings["extra_body"] = extra
     return settings
 
 

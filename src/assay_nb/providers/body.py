@@ -111,7 +111,8 @@ def reader_for(exchange: Exchange) -> StreamReader | None:
     def take_status(status: int) -> None:
         exchange.status = status
 
-    return StreamReader(exchange.dialect, take_status)
+    exchange.reader = StreamReader(exchange.dialect, take_status)
+    return exchange.reader
 
 
 def decoder_for(head: ResponseHead) -> Decoder | None:

@@ -15,6 +15,7 @@ from assay_nb.egress.echo import EchoScanner
 from assay_nb.egress.setting_names import SOLO, SettingNames
 from assay_nb.errors import AssayError, ProviderError, ProviderUnavailable
 from assay_nb.messages import Destination, Kind, label_of
+from assay_nb.providers.streaming.reader import StreamReader
 from assay_nb.providers.waits import keep_headers
 from assay_nb.providers.wording import who_is
 
@@ -61,6 +62,7 @@ class Exchange:
         credential: The right to use the key.
         destination: Where it goes.
         dialect: The dialect of the stream that the request asks for; None where it asks for plain JSON.
+        reader: What reads the response as a stream; None where it is not one.
         status: The response's status; None while there is none. An error within a stream may say it better.
         request_id: The provider's id of the request.
         waits: The response's headers that say how long to wait.
@@ -79,6 +81,7 @@ class Exchange:
         self.destination: Destination = credential.destination
         self.ticket = secrets.token_urlsafe(12)
         self.dialect: Kind | None = None
+        self.reader: StreamReader | None = None
         self.status: int | None = None
         self.request_id: str | None = None
         self.waits: dict[str, str] = {}
@@ -100,6 +103,11 @@ class Exchange:
     def headers(self) -> dict[str, str]:
         """The header that an SDK's request must carry to be let out."""
         return {TICKET: self.ticket}
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether the response is a stream in which no part of a reply and no error has come."""
+        return self.reader is not None and self.reader.is_blank
 
     @property
     def label(self) -> str:

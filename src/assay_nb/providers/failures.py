@@ -16,7 +16,14 @@ from dataclasses import dataclass
 import httpx2
 
 from assay_nb.egress.origins import is_official, path_hint
-from assay_nb.errors import AssayError, BadReply, ProviderError, ProviderUnavailable
+from assay_nb.errors import (
+    BROKEN_OFF,
+    UNREACHED,
+    AssayError,
+    BadReply,
+    ProviderError,
+    ProviderUnavailable,
+)
 from assay_nb.messages import ProviderId, Request
 from assay_nb.providers.exchange import LOG_IN, Exchange
 from assay_nb.providers.meanings import CONSEQUENCES, Meaning
@@ -169,7 +176,7 @@ def _error(
     hint: str | None,
     *,
     wait: float | None = None,
-    reason: Meaning | None = None,
+    reason: str | None = None,
 ) -> ProviderError:
     return kind(
         message,
@@ -229,6 +236,7 @@ def _broken(exchange: Exchange, kind: Kind) -> ProviderError:
             if exchange.sent
             else f"{who_is(exchange.destination)} could not be reached in time.",
             f"Try again. {_persists(exchange)}",
+            reason=None if exchange.sent else UNREACHED,
         )
     if exchange.sent:
         what, hint = "closed the connection before the reply was whole.", "Try again."
@@ -240,6 +248,7 @@ def _broken(exchange: Exchange, kind: Kind) -> ProviderError:
         exchange.status,
         f"{who_is(exchange.destination)} {what}",
         hint,
+        reason=BROKEN_OFF if exchange.sent else UNREACHED,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, cast
 
 import httpx2
@@ -36,6 +36,7 @@ from assay_nb.providers.ladder import Rungs, Shape
 from assay_nb.providers.parts import read_candidate
 from assay_nb.providers.stops import read_stop
 from assay_nb.providers.transport import PLACEHOLDER
+from assay_nb.providers.unstreamed import as_responses
 
 API_VERSION = "v1beta"
 """Pinned, since an environment variable can change the SDK's own choice."""
@@ -75,13 +76,14 @@ class Google(Adapter):
         answered: str | None = None
         thought = False
         models = cast(Any, client.aio.models)  # its signature is partly untyped
-        exchange.dialect = "gemini"
-        stream = await models.generate_content_stream(
+        exchange.dialect = "gemini" if shape.streamed else None
+        ask = models.generate_content_stream if shape.streamed else models.generate_content
+        reply = await ask(
             model=model,
             contents=_contents(request),
             config=_config(request, model, exchange, shape),
         )
-        async for chunk in cast("AsyncIterator[types.GenerateContentResponse]", stream):
+        async for chunk in as_responses(reply):
             answered = chunk.model_version or answered
             if chunk.prompt_feedback and chunk.prompt_feedback.block_reason:
                 reason = "refusal"

@@ -5,6 +5,9 @@ the reply is called, whether token counts are asked for, whether reasoning is tu
 is streamed. After a refusal, exactly the feature that it names changes; where it names none, one feature
 goes one rung down. A refusal costs nothing, but each form is sent once at most, and not more than eight
 of them.
+
+Two things that are not refusals step down as well: a stream in which nothing came is asked for whole, since
+some servers tell no error in a stream, and a provider that goes on failing gets the schema in the prompt.
 """
 
 from __future__ import annotations
@@ -118,6 +121,8 @@ _CONTENT = frozenset({"model", "messages", "input", "instructions", "contents", 
 """Parameters that carry what was asked. No other form changes them."""
 
 _STEPS_AT = frozenset({400, 422})
+_MAY_BE_SCHEMA = frozenset({500, 501})
+"""Failures with which some servers answer a schema that they do not take. 502 to 504 are never one."""
 
 
 class Ladder:
@@ -125,7 +130,9 @@ class Ladder:
 
     Attributes:
         shape: The form that is sent first.
-        remembered: Whether that form was remembered and is not the best one.
+        remembered: Whether that form was remembered, is not the best one, and has not been refused.
+        is_guess: Whether a form was tried after failures that need not have been the form's. It is sent once, and
+            what came of it is not remembered.
     """
 
     def __init__(
@@ -146,21 +153,54 @@ class Ladder:
         self.shape = self._recall(known)
         self.remembered = self.shape != rungs.best
         self._tried = {self.shape}
+        self._whole_for: dict[Shape, Shape] = {}
+        self.is_guess = False
 
     def after(self, shape: Shape, refusal: Refusal) -> Shape | None:
         """Return the form to send after a refusal, or None where none would be taken."""
+        # What a blank stream hid, the whole reply says of it: what follows is streamed again.
+        shape = self._whole_for.get(shape, shape)
         lower = self._lower(shape, refusal)
-        if lower is not None and self.remembered and shape == self.shape:
+        disproved = lower is not None and self.remembered and shape == self.shape
+        if disproved:
             lower = self._rungs.best  # what was learned does not hold any more
         while lower is not None and lower in self._tried:
             lower = self._lower(lower, refusal)
-        if lower is None or len(self._tried) >= MOST_FORMS:
-            return None
-        self._tried.add(lower)
+        lower = self._add(lower)
+        self.remembered = self.remembered and not (disproved and lower)
         return lower
+
+    def after_blank(self, shape: Shape) -> Shape | None:
+        """Return the form to send after a stream in which nothing came: the same, not streamed. None after that."""
+        whole = self._add(self._rungs.below(shape, "streamed"))
+        if whole is not None:
+            self._whole_for[whole] = shape
+        return whole
+
+    def after_retries(self, shape: Shape, refusal: Refusal) -> Shape | None:
+        """Return the form to send where a provider has failed as often as it is retried; None for no other.
+
+        Official services fail with 500 when they are overloaded, and at a schema that they cannot compile.
+        """
+        if not self._official or refusal.status not in _MAY_BE_SCHEMA or self.is_guess:
+            return None
+        if refusal.meaning is not Meaning.DOWN or shape.schema == "prompt":
+            return None
+        lower = self._add(self._rungs.below(shape, "schema"))
+        self.is_guess = lower is not None
+        return lower
+
+    def _add(self, shape: Shape | None) -> Shape | None:
+        """Return a form that may be sent now, and count it; None for one that was sent, or is one too many."""
+        if shape is None or shape in self._tried or len(self._tried) >= MOST_FORMS:
+            return None
+        self._tried.add(shape)
+        return shape
 
     def learned(self, shape: Shape) -> dict[str, Any]:
         """Return what is worth remembering of the form that was taken: how it differs from the best."""
+        if self.is_guess:
+            return {}
         best = self._rungs.best
         facts: dict[str, Any] = {
             self._name(feature): getattr(shape, feature)
@@ -209,7 +249,7 @@ class Ladder:
             return schema
         if refusal.meaning is Meaning.DOWN:
             # A server of somebody's own that answers so may not know the schema; a provider is just down.
-            return schema if refusal.status in {500, 501} and not self._official else ()
+            return schema if refusal.status in _MAY_BE_SCHEMA and not self._official else ()
         if refusal.then is not Then.STEP or refusal.status not in _STEPS_AT:
             return ()
         if refusal.body.params and refusal.body.params <= _CONTENT:

@@ -6,7 +6,6 @@ Chat Completions is the one thing that all servers speak which call themselves O
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import replace
 from typing import Any, cast
 
 import httpx2
@@ -71,10 +70,8 @@ class OpenAI(Adapter):
     def rungs(self, request: Request, model: str, credential: Credential) -> Rungs:
         if credential.destination.kind != RESPONSES:
             return _chat_rungs(request)
-        rungs = plain_rungs(
-            request, tuned=is_tunable(model, credential), ceiling="max_output_tokens"
-        )
-        return replace(rungs, values={**rungs.values, "streamed": (True, False)})
+        tuned = is_tunable(model, credential)
+        return plain_rungs(request, tuned=tuned, ceiling="max_output_tokens")
 
     def events(
         self, request: Request, model: str, exchange: Exchange, shape: Shape

@@ -6,6 +6,7 @@ piece of a reply has been handed on, and no wait is longer than a person's patie
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import anyio
 
 from assay_nb.errors import ProviderError
 from assay_nb.providers.failures import Failed
+from assay_nb.providers.refusals import Refusal
 
 T = TypeVar("T")
 
@@ -44,8 +46,17 @@ class Retry:
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     jitter: Callable[[], float] = lambda: random.uniform(0.75, 1.25)  # noqa: S311 - no secret
 
-    async def value(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Return what `ask()` returns, asking again where it failed."""
+    async def value(
+        self,
+        ask: Callable[[], Awaitable[T]],
+        instead: Callable[[Refusal], T | None] = lambda refusal: None,
+    ) -> T:
+        """Return what `ask()` returns, asking again where it failed.
+
+        Args:
+            ask: Makes one attempt.
+            instead: Asked, where the last attempt was refused, for what takes its place; None raises its error.
+        """
         attempt = 1
         while True:
             try:
@@ -53,17 +64,22 @@ class Retry:
             except Failed as exc:
                 failed = exc.bare()
             # Outside of `except`: our error does not drag the SDK's along as its context.
-            await self._wait(failed, attempt)
+            wait = self._find_wait(failed, attempt)
+            is_last = wait > self.longest
+            other = instead(failed.refusal) if is_last and failed.refusal else None
+            # Nobody waits for an attempt that is not made.
+            if (is_last and other is None) or not self.may_send():
+                raise failed.error
+            if other is not None:
+                return other
             attempt += 1
+            if self.on_wait:
+                self.on_wait(wait, attempt)
+            await self.sleep(wait)
 
-    async def _wait(self, failed: Failed, attempt: int) -> None:
-        wait = self.base * 2 ** (attempt - 1) * self.jitter()
+    def _find_wait(self, failed: Failed, attempt: int) -> float:
+        """Return the seconds before the next attempt; infinity where there is none."""
+        if not failed.again or attempt >= self.attempts:
+            return math.inf
         asked = failed.error.retry_after if isinstance(failed.error, ProviderError) else None
-        wait = max(wait, asked or 0.0)
-        if not failed.again or attempt >= self.attempts or wait > self.longest:
-            raise failed.error
-        if not self.may_send():  # nobody waits for an attempt that is not made
-            raise failed.error
-        if self.on_wait:
-            self.on_wait(wait, attempt + 1)
-        await self.sleep(wait)
+        return max(self.base * 2 ** (attempt - 1) * self.jitter(), asked or 0.0)

@@ -57,7 +57,8 @@ OF_ONE_ROW: dict[str, Callable[[], AssayError]] = {
     "refused": lambda: ProviderError("It is against the rules.", hint="Change it.", status=400),
     "not processed": lambda: ProviderError("It cannot be read.", hint="Change it.", status=422),
     "rate limited": lambda: RateLimited("Too many.", hint="Wait.", status=429),
-    "unavailable": lambda: ProviderUnavailable("It is down.", hint="Wait.", status=503),
+    "busy": lambda: ProviderUnavailable("It is busy.", hint="Wait.", status=503),
+    "unavailable": lambda: ProviderUnavailable("It is down.", hint="Wait.", status=500),
     "unreachable": lambda: ProviderUnavailable("It cannot be reached.", hint="Wait."),
     "broken off": lambda: BadReply("It broke off.", hint="Retry.", stop="incomplete"),
     "secret": lambda: KeyPasted("It holds a key.", hint="Take it out."),
@@ -91,9 +92,12 @@ def test_another_status_ends_the_run_with_what_is_there(
 
 SURELY_ONE_ROWS = ("too long", "secret")
 """What says nothing of other rows, however many of the first ones it hits: data is often sorted."""
+WAITED_FOR = ("rate limited", "busy")
 
 
-@pytest.mark.parametrize("kind", [kind for kind in OF_ONE_ROW if kind not in SURELY_ONE_ROWS])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in OF_ONE_ROW if kind not in {*SURELY_ONE_ROWS, *WAITED_FOR}]
+)
 def test_eight_failures_without_a_success_end_the_run(
     session: Session, engine: Engine, kind: str
 ) -> None:

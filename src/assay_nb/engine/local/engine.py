@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from anyio import CancelScope
 from anyio.to_thread import run_sync
 
-from assay_nb.engine.call import Call, Engine
+from assay_nb.engine.call import Call, Engine, OnWait
 from assay_nb.engine.events import Event, Finished, NextRound, Started, Waiting
 from assay_nb.engine.local.account import Account
 from assay_nb.engine.local.credentials import find_credential
@@ -72,15 +72,22 @@ class LocalEngine(Engine):
         finally:
             await end(task)
 
-    async def ask(self, call: Call) -> Result:
+    async def ask(self, call: Call, on_wait: OnWait | None = None) -> Result:
         """Run a call for its result alone, in the caller's task; see `Engine`.
 
         A thousand calls at once that pass their events through queues are all half done most of the time,
         which costs a tenth of the whole.
         """
-        events: list[Event] = []
-        await self._work(call, events.append)
-        return cast("Finished", events[-1]).result
+        last: Event | None = None
+
+        def take(event: Event) -> None:
+            nonlocal last
+            last = event
+            if isinstance(event, Waiting) and on_wait is not None:
+                on_wait(event.seconds)
+
+        await self._work(call, take)
+        return cast("Finished", last).result
 
     async def aclose(self) -> None:
         await self._recorder.aclose()

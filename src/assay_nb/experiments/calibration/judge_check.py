@@ -183,7 +183,7 @@ def check_judge(
     answers: dict[int, JobResult] = {}
     try:
         progress = Progress("Judge check", "pairs", total=len(jobs))
-        for job, answer in watch_answers(runner.answers(jobs), progress, on_progress):
+        for job, answer in watch_answers(runner.follow(jobs), progress, on_progress):
             answers[job.tag] = answer
     except OverBudget:
         pass

@@ -133,7 +133,7 @@ def check_self(
     runner = runner or Runner(session)
     target, jobs = _prepare(session, corpus, runner, workspace, model)
     progress = Progress("Self-check", "prompts", total=len(jobs))
-    watched = watch_answers(runner.answers(jobs), progress, on_progress)
+    watched = watch_answers(runner.follow(jobs), progress, on_progress)
     answers: list[tuple[Planted, JobResult]] = []
     with suppress(OverBudget):  # what is missing is counted
         answers.extend((job.tag, answer) for job, answer in watched)

@@ -34,6 +34,7 @@ from assay_nb.experiments.measure.cards import RowCard, choose_changes
 from assay_nb.experiments.measure.ledger import Pair
 from assay_nb.experiments.measure.outputs import Outputs, Place
 from assay_nb.experiments.run.jobs import JobResult
+from assay_nb.experiments.run.pace import Pause
 from assay_nb.experiments.run.progress import Progress
 from assay_nb.experiments.run.target import Target
 from assay_nb.experiments.spending.limits import Limits
@@ -236,13 +237,15 @@ class JudgeGrader:
             if a is not None and b is not None
         ]
         progress = Progress(trial.title, step, total=len(jobs))
-        with closing(trial.runner.answers(jobs)) as answers:
-            for job, answer in answers:
-                preferences = answer.payload.get("preferences")
-                self._answers[name, job.tag] = answer
-                if preferences:
-                    self._said[name, job.tag] = (preferences[0], preferences[1])
-                progress = progress.after(answer)
+        with closing(trial.runner.follow(jobs)) as stream:
+            for came in stream:
+                if not isinstance(came, Pause):
+                    job, answer = came
+                    preferences = answer.payload.get("preferences")
+                    self._answers[name, job.tag] = answer
+                    if preferences:
+                        self._said[name, job.tag] = (preferences[0], preferences[1])
+                progress = progress.follow(came)
                 yield progress
 
     def noise(self, rows: Sequence[int]) -> NoiseFloor:

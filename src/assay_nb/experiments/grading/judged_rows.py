@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from assay_nb.evaluation import PairedVerdict
 from assay_nb.experiments.batch import (
+    describe_again,
     describe_failures,
     describe_stopped,
     shorten,
@@ -42,8 +43,8 @@ class Judgements(Shown):
         rubric: The criteria.
         answers: One per row; None for a row without an output, or that was not reached.
         verdict: Of two tables: whether the judged one is better than the other.
-        stopped: Why it ended early: `"interrupted"`, `"budget"`, `"quota"` or `"failed"`; None when it
-            did not.
+        stopped: Why it ended early: `"interrupted"`, `"budget"`, `"quota"`, `"unreachable"` or `"failed"`;
+            None when it did not.
         inputs: What was sent for each row's variables.
         lost: Replies that were not judged since they are not whole: `{"judged": {"length": 3}}`.
         provenance: The judge's model, tokens, cost.
@@ -155,6 +156,7 @@ def _describe(judged: Judgements) -> Iterator[Block]:
     yield from make_notices(judged.provenance)
     yield from make_warnings(judged.notes)
     yield from describe_stopped(judged.stopped)
+    yield from describe_again(judged.answers)
     for counts in judged.lost.values():
         text = f"Not judged, since only a whole reply is an observation: {describe_ends(counts)}."
         yield Callout("warning", [text])

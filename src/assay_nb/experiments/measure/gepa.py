@@ -23,11 +23,11 @@ from assay_nb.experiments.grading.metrics import Scorer
 from assay_nb.experiments.measure.measure import Measuring
 from assay_nb.experiments.measure.result import Measurement
 from assay_nb.experiments.measure.settings import Settings
+from assay_nb.experiments.run.failures import refuses_text
 from assay_nb.experiments.run.jobs import Job, JobResult
 from assay_nb.experiments.run.progress import watch_steps
 from assay_nb.experiments.run.runner import Runner, Task, make_call, number_repeats
 from assay_nb.experiments.run.target import Target, find_target
-from assay_nb.experiments.run.workers import refuses_text
 from assay_nb.experiments.spending.budget import OverBudget
 from assay_nb.text.english import count
 from assay_nb.text.placeholders import check_blocks

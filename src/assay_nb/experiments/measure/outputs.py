@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from assay_nb.experiments.data.rows import Row, Rows, values_for
 from assay_nb.experiments.measure.result import SideFigures
 from assay_nb.experiments.run.jobs import Job, JobResult
+from assay_nb.experiments.run.pace import Pause
 from assay_nb.experiments.run.progress import Progress
 from assay_nb.experiments.run.runner import Runner, Task, number_repeats
 from assay_nb.text.templates import fill
@@ -93,12 +94,14 @@ class Outputs:
         missing = [one for one in wanted if self._place(one) not in self._answers]
         progress = Progress(self.title, step, total=len(missing))
         yield progress
-        with closing(self.runner.answers(map(self._job, missing))) as answers:
-            for job, answer in answers:
-                place: Place = job.tag
-                self._answers[place] = replace(answer, result=None)
-                self._see(place, self.rows[place[1]], answer)
-                progress = progress.after(answer)
+        with closing(self.runner.follow(map(self._job, missing))) as stream:
+            for came in stream:
+                if not isinstance(came, Pause):
+                    job, answer = came
+                    place: Place = job.tag
+                    self._answers[place] = replace(answer, result=None)
+                    self._see(place, self.rows[place[1]], answer)
+                progress = progress.follow(came)
                 yield progress
 
     def figures(self, name: str, rows: Sequence[int], score: float | None) -> SideFigures:

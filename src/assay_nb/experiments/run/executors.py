@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
-from assay_nb.engine.call import Call
+from assay_nb.engine.call import Call, OnWait
 from assay_nb.engine.portal import Portal
 from assay_nb.errors import (
     AssayError,
@@ -39,7 +39,7 @@ def ask_executor(executor: Executor, passes: Passes | None = None) -> Ask:
         passes: In hub mode, what workers are let in with.
     """
 
-    async def ask(call: Call) -> Result:
+    async def ask(call: Call, on_wait: OnWait | None = None) -> Result:  # a worker tells no waits
         from assay_nb.instruments.catalog import INSTRUMENTS
 
         lent = None if passes is None else await passes.get(call.workspace)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol
 
-from assay_nb.engine.call import Call
+from assay_nb.engine.call import Call, OnWait
 from assay_nb.experiments.run.target import Target
 
-if TYPE_CHECKING:
-    pass
 
-Ask: TypeAlias = "Callable[[Call], Any]"
-"""An async function from a call to its result."""
+class Ask(Protocol):
+    """An async function from a call to its result, which tells of the waits within the call."""
+
+    def __call__(self, call: Call, on_wait: OnWait | None = None) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class JobResult:
         stop: Why the reply ended, one of `messages.StopReason`: only `"end"` is whole. None without one.
         thought: Whether the model thought first: an empty reply used its output tokens for that.
         cached: Whether it was paid for earlier.
+        again: Whether a first reply had broken off, and it was asked once more, alone.
         result: The whole result; None from the cache.
     """
 
@@ -73,6 +74,7 @@ class JobResult:
     stop: str | None = None
     thought: bool = False
     cached: bool = False
+    again: bool = False
     result: Any = None
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeAlias
 
 from assay_nb.experiments.run.jobs import Job, JobResult
+from assay_nb.experiments.run.pace import Pause
 from assay_nb.instruments.base import Provenance, Shown
 from assay_nb.render.document import Document, Heading, Meter, Paragraph, Scorecard
 
@@ -24,6 +25,7 @@ class Progress(Shown):
         failed: Rows without an answer.
         cached: Rows that were paid for earlier.
         spent: Dollars so far, over all steps; None where prices are not known.
+        waiting: What all rows wait for, as a phrase; empty while they do not.
     """
 
     schema: ClassVar[str] = "assay.progress.v1"
@@ -35,6 +37,7 @@ class Progress(Shown):
     failed: int = 0
     cached: int = 0
     spent: float | None = None
+    waiting: str = ""
     provenance: Provenance = field(default_factory=Provenance)
 
     def after(self, answer: JobResult) -> Progress:
@@ -46,7 +49,12 @@ class Progress(Shown):
             failed=self.failed + (answer.error is not None),
             cached=self.cached + answer.cached,
             spent=self.spent if cost is None else (self.spent or 0.0) + cost,
+            waiting="",
         )
+
+    def follow(self, came: tuple[Job, JobResult] | Pause) -> Progress:
+        """Return the progress after what a run yields: a row that is done, or a wait."""
+        return replace(self, waiting=str(came)) if isinstance(came, Pause) else self.after(came[1])
 
     @property
     def line(self) -> str:
@@ -63,6 +71,7 @@ class Progress(Shown):
             "failed": self.failed,
             "cached": self.cached,
             "spent": self.spent,
+            **({"waiting": self.waiting} if self.waiting else {}),
         }
 
     def to_document(self) -> Document:
@@ -75,6 +84,7 @@ class Progress(Shown):
         notes = [f"{self.cached:,} from earlier"] if self.cached else []
         notes += [f"{self.failed:,} failed"] if self.failed else []
         notes += [f"≈ ${self.spent:.4f}"] if self.spent else []
+        notes += [self.waiting] if self.waiting else []
         return notes
 
 
@@ -94,12 +104,18 @@ def watch_steps(steps: Generator[Progress], on_progress: OnProgress | None) -> N
 
 
 def watch_answers(
-    answers: Generator[tuple[Job, JobResult]], progress: Progress, on_progress: OnProgress | None
+    stream: Generator[tuple[Job, JobResult] | Pause],
+    progress: Progress,
+    on_progress: OnProgress | None,
 ) -> Iterator[tuple[Job, JobResult]]:
-    """Yield the answers as they come, telling of each; the calls end with it, as in `watch_steps`."""
-    with closing(answers):
-        for job, answer in answers:
-            progress = progress.after(answer)
+    """Yield the answers as they come, telling of each and of each wait.
+
+    The calls end with it, as in `watch_steps`.
+    """
+    with closing(stream):
+        for came in stream:
+            progress = progress.follow(came)
             if on_progress is not None:
                 on_progress(progress)
-            yield job, answer
+            if not isinstance(came, Pause):
+                yield came

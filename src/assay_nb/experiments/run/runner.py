@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +16,9 @@ from assay_nb.errors import WrongUsage
 from assay_nb.experiments.run.cache import Cache, digest
 from assay_nb.experiments.run.executors import ask_executor
 from assay_nb.experiments.run.jobs import Ask, Job, JobResult
+from assay_nb.experiments.run.pace import Pause
 from assay_nb.experiments.run.target import Target
-from assay_nb.experiments.run.workers import find_kept, stream_answers
+from assay_nb.experiments.run.workers import Came, find_kept, stream_answers
 from assay_nb.experiments.spending.budget import Budget
 from assay_nb.experiments.spending.estimates import estimate_call
 from assay_nb.experiments.spending.limits import Limits
@@ -77,8 +79,8 @@ class Runner:
 
     async def stream(
         self, jobs: Iterable[Job], *, all_may_fail: bool = False
-    ) -> AsyncIterator[tuple[Job, JobResult]]:
-        """Yield each job with its answer, on the background loop; see `stream_answers`."""
+    ) -> AsyncIterator[Came]:
+        """Yield each job with its answer, and each wait, on the background loop; see `stream_answers`."""
         if self.limits.max_calls is not None:  # what they take is not spent on retries of others
             jobs = list(jobs)
             open_ = sum(job.requests for job in jobs if self.is_open(job))
@@ -92,8 +94,8 @@ class Runner:
             all_may_fail=all_may_fail,
         )
         try:
-            async for pair in answers:
-                yield pair
+            async for came in answers:
+                yield came
         finally:
             await answers.aclose()
             if self._passes is not None:
@@ -102,7 +104,14 @@ class Runner:
     def answers(
         self, jobs: Iterable[Job], *, all_may_fail: bool = False
     ) -> Generator[tuple[Job, JobResult]]:
-        """Yield each job with its answer, to code that is not async, in the caller's own thread.
+        """Yield each job with its answer, as `follow` does, and pass over the waits."""
+        with closing(self.follow(jobs, all_may_fail=all_may_fail)) as stream:
+            for came in stream:
+                if not isinstance(came, Pause):
+                    yield came
+
+    def follow(self, jobs: Iterable[Job], *, all_may_fail: bool = False) -> Generator[Came]:
+        """Yield each job with its answer, and each wait, to code that is not async, in the caller's own thread.
 
         A metric may hold a database connection or draw a picture: it runs where it was written. Close
         the generator where the loop over it can fail: the calls go on until then.

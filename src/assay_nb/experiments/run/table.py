@@ -8,11 +8,11 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from assay_nb.errors import AssayError, RateLimited
+from assay_nb.errors import AssayError, ProviderUnavailable, RateLimited
 from assay_nb.experiments.run.jobs import Job, JobResult
+from assay_nb.experiments.run.pace import Pause
 from assay_nb.experiments.run.progress import Progress
 from assay_nb.experiments.run.runner import Runner
-from assay_nb.experiments.run.workers import outlasts_a_row
 from assay_nb.experiments.spending.budget import OverBudget
 
 Result = TypeVar("Result")
@@ -39,19 +39,21 @@ class TableRun(ABC, Generic[Result]):
         stream = self._runner.stream(jobs)
         try:
             async with aclosing(cast("Any", stream)):
-                async for job, answer in stream:
-                    self._keep(job, replace(answer, result=None))
-                    progress = progress.after(answer)
+                async for came in stream:
+                    if not isinstance(came, Pause):
+                        job, answer = came
+                        self._keep(job, replace(answer, result=None))
+                    progress = progress.follow(came)
                     yield progress
             self._stopped = None
         except OverBudget:
             self._stopped = "budget"
-        except RateLimited as error:
-            # With some rows there, a quota that is used up ends the run as a budget does.
-            is_quota = outlasts_a_row(error) and progress.done > progress.failed
-            self._stopped = "quota" if is_quota else "failed"
-            if not is_quota:
+        except (RateLimited, ProviderUnavailable) as error:
+            # With some rows there, a quota that is used up, or a server that is gone, ends it as a budget does.
+            if progress.done <= progress.failed:
+                self._stopped = "failed"
                 raise
+            self._stopped = "quota" if isinstance(error, RateLimited) else "unreachable"
         except AssayError:
             self._stopped = "failed"
             raise

@@ -32,6 +32,7 @@ class StreamReader:
     Attributes:
         fault: What is wrong with the body: nothing, a web page in its place, or not the dialect's. What
             `feed` returned before it is good.
+        is_blank: Whether no part of a reply and no error has come so far.
     """
 
     def __init__(self, dialect: Kind, on_status: Callable[[int], None]) -> None:
@@ -48,6 +49,7 @@ class StreamReader:
         self._came = False
         self._is_over = False
         self.fault: str | None = None
+        self.is_blank = True
 
     def feed(self, piece: bytes) -> bytes:
         """Return the frames that are whole by now."""
@@ -119,7 +121,7 @@ class StreamReader:
             elif event.casefold() not in _PINGS:
                 self.fault = "garbled"
             return
-        self._came = True
+        self._came, self.is_blank = True, False
         found = cast("Object", value)
         if error := find_error(event, found):
             yield self._fail(error)
@@ -128,7 +130,7 @@ class StreamReader:
             yield self._write(part, text if part is found and "\n" not in text else "")
 
     def _fail(self, error: Object) -> bytes:
-        self._came = True
+        self._came, self.is_blank = True, False
         if status := status_of(error):
             self._on_status(status)
         return self._write(self._wire.error(error), "")
