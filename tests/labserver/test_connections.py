@@ -161,6 +161,21 @@ def test_untested_is_stored_where_nobody_answers_and_the_hint_names_the_box(
     assert facts(server)["local"]["endpoint"] == nobody
 
 
+def test_key_of_a_provider_that_nobody_answers_for_has_a_next_step_without_a_flag(
+    server: Server, workspace: str, make_key
+) -> None:
+    body = {
+        "key": make_key("openai"),
+        "endpoint": f"http://127.0.0.1:{unused_port()}/v1",
+        "check": True,
+    }
+
+    answer = server.ask("PUT", f"workspaces/{workspace}/keys/openai", body)
+
+    assert answer.status >= 500
+    assert answer.data["error"]["hint"] == "Try again."
+
+
 def test_renamed_connection_keeps_its_key_and_the_workspace_its_model(
     server: Server, stage: Stage, there: str, workspace: str
 ) -> None:

@@ -36,7 +36,7 @@ from assay_nb.commands.parser import PRESET, nearest
 from assay_nb.commands.registry import Adder, add_json, add_workspace, adder, program
 from assay_nb.connections.names import PLACEMENTS, SPOKEN, check_kind, page_of
 from assay_nb.connections.presets import PRESETS, Preset, find_preset
-from assay_nb.engine.control import KeyCheck, KeyFacts, Setup
+from assay_nb.engine.control import STORE_UNTESTED, KeyCheck, KeyFacts, Setup
 from assay_nb.engine.endpoints import find_service, usual_placement, would_lose_key
 from assay_nb.engine.session import Session
 from assay_nb.errors import ProviderUnavailable, WrongUsage
@@ -239,8 +239,7 @@ def _explaining_start(preset: Preset) -> Generator[None]:
     except ProviderUnavailable as error:
         if preset.keys_url or not preset.endpoint or error.status is not None:
             raise
-        store = "Or store it untested with `--unverified`."
-        hint = f"Start it, then try again: {preset.to_begin} {store}"
+        hint = f"Start it, then try again: {preset.to_begin} {STORE_UNTESTED}"
         raise ProviderUnavailable(error.message, hint=hint, provider=error.provider) from None
 
 

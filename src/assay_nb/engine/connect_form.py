@@ -120,6 +120,20 @@ async def replace_key(
         return await control.set_key(workspace, connection, key, endpoint=endpoint, check=check)
 
 
+async def save_key(
+    control: Control,
+    workspace: str | None,
+    connection: str,
+    key: bytearray,
+    *,
+    endpoint: str | None,
+    check: bool,
+) -> KeyCheck:
+    """Store a key for one of the three first connections, on whose form nothing is stored untested."""
+    with _without_commands(untested=""):
+        return await control.set_key(workspace, connection, key, endpoint=endpoint, check=check)
+
+
 def fill_in(preset: Preset, parts: Mapping[str, str]) -> str:
     """Return the address of a preset whose holes were filled in on a form.
 
@@ -137,7 +151,9 @@ def fill_in(preset: Preset, parts: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def _without_commands() -> Generator[None]:
+def _without_commands(
+    untested: str = "To store it untested, untick “Test first”.",
+) -> Generator[None]:
     """Say in a form's words how a connection is stored that could not be tested."""
     try:
         yield
@@ -145,5 +161,5 @@ def _without_commands() -> Generator[None]:
         if error.hint and error.hint.endswith(STORE_UNTESTED):
             step = error.hint.removesuffix(STORE_UNTESTED).strip()
             step = "Try again." if "`" in step else step
-            error.hint = f"{step} To store it untested, untick “Test first”."
+            error.hint = f"{step} {untested}".rstrip()
         raise

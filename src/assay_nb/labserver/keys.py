@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from assay_nb.commands.keys import KEY_STATES
 from assay_nb.connections.presets import PRESETS
-from assay_nb.engine.connect_form import connect, describe_service, replace_key
+from assay_nb.engine.connect_form import connect, describe_service, replace_key, save_key
 from assay_nb.engine.control import KeyFacts
 from assay_nb.engine.remote.key_page import find_key_page
 from assay_nb.errors import PermissionDenied, WrongUsage
@@ -91,11 +91,12 @@ class KeyHandler(_Removable):
         if connection not in PROVIDERS:
             raise WrongUsage(
                 f"There is no provider '{connection[:40]}'.",
-                hint=f"There are {', '.join(PROVIDERS)}.",
+                hint=f"Use one of {', '.join(PROVIDERS)}.",
             )
         with _taken(fields) as key:  # empty for a server that needs none
             check = await self.ask(
-                self.control.set_key,
+                save_key,
+                self.control,
                 workspace,
                 connection,
                 key,

@@ -118,11 +118,12 @@ class AssayMagics(Magics):
     @no_var_expand
     @line_magic
     def assay(self, line: str) -> Any:
-        """Show your status, or run a sub-command: keys, workspaces, model, budget, calls, doctor.
+        """Show your status, or run a sub-command: keys, connections, workspaces, model, calls, doctor.
 
             %assay
             %assay workspace use research
             %assay keys set google
+            %assay connect ollama
 
         `%assay -h` lists them; `assay-nb` in a terminal has the same.
         """

@@ -22,7 +22,7 @@ DEMO_MODEL = "claude-sonnet-4-6"
 """The model of the demo calls, whatever a workspace's own is."""
 
 DEMO_SUCCESSOR = "claude-sonnet-5-5"
-"""What takes its place once Anthropic names a day for its end; it does not name one before 2027-02-17."""
+"""What takes its place once Anthropic names a day for its end, which is not sooner than 2027-02-17."""
 
 DEFAULT_MODEL: dict[ProviderId, str] = {
     "anthropic": "claude-sonnet-5-5",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 
 WARNING_DAYS = 60
-"""Days before a shutdown on which warnings begin. Anthropic gives this much notice; the others give more."""
+"""Days before a shutdown on which warnings begin: the notice that Anthropic gives at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

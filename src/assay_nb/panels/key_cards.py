@@ -11,7 +11,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from assay_nb.commands.keys import KEY_STATES, tone_of
-from assay_nb.engine.connect_form import describe_service, replace_key
+from assay_nb.engine.connect_form import describe_service, replace_key, save_key
 from assay_nb.engine.control import KeyCheck, KeyFacts
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
@@ -116,10 +116,10 @@ class KeyCard(StoredCard):
     def save(self) -> None:
         if self.field is None or not self.field.holds:
             raise WrongUsage("There is no key in the field.", hint="Paste a key, then choose Save.")
-        set_key = self.session.control.set_key
+        control = self.session.control
         self.news.say("info", ["Testing, then saving …"])
         with self.field.taken() as key:
-            check = self.ask(set_key, None, self.provider, key, endpoint=None, check=True)
+            check = self.ask(save_key, control, None, self.provider, key, endpoint=None, check=True)
         self._tell("Stored, sealed. ", check)
 
     def _guide(self) -> Any:

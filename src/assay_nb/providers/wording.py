@@ -27,7 +27,7 @@ _KEY_PAGE = "`%assay keys list` shows the page's address."
 _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
     _M.KEY_REFUSED: (
         "{who} does not accept the workspace's key.",
-        "Replace it if it was revoked or belongs elsewhere, {entry}; {keys_valid}.",
+        "Replace it {entry} if it was revoked or belongs elsewhere; {keys_valid}.",
     ),
     _M.KEY_LEAKED: (
         "{who} has blocked the workspace's key because it was found in public.",
@@ -79,19 +79,19 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
     ),
     _M.NO_CREDIT: (
         "The {account}{behind} has run out of credit.",
-        "Buy credit: {billing}. If there is some, make a new key: this one may belong to another account.",
+        "Buy credit at {billing}. If there is some, make a new key: this one may belong to another account.",
     ),
     _M.PREPAID_USED_UP: (
         "The prepaid credit of the {account}{behind} is used up, for all its keys.",
-        "Add credit: {billing}.",
+        "Add credit at {billing}.",
     ),
     _M.BILLING_WANTED: (
         "{who} has no free tier for this project or country, and no billing is set up.",
-        "Enable billing for the project behind the key: {billing}.",
+        "Enable billing for the project behind the key at {billing}.",
     ),
     _M.BILLING: (
         "{who} refused the request for a reason of payment: no credit, a limit, or missing payment data.",
-        "Look at the account: {billing}.",
+        "Check the account at {billing}.",
     ),
     _M.KEY_LIMIT: (
         "The spending limit of the workspace's key at {who} is reached; the account may still have credit.",
@@ -99,23 +99,23 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
     ),
     _M.SPEND_OWN: (
         "The spending limit that was set for the {account}{behind} is reached.",
-        "Raise the limit, or wait until it opens: {billing}.",
+        "Raise the limit at {billing}, or wait until it opens.",
     ),
     _M.SPEND_ORGANIZATION: (
         "The organisation's monthly spending limit at {who} is reached.",
-        "Raise it, or wait for the next month: {billing}.",
+        "Raise it at {billing}, or wait for the next month.",
     ),
     _M.SPEND_PROJECT: (
         "The monthly spending limit of the project{behind} is reached.",
-        "Raise the project's limit, or wait for the next month: {billing}.",
+        "Raise the project's limit at {billing}, or wait for the next month.",
     ),
     _M.SPEND_PROVIDER: (
         "The monthly limit that {who} itself sets for this organisation is reached.",
-        "Ask {who} for a higher one, or wait for the next month: {billing}.",
+        "Ask {who} for a higher one at {billing}, or wait for the next month.",
     ),
     _M.SPEND_TIER: (
         "The monthly spending limit of the account's tier at {who} is reached.",
-        "Wait until the first of the next month, 00:00 UTC, or move to a higher tier: {billing}.",
+        "Wait until the first of the next month, 00:00 UTC, or move to a higher tier at {billing}.",
     ),
     _M.DEPLOYMENT_UNKNOWN: (
         "{who} has no deployment named {quoted}.",
@@ -146,7 +146,7 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
         "Shorten the prompt.",
     ),
     _M.CEILING: (
-        "{who} refused the ceiling of {ceiling} output tokens{for_model}{most}.",
+        "{who} refused the ceiling {ceiling}{for_model}{most}.",
         "Set a lower max_output_tokens.",
     ),
     _M.STREAM_UNVERIFIED: (
@@ -245,7 +245,7 @@ def _facts(
         else "the server's operator knows what it may do",
         "keys_at": f" at {keys}" if keys else "",
         "billing": billing or keys or "that service's billing page",
-        "ceiling": f"{request.ceiling:,}" if request else "so many",
+        "ceiling": f"of {request.ceiling:,} output tokens" if request else "on output tokens",
         "most": f": it gives at most {most:,}" if most else "",
     }
 
@@ -253,7 +253,7 @@ def _facts(
 def _ways_to_keys(there: Destination, *, hub: bool) -> dict[str, str]:
     """Return how a key is entered and tested where the error is read."""
     if hub:
-        page = "on the key page, as an owner or admin"
+        page = "on the key page (as an owner or admin)"
         return {"entry": page, "test": f"Test or replace the key {page}."}
     test, entry = (f"with `assay-nb keys {do} {there.connection}`" for do in ("test", "set"))
     return {"entry": entry, "test": f"Test the key {test}, or replace it {entry}."}
@@ -262,7 +262,7 @@ def _ways_to_keys(there: Destination, *, hub: bool) -> dict[str, str]:
 def _key_wanted(there: Destination, *, hub: bool) -> tuple[str, str]:
     hint = f"Enter one: `assay-nb keys set {there.connection} --endpoint {there.endpoint}`."
     if hub:
-        hint = f"Enter one on the key page, as an owner or admin. {_KEY_PAGE}"
+        hint = f"Enter one on the key page (as an owner or admin). {_KEY_PAGE}"
     return f"{there.origin} asks for a key, and none is stored for it.", hint
 
 
@@ -274,15 +274,13 @@ def _not_found(there: Destination, model: str | None) -> tuple[str, str]:
             f"{who_is(there)} has no such path (status 404).",
             "Check the address: `assay-nb connections`.",
         )
-    near = suggest_model(model, there.provider)
-    nearest = f"Nearest known name: `{near}`. " if near and not near.endswith(f"/{model}") else ""
-    if there.keyless:
-        hint = f"{nearest}`assay-nb models --ask` lists those that it has."
-        return f"{who_is(there)} knows no model {model!r}.", hint
-    return (
-        f"{who_is(there)} knows no model {model!r}, or the key may not use it.",
-        f"{nearest}`assay-nb models` lists those that the key can see.",
-    )
+    near = (suggest_model(model, there.provider) or "").partition("/")[2]
+    nearest = ""
+    if near not in {"", model}:
+        nearest = f" Nearest known name: `{there.connection}/{near}`."
+    hint = f"Choose one that it lists: `assay-nb models --ask`.{nearest}"
+    barred = "" if there.keyless else ", or the key may not use it"
+    return f"{who_is(there)} knows no model {model!r}{barred}.", hint
 
 
 def _too_long(refusal: Refusal, model: str | None) -> tuple[str, str]:

@@ -459,7 +459,7 @@ def test_endpoint_that_is_one_operation_is_refused_before_anybody_is_asked(
     with pytest.raises(EndpointRefused, match="/chat/completions") as caught:
         save(session, "openai", "ollama", f"{base}/chat/completions", check=True)
 
-    assert f"`--endpoint {base}`" in str(caught.value.hint)
+    assert str(caught.value.hint) == f"Leave it out: {base}"
     assert stage.fake.calls == []
     assert fact_of(session, "openai").state == "missing"
 
@@ -470,8 +470,8 @@ def test_endpoint_without_its_version_is_told_although_nobody_is_asked(session: 
     untested = save(session, "openai", "ollama", origin)
     tested = save(session, "openai", "ollama", f"{origin}/v1")
 
-    assert f"`--endpoint {origin}/v1`" in untested.detail
-    assert "--endpoint" not in tested.detail
+    assert f"Save it again with {origin}/v1:" in untested.detail
+    assert "Save it again" not in tested.detail
 
 
 def test_next_step_after_a_failed_test_is_kept_beside_storing_it_untested(
@@ -482,5 +482,5 @@ def test_next_step_after_a_failed_test_is_kept_beside_storing_it_untested(
     with pytest.raises(ProviderError) as caught:
         save(session, "openai", "ollama", f"{stage.fake.origin}/nowhere", check=True)
 
-    assert f"`--endpoint {stage.fake.origin}/nowhere/v1`" in str(caught.value.hint)
+    assert f"Save it again with {stage.fake.origin}/nowhere/v1:" in str(caught.value.hint)
     assert "`--unverified`" in str(caught.value.hint)

@@ -40,9 +40,8 @@ from assay_nb.gateway.proxy.target import (
     parse_model,
     read_target,
 )
-from assay_nb.gateway.proxy.upstream import UpstreamRequest, explain
+from assay_nb.gateway.proxy.upstream import UpstreamRequest, explain, name_server
 from assay_nb.gateway.proxy.watchdog import Heartbeat
-from assay_nb.messages import label_of
 
 INSTRUMENT = "pass-through"
 """What the calls log has in the place of an instrument."""
@@ -204,7 +203,7 @@ class ProxiedRequest:
         if self._model is None:
             raise PermissionDenied(
                 "This hub has a list of models, and the request does not name one.",
-                hint="Only JSON with one `model` is passed through here.",
+                hint="Send JSON that names one `model`.",
             )
         check_model(self._services.settings, self._grant.destination, self._model)
 
@@ -245,7 +244,7 @@ class ProxiedRequest:
             )
         return head.refusal(
             ProviderAuthError,
-            f"{label_of(destination.connection)} does not accept the key of '{name}'.",
+            f"{name_server(destination)} does not accept the key of '{name}'.",
             "An owner or admin replaces it on the hub's page for keys.",
         )
 

@@ -120,7 +120,7 @@ def _check_path(raw: str, prefix: str) -> str:
     if not _ADMINISTRATION.isdisjoint(name.lower() for name in named[:3]):
         raise PermissionDenied(
             "The provider's administration is not passed through.",
-            hint="Its own console has it.",
+            hint="Use its own console.",
         )
     return "/".join(segments)
 
