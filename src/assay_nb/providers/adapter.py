@@ -30,9 +30,10 @@ from assay_nb.models.parameters import refused_knobs
 from assay_nb.providers import log_muting
 from assay_nb.providers.base import ListedModel
 from assay_nb.providers.exchange import Exchange
-from assay_nb.providers.failures import Errors, Failed
+from assay_nb.providers.failures import Errors, Failed, refuse
 from assay_nb.providers.ladder import Ladder, Rungs, Shape
 from assay_nb.providers.learned import Place
+from assay_nb.providers.listing import find_error, read_listing
 from assay_nb.providers.retry import Retry
 from assay_nb.providers.transport import Egress
 from assay_nb.text.thoughts import Piece, ThoughtSplitter, splitter_for
@@ -102,6 +103,20 @@ class Adapter:
 
         with log_muting.muted():
             return await self._retry.value(ask)
+
+    def read_models(self, exchange: Exchange, body: object) -> list[ListedModel]:
+        """Return the models of a listing's decoded body.
+
+        Raises:
+            Failed: If it is an error that says what it means.
+            TypeError: If it is not a listing.
+        """
+        if find_error(body) is None:
+            return read_listing(body)
+        failed = refuse(exchange, body)
+        if failed.refusal is None or not failed.refusal.is_known:
+            raise TypeError("not a listing")
+        raise failed
 
     async def _stream(
         self, request: Request, model: str, credential: Credential

@@ -150,7 +150,7 @@ def for_refusal(
     if meaning is Meaning.RATE:
         message, hint = _limited(exchange, wait)
         meaning = Meaning.DAY_QUOTA if wait.daily else meaning
-    elif meaning in {Meaning.BUSY, Meaning.DOWN}:
+    elif meaning in {Meaning.BUSY, Meaning.DOWN} and (model or status != 501):
         message, hint = _down(exchange, status, wait)
     else:
         message, hint = describe_refusal(exchange.destination, refusal, model, request)

@@ -23,6 +23,9 @@ _KEY_WANTED = frozenset(
 )
 """What means, of a server that is called without a key, that it wants one."""
 
+_NOT_OF_A_MODEL = frozenset({_M.MODEL_UNKNOWN, _M.UNKNOWN_404, _M.PARAMETER, _M.UNKNOWN, _M.DOWN})
+"""What a model is asked about, and what means another thing where a list of models was asked for."""
+
 _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
     _M.KEY_REFUSED: (
         "{who} does not accept the workspace's key.",
@@ -184,8 +187,10 @@ def describe_refusal(
     """
     if there.keyless and refusal.meaning in _KEY_WANTED and refusal.status in {401, 402, 403}:
         return _key_wanted(there)
+    if model is None and refusal.meaning in _NOT_OF_A_MODEL:
+        return _not_listed(there, refusal.status)
     if refusal.meaning in {_M.MODEL_UNKNOWN, _M.UNKNOWN_404}:
-        return _not_found(there, model)
+        return _not_found(there, model or "")
     if refusal.meaning is _M.CONTEXT:
         return _too_long(refusal, model)
     if refusal.meaning in {_M.PARAMETER, _M.UNKNOWN}:
@@ -241,11 +246,17 @@ def _key_wanted(there: Destination) -> tuple[str, str]:
     return f"{there.origin} asks for a key, and none is stored for it.", hint
 
 
-def _not_found(there: Destination, model: str | None) -> tuple[str, str]:
+def _not_listed(there: Destination, status: int) -> tuple[str, str]:
+    """Return what is said where a listing failed: no other model helps, since none was asked."""
+    hint = path_hint(there) or "Check its address, and what it speaks: some servers list no models."
+    if status in {404, 405, 501}:
+        return f"{who_is(there)} has no list of models at {there.endpoint}.", hint
+    return f"{who_is(there)} refused to list its models (status {status}).", hint
+
+
+def _not_found(there: Destination, model: str) -> tuple[str, str]:
     if hint := path_hint(there):
         return f"{there.endpoint} has no such page.", hint
-    if model is None:
-        return f"{who_is(there)} has no such page.", "Check the endpoint: `assay-nb keys list`."
     near = suggest_model(model, there.provider)
     nearest = f"Nearest known name: `{near}`. " if near and not near.endswith(f"/{model}") else ""
     if there.keyless:
