@@ -38,10 +38,12 @@ from assay_nb.messages import Destination, ProviderId
         ("google", "https://x.example/v1beta/models/g-1:generateContent", "https://x.example`"),
         ("google", "https://x.example/v1beta/models/g:streamGenerateContent?alt=sse", "example`"),
         ("google", "https://x.example/v1beta/models", "--endpoint https://x.example`"),
-        ("openai", "https://x.example/v1/messages", "keys set anthropic --endpoint https://x.ex"),
-        ("anthropic", "https://x.example/v1/responses", "keys set openai --endpoint https://x.e"),
-        ("anthropic", "https://x.example/chat/completions", "openai --endpoint https://x.example/v1"),
-        ("openai", "https://x.example/v1beta/models/g:generateContent", "keys set google --endp"),
+        ("openai", "https://x.example/v1/messages", "connect anthropic-compatible NAME --endpoint https://x.ex"),
+        ("anthropic", "https://x.example/v1/responses", "connect openai-compatible NAME --endpoint https://x.e"),
+        ("anthropic", "https://x.example/chat/completions", "openai-compatible NAME --endpoint https://x.example/v1"),
+        ("openai", "https://x.example/v1beta/models/g:generateContent", "connect google NAME --endp"),
+        ("openai", "http://localhost:11434/api/chat", "--endpoint http://localhost:11434/v1`"),
+        ("openai", "http://localhost:11434/api/tags", "--endpoint http://localhost:11434/v1`"),
     ],
 )  # fmt: skip
 def test_operation_is_refused_with_the_base_that_is_meant(

@@ -21,8 +21,18 @@ _OPERATIONS: tuple[tuple[ProviderId, re.Pattern[str]], ...] = (
 )
 """What requests are addressed to, by the protocol that it belongs to: what a base URL never ends in."""
 
+_NATIVE = re.compile(r"/api/(chat|generate|tags|embed|embeddings|show|ps|version)$")
+"""Ollama's own protocol, which no SDK here speaks: what it has for OpenAI's is beside it, under `/v1`."""
+
 _LISTING = re.compile(r"/models(/[^/:]+)?$")
 """The list of models, or one of it. After a version alone: `/models` itself is some servers' base."""
+
+_PRESETS: dict[ProviderId, str] = {
+    "anthropic": "anthropic-compatible",
+    "openai": "openai-compatible",
+    "google": "google",
+}
+"""What connects any server that speaks a provider's protocol."""
 
 _ORIGIN = re.compile(r"^[a-z]+://[^/]*", re.IGNORECASE)
 _VERSION = re.compile(r"/v\d\w*$")
@@ -54,6 +64,8 @@ def find_operation(provider: ProviderId, endpoint: str) -> Operation | None:
     for owner, pattern in _OPERATIONS:
         if found := pattern.search(path):
             return _describe(provider, owner, address, found[0])
+    if provider == "openai" and (found := _NATIVE.search(path)):
+        return _describe(provider, "openai", address, found[0])
     listing = _LISTING.search(path)
     if listing and _VERSION.search(path[: listing.start()]):
         return _describe(provider, provider, address, listing[0])
@@ -64,9 +76,8 @@ def _describe(provider: ProviderId, owner: ProviderId, address: str, operation: 
     base = _make_base(owner, address.removesuffix(operation))
     if owner == provider:
         return Operation(operation, f"Leave it out: `--endpoint {base}`.")
-    whose = (
-        f"Save the key for the protocol that this belongs to: `keys set {owner} --endpoint {base}`."
-    )
+    preset = _PRESETS[owner]
+    whose = f"Connect it by the protocol that this belongs to: `assay-nb connect {preset} NAME --endpoint {base}`."
     return Operation(operation, whose)
 
 

@@ -82,7 +82,7 @@ class Adapter:
         self, request: Request, *, model: str, credential: Credential
     ) -> AsyncIterator[ProviderEvent]:
         check_knobs(request, model, official=is_official(credential.destination))
-        return self._stream(_fitted(request, model), model, credential)
+        return self._stream(request, model, credential)
 
     async def list_models(self, credential: Credential) -> list[ListedModel]:
         async def ask() -> list[ListedModel]:
@@ -371,11 +371,3 @@ def _as_float(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise WrongUsage(f"{str(value)[:40]!r} is no number.") from None
-
-
-def _fitted(request: Request, model: str) -> Request:
-    """Return the request with no more output asked for than the model can give."""
-    known = find_model(model)
-    if known is None or request.ceiling <= known.max_output:
-        return request
-    return replace(request, max_output_tokens=known.max_output)

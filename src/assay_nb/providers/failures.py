@@ -229,6 +229,8 @@ def _broken(exchange: Exchange, kind: Kind) -> ProviderError:
         )
     if exchange.sent:
         what, hint = "closed the connection before the reply was whole.", "Try again."
+        if exchange.status is None and exchange.destination.origin.startswith("http://"):
+            hint = "Try again; if this persists, check whether the endpoint begins with https://."
     else:
         what, hint = "cannot be reached.", "`assay-nb doctor` tests the connection."
     return _error(
