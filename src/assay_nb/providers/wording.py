@@ -293,6 +293,12 @@ def _refused(
             f"{who_is(there)} refused the request{what} (status {refusal.status}), which set {names}.",
             f"Leave {names} out: current models refuse such settings, even at their default values.",
         )
+    if request is not None and request.max_output_tokens and names_ceiling(refusal):
+        which = f"which set max_output_tokens to {request.max_output_tokens:,}"
+        return (
+            f"{who_is(there)} refused the request{what} (status {refusal.status}), {which}.",
+            "Set a lower max_output_tokens, or leave it out.",
+        )
     return (
         f"{who_is(there)} refused the request{what} (status {refusal.status}).",
         "Choose another model, which may take it: `assay-nb models`.",
@@ -314,3 +320,16 @@ def names_knob(refusal: Refusal, knob: str) -> bool:
     if refusal.body.params:
         return not names.isdisjoint(refusal.body.params)
     return any(name in refusal.body.text for name in names - {"output_config", "reasoning"})
+
+
+_CEILINGS = frozenset(
+    {"max_tokens", "max_completion_tokens", "max_output_tokens", "maxoutputtokens"}
+)
+"""What the ceiling on a reply is called, in every dialect."""
+
+
+def names_ceiling(refusal: Refusal) -> bool:
+    """Return whether a refusal names the ceiling on the reply as what it does not take."""
+    if refusal.body.params:
+        return not _CEILINGS.isdisjoint(refusal.body.params)
+    return any(name in refusal.body.text for name in _CEILINGS)
