@@ -138,6 +138,10 @@ def test_stored_endpoint_and_origin_must_belong_together() -> None:
         ("anthropic", "https://x.example/v1", "https://x.example`"),
         ("google", "https://x.example/v1beta/", "https://x.example`"),
         ("anthropic", "https://x.example", None),
+        ("openai", "https://api.deepseek.com", None),
+        ("openai", "https://api.deepseek.com/", None),
+        ("anthropic", "https://api.anthropic.com/v1", "https://api.anthropic.com`"),
+        ("google", "https://api.groq.com/openai/v1", "--kind openai-chat"),
     ],
 )
 def test_common_mistake_in_a_path_is_named(

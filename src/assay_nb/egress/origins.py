@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from assay_nb.connections.presets import PRESETS
+from assay_nb.connections.presets import PRESETS, preset_of
 from assay_nb.egress.operations import find_operation
 from assay_nb.errors import EndpointRefused
 from assay_nb.messages import PROVIDERS, Destination, Kind, ProviderId, first_kind
@@ -216,6 +216,9 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+_KIND_HINT = "This service is known to speak another protocol there: connect it again with `--kind {kind}`."
+
+
 def path_hint(destination: Destination) -> str | None:
     """Return what is probably wrong with an endpoint's path, or None.
 
@@ -224,6 +227,9 @@ def path_hint(destination: Destination) -> str | None:
     if found := find_operation(destination.provider, destination.endpoint):
         return found.advice  # stored before such endpoints were refused
     path = urlsplit(destination.endpoint).path.rstrip("/")
+    service = preset_of(destination.endpoint)
+    if service is not None and urlsplit(service.endpoint).path.rstrip("/") == path:
+        return None if service.kind == destination.kind else _KIND_HINT.format(kind=service.kind)
     if destination.provider == "openai" and not re.search(r"/v\d", path):
         better = destination.endpoint.rstrip("/") + "/v1"
         return f"OpenAI-compatible endpoints usually end in /v1: save the key again with `--endpoint {better}`."
