@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -479,8 +480,37 @@ def test_status_says_where_calls_go(two: Session, fake: FakeProviders) -> None:
 
 def test_status_warns_of_a_model_whose_connection_is_gone(two: Session) -> None:
     run_command(two, "model work/m")
-    run_command(two, "connections remove work")
+    removed = plain_words(run_command(two, "connections remove work"))
 
     said = plain_words(run_command(two, "status"))
 
-    assert "Calls that name no model fail: there is no key for 'work'" in said
+    assert "model is work/m, so calls that name no model fail now." in removed
+    assert "Calls that name no model fail: there is no connection 'work'" in said
+
+
+def test_removing_another_connection_than_the_models_warns_of_nothing(two: Session) -> None:
+    run_command(two, "model work/m")
+
+    assert "fail" not in plain_words(run_command(two, "connections remove local"))
+
+
+@pytest.mark.parametrize(
+    ("name", "such"),
+    [("Work", ", such as work."), ("my server", ", such as my-server."), ("a/b", ", such as a-b."),
+     ("über", ", such as ber."), ("Ä", "underscores."), ("", "underscores.")],
+)  # fmt: skip
+def test_name_that_cannot_be_used_is_answered_with_one_that_can(
+    session: Session, fake: FakeProviders, name: str, such: str
+) -> None:
+    error = refused(session, f"connect ollama {shlex.quote(name)} --endpoint {url(fake)}")
+
+    assert "cannot be named" in error.message
+    assert (error.hint or "").endswith(such)
+
+
+def test_blanks_around_an_address_are_not_kept(session: Session, fake: FakeProviders) -> None:
+    fake.keys = None
+
+    outcome = piped(session, f"connect ollama local --endpoint ' {url(fake)} '")
+
+    assert outcome.data["endpoint"] == facts(session)["local"]["endpoint"] == url(fake)

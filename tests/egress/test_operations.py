@@ -42,6 +42,8 @@ from assay_nb.messages import Destination, ProviderId
         ("anthropic", "https://x.example/v1/responses", "OpenAI's protocol, at https://x.example/v1"),
         ("anthropic", "https://x.example/chat/completions", "OpenAI's protocol, at https://x.example/v1"),
         ("openai", "https://x.example/v1beta/models/g:generateContent", "Google's protocol, at https://x.example"),
+        ("openai", "http://localhost:11434/api/chat", "out: http://localhost:11434/v1"),
+        ("openai", "http://localhost:11434/api/tags", "out: http://localhost:11434/v1"),
     ],
 )  # fmt: skip
 def test_operation_is_refused_with_the_base_that_is_meant(

@@ -138,6 +138,10 @@ def test_stored_endpoint_and_origin_must_belong_together() -> None:
         ("anthropic", "https://x.example/v1", "https://x.example: the SDK"),
         ("google", "https://x.example/v1beta/", "https://x.example: the SDK"),
         ("anthropic", "https://x.example", None),
+        ("openai", "https://api.deepseek.com", None),
+        ("openai", "https://api.deepseek.com/", None),
+        ("anthropic", "https://api.anthropic.com/v1", "https://api.anthropic.com`"),
+        ("google", "https://api.groq.com/openai/v1", "--kind openai-chat"),
     ],
 )
 def test_common_mistake_in_a_path_is_named(
@@ -146,3 +150,37 @@ def test_common_mistake_in_a_path_is_named(
     said = path_hint(parse_endpoint(provider, url))
 
     assert (said is None) if hint is None else (said is not None and hint in said)
+
+
+REFUSED = {
+    "127.0.0.1:8000/v1": "http://127.0.0.1:8000/v1",
+    "localhost:11434": "http://localhost:11434",
+    "llm.example.org/v1": "https://llm.example.org/v1",
+    "8000": "Write the whole base URL",
+    "unix:///tmp/x.sock": "Write the whole base URL",
+    "file:///etc/hosts": "Write the whole base URL",
+    "http://": "Write the whole base URL",
+    "https:/x/v1": "Write the whole base URL",
+    "http://a b/v1": "Write the whole base URL",
+    "http://[::1/v1": "Write the whole base URL",
+    "https://u:p@llm.example/v1": "Keys are entered by themselves",
+    "https://llm.example/v1?key=x": "Leave out what comes after",
+    "https://llm.example/v1#x": "Leave out what comes after",
+    "https://llm.example/../v1": "without `..`",
+    "https://bücher.example/v1": "xn--",
+    "http://127.1:8000/v1": "127.0.0.1",
+    "http://0.0.0.0:8000/v1": "http://localhost:PORT",
+    "http://[::]:8000/v1": "http://localhost:PORT",
+    "http://169.254.169.254/v1": "own address",
+    "http://192.168.1.20:11434/v1": "ssh -L PORT:localhost:PORT 192.168.1.20",
+    "https://llm.example:99999/v1": "from 1 to 65535",
+    "https://llm.example:22/v1": "from 1024 on",
+}
+
+
+@pytest.mark.parametrize("url", REFUSED)
+def test_refused_endpoint_has_a_next_step(url: str) -> None:
+    with pytest.raises(EndpointRefused) as caught:
+        parse_endpoint("openai", url)
+
+    assert REFUSED[url] in (caught.value.hint or "")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from assay_nb.egress.origins import parse_endpoint
-from assay_nb.engine.key_checks import not_stored
-from assay_nb.errors import ProviderAuthError
+from assay_nb.engine.key_checks import lacks_listing, not_stored, unproven
+from assay_nb.errors import ProviderAuthError, ProviderError
 from assay_nb.messages import NO_KEY
 
 REFUSED = {
@@ -39,3 +39,46 @@ def test_refused_key_is_said_not_to_be_stored(case: str) -> None:
     assert caught.value.message == message
     assert hint in (caught.value.hint or "")
     assert caught.value.status == 401
+
+
+@pytest.mark.parametrize(
+    ("models", "public", "said"),
+    [
+        (3, True, "lists its models without a key too, so the key counts as untested"),
+        (
+            3,
+            False,
+            "does not say whether its list of models needs a key, so the key counts as untested",
+        ),
+        (0, True, "lists no models, so the key counts as untested"),
+    ],
+)
+def test_no_more_is_said_of_a_listing_than_what_it_shows(
+    models: int, public: bool, said: str
+) -> None:
+    check = unproven(parse_endpoint("openai", "http://127.0.0.1:8000/v1"), models, public=public)
+
+    assert said in check.detail
+    assert (check.outcome, check.models) == ("unchecked", models)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "status", "lacks"),
+    [
+        ("http://127.0.0.1:8000/v1", 405, True),
+        ("http://127.0.0.1:8000/v1", 501, True),
+        ("http://127.0.0.1:8000/v1", 404, False),  # a slip in the address is likelier
+        ("http://127.0.0.1:8000/v1", 400, False),
+        ("http://127.0.0.1:8000/v1", None, False),
+        ("https://api.fireworks.ai/inference/v1", 404, True),
+        ("https://api.fireworks.ai/inference/v1", 500, False),
+        (None, 404, False),
+        (None, 405, False),
+    ],
+)
+def test_server_without_a_listing_is_told_from_a_wrong_address(
+    endpoint: str | None, status: int | None, lacks: bool
+) -> None:
+    error = ProviderError("It said no.", status=status)
+
+    assert lacks_listing(parse_endpoint("openai", endpoint), error) is lacks

@@ -76,11 +76,11 @@ def tones(result: Any) -> list[str]:
     ],
 )
 def test_whole_members_of_a_cut_object_are_kept(text: str, members: dict[str, Any]) -> None:
-    assert salvage_object(text) == (members, True)
+    assert salvage_object(text) == (members, True, False)
 
 
 def test_an_object_that_came_whole_was_not_cut() -> None:
-    assert salvage_object('So: {"a": "yes"} and') == ({"a": "yes"}, False)
+    assert salvage_object('So: {"a": "yes"} and') == ({"a": "yes"}, False, False)
 
 
 @given(st.data())
@@ -88,7 +88,7 @@ def test_what_is_salvaged_is_always_a_part_of_what_was_written(data: st.DataObje
     reply = make_critique(make_finding(), make_finding("be detailed"))
     text = json.dumps(reply)
 
-    kept, _ = salvage_object(text[: data.draw(st.integers(0, len(text)))])
+    kept = salvage_object(text[: data.draw(st.integers(0, len(text)))]).data
 
     assert all(reply["answers"][key] == value for key, value in kept.get("answers", {}).items())
     for given_, whole in zip(kept.get("findings", ()), reply["findings"], strict=False):
@@ -124,7 +124,7 @@ def test_the_repair_names_what_is_missing_and_shows_what_was_kept() -> None:
     assert json.loads(turns[-2].text)["answers"] == answers
 
 
-@pytest.mark.parametrize("wrong", ["maybe", 1, None, {"answer": "yes"}])
+@pytest.mark.parametrize("wrong", ["maybe", 1, None, {"answer": "yes", "or": "no"}, "yes or no"])
 def test_an_answer_that_is_none_of_the_choices_counts_as_missing(wrong: Any) -> None:
     reply = make_critique(answers={**make_answers(), "edge": wrong})
 
@@ -135,7 +135,14 @@ def test_an_answer_that_is_none_of_the_choices_counts_as_missing(wrong: Any) -> 
 
 @pytest.mark.parametrize(
     ("said", "answer"),
-    [(" Yes", "yes"), ("No.", "no"), ("N/A", "na"), (True, "yes"), (False, "no")],
+    [
+        (" Yes", "yes"),
+        ("No.", "no"),
+        ("N/A", "na"),
+        (True, "yes"),
+        (False, "no"),
+        ({"answer": "yes", "reason": "It is."}, "yes"),
+    ],
 )
 def test_an_answer_that_is_clear_though_written_otherwise_is_the_answer(
     said: object, answer: str

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from assay_nb.instruments.catalog import INSTRUMENTS
-from assay_nb.instruments.exchange.schema import find_missing, keep_fitting
+from assay_nb.instruments.exchange.fitting import keep_fitting
+from assay_nb.instruments.exchange.schema import find_missing
 from assay_nb.messages import Reply, Request
 from assay_nb.practice.replies import make_reply
 from assay_nb.practice.wire import Asked

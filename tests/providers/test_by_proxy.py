@@ -309,6 +309,20 @@ async def test_next_step_on_a_hub_is_the_operators(tmp_path: Path) -> None:
     assert SOLO.ca_file not in str(error.hint)
 
 
+async def test_proxy_that_speaks_no_tls_is_one_of_the_two_that_may_be_at_fault(
+    fake: FakeProviders,
+) -> None:
+    origin = "https://llm.example:443"
+    there = Destination("openai", f"{origin}/v1", origin, "bearer")
+    async with Egress(proxy=f"https://127.0.0.1:{fake.port}") as egress:
+        with pytest.raises(ProviderUnavailable) as caught:
+            await ask(egress, fake, "openai-chat", there)
+
+    proxy = f"the proxy https://127.0.0.1:{fake.port}"
+    assert caught.value.message == f"llm.example, or {proxy}, does not speak TLS as it should."
+    assert "the endpoint or HTTPS_PROXY begins with http://" in (caught.value.hint or "")
+
+
 async def test_server_that_speaks_no_tls_is_told_from_one_that_is_not_there(
     fake: FakeProviders,
 ) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from assay_nb.connections.presets import PRESETS, maker_of
 from assay_nb.egress.origins import OFFICIAL, SoloPolicy, check_destination, parse_endpoint
 from assay_nb.errors import EndpointRefused, WrongUsage
 from assay_nb.messages import PROVIDERS, Destination, ProviderId
@@ -67,3 +68,35 @@ def test_stored_destination_that_would_call_a_provider_without_a_key_is_refused(
     check_destination(place_key(own_server(provider), b""), SoloPolicy())
     with pytest.raises(EndpointRefused, match="needs a key"):
         check_destination(replace(there, placement="none"), SoloPolicy())
+
+
+KEYS = {
+    "anthropic": "sk-ant-api03-", "openai": "sk-proj-", "google": "AIza", "groq": "gsk_",
+    "openrouter": "sk-or-v1-", "xai": "xai-", "huggingface": "hf_",
+}  # fmt: skip
+
+
+def place_of(preset: str) -> Destination:
+    return parse_endpoint(PRESETS[preset].provider, PRESETS[preset].endpoint, connection=preset)
+
+
+@pytest.mark.parametrize("preset", KEYS)
+def test_key_of_one_service_is_not_told_to_another(preset: str) -> None:
+    for maker, beginning in KEYS.items():
+        key = beginning.encode() + b"k" * 40
+        if maker == preset:
+            assert place_key(place_of(preset), key) == place_of(preset)
+            continue
+        with pytest.raises(
+            WrongUsage, match=f"a key of {PRESETS[maker].label} and not of"
+        ) as caught:
+            place_key(place_of(preset), memoryview(key))
+        assert "k" * 8 not in str(caught.value)
+
+
+@pytest.mark.parametrize("beginning", [*KEYS.values(), "sk-", "k"])
+def test_key_of_any_shape_goes_to_a_server_of_ones_own(beginning: str) -> None:
+    key = beginning.encode() + b"k" * 40
+
+    assert place_key(own_server("openai"), key) == own_server("openai")
+    assert maker_of(b"sk-" + b"k" * 40) is None

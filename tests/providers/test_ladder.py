@@ -263,13 +263,36 @@ async def test_unknown_server_is_sent_no_ceiling_that_nobody_set(
     assert second["max_tokens"] == 16_000
 
 
+async def test_ceiling_that_is_refused_under_each_name_is_halved_once(
+    egress: Egress, fake: FakeProviders
+) -> None:
+    vague = Answer(status=400, body={"error": {"message": "Bad.", "param": "max_tokens"}})
+    most = 10_000
+    fake.answer_by(lambda call: Answer() if (ceiling_in(call.body) or 0) <= most else vague)
+    asker = Asker("openai-chat", egress, fake)
+    await asker.ask(max_output_tokens=20_000)
+    await asker.ask(max_output_tokens=20_000)
+
+    assert [ceiling_in(body) for body in asker.sent] == [20_000, 20_000, 10_000, 10_000]
+
+    most = 100
+    error = await asker.fail(max_output_tokens=20_000)
+    assert "max_output_tokens" in error.message
+    assert "Set a lower max_output_tokens" in (error.hint or "")
+
+
 def ceiling_in(body: dict[str, Any]) -> int | None:
     config = body.get("generationConfig", {})
     return next(
         (
             place[name]
             for place in (body, config)
-            for name in ("max_tokens", "max_output_tokens", "maxOutputTokens")
+            for name in (
+                "max_tokens",
+                "max_completion_tokens",
+                "max_output_tokens",
+                "maxOutputTokens",
+            )
             if name in place
         ),
         None,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from assay_nb.errors import BadReply
+from assay_nb.errors import AssayError, BadReply, ProviderAuthError, ProviderError, RateLimited
 from assay_nb.providers.base import ListedModel
-from assay_nb.providers.listing import read_listing
+from assay_nb.providers.listing import find_error, read_listing
 from assay_nb.providers.transport import Egress
 from tests.fakes.providers import FakeProviders
 from tests.fakes.providers_client import make_credential, make_provider, provider_of
@@ -80,8 +80,13 @@ async def test_what_else_a_listing_says_of_a_model_is_kept() -> None:
         ({}, []),
         ({"models": [{"name": "models/a", "inputTokenLimit": 5}, {"displayName": "b"}]}, ["a"]),
         ({"models": [{"name": "models/a", "supportedGenerationMethods": ["embedContent"]}]}, []),
+        ({"models": [None, "models/b", {"name": 7}, {"name": "models/a", "inputTokenLimit": "many"}]},
+         ["b", "7", "a"]),
+        ({"models": [{"name": "models/a", "inputTokenLimit": {}, "thinking": "yes"}]}, ["a"]),
+        ({"publisherModels": [{"name": "publishers/google/models/a"}]}, ["publishers/google/models/a"]),
+        ([{"name": "models/a"}], ["a"]),
     ],
-)
+)  # fmt: skip
 async def test_googles_listing_may_lack_anything(
     body: Any, names: list[str], egress: Egress, fake: FakeProviders
 ) -> None:
@@ -91,7 +96,36 @@ async def test_googles_listing_may_lack_anything(
     listed = await make_provider("google", egress, fake).list_models(credential)
 
     assert [model.id for model in listed] == names
-    assert all(model.extra["name"] == f"models/{model.id}" for model in listed)
+
+
+@pytest.mark.parametrize("wire", [*LENIENT, "google"])
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"error": {"message": "no", "code": 401}}, ProviderAuthError),
+        ({"error": {"message": "no", "code": "invalid_api_key"}}, ProviderAuthError),
+        ({"error": {"message": "no", "type": "rate_limit_error"}}, RateLimited),
+        ({"error": {"message": "Out of it.", "code": 402}}, ProviderError),
+        ({"error": "Unexpected endpoint or method. (GET /models)"}, BadReply),
+        ({"error": {"message": "something"}, "data": None}, BadReply),
+    ],
+)
+async def test_error_in_the_place_of_a_listing_is_no_listing(
+    body: Any, kind: type[AssayError], wire: str, egress: Egress, fake: FakeProviders
+) -> None:
+    fake.listing = body
+    credential = make_credential(fake.destination(provider_of(wire)))
+
+    with pytest.raises(AssayError) as caught:
+        await make_provider(wire, egress, fake).list_models(credential)
+
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize("error", [None, "", {}, False])
+async def test_field_for_an_error_that_is_empty_is_none(error: object) -> None:
+    assert find_error({"error": error, "object": "list"}) is None
+    assert find_error({"error": "a warning", "data": [{"id": "a"}]}) is None
 
 
 async def test_sizes_that_are_not_numbers_are_not_known() -> None:

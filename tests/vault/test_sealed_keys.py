@@ -63,6 +63,21 @@ def test_key_that_is_not_for_calls_is_refused_whatever_its_length(kind: str, mor
         accept_key(secret(f" {kind}{more}\n"))
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ['"sk-abc"', "'sk-abc'", "`sk-abc`", ' "sk-abc"\n', "OPENAI_API_KEY=sk-abc", "HF_TOKEN=hf_abc"],
+)
+def test_what_was_copied_along_with_a_key_is_refused_by_name(typed: str) -> None:
+    with pytest.raises(WrongUsage, match="more than a key") as caught:
+        accept_key(secret(typed))
+    assert "abc" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["sk=abc", "key=abc", 'abc"def', "a=b=="])
+def test_key_with_such_a_letter_within_is_a_key(key: str) -> None:
+    assert bytes(accept_key(secret(key)).reveal()) == key.encode()
+
+
 def test_empty_key_belongs_to_a_destination_that_takes_none_and_to_no_other() -> None:
     check_placed(NONE, secret(""))
     check_placed(OPENAI, secret("ollama"))

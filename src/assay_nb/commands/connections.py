@@ -172,7 +172,8 @@ def _find_preset(word: str) -> Preset:
 
 def _entry(session: Session, args: Namespace, preset: Preset) -> Entry:
     """Return what is known of the connection that is about to be made, or changed."""
-    name, kind = args.name or preset.name, args.kind or preset.kind
+    name = preset.name if args.name is None else args.name
+    kind = args.kind or preset.kind
     provider = check_kind(name, kind) or preset.provider
     endpoint = _find_endpoint(args, preset)
     service = find_service(provider, endpoint)
@@ -197,6 +198,7 @@ def _entry(session: Session, args: Namespace, preset: Preset) -> Entry:
 
 def _find_endpoint(args: Namespace, preset: Preset) -> str:
     """Return the address: what is typed, or the preset's, filled in."""
+    args.endpoint = args.endpoint and args.endpoint.strip()
     parts = {name: vars(args)[name] for name in ("resource", "region") if vars(args)[name]}
     unused = [name for name in parts if args.endpoint or name not in preset.holes]
     if unused:

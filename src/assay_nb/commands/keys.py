@@ -28,6 +28,7 @@ from assay_nb.engine.remote.key_page import find_key_page
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import PROVIDERS, ProviderId, label_of
+from assay_nb.models.catalog import parse_model
 from assay_nb.render.document import (
     Badge,
     Block,
@@ -133,6 +134,11 @@ def remove_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     if not removal.scrubbed:
         waiting = "Another process holds the database open, so its sealed bytes stay in the log file until it lets go."
         blocks.append(Callout("warning", [waiting]))
+    where = session.portal.call(session.control.show_workspace, args.workspace)
+    if where.model and parse_model(where.model)[0] == args.provider:
+        lost = f"The workspace's model is {where.model}, so calls that name no model fail now. Choose another: "
+        command = f"{program(args)} model CONNECTION/MODEL"
+        blocks.append(Callout("warning", [lost, Code(command), "."]))
     return Outcome(Document(blocks), removal.to_dict())
 
 

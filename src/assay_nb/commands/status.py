@@ -23,6 +23,7 @@ from assay_nb.engine.control import (
 from assay_nb.engine.local.practice import WORKSPACE, no_key
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage, workspace_gone
+from assay_nb.messages import PROVIDERS
 from assay_nb.models.catalog import parse_model
 from assay_nb.render.document import (
     Badge,
@@ -143,7 +144,8 @@ def _workspace(
         blocks.append(Callout("info", hint))
     elif _find_connection(standing) is None:
         name = parse_model(standing.model)[0]
-        lost = f"Calls that name no model fail: there is no key for '{name}' in this workspace."
+        what = "key for" if name in PROVIDERS else "connection"
+        lost = f"Calls that name no model fail: there is no {what} '{name}' in this workspace."
         blocks.append(Callout("warning", [lost]))
     return blocks
 

@@ -72,6 +72,7 @@ _OUTPUT = (
     ("outputTokenLimit",),
     ("output_token_limit",),
     ("max_completion_tokens",),
+    ("max_output_tokens",),  # LiteLLM
     ("top_provider", "max_completion_tokens"),
 )
 """Where they write how many tokens a reply has at most. Anthropic's word is read apart: it is ambiguous."""

@@ -88,7 +88,9 @@ def check_new_name(connection: str, new_name: str) -> None:
 
 def _check_name(name: str) -> None:
     if not is_name(name):
+        near = re.sub(r"[^a-z0-9._-]+", "-", name.strip().lower()).strip("-._")[:32]
+        such = f", such as {near}" if is_name(near) else ""
         raise WrongUsage(
             f"A connection cannot be named {name[:40]!r}.",
-            hint="Use up to 32 lower-case letters, digits, dots, hyphens and underscores.",
+            hint=f"Use up to 32 lower-case letters, digits, dots, hyphens and underscores{such}.",
         )

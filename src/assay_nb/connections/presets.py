@@ -31,6 +31,7 @@ class Preset:
         keys_url: Where a key is made, and where it is revoked; empty for a server of one's own.
         billing_url: Where credit is bought and limits are set.
         looks_like: What a key begins with. A hint for people; keys of another shape are accepted.
+        begins: Beginnings that no other service's keys have, so that such a key is not sent to one.
         to_begin: What it takes to make the first call.
         caution: What to know before the first call; empty where nothing stands out.
         model: What stands for a model's name there, such as a deployment's, where the listing does not show it.
@@ -46,6 +47,7 @@ class Preset:
     keys_url: str = ""
     billing_url: str = ""
     looks_like: str = ""
+    begins: tuple[str, ...] = ()
     to_begin: str = ""
     caution: str = ""
     model: str = ""
@@ -87,6 +89,7 @@ _OFFICIAL = (
         keys_url="https://aistudio.google.com/apikey",
         billing_url="https://aistudio.google.com/usage",
         looks_like="AQ.… (older ones: AIza…)",
+        begins=("AIza", "AQ."),
         to_begin="Free: a Google account is enough, no card.",
         caution="On the free tier Google may use what you send to improve its products.",
     ),
@@ -98,6 +101,7 @@ _OFFICIAL = (
         keys_url="https://platform.claude.com/settings/keys",
         billing_url="https://platform.claude.com/settings/billing",
         looks_like="sk-ant-api03-…",
+        begins=("sk-ant-",),
         to_begin="Prepaid credit, by card. A critique costs about one or two US cents.",
     ),
     Preset(
@@ -108,6 +112,7 @@ _OFFICIAL = (
         keys_url="https://platform.openai.com/api-keys",
         billing_url="https://platform.openai.com/settings/organization/billing",
         looks_like="sk-proj-…",
+        begins=("sk-proj-", "sk-svcacct-"),
         to_begin="Prepaid credit, by card. A critique costs about one US cent, and far less on gpt-6-luna.",
     ),
 )
@@ -165,6 +170,7 @@ _SERVICES = (
         keys_url="https://openrouter.ai/settings/keys",
         billing_url="https://openrouter.ai/settings/credits",
         looks_like="sk-or-v1-…",
+        begins=("sk-or-v1-",),
         to_begin="Free models need an account; others need credit.",
         caution="Its listing is public, so a key is proven only by the first call.",
     ),
@@ -176,6 +182,7 @@ _SERVICES = (
         keys_url="https://console.groq.com/keys",
         billing_url="https://console.groq.com/settings/billing",
         looks_like="gsk_…",
+        begins=("gsk_",),
         to_begin="An account; the free tier has limits per day.",
     ),
     Preset(
@@ -205,6 +212,7 @@ _SERVICES = (
         endpoint="https://api.x.ai/v1",
         keys_url="https://console.x.ai",
         looks_like="xai-…",
+        begins=("xai-",),
         to_begin="Prepaid credit.",
     ),
     Preset(
@@ -241,6 +249,7 @@ _SERVICES = (
         endpoint="https://router.huggingface.co/v1",
         keys_url="https://huggingface.co/settings/tokens",
         looks_like="hf_…",
+        begins=("hf_",),
         to_begin="An account; a little credit is free each month.",
     ),
     Preset(
@@ -337,6 +346,15 @@ def find_preset(name: str) -> Preset:
             hint="`assay-nb connect` lists them; `openai-compatible` takes any address.",
         )
     return found
+
+
+def maker_of(key: bytes | bytearray | memoryview) -> Preset | None:
+    """Return the service whose keys alone begin as this one does; None where it could be anybody's."""
+    head = bytes(key[:12])
+    for preset in PRESETS.values():
+        if any(head.startswith(beginning.encode()) for beginning in preset.begins):
+            return preset
+    return None
 
 
 def preset_of(endpoint: str) -> Preset | None:

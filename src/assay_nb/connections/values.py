@@ -79,7 +79,7 @@ def _read_day(value: Any) -> date | None:
         return value
     try:
         if isinstance(value, str):
-            return datetime.fromisoformat(value).date()
+            return datetime.fromisoformat(value.strip()).date()
         if isinstance(value, int) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC).date()
     except (ValueError, OverflowError, OSError):

@@ -45,25 +45,30 @@ def name_host(origin: str) -> str:
     return origin.partition("://")[2].removesuffix(":443")
 
 
-def find_tls_fault(error: BaseException, place: str, names: SettingNames) -> Fault | None:
+def find_tls_fault(
+    error: BaseException, place: str, names: SettingNames, other: Proxy | None = None
+) -> Fault | None:
     """Return the fault if TLS was the reason for an error; None for every other reason.
 
     Args:
         error: What was raised, with what it came from.
         place: Whose certificate was looked at, such as `api.openai.com`.
         names: What the settings are called.
+        other: A proxy that speaks TLS itself, so that the fault may be its own.
     """
     fault = certificates.find_fault(error)
     if isinstance(fault, ssl.SSLCertVerificationError):
+        also = f", or of the proxy {other}," if other else ""
         return Fault(
-            f"TLS certificate of {place} is not trusted: {certificates.describe_distrust(fault)}.",
+            f"TLS certificate of {place}{also} is not trusted: {certificates.describe_distrust(fault)}.",
             names.advise(certificates.advise(fault, names.ca_file)),
         )
     if fault is None or isinstance(fault, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         return None  # a connection that was cut, as others are
+    also, setting = (f", or the proxy {other},", f" or {names.proxy}") if other else ("", "")
     return Fault(
-        f"{place} does not speak TLS as it should.",
-        names.advise("check whether the endpoint begins with http://, and its port"),
+        f"{place}{also} does not speak TLS as it should.",
+        names.advise(f"check whether the endpoint{setting} begins with http://, and its port"),
     )
 
 
@@ -82,10 +87,8 @@ def explain(
         names: What the settings are called.
     """
     place = name_host(destination.origin)
-    certified = place
-    if proxy is not None and proxy.scheme == "https":
-        certified = f"{place}, or of the proxy {proxy},"
-    if fault := find_tls_fault(error, certified, names):
+    speaks_tls = proxy if proxy is not None and proxy.scheme == "https" else None
+    if fault := find_tls_fault(error, place, names, speaks_tls):
         return fault
     if proxy is None:
         return None

@@ -21,6 +21,9 @@ _OPERATIONS: tuple[tuple[ProviderId, re.Pattern[str]], ...] = (
 )
 """What requests are addressed to, by the protocol that it belongs to: what a base URL never ends in."""
 
+_NATIVE = re.compile(r"/api/(chat|generate|tags|embed|embeddings|show|ps|version)$")
+"""Ollama's own protocol, which no SDK here speaks: what it has for OpenAI's is beside it, under `/v1`."""
+
 _LISTING = re.compile(r"/models(/[^/:]+)?$")
 """The list of models, or one of it. After a version alone: `/models` itself is some servers' base."""
 
@@ -54,6 +57,8 @@ def find_operation(provider: ProviderId, endpoint: str) -> Operation | None:
     for owner, pattern in _OPERATIONS:
         if found := pattern.search(path):
             return _describe(provider, owner, address, found[0])
+    if provider == "openai" and (found := _NATIVE.search(path)):
+        return _describe(provider, "openai", address, found[0])
     listing = _LISTING.search(path)
     if listing and _VERSION.search(path[: listing.start()]):
         return _describe(provider, provider, address, listing[0])

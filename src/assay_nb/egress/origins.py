@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from assay_nb.connections.presets import PRESETS
+from assay_nb.connections.presets import PRESETS, preset_of
 from assay_nb.egress.operations import find_operation
 from assay_nb.errors import EndpointRefused
 from assay_nb.messages import PROVIDERS, Destination, Kind, ProviderId, first_kind
@@ -57,6 +57,8 @@ _NEVER = tuple(
 )
 """Addresses that no key is ever sent to. `is_global` is true of several of them."""
 
+_WHOLE = "Write the whole base URL, such as https://llm.example.org/v1."
+
 _SHARED = ipaddress.ip_network("100.64.0.0/10")
 """Carrier-grade NAT, which Python calls neither private nor global."""
 
@@ -80,8 +82,9 @@ class SoloPolicy:
     def check_origin(self, origin: str, host: str, scheme: str) -> None:
         if scheme != "https" and not is_loopback(host):
             raise EndpointRefused(
-                "Plain http would show key and prompts to everybody on the way.",
-                hint="Use https. Plain http is for servers on this machine: http://localhost:PORT.",
+                "Plain http would show prompts, and the key, to everybody on the way.",
+                hint="Use https. Plain http is for servers on this machine: http://localhost:PORT. "
+                f"`ssh -L PORT:localhost:PORT {host}` brings a server elsewhere to one.",
             )
 
     def check_address(self, origin: str, host: str, address: Address) -> None:
@@ -191,7 +194,9 @@ def vet_addresses(origin: str, host: str, addresses: Sequence[str], *, policy: P
     Connect to what this returns and to nothing else: a second look-up may answer differently.
     """
     if not addresses:
-        raise EndpointRefused(f"The host {host} has no address.")
+        raise EndpointRefused(
+            f"The host {host} has no address.", hint="Check how the endpoint's host is spelled."
+        )
     for text in addresses:
         policy.check_address(origin, host, ipaddress.ip_address(text))
     return list(addresses)
@@ -212,6 +217,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+_KIND_HINT = (
+    "This service is known to speak another protocol there: connect it again with `--kind {kind}`."
+)
+
+
 def path_hint(destination: Destination) -> str | None:
     """Return what is probably wrong with an endpoint's path, or None.
 
@@ -220,6 +230,9 @@ def path_hint(destination: Destination) -> str | None:
     if found := find_operation(destination.provider, destination.endpoint):
         return found.advice  # stored before such endpoints were refused
     path = urlsplit(destination.endpoint).path.rstrip("/")
+    service = preset_of(destination.endpoint)
+    if service is not None and urlsplit(service.endpoint).path.rstrip("/") == path:
+        return None if service.kind == destination.kind else _KIND_HINT.format(kind=service.kind)
     if destination.provider == "openai" and not re.search(r"/v\d", path):
         better = destination.endpoint.rstrip("/") + "/v1"
         return f"Save it again with {better}: OpenAI-compatible endpoints usually end in /v1."
@@ -236,17 +249,16 @@ def _split(endpoint: str) -> SplitResult:
             hint="Write an international host name in its `xn--` form.",
         )
     if re.search(r"[\x00-\x20\x7f\\]", endpoint):
-        raise EndpointRefused("The endpoint holds a space, a control character or a backslash.")
+        raise EndpointRefused(
+            "The endpoint holds a space, a control character or a backslash.", hint=_WHOLE
+        )
     try:
         parts = urlsplit(endpoint)
     except ValueError:
-        raise EndpointRefused(
-            "The endpoint is not a URL.", hint="Write the whole address, such as https://HOST/v1."
-        ) from None
+        raise EndpointRefused("The endpoint is not a URL.", hint=_WHOLE) from None
     if parts.scheme not in {"https", "http"}:
         raise EndpointRefused(
-            "The endpoint does not begin with https://.",
-            hint="Write the whole address; a server on this machine may have http://localhost:PORT.",
+            "The endpoint does not begin with https:// or http://.", hint=_advise_scheme(endpoint)
         )
     if "@" in parts.netloc:
         raise EndpointRefused(
@@ -255,24 +267,41 @@ def _split(endpoint: str) -> SplitResult:
         )
     if "?" in endpoint or "#" in endpoint:
         raise EndpointRefused(
-            "The endpoint holds a query or a fragment.", hint="Leave out what follows the path."
+            "The endpoint holds a query or a fragment, and a base URL has none.",
+            hint="Leave out what comes after ? or #; API versions and keys are not set there.",
         )
     if re.search(r"(^|/)(\.|%2e){1,2}(/|$)|%2f|%5c", parts.path, re.IGNORECASE):
-        raise EndpointRefused("The endpoint's path goes upwards.")
+        raise EndpointRefused(
+            "The endpoint's path goes upwards.",
+            hint="Write the path that is meant, without `..` in it.",
+        )
     return parts
+
+
+def _advise_scheme(endpoint: str) -> str:
+    """Return how an address is written whole that was typed without its scheme."""
+    host = re.split(r"[:/]", endpoint, maxsplit=1)[0]
+    if not re.fullmatch(r"[\w.-]+(:\d{1,5})?(/[\w./-]*)?", endpoint) or not (
+        "." in host or is_loopback(host)
+    ):
+        return _WHOLE
+    return f"Write it whole: {'http' if is_loopback(host) else 'https'}://{endpoint}"
 
 
 def _check_host(host: str) -> str:
     if ":" in host:
         return _check_ipv6(host)
     if not _HOST.fullmatch(host) or len(host) > 253:
-        raise EndpointRefused("The endpoint's host is not written as hosts are.")
+        raise EndpointRefused("The endpoint's host is not written as hosts are.", hint=_WHOLE)
     if not _NUMBER.fullmatch(host.rpartition(".")[2]):
         return host
     try:
         address = ipaddress.IPv4Address(host)
     except ValueError:
-        raise EndpointRefused("The endpoint's host is an address in disguise.") from None
+        raise EndpointRefused(
+            "The endpoint's host is an address in disguise.",
+            hint="Write the address in full, such as 127.0.0.1.",
+        ) from None
     if _is_never(address):
         raise _refused_address(host)
     return host
@@ -282,7 +311,9 @@ def _check_ipv6(host: str) -> str:
     try:
         address = ipaddress.IPv6Address(host)
     except ValueError:
-        raise EndpointRefused("The endpoint's host is not written as hosts are.") from None
+        raise EndpointRefused(
+            "The endpoint's host is not written as hosts are.", hint=_WHOLE
+        ) from None
     if _is_never(address) or address.scope_id:
         raise _refused_address(host)
     return address.compressed
@@ -292,11 +323,16 @@ def _check_port(parts: SplitResult, host: str) -> int:
     try:
         port = parts.port
     except ValueError:
-        raise EndpointRefused("The endpoint's port is not a port number.") from None
+        raise EndpointRefused(
+            "The endpoint's port is not a port number.", hint="Write a number from 1 to 65535."
+        ) from None
     if port is None:
         return 443 if parts.scheme == "https" else 80
     if port < 1024 and port not in {80, 443}:
-        raise EndpointRefused(f"Port {port} belongs to another protocol.")
+        raise EndpointRefused(
+            f"Port {port} belongs to another protocol.",
+            hint="Use 443, 80 or a port from 1024 on; those below are not called.",
+        )
     return port
 
 
@@ -319,8 +355,21 @@ def _is_never(address: Address) -> bool:
     return any(address in network for network in _NEVER if network.version == address.version)
 
 
+def _is_every_address(host: str) -> bool:
+    """Say whether a host is what servers print that listen on every address of a machine: `0.0.0.0`."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 def _refused_address(host: str) -> EndpointRefused:
-    return EndpointRefused(f"The host {host} is at an address that keys are never sent to.")
+    hint = "Use the server's own address."
+    if _is_every_address(host):
+        hint = "Use http://localhost:PORT: a server that listens on every address of this machine is there too."
+    return EndpointRefused(
+        f"The host {host} is at an address that keys are never sent to.", hint=hint
+    )
 
 
 OFFICIAL_ORIGINS = frozenset(

@@ -76,8 +76,7 @@ async def connect(
     chosen = find_preset(preset)
     if not connection:
         raise WrongUsage("The name is missing.", hint=f"Name the connection, such as {preset}.")
-    if chosen.key == "required" and not key.strip():
-        raise WrongUsage(f"{chosen.label} needs a key, and there is none.", hint="Paste its key.")
+    check_key_given(chosen, given=bool(key.strip()))
     address = endpoint or fill_in(chosen, parts)
     for fact in await control.keys(workspace):
         if fact.connection == connection and fact.state != "missing":
@@ -132,6 +131,16 @@ async def save_key(
     """Store a key for one of the three first connections, on whose form nothing is stored untested."""
     with _without_commands(untested=""):
         return await control.set_key(workspace, connection, key, endpoint=endpoint, check=check)
+
+
+def check_key_given(preset: Preset, *, given: bool) -> None:
+    """Refuse a form without the key that its preset's service needs.
+
+    Raises:
+        WrongUsage: If it needs one, and none was given.
+    """
+    if preset.key == "required" and not given:
+        raise WrongUsage(f"{preset.label} needs a key, and there is none.", hint="Enter its key.")
 
 
 def fill_in(preset: Preset, parts: Mapping[str, str]) -> str:

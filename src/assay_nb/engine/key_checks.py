@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from assay_nb.egress.origins import path_hint
+from assay_nb.egress.origins import is_official, path_hint
 from assay_nb.engine.control import STORE_UNTESTED, KeyCheck
 from assay_nb.engine.endpoints import find_service
 from assay_nb.errors import ProviderAuthError, ProviderError
@@ -16,6 +16,9 @@ _PLAIN_REFUSALS = frozenset({None, Meaning.KEY_REFUSED, Meaning.UNKNOWN_401, Mea
 """Refusals that say no more than that the key is not taken; every other has a sentence of its own."""
 
 _SHOWS_NOTHING = frozenset({408, 409, 429})
+
+_NOT_OFFERED = frozenset({405, 501})
+"""Statuses of a server that knows the page, and offers no list there."""
 
 
 def untested(there: Destination) -> KeyCheck:
@@ -37,13 +40,45 @@ def accepted(there: Destination, models: int) -> KeyCheck:
     return KeyCheck(provider=there.provider, outcome="keyless", models=models, detail=detail)
 
 
-def unproven(there: Destination, models: int) -> KeyCheck:
-    """Return what is known of a key whose server lists its models with and without one."""
-    detail = (
-        f"{there.origin} lists its models without a key too, so the key counts as untested; "
-        "the first call shows whether it works."
-    )
+def unproven(there: Destination, models: int, *, public: bool) -> KeyCheck:
+    """Return what is known of a key whose server lists its models, which does not prove the key.
+
+    Args:
+        there: Where the key leads.
+        models: How many models were listed.
+        public: Whether they are listed to anybody, and not only perhaps.
+    """
+    if not models:
+        return without_listing(there, "lists no models")
+    if public:
+        return without_listing(there, "lists its models without a key too", models)
+    return without_listing(there, "does not say whether its list of models needs a key", models)
+
+
+def without_listing(there: Destination, what: str, models: int = 0) -> KeyCheck:
+    """Return what is known where no listing proves anything.
+
+    Args:
+        there: What was asked.
+        what: What it does instead, as the middle of a sentence.
+        models: How many models were listed all the same.
+    """
+    so = "the first call shows whether it answers"
+    if not there.keyless:
+        so = "the key counts as untested; the first call shows whether it works"
+    detail = f"{there.origin} {what}, so {so}."
     return KeyCheck(provider=there.provider, outcome="unchecked", models=models, detail=detail)
+
+
+def lacks_listing(there: Destination, error: ProviderError) -> bool:
+    """Return whether an error means that a server has no list of models, and not that its address is wrong.
+
+    A page that is not there means so at a known service alone, whose address was not typed.
+    """
+    if is_official(there):
+        return False
+    known = find_service(there.provider, there.endpoint) is not None
+    return error.status in _NOT_OFFERED or (error.status == 404 and known)
 
 
 def proves_key(error: ProviderError) -> bool:

@@ -15,6 +15,8 @@ from assay_nb.models.prices import Cost, Price, estimate_cost
 from assay_nb.models.retirements import Retirement, find_retirement
 
 _TABLE = f"assay_nb's table of {catalog.TABLE_DATE}"
+_ENDING = frozenset({"deprecated", "retired"})
+"""Stages of a model's life at whose end calls fail. Some listings name them without a day."""
 _A_CALL = 1000
 """Tokens at which a price list is asked for a price per million: those of an ordinary call."""
 
@@ -69,9 +71,16 @@ class Known:
 
     def warn(self, today: date) -> tuple[str, str] | None:
         """Return what to say of a shutdown that is near or overdue, and the next step; None otherwise."""
-        end = self.retirement
-        text = end.describe(f"{self.provider}/{self.model}", today) if end else None
-        return (text, end.advice) if end and text else None
+        end, name = self.retirement, f"{self.provider}/{self.model}"
+        if end is not None:
+            text = end.describe(name, today)
+            return (text, end.advice) if text else None
+        stage = text_of(self.live, "lifecycle")
+        if stage not in _ENDING:
+            return None
+        successor = text_of(self.live, "successor")
+        advice = f"Use {successor} instead." if successor else "Choose another model."
+        return f"{name} is {stage}, says {self.live['lifecycle'].source}: it names no day.", advice
 
     def facts(self) -> ModelFacts:
         """Return what faces show of it."""

@@ -15,7 +15,7 @@ from anyio.to_thread import run_sync
 from assay_nb.accounting.allowances import EVERYBODY, Allowance
 from assay_nb.connections.presets import Preset
 from assay_nb.egress.origins import PLACEMENT, parse_endpoint
-from assay_nb.engine.connect_form import fill_in
+from assay_nb.engine.connect_form import check_key_given, fill_in
 from assay_nb.engine.control import KeyCheck, ModelFacts, Removal, WorkspaceFacts
 from assay_nb.engine.endpoints import would_lose_key
 from assay_nb.engine.local.credentials import find_destinations, missing_key
@@ -227,8 +227,7 @@ def place_by_preset(preset: Preset, parts: Mapping[str, str], said: Place, key: 
     Raises:
         WrongUsage: If a part is missing, unknown or not a name, or the service needs a key and there is none.
     """
-    if preset.key == "required" and not key.strip():
-        raise WrongUsage(f"{preset.label} needs a key, and there is none.", hint="Enter its key.")
+    check_key_given(preset, given=bool(key.strip()))
     if unknown := sorted(set(parts) - set(preset.holes)):
         raise WrongUsage(
             f"{preset.label} has no part {unknown[0][:40]!r} in its address.",

@@ -126,7 +126,7 @@ def parse_model(text: str) -> tuple[str, str]:
     if found := find_provider(text):
         return found, text
     raise WrongUsage(
-        f"{text[:80]!r} does not name a connection." if text else "No model was named.",
+        f"{text[:80]!r} does not name a connection and a model." if text else "No model was named.",
         hint=_name_hint(text),
     )
 

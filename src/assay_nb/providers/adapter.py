@@ -31,9 +31,10 @@ from assay_nb.models.parameters import refused_knobs
 from assay_nb.providers import log_muting
 from assay_nb.providers.base import ListedModel
 from assay_nb.providers.exchange import Exchange
-from assay_nb.providers.failures import Errors, Failed
+from assay_nb.providers.failures import Errors, Failed, refuse
 from assay_nb.providers.ladder import Ladder, Rungs, Shape
 from assay_nb.providers.learned import Place
+from assay_nb.providers.listing import find_error, read_listing
 from assay_nb.providers.retry import Retry
 from assay_nb.providers.transport import Egress
 from assay_nb.text.thoughts import Piece, ThoughtSplitter, splitter_for
@@ -82,7 +83,7 @@ class Adapter:
         self, request: Request, *, model: str, credential: Credential
     ) -> AsyncGenerator[ProviderEvent, None]:
         check_knobs(request, model, official=is_official(credential.destination))
-        return self._stream(_fitted(request, model), model, credential)
+        return self._stream(request, model, credential)
 
     async def list_models(self, credential: Credential) -> list[ListedModel]:
         async def ask() -> list[ListedModel]:
@@ -103,6 +104,20 @@ class Adapter:
 
         with log_muting.muted():
             return await self._retry.value(ask)
+
+    def read_models(self, exchange: Exchange, body: object) -> list[ListedModel]:
+        """Return the models of a listing's decoded body.
+
+        Raises:
+            Failed: If it is an error that says what it means.
+            TypeError: If it is not a listing.
+        """
+        if find_error(body) is None:
+            return read_listing(body)
+        failed = refuse(exchange, body)
+        if failed.refusal is None or not failed.refusal.is_known:
+            raise TypeError("not a listing")
+        raise failed
 
     async def _stream(
         self, request: Request, model: str, credential: Credential
@@ -393,11 +408,3 @@ def _as_float(name: str, value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise WrongUsage(f"The setting {name} is not a number: {str(value)[:40]!r}.") from None
-
-
-def _fitted(request: Request, model: str) -> Request:
-    """Return the request with no more output asked for than the model can give."""
-    known = find_model(model)
-    if known is None or request.ceiling <= known.max_output:
-        return request
-    return replace(request, max_output_tokens=known.max_output)

@@ -159,7 +159,7 @@ def for_refusal(
     if meaning is Meaning.RATE:
         message, hint = _limited(exchange, wait)
         meaning = Meaning.DAY_QUOTA if wait.daily else meaning
-    elif meaning in {Meaning.BUSY, Meaning.DOWN}:
+    elif meaning in {Meaning.BUSY, Meaning.DOWN} and (model or status != 501):
         message, hint = _down(exchange, status, wait)
     else:
         hub = exchange.names.by_operator
@@ -240,6 +240,8 @@ def _broken(exchange: Exchange, kind: Kind) -> ProviderError:
         )
     if exchange.sent:
         what, hint = "closed the connection before the reply was whole.", "Try again."
+        if exchange.status is None and exchange.destination.origin.startswith("http://"):
+            hint = "Try again; if this persists, check whether the endpoint begins with https://."
     else:
         what, hint = "cannot be reached.", f"Try again. {_persists(exchange)}"
     return _error(

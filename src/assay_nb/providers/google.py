@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import httpx2
@@ -101,19 +103,14 @@ class Google(Adapter):
     async def models(self, exchange: Exchange) -> list[ListedModel]:
         client = await self._client(exchange)
         options = types.HttpOptions(headers=exchange.headers)
-        pager = await client.aio.models.list(
-            config=types.ListModelsConfig(page_size=1000, http_options=options)
-        )
+        # Not by the SDK's typed page, which fails on all of a listing for one entry that is shaped otherwise.
+        api = cast(Any, client)._api_client
+        response = await api.async_request("get", "models?pageSize=1000", {}, options)
+        listed = self.read_models(exchange, json.loads(response.body or "{}"))
         return [
-            ListedModel(
-                model.name.removeprefix("models/"),
-                model.display_name,
-                model.input_token_limit,
-                model.output_token_limit,
-                model.model_dump(warnings=False),
-            )
-            for model in pager.page
-            if model.name and _generates(model)
+            replace(model, id=model.id.removeprefix("models/"))
+            for model in listed
+            if _generates(model.extra)
         ]
 
     async def count(self, request: Request, model: str, exchange: Exchange) -> int | None:
@@ -196,9 +193,9 @@ def _config(
     return types.GenerateContentConfig(**fields)
 
 
-def _generates(model: types.Model) -> bool:
+def _generates(entry: Mapping[str, Any]) -> bool:
     """Return whether a model answers calls of ours; one that does not say is taken to."""
-    return "generateContent" in (model.supported_actions or ("generateContent",))
+    return "generateContent" in (entry.get("supportedGenerationMethods") or "generateContent")
 
 
 def _usage(metadata: types.GenerateContentResponseUsageMetadata) -> Usage | None:

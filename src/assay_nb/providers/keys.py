@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from assay_nb.connections.presets import PRESETS, maker_of, preset_of
 from assay_nb.egress.origins import is_official
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import NO_KEY, Destination
@@ -19,8 +20,10 @@ def place_key(destination: Destination, key: bytes | bytearray | memoryview) -> 
     provider's own endpoint always needs a key, however its URL was written.
 
     Raises:
-        WrongUsage: If it is a provider's own endpoint, and no provider's key has this length.
+        WrongUsage: If it is a provider's own endpoint, and no provider's key has this length; or if it is a
+            service, and the key is another service's, which testing it would tell to this one.
     """
+    _check_maker(destination, key)
     if not is_official(destination):
         return destination if key else replace(destination, placement=NO_KEY)
     if len(key) not in _OFFICIAL:
@@ -30,3 +33,17 @@ def place_key(destination: Destination, key: bytes | bytearray | memoryview) -> 
             "without a blank or line end inside.",
         )
     return destination
+
+
+def _check_maker(destination: Destination, key: bytes | bytearray | memoryview) -> None:
+    own = (
+        PRESETS[destination.provider]
+        if is_official(destination)
+        else preset_of(destination.endpoint)
+    )
+    maker = maker_of(key)
+    if own is not None and maker is not None and own != maker:
+        raise WrongUsage(
+            f"That is a key of {maker.label} and not of {own.label}, so nothing was sent or stored.",
+            hint=f"Enter a key of {own.label}, or connect {maker.label} with this one.",
+        )

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from assay_nb.messages import Request
 from assay_nb.providers.meanings import Meaning, Then
 from assay_nb.providers.refusals import Refusal
-from assay_nb.providers.wording import names_knob
+from assay_nb.providers.wording import names_ceiling, names_knob
 
 MOST_FORMS = 8
 
@@ -235,6 +235,8 @@ class Ladder:
             feature for feature in self._named(shape, refusal) if feature in allowed
         ]
         unnamed: list[Feature] = [feature for feature in self._rungs.order if feature in allowed]
+        if "ceiling" in allowed and self._is_ceiling_refused(shape, refusal):
+            return self._with_less_output(shape, refusal)
         for feature in named or unnamed:
             if lower := self._rungs.below(shape, feature):
                 return lower
@@ -270,6 +272,12 @@ class Ladder:
                 continue  # a sentence that says which other name to use
             if feature is not None and feature != "streamed":
                 yield feature
+
+    def _is_ceiling_refused(self, shape: Shape, refusal: Refusal) -> bool:
+        """Return whether a refusal names the ceiling, under whichever name, and no other name is left to try."""
+        if shape.most is not None or self._rungs.below(shape, "ceiling") is not None:
+            return False
+        return shape.ceiling != "none" and names_ceiling(refusal)
 
     def _with_less_output(self, shape: Shape, refusal: Refusal) -> Shape | None:
         """Return the form with a lower ceiling: what the refusal says, else half of it once, else none."""

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from assay_nb.providers.base import ListedModel
 
-_FIELDS = ("data", "models", "result", "items")
+_FIELDS = ("data", "models", "result", "items", "publisherModels")
 _NAMES = ("id", "name", "model")
 _MOST_MODELS, _MOST_NAME = 20_000, 300
 
@@ -26,6 +26,18 @@ def read_listing(body: object) -> list[ListedModel]:
         raise TypeError("not a listing")
     found = (_read_entry(entry) for entry in _entries(cast("Any", body)))
     return [model for model in found if model is not None]
+
+
+def find_error(body: object) -> object:
+    """Return the error that came in the place of a listing, with a status that says that all is well; or None.
+
+    LM Studio answers so to an address without its `/v1`, and some gateways to a key that they refuse.
+    """
+    if not isinstance(body, Mapping):
+        return None
+    fields = cast("Mapping[str, Any]", body)
+    has_list = any(isinstance(fields.get(name), list) for name in _FIELDS)
+    return None if has_list or not fields.get("error") else fields
 
 
 def _entries(body: Mapping[str, Any] | list[Any]) -> Iterable[Any]:
@@ -48,7 +60,7 @@ def _read_entry(entry: Any) -> ListedModel | None:
         return None
     return ListedModel(
         model_id,
-        _text(fields.get("display_name")),
+        _text(fields.get("display_name", fields.get("displayName"))),
         _size(fields.get("max_input_tokens")),
         _size(fields.get("max_tokens")),
         extra=fields,

@@ -34,7 +34,6 @@ from assay_nb.providers.counts import read_tokens, read_usage
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Failed, Kind, refuse
 from assay_nb.providers.ladder import Rungs, Shape
-from assay_nb.providers.listing import read_listing
 from assay_nb.providers.parts import ChatReply, ResponsesReply
 from assay_nb.providers.stops import read_stop
 from assay_nb.providers.streaming.in_band import as_error
@@ -85,7 +84,7 @@ class OpenAI(Adapter):
         client = await self._client(exchange)
         # Not by the SDK's typed page, which fails on a listing that is shaped otherwise.
         listed = await client.get("/models", cast_to=object, options={"headers": exchange.headers})
-        return read_listing(listed)
+        return self.read_models(exchange, listed)
 
     async def count(self, request: Request, model: str, exchange: Exchange) -> int | None:
         if exchange.destination.kind != RESPONSES:

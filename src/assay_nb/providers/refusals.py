@@ -39,16 +39,23 @@ class Refusal:
         meaning: What it means.
         status: The status that counts.
         body: What its body says.
+        by_rule: Whether a line of the table fits it.
     """
 
     meaning: Meaning
     status: int
     body: ErrorBody = field(default_factory=ErrorBody)
+    by_rule: bool = False
 
     @property
     def then(self) -> Then:
         """What may follow."""
         return CONSEQUENCES[self.meaning].then
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the table, or a status that the body tells, says what it means."""
+        return self.by_rule or self.body.number is not None
 
     @property
     def again(self) -> bool:
@@ -73,7 +80,7 @@ def read_refusal(status: int | None, raw: object) -> Refusal:
     meaning = _told_apart(rule.meaning, body)
     fixed = rule.status or CONSEQUENCES[meaning].status
     plain = 400 if status is None or status < 400 else status
-    return Refusal(meaning, fixed or plain, body)
+    return Refusal(meaning, fixed or plain, body, by_rule=True)
 
 
 def _of_status(status: int) -> Meaning:

@@ -24,6 +24,9 @@ _KEY_WANTED = frozenset(
 """What means, of a server that is called without a key, that it wants one."""
 _KEY_PAGE = "`%assay keys list` shows the page's address."
 
+_NOT_OF_A_MODEL = frozenset({_M.MODEL_UNKNOWN, _M.UNKNOWN_404, _M.PARAMETER, _M.UNKNOWN, _M.DOWN})
+"""What a model is asked about, and what means another thing where a list of models was asked for."""
+
 _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
     _M.KEY_REFUSED: (
         "{who} does not accept the workspace's key.",
@@ -191,8 +194,10 @@ def describe_refusal(
     """
     if there.keyless and refusal.meaning in _KEY_WANTED and refusal.status in {401, 402, 403}:
         return _key_wanted(there, hub=hub)
+    if model is None and refusal.meaning in _NOT_OF_A_MODEL:
+        return _not_listed(there, refusal.status)
     if refusal.meaning in {_M.MODEL_UNKNOWN, _M.UNKNOWN_404}:
-        return _not_found(there, model)
+        return _not_found(there, model or "")
     if refusal.meaning is _M.CONTEXT:
         return _too_long(refusal, model)
     if refusal.meaning in {_M.PARAMETER, _M.UNKNOWN}:
@@ -266,14 +271,17 @@ def _key_wanted(there: Destination, *, hub: bool) -> tuple[str, str]:
     return f"{there.origin} asks for a key, and none is stored for it.", hint
 
 
-def _not_found(there: Destination, model: str | None) -> tuple[str, str]:
+def _not_listed(there: Destination, status: int) -> tuple[str, str]:
+    """Return what is said where a listing failed: no other model helps, since none was asked."""
+    hint = path_hint(there) or "Check its address, and what it speaks: some servers list no models."
+    if status in {404, 405, 501}:
+        return f"{who_is(there)} has no list of models at {there.endpoint}.", hint
+    return f"{who_is(there)} refused to list its models (status {status}).", hint
+
+
+def _not_found(there: Destination, model: str) -> tuple[str, str]:
     if hint := path_hint(there):
         return f"{there.endpoint} has no such path (status 404).", hint
-    if model is None:
-        return (
-            f"{who_is(there)} has no such path (status 404).",
-            "Check the address: `assay-nb connections`.",
-        )
     near = (suggest_model(model, there.provider) or "").partition("/")[2]
     nearest = ""
     if near not in {"", model}:
@@ -308,6 +316,12 @@ def _refused(
             f"{who_is(there)} refused the request{what} (status {refusal.status}), which set {names}.",
             f"Leave {names} out: current models refuse such settings, even at their default values.",
         )
+    if request is not None and request.max_output_tokens and names_ceiling(refusal):
+        which = f"which set max_output_tokens to {request.max_output_tokens:,}"
+        return (
+            f"{who_is(there)} refused the request{what} (status {refusal.status}), {which}.",
+            "Set a lower max_output_tokens, or leave it out.",
+        )
     return (
         f"{who_is(there)} refused the request{what} (status {refusal.status}).",
         "Choose another model, which may take it: `assay-nb models`.",
@@ -329,3 +343,16 @@ def names_knob(refusal: Refusal, knob: str) -> bool:
     if refusal.body.params:
         return not names.isdisjoint(refusal.body.params)
     return any(name in refusal.body.text for name in names - {"output_config", "reasoning"})
+
+
+_CEILINGS = frozenset(
+    {"max_tokens", "max_completion_tokens", "max_output_tokens", "maxoutputtokens"}
+)
+"""What the ceiling on a reply is called, in every dialect."""
+
+
+def names_ceiling(refusal: Refusal) -> bool:
+    """Return whether a refusal names the ceiling on the reply as what it does not take."""
+    if refusal.body.params:
+        return not _CEILINGS.isdisjoint(refusal.body.params)
+    return any(name in refusal.body.text for name in _CEILINGS)

@@ -30,6 +30,8 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]_-]+:[0-9]{1,5}")
 _PLACEMENT = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _WRONG_KIND = (b"sk-ant-admin", b"sk-ant-oat", b"sk-ant-ort", b"sk-admin-")
 """How keys begin that manage an account, or that an application got on somebody's behalf."""
+_AROUND = re.compile(rb"[\"'`]|[A-Z][A-Z0-9_]*(?:KEY|TOKEN)=")
+"""What is copied along from a file of settings. A server would refuse such a key with a plain 401."""
 _SHOWN = 24
 """Only of keys this long are the last four characters shown."""
 
@@ -54,6 +56,11 @@ def accept_key(secret: SecretBytes) -> SecretBytes:
             f"of at most {MOST:,} characters.",
         )
     start, end = match.span(1) if match[1] else (0, 0)
+    if _AROUND.match(typed, start, end):
+        raise WrongUsage(
+            "There is more than a key in that, so nothing was stored.",
+            hint="Enter the key alone, without quotation marks around it or a name before it.",
+        )
     if any(typed.startswith(kind, start) for kind in _WRONG_KIND):
         raise WrongUsage(
             "That key manages an account or signs a person in, so it was not stored.",

@@ -357,6 +357,31 @@ def test_listing_that_anybody_gets_proves_no_key(stage: Stage, session: Session)
     assert check(session, "openai").outcome == "unchecked"
 
 
+@pytest.mark.parametrize("status", [405, 501])
+def test_server_without_a_listing_is_stored_untested(
+    stage: Stage, session: Session, status: int
+) -> None:
+    stage.fake.answer_by(lambda call: Answer(status=status))
+
+    outcome = save(session, "openai", "ollama", stage.fake.endpoint("openai"), check=True)
+
+    assert outcome.outcome == "unchecked"
+    assert "has no list of models, so the key counts as untested" in outcome.detail
+    assert fact_of(session, "openai").verified is False
+
+
+def test_address_without_a_listing_is_not_stored_and_says_where_it_was_looked_for(
+    stage: Stage, session: Session
+) -> None:
+    stage.fake.answer_by(lambda call: Answer(status=404))
+
+    with pytest.raises(ProviderError) as caught:
+        save(session, "openai", "ollama", stage.fake.endpoint("openai"), check=True)
+
+    assert "has no list of models at http://127.0.0.1:" in caught.value.message
+    assert "assay-nb models" not in (caught.value.hint or "")
+
+
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [

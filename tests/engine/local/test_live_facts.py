@@ -199,6 +199,29 @@ def test_status_warns_before_the_model_in_use_is_shut_down(
     assert "lab/y" in run_command(session, "models --ask").document.blocks[0].rows[0][5]  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("stage_word", ["deprecated", "retired"])
+def test_status_warns_of_a_model_whose_end_has_no_day(
+    stage: Stage, session: Session, stage_word: str
+) -> None:
+    list_models(stage, {**ENTRY, "lifecycle": stage_word, "replacement_model": "lab/y"})
+    connect(stage, session)
+    run_command(session, f"model {MODEL}")
+
+    (warning,) = session.portal.call(session.control.standing).warnings
+
+    assert warning.startswith(f"{MODEL} is {stage_word}, says ")
+    assert warning.endswith("it names no day. Use lab/y instead.")
+
+
+@pytest.mark.parametrize("word", ["active", "preview", "resting"])
+def test_nothing_is_said_of_a_model_that_lives(stage: Stage, session: Session, word: str) -> None:
+    list_models(stage, {**ENTRY, "lifecycle": word})
+    connect(stage, session)
+    run_command(session, f"model {MODEL}")
+
+    assert session.portal.call(session.control.standing).warnings == []
+
+
 @pytest.mark.parametrize("day", [TODAY + timedelta(days=90), "soon", None])
 def test_nothing_is_said_of_a_model_that_has_time(
     stage: Stage, session: Session, day: date | str | None

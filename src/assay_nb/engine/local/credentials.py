@@ -67,7 +67,12 @@ def find_destinations(resources: Resources, workspace_id: bytes) -> dict[str, De
 
 
 def missing_key(
-    resources: Resources, workspace: Workspace, connection: str | None, asked: str = ""
+    resources: Resources,
+    workspace: Workspace,
+    connection: str | None,
+    asked: str = "",
+    *,
+    chosen: bool = False,
 ) -> ProviderKeyMissing:
     """Return the error for a workspace without the connection that a call needs, with what to do.
 
@@ -76,6 +81,7 @@ def missing_key(
         workspace: The workspace.
         connection: The connection's name; None where the call names no model, and nothing has a default one.
         asked: What was written for a model, as `connection/model`; empty where none was named.
+        chosen: Whether it is the workspace's own model, and the call named none.
     """
     stored = find_destinations(resources, workspace.id)
     hub = not resources.has_practice
@@ -86,6 +92,11 @@ def missing_key(
         return _no_model(workspace.name, stored)
     if connection in PROVIDERS or connection is None:
         return key_missing(workspace.name, connection, hub=hub)
+    if chosen:
+        return ProviderKeyMissing(
+            f"The model of workspace '{workspace.name}' is {asked}, and there is no connection '{connection}'.",
+            hint="Choose another: `assay-nb model CONNECTION/MODEL`; `assay-nb models --ask` lists what there is.",
+        )
     others = [name for name, there in stored.items() if not is_official(there)]
     # A server of somebody's own first: it is the likelier one to have a model of any name.
     servers = sorted(others, key=lambda name: (preset_of(stored[name].endpoint) is not None, name))

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import is_official
 from assay_nb.engine.control import KeyCheck
-from assay_nb.engine.key_checks import accepted, proves_key, unproven
+from assay_nb.engine.key_checks import (
+    accepted,
+    lacks_listing,
+    proves_key,
+    unproven,
+    without_listing,
+)
 from assay_nb.engine.local.practice import explained, is_practice
 from assay_nb.errors import ProviderAuthError, ProviderError
 from assay_nb.messages import NO_KEY, Destination
@@ -42,9 +48,15 @@ async def check_key(
         if error.status != 403 or there.keyless:
             raise
         return KeyCheck(provider=there.provider, outcome="limited", detail=error.message), []
+    except ProviderError as error:
+        if not lacks_listing(there, error):
+            raise
+        return without_listing(there, "has no list of models"), []
     is_known = is_official(there) or is_practice(there) or there.keyless
-    proven = is_known or await _refuses_strangers(resources, there)
-    outcome = accepted(there, len(listed)) if proven else unproven(there, len(listed))
+    proven = True if is_known else await _refuses_strangers(resources, there)
+    outcome = accepted(there, len(listed))
+    if not proven:
+        outcome = unproven(there, len(listed), public=proven is False)
     return replace(outcome, names=tuple(one.id for one in listed[:_SHOWN])), listed
 
 
@@ -68,11 +80,11 @@ async def list_models(
         return await provider.list_models(credential)
 
 
-async def _refuses_strangers(resources: Resources, there: Destination) -> bool:
-    """Return whether a server refuses to list its models to somebody without a key."""
+async def _refuses_strangers(resources: Resources, there: Destination) -> bool | None:
+    """Return whether a server refuses to list its models to somebody without a key; None if that is not clear."""
     nobody = Credential(replace(there, placement=NO_KEY), lambda: nullcontext(b""))
     try:
         await list_models(resources, nobody, attempts=1)
     except ProviderError as error:
-        return proves_key(error)
+        return proves_key(error) or None
     return False

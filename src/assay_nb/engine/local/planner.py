@@ -120,7 +120,8 @@ class CallPlanner:
             demo = self._plan_demo(workspace, call)
             if demo is not None:
                 return demo
-        raise missing_key(resources, workspace, connection, wanted or "")
+        chosen = call.model is None
+        raise missing_key(resources, workspace, connection, wanted or "", chosen=chosen)
 
     def _plan_demo(self, workspace: Workspace, call: Call) -> CallPlan | None:
         """Reserve a demo call, where the operator has stored a platform key."""

@@ -46,7 +46,7 @@ def _find_objects(text: str) -> Iterator[Data]:
     One that breaks off costs its position (the error counts lines up to there), and all of them together may
     cost no more than `_MOST_READS` readings of the text.
     """
-    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+    decoder = json.JSONDecoder(parse_constant=_refuse_constant, strict=False)
     left = _MOST_READS * len(text)
     start = _START.search(text)
     while start and left > 0:

@@ -1,4 +1,4 @@
-"""Schemas of replies, in the subset that `messages.Request` states, and what of some data fits one.
+"""Schemas of replies, in the subset that `messages.Request` states, and what some data lacks of one.
 
 Two forms of each schema exist. A model that is known to end a list gets lists. Any other gets *slots*, a
 fixed number of members of one form, since nothing ends an open list: a small model held to a grammar writes
@@ -7,9 +7,8 @@ one item after the other until its output tokens are used up (measured: SmolLM2-
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 Data = dict[str, Any]
 
@@ -60,48 +59,9 @@ def is_choices(schema: Mapping[str, Any]) -> bool:
     return bool(members) and all("enum" in member for member in members.values())
 
 
-def keep_fitting(data: Mapping[str, Any], schema: Mapping[str, Any], *, cut: bool = False) -> Data:
-    """Return what of an object fits its schema: no member that was not asked for, none of another type.
-
-    Args:
-        data: The object.
-        schema: What was asked for.
-        cut: Whether it was cut off. An object within it that lacks members is then left out: only its
-            beginning came.
-    """
-    members: Mapping[str, Any] = schema["properties"]
-    kept = {name: _keep(data[name], members[name], cut) for name in members if name in data}
-    return {name: value for name, value in kept.items() if value is not None}
-
-
-def _keep(value: object, schema: Mapping[str, Any], cut: bool) -> Any:
-    """Return the value as far as it fits, or None."""
-    if schema["type"] == "string":
-        return _keep_text(value, schema.get("enum"))
-    if schema["type"] == "array":
-        items = cast("list[Any]", value) if isinstance(value, list) else None
-        return items and [kept for kept in (_keep(i, schema["items"], cut) for i in items) if kept]
-    if not isinstance(value, dict):
-        return None
-    kept = keep_fitting(cast("Data", value), schema, cut=cut)
-    whole = len(kept) == len(schema["properties"]) or is_choices(schema) or not cut
-    return kept if whole else None
-
-
-_BESIDE = re.compile(r"[^a-z0-9_]")
-_BOOLEANS = {True: "yes", False: "no"}
-
-
-def _keep_text(value: object, words: Sequence[str] | None) -> str | None:
-    """Return the text, or the one of `words` that is meant: `Yes.`, `N/A`, `true` and `4` are clear."""
-    if words is None:
-        return value if isinstance(value, str) else None
-    if isinstance(value, bool):
-        value = _BOOLEANS[value]
-    if not isinstance(value, str | int):
-        return None
-    said = _BESIDE.sub("", str(value).lower())
-    return said if said in words else None
+def has_lists(schema: Mapping[str, Any]) -> bool:
+    """Return whether a member of a schema is a list, of which nobody can say from its beginning how long it is."""
+    return any(member["type"] == "array" for member in schema.get("properties", {}).values())
 
 
 _LONGEST_TEXT = 600
@@ -140,7 +100,7 @@ def find_missing(
     """Return the properties that data lacks, of an object of choices only those choices.
 
     Args:
-        data: What `keep_fitting` kept.
+        data: What `fitting.keep_fitting` kept.
         schema: What was asked for.
         names: The properties to look for; all of them if omitted.
     """

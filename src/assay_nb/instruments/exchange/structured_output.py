@@ -19,18 +19,20 @@ from assay_nb.errors import (
     ProviderUnavailable,
     RateLimited,
 )
+from assay_nb.instruments.exchange.fitting import fit
 from assay_nb.instruments.exchange.parsing import parse_object
-from assay_nb.instruments.exchange.salvage import salvage_object
+from assay_nb.instruments.exchange.salvage import Salvaged, salvage_object
 from assay_nb.instruments.exchange.schema import (
     Data,
     Malformed,
     find_longest,
     find_missing,
-    keep_fitting,
+    has_lists,
     merge,
     object_of,
 )
 from assay_nb.messages import Message, Reply, Request, StopReason
+from assay_nb.text.thoughts import without_thoughts
 
 ResultT = TypeVar("ResultT")
 _LONGEST_ECHO = 40_000
@@ -44,13 +46,15 @@ class Answer:
 
     Attributes:
         data: The members that fit the schema.
-        cut: Whether the reply reached its limit of output tokens, so that lists in it may be short.
+        cut: Whether the reply broke off, so that lists in it may be short.
         missing: The names of what was asked for and did not come.
+        limited: Whether it ended there, so that there was no room for more.
     """
 
     data: Data
     cut: bool = False
     missing: tuple[str, ...] = ()
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,34 +134,46 @@ def _repair(repairs: Mapping[int, Request]) -> Asking[list[Attempt]]:
 
 def _read(request: Request, reply: Reply, *, last: bool = False) -> Attempt:
     """Return what the reply says, as far as it fits."""
+    schema = request.schema or {}
     try:
-        data, cut = _parse(request, reply, last=last)
+        found = _parse(request, reply, last=last)
     except (BadReply, CallStopped, Malformed) as fault:
         return fault
-    schema = request.schema or {}
-    fitting = keep_fitting(data, schema, cut=cut)
-    if not fitting and not cut:  # what was read is an object within one that was cut off, perhaps
-        data, cut = salvage_object(reply.text)
-        fitting = keep_fitting(data, schema, cut=cut)
-        cut = cut and bool(fitting)
-    return Answer(fitting, cut, tuple(find_missing(fitting, schema)))
+    fitting = fit(found.data, schema, cut=found.cut)
+    limited = found.cut and not found.faulty
+    # After a fault each member that lacks is asked for. Only of a list nobody knows how long it is.
+    cut = limited or (found.faulty and has_lists(schema))
+    return Answer(fitting, cut, tuple(find_missing(fitting, schema)), limited)
 
 
-def _parse(request: Request, reply: Reply, *, last: bool) -> tuple[Data, bool]:
-    """Return the reply's object, and whether it was cut off."""
+def _parse(request: Request, reply: Reply, *, last: bool) -> Salvaged:
+    """Return the reply's object, as far as it can be read.
+
+    Within an object that cannot be read to its end stand whole ones: it is read as far as it goes where that
+    gives more.
+    """
     if reply.stop == "length":
-        return salvage_object(reply.text)
+        return salvage_object(reply.text)._replace(faulty=False)
     # An empty one that cost little is asked for again, once.
     if last or reply.thought or reply.stop != "empty":
         check_stop(reply, request)
-    return parse_object(reply.text, lambda found: _fits(found, request)), False
+    schema = request.schema or {}
+    salvaged = salvage_object(without_thoughts(reply.text))
+    gain = len(fit(salvaged.data, schema, cut=True)) if salvaged.cut else 0
+    try:
+        found = parse_object(reply.text, lambda data: bool(fit(data, schema)))
+    except Malformed:
+        if gain:
+            return salvaged
+        raise
+    return salvaged if gain > len(fit(found, schema)) else Salvaged(found, cut=False)
 
 
 def _check(attempt: Attempt, request: Request, reply: Reply, form: Form) -> Attempt:
     """Return the attempt; a fault for an answer that is of no use."""
     if not isinstance(attempt, Answer) or form.usable(attempt.data):
         return attempt
-    if attempt.cut:
+    if attempt.limited:
         return _make_stop_error(reply, request)
     missing = find_missing(attempt.data, request.schema or {})
     return Malformed(f"it lacks {_list_keys(missing)}" if missing else "nothing in it can be used")
@@ -172,7 +188,7 @@ def _make_repair(request: Request, reply: Reply, attempt: Attempt, form: Form) -
     if isinstance(attempt, AssayError):
         return None
     schema = request.schema or {}
-    names = [n for n in form.essential if n in schema["properties"]] if attempt.cut else None
+    names = [n for n in form.essential if n in schema["properties"]] if attempt.limited else None
     missing = find_missing(attempt.data, schema, names)
     if not missing:
         return None
@@ -209,11 +225,7 @@ def _combine(first: Attempt, second: Attempt, request: Request) -> Attempt:
         return first
     data = merge(first.data, second.data)
     missing = tuple(find_missing(data, request.schema or {}))
-    return Answer(data, first.cut or second.cut, missing)
-
-
-def _fits(data: Data, request: Request) -> bool:
-    return bool(keep_fitting(data, request.schema or {}))
+    return Answer(data, first.cut or second.cut, missing, first.limited or second.limited)
 
 
 def _find_first_fault(attempts: Sequence[object]) -> AssayError:
