@@ -19,6 +19,7 @@ from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import is_official
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import (
+    Message,
     ProviderEvent,
     ProviderId,
     Request,
@@ -40,6 +41,9 @@ from assay_nb.text.thoughts import Piece, ThoughtSplitter, splitter_for
 
 SAMPLING = ("temperature", "top_p")
 KNOBS = frozenset({"effort", *SAMPLING})
+
+SYSTEM_PLACES = ("apart", "within")
+"""Where a request's system text may stand, the best place first."""
 
 
 class Adapter:
@@ -285,18 +289,21 @@ def plain_rungs(request: Request, *, tuned: bool, ceiling: str = "max_tokens") -
             "tuned": (True, False) if tuned else (False,),
             "schema": ("json_schema", "prompt") if request.schema is not None else ("prompt",),
             "ceiling": (ceiling, "none") if droppable else (ceiling,),
+            "system": SYSTEM_PLACES,
         }
     )
 
 
 def fit_to_shape(request: Request, shape: Shape) -> Request:
-    """Return the request as it goes out in this form: its schema in the prompt, its ceiling lowered.
+    """Return the request as it goes out in this form: its schema or system text in the prompt, its ceiling lowered.
 
     JSON mode wants the word JSON in the prompt, and shows a model no schema.
     """
     if request.schema is not None and shape.schema != "json_schema":
         told = with_schema_in_prompt(request)
         request = told if shape.schema == "prompt" else replace(told, schema=request.schema)
+    if shape.system == "within":
+        request = with_system_in_prompt(request)
     if shape.most is not None and shape.most < request.ceiling:
         request = replace(request, max_output_tokens=shape.most)
     return request
@@ -312,6 +319,18 @@ def with_schema_in_prompt(request: Request) -> Request:
     )
     system = f"{request.system}\n\n{demand}" if request.system else demand
     return replace(request, system=system, schema=None)
+
+
+def with_system_in_prompt(request: Request) -> Request:
+    """Return the request with its system text before the first user's, for models that take none (Gemma)."""
+    if not request.system:
+        return request
+    first, *rest = request.messages
+    if first.role == "user":
+        turns = (replace(first, text=f"{request.system}\n\n{first.text}"), *rest)
+    else:
+        turns = (Message("user", request.system), *request.messages)
+    return replace(request, system=None, messages=turns)
 
 
 def check_knobs(request: Request, model: str, *, official: bool) -> None:

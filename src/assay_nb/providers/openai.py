@@ -23,6 +23,7 @@ from assay_nb.messages import (
 )
 from assay_nb.models.catalog import find_model
 from assay_nb.providers.adapter import (
+    SYSTEM_PLACES,
     Adapter,
     effort_for,
     fit_to_shape,
@@ -62,11 +63,20 @@ RESPONSES = "openai-responses"
 """The kind of server that is asked by the Responses API."""
 
 
+def _body_of(exc: Exception) -> object:
+    """Return an error's body: whole where a response had one, since the SDK keeps its `error` alone."""
+    body = getattr(exc, "body", None)
+    try:
+        return exc.response.json() if isinstance(exc, openai.APIStatusError) else body
+    except (ValueError, httpx2.StreamError):
+        return body
+
+
 class OpenAI(Adapter):
     """GPT models, and whatever else is served in OpenAI's way."""
 
     id = "openai"
-    errors = Errors("openai", (openai.OpenAIError,), KINDS, lambda exc: getattr(exc, "body", None))
+    errors = Errors("openai", (openai.OpenAIError,), KINDS, _body_of)
 
     def rungs(self, request: Request, model: str, credential: Credential) -> Rungs:
         if credential.destination.kind != RESPONSES:
@@ -195,6 +205,7 @@ def _chat_rungs(request: Request) -> Rungs:
             # only where somebody set it, and then it is never dropped.
             "ceiling": ("none",) if request.max_output_tokens is None else named,
             "streamed": (True, False),
+            "system": SYSTEM_PLACES,
         },
         order=("schema", "usage", "ceiling"),
     )

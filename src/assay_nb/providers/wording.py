@@ -140,6 +140,18 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
         "{who} serves {model} only through an inference profile.",
         "Name the profile instead, which begins with a region: `us.`, `eu.` or `global.`.",
     ),
+    _M.UNVERIFIED: (
+        "{who} lets only verified organisations use {model}.",
+        "Verify the organisation in its settings, which takes about 15 minutes, or choose another model.",
+    ),
+    _M.TERMS_WANTED: (
+        "{who} wants the terms of {model} accepted before it may be called.",
+        "Ask the account's administrator to accept them in its console.",
+    ),
+    _M.DATA_POLICY: (
+        "{who} has {model} only at providers that the account's data policy excludes.",
+        "Change the account's privacy settings, or choose another model: `assay-nb models --ask`.",
+    ),
     _M.BODY_TOO_LARGE: (
         "The request is larger than {who} takes.",
         "Shorten the prompt.",
@@ -155,6 +167,18 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
     _M.SCHEMA: (
         "{who} cannot hold {model} to the schema that was asked for.",
         "Choose another model: `assay-nb models`.",
+    ),
+    _M.SYSTEM: (
+        "{who} takes no system text for {model}.",
+        "Put it into the prompt itself, or choose another model.",
+    ),
+    _M.MINUTE: (
+        "The request has more tokens than the {account} may use in a minute{minute}.",
+        "Shorten the prompt, set a lower max_output_tokens, or choose a model or tier with a higher limit.",
+    ),
+    _M.MEMORY: (
+        "{who} has too little memory for {model}.",
+        "Choose a smaller model, or free memory on that machine.",
     ),
     _M.FILTERED: (
         "The content filter of {who} refused the prompt.",
@@ -184,8 +208,10 @@ def describe_refusal(
     """
     if there.keyless and refusal.meaning in _KEY_WANTED and refusal.status in {401, 402, 403}:
         return _key_wanted(there)
+    if refusal.meaning is _M.PAGE_UNKNOWN:
+        return _no_page(there)
     if refusal.meaning in {_M.MODEL_UNKNOWN, _M.UNKNOWN_404}:
-        return _not_found(there, model)
+        return _not_found(there, refusal, model)
     if refusal.meaning is _M.CONTEXT:
         return _too_long(refusal, model)
     if refusal.meaning in {_M.PARAMETER, _M.UNKNOWN}:
@@ -214,7 +240,7 @@ def _facts(
 ) -> dict[str, str]:
     about = SETUP[there.provider] if is_official(there) else preset_of(there.endpoint)
     keys, billing = (about.keys_url, about.billing_url) if about else ("", "")
-    most = refusal.body.most_output
+    most, minute = refusal.body.most_output, refusal.body.per_minute
     return {
         "who": who_is(there),
         "name": there.connection,
@@ -233,6 +259,7 @@ def _facts(
         "billing": billing or keys or "that service's billing page",
         "ceiling": f"{request.ceiling:,}" if request else "so many",
         "most": f": it gives at most {most:,}" if most else "",
+        "minute": f": {minute[1]:,}, and the limit is {minute[0]:,}" if minute else "",
     }
 
 
@@ -241,13 +268,27 @@ def _key_wanted(there: Destination) -> tuple[str, str]:
     return f"{there.origin} asks for a key, and none is stored for it.", hint
 
 
-def _not_found(there: Destination, model: str | None) -> tuple[str, str]:
+def _no_page(there: Destination) -> tuple[str, str]:
     if hint := path_hint(there):
         return f"{there.endpoint} has no such page.", hint
-    if model is None:
-        return f"{who_is(there)} has no such page.", "Check the endpoint: `assay-nb keys list`."
+    hint = "Check the endpoint: `assay-nb connections list`."
+    if there.kind == "openai-responses" and not is_official(there):
+        hint = f"{hint} A server without the Responses API is connected with `--kind openai-chat`."
+    return f"{who_is(there)} has no such page.", hint
+
+
+def _not_found(there: Destination, refusal: Refusal, model: str | None) -> tuple[str, str]:
+    # A server that misses a model says so; what says nothing may as well miss the page.
+    is_plain = refusal.meaning is _M.UNKNOWN_404 and "model" not in refusal.body.text
+    if model is None or path_hint(there) or (is_plain and refusal.body.text == "not found"):
+        return _no_page(there)
     near = suggest_model(model, there.provider)
     nearest = f"Nearest known name: `{near}`. " if near and not near.endswith(f"/{model}") else ""
+    if is_plain and not is_official(there):
+        return (
+            f"{who_is(there)} has no such page, or knows no model {model!r}.",
+            f"{nearest}`assay-nb models --ask` lists its models; `assay-nb connections list` shows the endpoint.",
+        )
     if there.keyless:
         hint = f"{nearest}`assay-nb models --ask` lists those that it has."
         return f"{who_is(there)} knows no model {model!r}.", hint
