@@ -217,11 +217,19 @@ async def test_plainest_form_of_all_is_reached(egress: Egress, fake: FakeProvide
 
 
 @pytest.mark.parametrize("wire", ["openai-chat", "openai-responses"])
-async def test_organisation_that_may_not_stream_gets_the_reply_whole(
-    wire: str, egress: Egress, fake: FakeProviders
+@pytest.mark.parametrize(
+    "body",
+    [
+        plain("Your organization must be verified.", code="unsupported_value", param="stream"),
+        plain("It does not go with structured output.", param="stream"),
+        {"detail": [{"type": "literal_error", "loc": ["body", "stream"]}]},
+        {"message": "The model is unsupported for streaming."},
+    ],
+)
+async def test_reply_that_may_not_be_streamed_comes_whole(
+    wire: str, body: Any, egress: Egress, fake: FakeProviders
 ) -> None:
     asker = Asker(wire, egress, fake)
-    body = plain("Your organization must be verified.", code="unsupported_value", param="stream")
     fake.answer_by(
         lambda call: (
             Answer(status=400, body=body) if call.body["stream"] else Answer(chunks=("whole",))

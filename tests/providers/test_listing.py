@@ -6,16 +6,23 @@ from typing import Any
 
 import pytest
 
-from assay_nb.errors import BadReply
+from assay_nb.errors import (
+    BadReply,
+    ProviderAuthError,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+)
 from assay_nb.providers.base import ListedModel
 from assay_nb.providers.listing import read_listing
+from assay_nb.providers.retry import Retry
 from assay_nb.providers.transport import Egress
 from tests.fakes.providers import FakeProviders
 from tests.fakes.providers_client import make_credential, make_provider, provider_of
 
 pytestmark = pytest.mark.anyio
 
-LENIENT = ("anthropic", "openai-chat")
+LENIENT = ("anthropic", "openai-chat", "google")
 
 SHAPES: list[tuple[Any, list[str]]] = [
     ({"object": "list", "data": [{"id": "a"}, {"id": "b"}]}, ["a", "b"]),
@@ -63,6 +70,46 @@ async def test_what_is_not_a_listing_is_a_bad_reply(
         await make_provider(wire, egress, fake).list_models(credential)
 
 
+@pytest.mark.parametrize("wire", LENIENT)
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        ({"error": {"message": "bad key", "code": 401}}, ProviderAuthError, 401),
+        ({"error": {"code": 429}, "models": None}, RateLimited, 429),
+        ({"error": "Unexpected endpoint or method. (GET /models)"}, ProviderError, 404),
+        ({"success": False, "message": "invalid token"}, ProviderUnavailable, 500),
+        ({"error": {"code": "error_of_2031"}}, ProviderUnavailable, 500),
+    ],
+)
+async def test_error_with_a_200_is_not_a_listing(
+    body: Any,
+    kind: type[ProviderError],
+    status: int,
+    wire: str,
+    egress: Egress,
+    fake: FakeProviders,
+) -> None:
+    fake.listing = body
+    credential = make_credential(fake.destination(provider_of(wire)))
+
+    with pytest.raises(ProviderError) as caught:
+        await make_provider(wire, egress, fake, Retry(attempts=1)).list_models(credential)
+
+    assert (type(caught.value), caught.value.status) == (kind, status)
+
+
+@pytest.mark.parametrize("wire", LENIENT)
+async def test_words_beside_a_list_are_not_an_error(
+    wire: str, egress: Egress, fake: FakeProviders
+) -> None:
+    fake.listing = {"success": True, "message": "ok", "data": [{"id": "a"}]}
+    credential = make_credential(fake.destination(provider_of(wire)))
+
+    listed = await make_provider(wire, egress, fake).list_models(credential)
+
+    assert [model.id for model in listed] == ["a"]
+
+
 async def test_what_else_a_listing_says_of_a_model_is_kept() -> None:
     entry = {"id": "a", "context_length": 8192, "pricing": {"prompt": "0.1"}, "meta": {"n_ctx": 4}}
 
@@ -80,6 +127,11 @@ async def test_what_else_a_listing_says_of_a_model_is_kept() -> None:
         ({}, []),
         ({"models": [{"name": "models/a", "inputTokenLimit": 5}, {"displayName": "b"}]}, ["a"]),
         ({"models": [{"name": "models/a", "supportedGenerationMethods": ["embedContent"]}]}, []),
+        (
+            {"models": [{"name": "models/a", "supportedGenerationMethods": "x", "version": 5}]},
+            ["a"],
+        ),
+        ({"models": [None, {"name": "models/a", "temperature": "hot"}]}, ["a"]),
     ],
 )
 async def test_googles_listing_may_lack_anything(

@@ -244,6 +244,7 @@ def test_every_meaning_that_an_answer_can_have_is_among_the_lines() -> None:
             M.PARAMETER,
             M.SCHEMA,
             M.STREAM_UNVERIFIED,
+            M.STREAM,
             M.SYSTEM,
         ),  # the ladder's, in its tests
         *(M.DOWN, M.UNKNOWN_404, M.DAY_QUOTA),  # statuses, the ladder's and the waits'

@@ -32,9 +32,10 @@ from assay_nb.models.parameters import refused_knobs
 from assay_nb.providers import log_muting
 from assay_nb.providers.base import ListedModel
 from assay_nb.providers.exchange import Exchange
-from assay_nb.providers.failures import Errors, Failed
+from assay_nb.providers.failures import Errors, Failed, refuse
 from assay_nb.providers.ladder import Ladder, Rungs, Shape
 from assay_nb.providers.learned import Place
+from assay_nb.providers.listing import NotListed
 from assay_nb.providers.retry import Retry
 from assay_nb.providers.transport import Egress
 from assay_nb.text.thoughts import Piece, ThoughtSplitter, splitter_for
@@ -92,7 +93,11 @@ class Adapter:
         async def ask() -> list[ListedModel]:
             async with self._egress.exchange(credential) as exchange:
                 with self.errors.mapped(exchange):
-                    return await self.models(exchange)
+                    try:
+                        return await self.models(exchange)
+                    except NotListed as not_listed:
+                        failed = refuse(exchange, {"error": not_listed.error})
+                    raise failed
 
         with log_muting.muted():
             return await self._retry.value(ask)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 from typing import Any, cast
 
 import httpx2
@@ -31,8 +32,9 @@ from assay_nb.providers.adapter import (
 from assay_nb.providers.base import ListedModel
 from assay_nb.providers.counts import read_usage
 from assay_nb.providers.exchange import Exchange
-from assay_nb.providers.failures import Errors, Kind
+from assay_nb.providers.failures import Errors, Kind, refuse
 from assay_nb.providers.ladder import Rungs, Shape
+from assay_nb.providers.listing import read_listing
 from assay_nb.providers.parts import read_candidate
 from assay_nb.providers.stops import read_stop
 from assay_nb.providers.transport import PLACEHOLDER
@@ -97,21 +99,22 @@ class Google(Adapter):
         yield Stopped(reason, answered, exchange.request_id, thought)
 
     async def models(self, exchange: Exchange) -> list[ListedModel]:
-        client = await self._client(exchange)
-        options = types.HttpOptions(headers=exchange.headers)
-        pager = await client.aio.models.list(
-            config=types.ListModelsConfig(page_size=1000, http_options=options)
+        # Not by the SDK, which takes any answer with status 200 for a list, and fails at fields of a new kind.
+        http = await self._egress.sdk("http", _itself)
+        endpoint = exchange.destination.endpoint.rstrip("/")
+        response = await http.get(
+            f"{endpoint}/{API_VERSION}/models",
+            params={"pageSize": "1000"},
+            headers=exchange.headers,
+            timeout=exchange.limits.total,
         )
+        body = response.json()
+        if response.is_error:
+            raise refuse(exchange, body)
         return [
-            ListedModel(
-                model.name.removeprefix("models/"),
-                model.display_name,
-                model.input_token_limit,
-                model.output_token_limit,
-                model.model_dump(warnings=False),
-            )
-            for model in pager.page
-            if model.name and _generates(model)
+            replace(model, id=model.id.removeprefix("models/"))
+            for model in read_listing(body)
+            if _generates(model)
         ]
 
     async def count(self, request: Request, model: str, exchange: Exchange) -> int | None:
@@ -194,9 +197,14 @@ def _config(
     return types.GenerateContentConfig(**fields)
 
 
-def _generates(model: types.Model) -> bool:
+def _itself(http: httpx2.AsyncClient) -> httpx2.AsyncClient:
+    return http
+
+
+def _generates(model: ListedModel) -> bool:
     """Return whether a model answers calls of ours; one that does not say is taken to."""
-    return "generateContent" in (model.supported_actions or ("generateContent",))
+    actions: Any = model.extra.get("supportedGenerationMethods")
+    return not isinstance(actions, list) or not actions or "generateContent" in actions
 
 
 def _usage(metadata: types.GenerateContentResponseUsageMetadata) -> Usage | None:

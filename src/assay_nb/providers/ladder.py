@@ -123,6 +123,7 @@ _STEPS_AT = frozenset({400, 422})
 
 _ONE_FEATURE: Mapping[Meaning, Feature] = {
     Meaning.STREAM_UNVERIFIED: "streamed",
+    Meaning.STREAM: "streamed",
     Meaning.SYSTEM: "system",
 }
 """Meanings that concern one feature alone."""

@@ -10,10 +10,23 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from assay_nb.providers.base import ListedModel
+from assay_nb.providers.streaming.in_band import find_error
 
 _FIELDS = ("data", "models", "result", "items")
 _NAMES = ("id", "name", "model")
 _MOST_MODELS, _MOST_NAME = 20_000, 300
+
+
+class NotListed(Exception):
+    """A listing's body is an error.
+
+    Attributes:
+        error: What it says, for matching only.
+    """
+
+    def __init__(self, error: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.error = error
 
 
 def read_listing(body: object) -> list[ListedModel]:
@@ -21,9 +34,15 @@ def read_listing(body: object) -> list[ListedModel]:
 
     Raises:
         TypeError: If the body is neither an object nor an array, so that nothing was listed.
+        NotListed: If it is an error, which some servers send with status 200.
     """
     if not isinstance(body, Mapping | list):
         raise TypeError("not a listing")
+    if isinstance(body, Mapping):
+        fields = cast("Mapping[str, Any]", body)
+        has_list = any(isinstance(fields.get(name), list) for name in _FIELDS)
+        if not has_list and (error := find_error("", fields)):
+            raise NotListed(error)
     found = (_read_entry(entry) for entry in _entries(cast("Any", body)))
     return [model for model in found if model is not None]
 
@@ -48,9 +67,9 @@ def _read_entry(entry: Any) -> ListedModel | None:
         return None
     return ListedModel(
         model_id,
-        _text(fields.get("display_name")),
-        _size(fields.get("max_input_tokens")),
-        _size(fields.get("max_tokens")),
+        _text(fields.get("display_name") or fields.get("displayName")),
+        _size(fields.get("max_input_tokens") or fields.get("inputTokenLimit")),
+        _size(fields.get("max_tokens") or fields.get("outputTokenLimit")),
         extra=fields,
     )
 

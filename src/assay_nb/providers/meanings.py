@@ -56,6 +56,7 @@ class Meaning(enum.StrEnum):
     CEILING = "ceiling"
     PARAMETER = "parameter"
     STREAM_UNVERIFIED = "stream_unverified"
+    STREAM = "stream"
     SCHEMA = "schema"
     SYSTEM = "system"
     FILTERED = "filtered"
@@ -146,6 +147,7 @@ CONSEQUENCES: Mapping[Meaning, Consequence] = {
     _M.CEILING: Consequence(ProviderError, None, Then.STEP),
     _M.PARAMETER: Consequence(ProviderError, None, Then.STEP),
     _M.STREAM_UNVERIFIED: Consequence(ProviderError, 403, Then.STEP),
+    _M.STREAM: Consequence(ProviderError, None, Then.STEP),
     _M.SCHEMA: Consequence(ProviderError, None, Then.STEP),
     _M.SYSTEM: Consequence(ProviderError, None, Then.STEP),
     _M.RATE: Consequence(RateLimited, 429, Then.WAIT),

@@ -190,6 +190,8 @@ _REQUEST = (
         params=frozenset({"stream"}),
     ),
     says(_M.STREAM_UNVERIFIED, "must be verified to stream", on=(400, 403, 404)),
+    Rule(_M.STREAM, frozenset({400, 422}), params=frozenset({"stream"})),
+    says(_M.STREAM, "unsupported for streaming", "streaming is not supported", on=(400, 422)),
     words(_M.BODY_TOO_LARGE, "request_too_large"),
     # More tokens than an account may use in a minute: no wait helps.
     Rule(

@@ -164,6 +164,10 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
         "{who} lets only verified organisations use {model} as a stream.",
         "Verify the organisation in its settings, which takes about 15 minutes, or choose another model.",
     ),
+    _M.STREAM: (
+        "{who} does not stream what was asked of {model}.",
+        "Choose another model: `assay-nb models`.",
+    ),
     _M.SCHEMA: (
         "{who} cannot hold {model} to the schema that was asked for.",
         "Choose another model: `assay-nb models`.",
