@@ -140,7 +140,7 @@ def test_stored_endpoint_and_origin_must_belong_together() -> None:
         ("anthropic", "https://x.example", None),
         ("openai", "https://api.deepseek.com", None),
         ("openai", "https://api.deepseek.com/", None),
-        ("anthropic", "https://api.anthropic.com/v1", "https://api.anthropic.com`"),
+        ("anthropic", "https://api.anthropic.com/v1", "https://api.anthropic.com: the SDK"),
         ("google", "https://api.groq.com/openai/v1", "--kind openai-chat"),
     ],
 )
@@ -163,7 +163,7 @@ REFUSED = {
     "https:/x/v1": "Write the whole base URL",
     "http://a b/v1": "Write the whole base URL",
     "http://[::1/v1": "Write the whole base URL",
-    "https://u:p@llm.example/v1": "Keys are entered by themselves",
+    "https://u:p@llm.example/v1": "Leave it out: a key is entered by itself",
     "https://llm.example/v1?key=x": "Leave out what comes after",
     "https://llm.example/v1#x": "Leave out what comes after",
     "https://llm.example/../v1": "without `..`",

@@ -502,6 +502,18 @@ async def test_zeros_at_the_end_do_not_replace_what_was_counted(ask: Asking) -> 
 
 
 @pytest.mark.parametrize("wire", WIRES)
+async def test_page_that_is_missing_with_a_200_is_not_asked_for_again(
+    ask: Asking, wire: str, fake: FakeProviders
+) -> None:
+    body = json.dumps({"error": "Unexpected endpoint or method. (POST /chat/completions)"}).encode()
+
+    failed = await ask.fail(wire, [body], label="application/json")
+
+    assert "no such path" in failed.message
+    assert len(fake.calls) == 1
+
+
+@pytest.mark.parametrize("wire", WIRES)
 async def test_error_after_text_is_raised_and_not_sent_again(
     ask: Asking, wire: str, fake: FakeProviders
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -216,11 +217,19 @@ async def test_plainest_form_of_all_is_reached(egress: Egress, fake: FakeProvide
 
 
 @pytest.mark.parametrize("wire", ["openai-chat", "openai-responses"])
-async def test_organisation_that_may_not_stream_gets_the_reply_whole(
-    wire: str, egress: Egress, fake: FakeProviders
+@pytest.mark.parametrize(
+    "body",
+    [
+        plain("Your organization must be verified.", code="unsupported_value", param="stream"),
+        plain("It does not go with structured output.", param="stream"),
+        {"detail": [{"type": "literal_error", "loc": ["body", "stream"]}]},
+        {"message": "The model is unsupported for streaming."},
+    ],
+)
+async def test_reply_that_may_not_be_streamed_comes_whole(
+    wire: str, body: Any, egress: Egress, fake: FakeProviders
 ) -> None:
     asker = Asker(wire, egress, fake)
-    body = plain("Your organization must be verified.", code="unsupported_value", param="stream")
     fake.answer_by(
         lambda call: (
             Answer(status=400, body=body) if call.body["stream"] else Answer(chunks=("whole",))
@@ -245,6 +254,50 @@ async def test_organisation_that_may_not_use_it_at_all_is_told_what_to_do(
 
     assert "verified" in str(error)
     assert len(asker.sent) == 2
+
+
+NO_SYSTEM = [
+    (400, "Developer instruction is not enabled for models/gemma-3-27b-it"),
+    (400, "System role not supported"),
+    (400, "Conversation roles must alternate user/assistant/user/assistant/..."),
+    (422, "system role is not supported"),
+    (500, "Only user, assistant and tool roles are supported, got system."),
+]
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(("status", "said"), NO_SYSTEM)
+async def test_system_text_goes_into_the_prompt_of_a_model_that_takes_none(
+    wire: str, status: int, said: str, egress: Egress, fake: FakeProviders
+) -> None:
+    asker = Asker(wire, egress, fake)
+
+    def judge(body: dict[str, Any]) -> Any:
+        turns = [turn["role"] for turn in body.get("messages", [])]
+        apart = {"system", "instructions", "systemInstruction"} & body.keys() or "system" in turns
+        return plain(said, code=status) if apart else None
+
+    fake.answer_by(refusing(judge, status=status))
+
+    await asker.ask(system="Be brief.")
+    await asker.ask(system="Be brief.")
+
+    assert ["Be brief.\\n\\nHello?" in json.dumps(body) for body in asker.sent] == [
+        False,
+        True,
+        True,
+    ]
+
+
+async def test_system_text_stays_where_another_thing_is_refused(
+    egress: Egress, fake: FakeProviders
+) -> None:
+    asker = Asker("openai-chat", egress, fake)
+    fake.answers("x", status=400, body=plain("invented"))
+
+    await asker.fail(system="Be brief.", schema=SCHEMA)
+
+    assert {body["messages"][0]["role"] for body in asker.sent} == {"system"}
 
 
 # --- the ceiling
@@ -311,14 +364,26 @@ def too_large(limit: int, message: str) -> Callable[[dict[str, Any]], Any]:
 
 SAYS_WHICH = "max_tokens: {now} > {limit}, which is the maximum allowed number of output tokens"
 SAYS_NOTHING = "max_tokens is too large"
+SAYINGS = [
+    SAYS_WHICH,
+    "The maximum tokens you requested exceeds the model limit of {limit}. Try again with a maximum",
+    "`max_tokens` must be less than or equal to `{limit}`, the maximum value for `max_tokens` is",
+    "max_completion_tokens must be less than or equal to {limit}, the maximum value",
+    "max_tokens ({now}) exceeds model's maximum output tokens ({limit}) for model x",
+    "Range of max_tokens should be [1, {limit}]",
+    "Invalid 'max_output_tokens': integer above maximum value. Expected a value <= {limit}, but got",
+    "body.max_tokens: Input should be less than or equal to {limit}",
+    "max_tokens must be at most {limit}",
+]
 
 
 @pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("said", SAYINGS)
 async def test_ceiling_above_the_models_is_lowered_to_it_and_remembered(
-    wire: str, egress: Egress, fake: FakeProviders
+    wire: str, said: str, egress: Egress, fake: FakeProviders
 ) -> None:
     asker = Asker(wire, egress, fake)
-    fake.answer_by(refusing(too_large(4_096, SAYS_WHICH)))
+    fake.answer_by(refusing(too_large(4_096, said)))
 
     await asker.ask(max_output_tokens=20_000)
     await asker.ask(max_output_tokens=20_000)

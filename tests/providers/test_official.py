@@ -185,15 +185,6 @@ def find_refusals(model: Model, knobs: dict[str, Any]) -> list[str]:
     return [knob for knob in knobs if any(f"refuses `{knob}`" in message for message in said)]
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
-async def test_no_more_output_is_asked_for_than_the_model_gives(
-    provider: ProviderId, egress: Egress, fake: FakeProviders
-) -> None:
-    await ask(provider, egress, max_output_tokens=10_000_000)
-
-    assert "10000000" not in only(fake.calls).text
-
-
 # --- a provider that fails
 
 

@@ -73,6 +73,7 @@ class Line:
         body: The body.
         meaning: What it means.
         words: What must be in our message or hint.
+        counts: The status that counts, where neither HTTP's nor the meaning's own does.
     """
 
     said: str
@@ -81,6 +82,7 @@ class Line:
     body: Any
     meaning: Meaning
     words: str = ""
+    counts: int | None = None
 
     def __str__(self) -> str:
         return self.said.replace(" ", "-")
@@ -152,6 +154,69 @@ LINES = [
     Line("vLLM prompt", OA, 400, openai("'max_tokens' or 'max_completion_tokens' is too large: 16. This model's maximum context length is 8192 tokens and your request has 8200 input tokens.", code=400), M.CONTEXT, "8,200 tokens, and 8,192 fit"),
     Line("Azure filter", OA, 400, openai(code="content_filter", innererror={"code": "ResponsibleAIPolicyViolation"}), M.FILTERED, "filter"),
     Line("OpenRouter filter", OA, 403, openai(code=403, metadata={"reasons": ["violence"]}), M.FILTERED, "filter"),
+    # proxies and routers: their own words, and the upstream's within them
+    Line("LiteLLM budget", OA, 429, openai("Budget has been exceeded!", type="budget_exceeded", code="429"), M.KEY_LIMIT, "limit"),
+    Line("LiteLLM budget in words", OA, 400, openai("Budget has been exceeded! Current cost: 14", type=None, code="400"), M.KEY_LIMIT, "limit"),
+    Line("LiteLLM quota", OA, 429, openai("litellm.RateLimitError: OpenAIException - You exceeded your current quota, please", type="throttling_error", code="429"), M.NO_CREDIT, "credit"),
+    Line("LiteLLM key", OA, 401, openai(type="token_not_found_in_db", param="key", code="401"), M.KEY_REFUSED, "does not accept"),
+    Line("LiteLLM model", OA, 401, openai(type="key_model_access_denied", param="model", code="401"), M.NOT_ALLOWED, "may not"),
+    Line("LiteLLM name", OA, 400, openai("Invalid model name passed in model=m.", param="model", code="400"), M.MODEL_UNKNOWN, "knows no model"),
+    Line("quoted body", OA, 400, openai('AnthropicException - {"type":"error","error":{"message":"Your credit balance is too low"}}', type="None", param="None", code="400"), M.NO_CREDIT, "credit"),
+    Line("quoted code", OA, 429, openai('upstream: {\\"error\\":{\\"code\\":\\"insufficient_quota\\"}} (id 1)', code="429"), M.NO_CREDIT, "credit"),
+    Line("quoted nonsense", OA, 418, openai('upstream: {"error":{"code": insufficient_quota'), M.UNKNOWN, "status 418"),
+    Line("new-api quota", OA, 403, openai(type="new_api_error", code="insufficient_user_quota"), M.NO_CREDIT, "credit"),
+    Line("new-api channel", OA, 503, openai(type="new_api_error", code="model_not_found"), M.MODEL_UNKNOWN, "knows no model"),
+    Line("OpenRouter model", OA, 404, openai("No endpoints found for m.", code=404), M.MODEL_UNKNOWN, "knows no model"),
+    Line("OpenRouter id", OA, 400, openai("m is not a valid model ID", code=400), M.MODEL_UNKNOWN, "knows no model"),
+    Line("OpenRouter policy", OA, 404, openai("No endpoints found matching your data policy (Zero data retention)", code=404), M.DATA_POLICY, "privacy settings"),
+    Line("Azure APIM key", OA, 401, {"statusCode": 401, "message": f"Access denied due to invalid subscription key. {SECRET}"}, M.KEY_REFUSED, "does not accept"),
+    Line("Azure APIM quota", OA, 403, {"statusCode": 403, "message": f"Out of call volume quota. {SECRET}"}, M.KEY_LIMIT, "limit"),
+    Line("Azure role", OA, 401, openai(code="PermissionDenied"), M.NOT_ALLOWED, "may not"),
+    Line("Azure firewall", OA, 403, openai("Access denied due to Virtual Network/Firewall rules.", code="403"), M.ADDRESS_REFUSED, "IP address"),
+    # services, each in its own way
+    Line("xAI key", OA, 400, {"code": "Client specified an invalid argument", "error": f"Incorrect API key provided: {SECRET}"}, M.KEY_REFUSED, "does not accept"),
+    Line("xAI credit", OA, 403, {"code": "The caller does not have permission", "error": "Your team x has either used all available credits or"}, M.NO_CREDIT, "credit"),
+    Line("xAI credit 429", OA, 429, {"error": "Your team x has either used all available credits or"}, M.NO_CREDIT, "credit"),
+    Line("xAI filter", OA, 403, {"error": "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO"}, M.FILTERED, "filter"),
+    Line("OpenAI filter", OA, 400, openai(code="invalid_prompt"), M.FILTERED, "filter"),
+    Line("Anthropic filter", AP, 400, anthropic("Output blocked by content filtering policy"), M.FILTERED, "filter"),
+    Line("DeepSeek filter", OA, 400, openai("Content Exists Risk", code="invalid_request_error"), M.FILTERED, "filter"),
+    Line("Alibaba filter", OA, 400, openai(type="data_inspection_failed", code="data_inspection_failed"), M.FILTERED, "filter"),
+    Line("Moonshot filter", OA, 400, openai("The request was rejected because it was considered high risk", type="content_filter"), M.FILTERED, "filter"),
+    Line("Groq terms", OA, 400, openai(code="model_terms_required"), M.TERMS_WANTED, "terms"),
+    Line("Groq gone", OA, 400, openai(code="model_decommissioned"), M.MODEL_UNKNOWN, "knows no model"),
+    Line("Groq barred", OA, 403, openai(type="permissions_error", code="model_permission_blocked_org"), M.MODEL_NOT_ALLOWED, "project"),
+    Line("Groq closed", OA, 400, openai(code="organization_restricted"), M.ACCOUNT_CLOSED, "support"),
+    Line("Mistral model", OA, 400, {"object": "error", "message": SECRET, "type": "invalid_model", "code": "1500"}, M.MODEL_UNKNOWN, "knows no model"),
+    Line("Hugging Face model", OA, 400, openai(code="model_not_supported", param="model"), M.MODEL_UNKNOWN, "knows no model"),
+    Line("Fireworks suspended", OA, 412, openai("Account x is suspended, possibly due to reaching the monthly spending limit or", code="PRECONDITION_FAILED"), M.BILLING, "payment"),
+    Line("OpenAI verification", OA, 404, openai("Your organization must be verified to use the model `m`.", code="model_not_found"), M.UNVERIFIED, "Verify"),
+    Line("Google depleted", GO, 429, google(429, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted."), M.PREPAID_USED_UP, "Add credit"),
+    Line("Google cap", GO, 429, google(429, "RESOURCE_EXHAUSTED", "Your project has exceeded its monthly spending cap."), M.SPEND_PROJECT, "project"),
+    Line("Google no free tier", GO, 429, google(429, "RESOURCE_EXHAUSTED", "metric: x/generate_content_free_tier_requests, limit: 0"), M.BILLING_WANTED, "billing"),
+    Line("Google billing off", GO, 403, google(403, "PERMISSION_DENIED", reason="BILLING_DISABLED"), M.BILLING_WANTED, "billing"),
+    Line("Google capacity", GO, 429, google(429, "RESOURCE_EXHAUSTED", reason="MODEL_CAPACITY_EXHAUSTED"), M.BUSY, "overloaded", 503),
+    Line("Bedrock token", OA, 403, {"Message": f"The security token included in the request is invalid. {SECRET}"}, M.KEY_REFUSED, "does not accept"),
+    Line("Bedrock expired", AP, 403, {"message": "Bearer Token has expired"}, M.KEY_REFUSED, "does not accept"),
+    Line("Bedrock access", AP, 403, {"message": "You don't have access to the model with the specified model ID."}, M.NOT_ALLOWED, "may not"),
+    Line("Bedrock id", AP, 400, {"message": "The provided model identifier is invalid."}, M.MODEL_UNKNOWN, "knows no model"),
+    # a machine of somebody's own
+    Line("Ollama memory", OA, 500, openai("model requires more system memory (4.1 GiB) than is available", type="api_error"), M.MEMORY, "smaller model"),
+    Line("out of memory", OA, 500, openai("CUDA out of memory. Tried to allocate", type="server_error"), M.MEMORY, "memory"),
+    Line("LM Studio memory", OA, 400, {"error": 'Failed to load model "m". Error: insufficient system resources'}, M.MEMORY, "memory"),
+    Line("LM Studio crash", OA, 400, {"error": "The model has crashed without additional information."}, M.DOWN, "failed to answer", 500),
+    Line("loading", OA, 503, openai("Loading model", type="unavailable_error", code=503), M.LOADING, "still loading"),
+    Line("no page", OA, 404, {"detail": "Not Found"}, M.UNKNOWN_404, "no such path"),
+    Line("no page in Go", OA, 404, "404 page not found", M.PAGE_UNKNOWN, "no such path"),
+    Line("no page at Azure", OA, 404, openai("Resource not found", code="404"), M.PAGE_UNKNOWN, "no such path"),
+    Line("no method", AP, 405, {"detail": "Method Not Allowed"}, M.PAGE_UNKNOWN, "no such path"),
+    Line("a minute's tokens", OA, 413, openai("Request too large for model `m` on tokens per minute (TPM): Limit 12000, Requested 14137, please", type="tokens", code="rate_limit_exceeded"), M.MINUTE, "14,137, and the limit is 12,000"),
+    Line("a minute's tokens 429", OA, 429, openai("Request too large for m on tokens per min (TPM): Limit 30000, Requested 342389.", type="tokens", code="rate_limit_exceeded"), M.MINUTE, "342,389"),
+    Line("too large", OA, 413, None, M.BODY_TOO_LARGE, "larger"),
+    Line("gone", OA, 410, None, M.MODEL_UNKNOWN, "knows no model"),
+    Line("too early", OA, 425, {"error": "Too early"}, M.DOWN, "status 425"),
+    Line("engine failed", OA, 424, {"error": "Request failed during generation", "error_type": "generation"}, M.DOWN, "status 424"),
+    Line("law", OA, 451, None, M.REGION, "region"),
     # now and later
     Line("OpenAI rate", OA, 429, openai(code="rate_limit_exceeded", type="requests"), M.RATE, "limit"),
     Line("OpenAI slow down", OA, 429, openai(code="slow_down"), M.RATE, "limit"),
@@ -175,7 +240,14 @@ LINES = [
 
 def test_every_meaning_that_an_answer_can_have_is_among_the_lines() -> None:
     others = {
-        *(M.CEILING, M.PARAMETER, M.SCHEMA, M.STREAM_UNVERIFIED),  # the ladder's, in its own tests
+        *(
+            M.CEILING,
+            M.PARAMETER,
+            M.SCHEMA,
+            M.STREAM_UNVERIFIED,
+            M.STREAM,
+            M.SYSTEM,
+        ),  # the ladder's, in its tests
         *(M.DOWN, M.UNKNOWN_404, M.DAY_QUOTA),  # statuses, the ladder's and the waits'
     }
     assert {line.meaning for line in LINES} | others == set(Meaning)
@@ -189,7 +261,7 @@ def test_line_means_what_it_means(line: Line) -> None:
 @pytest.mark.parametrize("line", LINES, ids=str)
 def test_no_refusal_that_is_not_known_blames_a_revoked_key(line: Line) -> None:
     refusal = read_refusal(line.status, line.body)
-    if refusal.meaning in {M.RATE, M.BUSY, M.DOWN, M.KEY_REFUSED}:
+    if refusal.meaning in {M.RATE, M.BUSY, M.DOWN, M.LOADING, M.KEY_REFUSED}:
         return
     there = parse_endpoint("openai", FOREIGN)
 
@@ -208,7 +280,8 @@ def test_every_meaning_has_a_consequence(meaning: Meaning) -> None:
 def test_every_meaning_has_a_sentence_and_says_whose_limit_it_is(wire: str, official: bool) -> None:
     provider = provider_of(wire)
     there = parse_endpoint(provider, None if official else FOREIGN)
-    told = [meaning for meaning in Meaning if meaning not in {M.RATE, M.DAY_QUOTA, M.BUSY, M.DOWN}]
+    passing = {M.RATE, M.DAY_QUOTA, M.BUSY, M.DOWN, M.LOADING}
+    told = [meaning for meaning in Meaning if meaning not in passing]
 
     texts = {
         meaning: describe_refusal(there, Refusal(meaning, 400), "a-model", make_request())
@@ -230,7 +303,7 @@ def test_every_meaning_has_a_sentence_and_says_whose_limit_it_is(wire: str, offi
 def test_next_step_on_a_hub_names_no_command_that_is_refused_there(
     wire: str, meaning: Meaning
 ) -> None:
-    if meaning in {M.RATE, M.DAY_QUOTA, M.BUSY, M.DOWN}:
+    if meaning in {M.RATE, M.DAY_QUOTA, M.BUSY, M.LOADING, M.DOWN}:
         return
     there = parse_endpoint(provider_of(wire))
     _, solo = describe_refusal(there, Refusal(meaning, 401), "a-model", None)
@@ -250,6 +323,56 @@ def test_limit_at_a_server_without_a_key_is_not_put_on_a_key(meaning: Meaning) -
     message, _ = describe_refusal(there, Refusal(meaning, 429), "a-model", None)
 
     assert "workspace's key" not in message
+
+
+TOO_LONG = [
+    # who, what it says, the sentence's numbers where it has both
+    ("vLLM", "This model's maximum context length is 2048 tokens. However, your request has 3000 input tokens.", (3000, 2048)),
+    ("vLLM's decoder", "The decoder prompt (length 40000) is longer than the maximum model length of 32768.", (40000, 32768)),
+    ("older vLLM", "The prompt (total length 25938) is too long to fit into the model (context length 4096).", (25938, 4096)),
+    ("vLLM's remainder", "max_tokens must be at least 1, got -186.", None),
+    ("SGLang", "The input (61709 tokens) is longer than the model's context length (40960 tokens).", (61709, 40960)),
+    ("SGLang's limit", "Input length (160062 tokens) exceeds the maximum allowed length (59862 tokens).", (160062, 59862)),
+    ("LM Studio", "Trying to keep the first 6269 tokens when context the overflows. However, the model is loaded with context length of only 4096 tokens", (6269, 4096)),
+    ("LM Studio's n_keep", "The number of tokens to keep from the initial prompt is greater than the context length (n_keep: 10247 >= n_ctx: 4096).", (10247, 4096)),
+    ("LM Studio's truncation", "Cannot truncate prompt with n_keep (15028) >= n_ctx (7424)", (15028, 7424)),
+    ("LM Studio with MLX", "Context size has been exceeded.", None),
+    ("Ollama", "prompt too long; exceeded max context length by 4 tokens", None),
+    ("llama.cpp", "the request exceeds the available context size. try increasing the context size", None),
+    ("text-generation-inference", "Input validation error: `inputs` must have less than 4095 tokens. Given: 5000", (5000, 4095)),
+    ("TensorRT", "default_max_tokens (-12) must be greater than 0, default_max_tokens (-12) = max_seq_len (4096)", None),
+    ("xAI", "This model's maximum prompt length is 131072 but the request contains 537812 tokens.", (537812, 131072)),
+    ("OpenAI", "Your input exceeds the context window of this model. Please adjust your input", None),
+    ("Copilot", "prompt token count of 9000 exceeds the limit of 8192", (9000, 8192)),
+    ("Google", "The input token count (1200293) exceeds the maximum number of tokens allowed (1048576).", (1200293, 1048576)),
+    ("Mistral", "Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length", (40000, 32768)),
+    ("Moonshot", "Invalid request: Your request exceeded model token limit: 8192 (requested: 9000)", (9000, 8192)),
+    ("Alibaba", "Range of input length should be [1, 30720]", None),
+    ("Zhipu", "Prompt exceeds max length", None),
+    ("MiniMax", "invalid params, context window exceeds limit (2013)", None),
+    ("LiteLLM", "litellm.ContextWindowExceededError: OpenAIException - This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.", (9000, 8192)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [200, 400, 422, 500])
+@pytest.mark.parametrize(
+    ("said", "sizes"), [line[1:] for line in TOO_LONG], ids=[line[0] for line in TOO_LONG]
+)
+def test_prompt_that_is_too_long_is_told_in_everybodys_words(
+    said: str, sizes: tuple[int, int] | None, status: int
+) -> None:
+    if status != 400 and said.startswith(("max_tokens", "default_max")):
+        return  # told so with 400 alone: the words are general
+    for body in (
+        {"error": {"message": said}},
+        {"error": said},
+        {"object": "error", "message": said},
+    ):
+        refusal = read_refusal(status, body)
+
+        assert (refusal.meaning, refusal.status, refusal.again) == (M.CONTEXT, 413, False)
+        if sizes:
+            assert (refusal.body.prompt, refusal.body.context) == sizes
 
 
 # --- through the SDKs
@@ -287,12 +410,12 @@ async def test_line_becomes_our_own_sentence(
 
     consequence = CONSEQUENCES[line.meaning]
     assert (type(error), error.reason) == (consequence.kind, str(line.meaning))
-    assert error.status == (consequence.status or line.status)
+    assert error.status == (line.counts or consequence.status or line.status)
     assert line.words in str(error)
     assert SECRET not in str(error)
     assert not find_canary(str(error), key)
     assert error.hint
-    if line.meaning not in {M.RATE, M.BUSY, M.UNKNOWN}:
+    if line.meaning not in {M.RATE, M.BUSY, M.LOADING, M.DOWN, M.UNKNOWN}:
         assert len(fake.calls) == 1, "neither repeated nor sent in another form"
 
 
@@ -432,6 +555,13 @@ def test_body_of_any_size_and_shape_is_read_within_bounds(body: Any) -> None:
         ("maximum context length is 8192 tokens. However, you requested 16300 tokens (300 in the messages", None, 8192, 300),
         ("input length and `max_tokens` exceed context limit: 182831 + 64000 > 200000, decrease", None, 200000, 182831),
         (TGI.format(300), None, 4097, 300),
+        ("The maximum tokens you requested exceeds the model limit of 4096. Try again with", 4096, None, None),
+        ("`max_tokens` must be less than or equal to `8192`", 8192, None, None),
+        ("max_tokens (384000) exceeds model's maximum output tokens (65536) for model x", 65536, None, None),
+        ("Range of max_tokens should be [1, 8192]", 8192, None, None),
+        ("integer above maximum value. Expected a value <= 4096, but got 8000 instead.", 4096, None, None),
+        ("max_tokens must be at most 4096", 4096, None, None),
+        ("context length of 8192 tokens. You requested a total of 8200 tokens: 200 tokens from the input messages", None, 8192, 200),
         ("nothing of the kind: 5 > 3", None, None, None),
     ],
 )  # fmt: skip

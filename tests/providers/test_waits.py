@@ -64,6 +64,10 @@ DAY = "GenerateRequestsPerDayPerProjectPerModel-FreeTier"
         # Azure's Responses API says -1 and 0, which is nothing.
         ({"x_ratelimit_remaining_requests": "-1", "x_ratelimit_reset_requests": "0"}, None),
         ({"x_ratelimit_reset_invented": "5s"}, None),
+        ({"x_ratelimit_reset": "60", "x_ratelimit_remaining": "0"}, 60),
+        ({"ratelimit_reset": "60"}, 60),
+        ({"retry_after": "30s"}, 30),
+        ({"retry_after": "1m30s"}, 90),
         ({}, None),
     ],
 )
@@ -97,10 +101,49 @@ def test_time_at_which_a_limit_is_lifted_is_a_wait_until_then(kind: str) -> None
         ({"error": {"message": "Limit on requests per day (RPD) reached."}}, Wait(daily=True)),
         ({"error": "Rate limit exceeded: free-models-per-day"}, Wait(daily=True)),
         ({"error": "Too many requests."}, Wait()),
+        (
+            {"error": {"message": "Limit 30000, Used 29000. Please try again in 4.77s. Visit"}},
+            Wait(4.77),
+        ),
+        ({"error": {"message": "Please try again in 292ms."}}, Wait(0.292)),
+        (
+            {"error": {"message": "Limit on tokens per day (TPD). Try again in 7m54.336s."}},
+            Wait(474.336),
+        ),
+        (
+            {"error": {"message": "exceeded token rate limit. Please retry after 26 seconds."}},
+            Wait(26),
+        ),
+        (
+            {"error": {"message": "No deployments available, Try again in 60 seconds. Passed"}},
+            Wait(60),
+        ),
+        ({"message": "Rate limit is exceeded. Try again in 7 seconds."}, Wait(7)),
+        ({"error": {"message": "Please retry in 13.2s."}}, Wait(13.2)),
+        ({"error": {"message": "Try again in 2 weeks, or in a second."}}, Wait()),
+        ({"error": {"message": "slow", "metadata": {"retry_after_seconds": 17}}}, Wait(17)),
+        ({"error": {"message": "slow", "retry_after": 1.5}}, Wait(1.5)),
+        ({"error": {"message": "slow", "retry_after": -5}}, Wait()),
+        ({"error": "Model m is currently loading", "estimated_time": 20.0}, Wait(20)),
     ],
 )
 def test_body_says_how_long(body: object, wait: Wait) -> None:
     assert wait_of(body=body) == wait
+
+
+def test_time_since_1970_is_a_wait_until_then() -> None:
+    then = time.time() + 60
+    meta = {"error": {"metadata": {"headers": {"X-RateLimit-Reset": str(int(then * 1000))}}}}
+
+    waits = (
+        wait_of(retry_after=str(int(then))),
+        wait_of(x_ratelimit_reset_requests=str(int(then))),
+        wait_of(x_ratelimit_reset=str(int(then * 1000)), x_ratelimit_remaining="0"),
+        wait_of(retry_after=datetime.fromtimestamp(then, UTC).isoformat()),
+        wait_of(body=meta),
+    )
+
+    assert [wait.seconds for wait in waits] == [pytest.approx(60, abs=5)] * 5
 
 
 def test_a_days_quota_that_opens_soon_is_waited_for() -> None:

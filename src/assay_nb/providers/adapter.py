@@ -19,6 +19,7 @@ from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import is_official
 from assay_nb.errors import BadReply, ProviderUnavailable, WrongUsage
 from assay_nb.messages import (
+    Message,
     ProviderEvent,
     ProviderId,
     Request,
@@ -34,13 +35,16 @@ from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Failed, refuse
 from assay_nb.providers.ladder import Ladder, Rungs, Shape
 from assay_nb.providers.learned import Place
-from assay_nb.providers.listing import find_error, read_listing
+from assay_nb.providers.listing import NotListed
 from assay_nb.providers.retry import Retry
 from assay_nb.providers.transport import Egress
 from assay_nb.text.thoughts import Piece, ThoughtSplitter, splitter_for
 
 SAMPLING = ("temperature", "top_p")
 KNOBS = frozenset({"effort", *SAMPLING})
+
+SYSTEM_PLACES = ("apart", "within")
+"""Where a request's system text may stand, the best place first."""
 
 
 class Adapter:
@@ -89,7 +93,11 @@ class Adapter:
         async def ask() -> list[ListedModel]:
             async with self._egress.exchange(credential) as exchange:
                 with self.errors.mapped(exchange):
-                    return await self.models(exchange)
+                    try:
+                        return await self.models(exchange)
+                    except NotListed as not_listed:
+                        failed = refuse(exchange, {"error": not_listed.error})
+                    raise failed
 
         with log_muting.muted():
             return await self._retry.value(ask)
@@ -104,20 +112,6 @@ class Adapter:
 
         with log_muting.muted():
             return await self._retry.value(ask)
-
-    def read_models(self, exchange: Exchange, body: object) -> list[ListedModel]:
-        """Return the models of a listing's decoded body.
-
-        Raises:
-            Failed: If it is an error that says what it means.
-            TypeError: If it is not a listing.
-        """
-        if find_error(body) is None:
-            return read_listing(body)
-        failed = refuse(exchange, body)
-        if failed.refusal is None or not failed.refusal.is_known:
-            raise TypeError("not a listing")
-        raise failed
 
     async def _stream(
         self, request: Request, model: str, credential: Credential
@@ -332,18 +326,21 @@ def plain_rungs(request: Request, *, tuned: bool, ceiling: str = "max_tokens") -
             "schema": ("json_schema", "prompt") if request.schema is not None else ("prompt",),
             "ceiling": (ceiling, "none") if droppable else (ceiling,),
             "streamed": (True, False),
+            "system": SYSTEM_PLACES,
         }
     )
 
 
 def fit_to_shape(request: Request, shape: Shape) -> Request:
-    """Return the request as it goes out in this form: its schema in the prompt, its ceiling lowered.
+    """Return the request as it goes out in this form: its schema or system text in the prompt, its ceiling lowered.
 
     JSON mode wants the word JSON in the prompt, and shows a model no schema.
     """
     if request.schema is not None and shape.schema != "json_schema":
         told = with_schema_in_prompt(request)
         request = told if shape.schema == "prompt" else replace(told, schema=request.schema)
+    if shape.system == "within":
+        request = with_system_in_prompt(request)
     if shape.most is not None and shape.most < request.ceiling:
         request = replace(request, max_output_tokens=shape.most)
     return request
@@ -359,6 +356,18 @@ def with_schema_in_prompt(request: Request) -> Request:
     )
     system = f"{request.system}\n\n{demand}" if request.system else demand
     return replace(request, system=system, schema=None)
+
+
+def with_system_in_prompt(request: Request) -> Request:
+    """Return the request with its system text before the first user's, for models that take none (Gemma)."""
+    if not request.system:
+        return request
+    first, *rest = request.messages
+    if first.role == "user":
+        turns = (replace(first, text=f"{request.system}\n\n{first.text}"), *rest)
+    else:
+        turns = (Message("user", request.system), *request.messages)
+    return replace(request, system=None, messages=turns)
 
 
 def check_knobs(request: Request, model: str, *, official: bool) -> None:

@@ -31,6 +31,7 @@ from assay_nb.providers.counts import read_tokens
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Kind
 from assay_nb.providers.ladder import Rungs, Shape
+from assay_nb.providers.listing import read_listing
 from assay_nb.providers.parts import read_message
 from assay_nb.providers.stops import read_stop
 from assay_nb.providers.transport import PLACEHOLDER
@@ -106,7 +107,7 @@ class Anthropic(Adapter):
             cast_to=object,
             options={"headers": exchange.headers, "params": {"limit": 1000}},
         )
-        return self.read_models(exchange, listed)
+        return read_listing(listed)
 
     async def count(self, request: Request, model: str, exchange: Exchange) -> int | None:
         client = await self._client(exchange)

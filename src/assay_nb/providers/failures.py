@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx2
 
@@ -154,13 +154,15 @@ def for_refusal(
     status = refusal.status
     if exchange.is_page and status in {401, 403, 407, 511}:
         return _page(exchange, status)
+    if exchange.is_page and status == 404:  # a web server's page: no model was looked for
+        refusal = replace(refusal, meaning=Meaning.PAGE_UNKNOWN)
     wait = read_wait(status, exchange.waits, refusal.body)
     meaning = refusal.meaning
     if meaning is Meaning.RATE:
         message, hint = _limited(exchange, wait)
         meaning = Meaning.DAY_QUOTA if wait.daily else meaning
-    elif meaning in {Meaning.BUSY, Meaning.DOWN} and (model or status != 501):
-        message, hint = _down(exchange, status, wait)
+    elif meaning in _PASSING and (model or status != 501):  # a server without a listing
+        message, hint = _down(exchange, refusal, wait)
     else:
         hub = exchange.names.by_operator
         message, hint = describe_refusal(exchange.destination, refusal, model, request, hub=hub)
@@ -207,8 +209,16 @@ def _limited(exchange: Exchange, wait: Wait) -> tuple[str, str]:
     return f"The limit of the {account_of(there)} behind the workspace's key is reached.", when
 
 
-def _down(exchange: Exchange, status: int, wait: Wait) -> tuple[str, str]:
-    what = "is overloaded" if status in {503, 529} else f"failed to answer (status {status})"
+_PASSING: Mapping[Meaning, str] = {
+    Meaning.BUSY: "is overloaded",
+    Meaning.LOADING: "is still loading the model",
+    Meaning.DOWN: "failed to answer (status {status})",
+}
+"""What has nothing to do with the request, and what is said of it."""
+
+
+def _down(exchange: Exchange, refusal: Refusal, wait: Wait) -> tuple[str, str]:
+    what = _PASSING[refusal.meaning].format(status=refusal.status)
     when = f" in {describe_wait(wait.seconds)}" if wait.seconds else ""
     return (
         f"{who_is(exchange.destination)} {what}.",

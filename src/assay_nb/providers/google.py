@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any, cast
 
@@ -33,8 +32,9 @@ from assay_nb.providers.adapter import (
 from assay_nb.providers.base import ListedModel
 from assay_nb.providers.counts import read_usage
 from assay_nb.providers.exchange import Exchange
-from assay_nb.providers.failures import Errors, Kind
+from assay_nb.providers.failures import Errors, Kind, refuse
 from assay_nb.providers.ladder import Rungs, Shape
+from assay_nb.providers.listing import read_listing
 from assay_nb.providers.parts import read_candidate
 from assay_nb.providers.stops import read_stop
 from assay_nb.providers.transport import PLACEHOLDER
@@ -101,16 +101,22 @@ class Google(Adapter):
         yield Stopped(reason, answered, exchange.request_id, thought)
 
     async def models(self, exchange: Exchange) -> list[ListedModel]:
-        client = await self._client(exchange)
-        options = types.HttpOptions(headers=exchange.headers)
-        # Not by the SDK's typed page, which fails on all of a listing for one entry that is shaped otherwise.
-        api = cast(Any, client)._api_client
-        response = await api.async_request("get", "models?pageSize=1000", {}, options)
-        listed = self.read_models(exchange, json.loads(response.body or "{}"))
+        # Not by the SDK, which takes any answer with status 200 for a list, and fails at fields of a new kind.
+        http = await self._egress.sdk("http", _itself)
+        endpoint = exchange.destination.endpoint.rstrip("/")
+        response = await http.get(
+            f"{endpoint}/{API_VERSION}/models",
+            params={"pageSize": "1000"},
+            headers=exchange.headers,
+            timeout=exchange.limits.total,
+        )
+        body = response.json()
+        if response.is_error:
+            raise refuse(exchange, body)
         return [
             replace(model, id=model.id.removeprefix("models/"))
-            for model in listed
-            if _generates(model.extra)
+            for model in read_listing(body)
+            if _generates(model)
         ]
 
     async def count(self, request: Request, model: str, exchange: Exchange) -> int | None:
@@ -193,9 +199,14 @@ def _config(
     return types.GenerateContentConfig(**fields)
 
 
-def _generates(entry: Mapping[str, Any]) -> bool:
+def _itself(http: httpx2.AsyncClient) -> httpx2.AsyncClient:
+    return http
+
+
+def _generates(model: ListedModel) -> bool:
     """Return whether a model answers calls of ours; one that does not say is taken to."""
-    return "generateContent" in (entry.get("supportedGenerationMethods") or "generateContent")
+    actions: Any = model.extra.get("supportedGenerationMethods")
+    return not isinstance(actions, list) or not actions or "generateContent" in actions
 
 
 def _usage(metadata: types.GenerateContentResponseUsageMetadata) -> Usage | None:

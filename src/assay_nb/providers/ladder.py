@@ -2,7 +2,7 @@
 
 A form is made of features that are independent of each other: how the schema travels, what the ceiling on
 the reply is called, whether token counts are asked for, whether reasoning is turned down, whether the reply
-is streamed. After a refusal, exactly the feature that it names changes; where it names none, one feature
+is streamed, where the system text stands. After a refusal, exactly the feature that it names changes; where it names none, one feature
 goes one rung down. A refusal costs nothing, but each form is sent once at most, and not more than eight
 of them.
 
@@ -28,7 +28,7 @@ SchemaForm = Literal["json_schema", "json_object_schema", "json_object", "prompt
 """How a schema travels: as a parameter, within JSON mode (llama-cpp-python's server), beside JSON mode, or
 in the prompt alone."""
 
-Feature = Literal["schema", "usage", "tuned", "ceiling", "streamed"]
+Feature = Literal["schema", "usage", "tuned", "ceiling", "streamed", "system"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Shape:
         tuned: Reasoning is turned down.
         ceiling: What the ceiling on the reply is called; `none` where none is sent.
         streamed: The reply comes piece by piece.
+        system: Where the system text stands: `apart`, or `within` the first user's turn.
         most: Output tokens that the model gives at most, as far as it told.
     """
 
@@ -49,6 +50,7 @@ class Shape:
     tuned: bool = False
     ceiling: str = "max_tokens"
     streamed: bool = True
+    system: Literal["apart", "within"] = "apart"
     most: int | None = None
 
 
@@ -123,6 +125,17 @@ _CONTENT = frozenset({"model", "messages", "input", "instructions", "contents", 
 _STEPS_AT = frozenset({400, 422})
 _MAY_BE_SCHEMA = frozenset({500, 501})
 """Failures with which some servers answer a schema that they do not take. 502 to 504 are never one."""
+
+_ONE_FEATURE: Mapping[Meaning, Feature] = {
+    Meaning.STREAM_UNVERIFIED: "streamed",
+    Meaning.STREAM: "streamed",
+    Meaning.SYSTEM: "system",
+}
+"""Meanings that concern one feature alone."""
+
+_WHEN_NAMED = frozenset(_ONE_FEATURE.values())
+"""Features that no other refusal changes: a reply that comes whole, and a system text that is none, cost
+something."""
 
 
 class Ladder:
@@ -226,8 +239,8 @@ class Ladder:
     def _lower(self, shape: Shape, refusal: Refusal) -> Shape | None:
         if refusal.meaning in {Meaning.CEILING, Meaning.CONTEXT}:
             return self._with_less_output(shape, refusal)
-        if refusal.meaning is Meaning.STREAM_UNVERIFIED:
-            return self._rungs.below(shape, "streamed")
+        if only := _ONE_FEATURE.get(refusal.meaning):
+            return self._rungs.below(shape, only)
         allowed = self._may_change(shape, refusal)
         if not allowed or any(names_knob(refusal, knob) for knob in self._named_knobs(refusal)):
             return None
@@ -256,7 +269,7 @@ class Ladder:
             return ()
         if refusal.body.params and refusal.body.params <= _CONTENT:
             return ()
-        return tuple(feature for feature in self._rungs.values if feature != "streamed")
+        return tuple(feature for feature in self._rungs.values if feature not in _WHEN_NAMED)
 
     def _named_knobs(self, refusal: Refusal) -> Iterable[str]:
         return self._request.knobs if refusal.meaning is Meaning.PARAMETER else ()

@@ -10,10 +10,23 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from assay_nb.providers.base import ListedModel
+from assay_nb.providers.streaming.in_band import find_error
 
 _FIELDS = ("data", "models", "result", "items", "publisherModels")
 _NAMES = ("id", "name", "model")
 _MOST_MODELS, _MOST_NAME = 20_000, 300
+
+
+class NotListed(Exception):
+    """A listing's body is an error.
+
+    Attributes:
+        error: What it says, for matching only.
+    """
+
+    def __init__(self, error: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.error = error
 
 
 def read_listing(body: object) -> list[ListedModel]:
@@ -21,23 +34,17 @@ def read_listing(body: object) -> list[ListedModel]:
 
     Raises:
         TypeError: If the body is neither an object nor an array, so that nothing was listed.
+        NotListed: If it is an error, which some servers send with status 200.
     """
     if not isinstance(body, Mapping | list):
         raise TypeError("not a listing")
+    if isinstance(body, Mapping):
+        fields = cast("Mapping[str, Any]", body)
+        has_list = any(isinstance(fields.get(name), list) for name in _FIELDS)
+        if not has_list and (error := find_error("", fields)):
+            raise NotListed(error)
     found = (_read_entry(entry) for entry in _entries(cast("Any", body)))
     return [model for model in found if model is not None]
-
-
-def find_error(body: object) -> object:
-    """Return the error that came in the place of a listing, with a status that says that all is well; or None.
-
-    LM Studio answers so to an address without its `/v1`, and some gateways to a key that they refuse.
-    """
-    if not isinstance(body, Mapping):
-        return None
-    fields = cast("Mapping[str, Any]", body)
-    has_list = any(isinstance(fields.get(name), list) for name in _FIELDS)
-    return None if has_list or not fields.get("error") else fields
 
 
 def _entries(body: Mapping[str, Any] | list[Any]) -> Iterable[Any]:
@@ -60,9 +67,9 @@ def _read_entry(entry: Any) -> ListedModel | None:
         return None
     return ListedModel(
         model_id,
-        _text(fields.get("display_name", fields.get("displayName"))),
-        _size(fields.get("max_input_tokens")),
-        _size(fields.get("max_tokens")),
+        _text(fields.get("display_name") or fields.get("displayName")),
+        _size(fields.get("max_input_tokens") or fields.get("inputTokenLimit")),
+        _size(fields.get("max_tokens") or fields.get("outputTokenLimit")),
         extra=fields,
     )
 

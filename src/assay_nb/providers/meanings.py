@@ -46,18 +46,27 @@ class Meaning(enum.StrEnum):
     AGREEMENT_FAILED = "agreement_failed"
     ROUTE_WRONG = "route_wrong"
     PROFILE_WANTED = "profile_wanted"
+    PAGE_UNKNOWN = "page_unknown"
+    UNVERIFIED = "unverified"
+    TERMS_WANTED = "terms_wanted"
+    DATA_POLICY = "data_policy"
     # the request
     CONTEXT = "context"
     BODY_TOO_LARGE = "body_too_large"
     CEILING = "ceiling"
     PARAMETER = "parameter"
     STREAM_UNVERIFIED = "stream_unverified"
+    STREAM = "stream"
     SCHEMA = "schema"
+    SYSTEM = "system"
     FILTERED = "filtered"
+    MINUTE = "minute"
     # now and later
     RATE = "rate"
     DAY_QUOTA = errors.DAY_QUOTA
     BUSY = "busy"
+    LOADING = "loading"
+    MEMORY = "memory"
     DOWN = "down"
     # not in the table
     UNKNOWN = "unknown"
@@ -126,17 +135,26 @@ CONSEQUENCES: Mapping[Meaning, Consequence] = {
     _M.AGREEMENT_FAILED: _never(403),
     _M.ROUTE_WRONG: _never(404),
     _M.PROFILE_WANTED: _never(404),
+    _M.PAGE_UNKNOWN: _never(404),
+    _M.UNVERIFIED: _never(403),
+    _M.TERMS_WANTED: _never(403),
+    _M.DATA_POLICY: _never(403),
     # 413 and 400 may concern one row of a table alone.
     _M.CONTEXT: _never(413),
     _M.BODY_TOO_LARGE: _never(413),
     _M.FILTERED: _never(400),
+    _M.MINUTE: _never(413),
     _M.CEILING: Consequence(ProviderError, None, Then.STEP),
     _M.PARAMETER: Consequence(ProviderError, None, Then.STEP),
     _M.STREAM_UNVERIFIED: Consequence(ProviderError, 403, Then.STEP),
+    _M.STREAM: Consequence(ProviderError, None, Then.STEP),
     _M.SCHEMA: Consequence(ProviderError, None, Then.STEP),
+    _M.SYSTEM: Consequence(ProviderError, None, Then.STEP),
     _M.RATE: Consequence(RateLimited, 429, Then.WAIT),
     _M.DAY_QUOTA: _never(429, RateLimited),
     _M.BUSY: Consequence(ProviderUnavailable, None, Then.WAIT),
+    _M.LOADING: Consequence(ProviderUnavailable, 503, Then.WAIT),
+    _M.MEMORY: _never(500),
     _M.DOWN: Consequence(ProviderUnavailable, None, Then.WAIT),
     _M.UNKNOWN: Consequence(ProviderError, None, Then.STEP),
     _M.UNKNOWN_401: _never(401, ProviderAuthError),

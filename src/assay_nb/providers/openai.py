@@ -22,6 +22,7 @@ from assay_nb.messages import (
 )
 from assay_nb.models.catalog import find_model
 from assay_nb.providers.adapter import (
+    SYSTEM_PLACES,
     Adapter,
     effort_for,
     fit_to_shape,
@@ -34,6 +35,7 @@ from assay_nb.providers.counts import read_tokens, read_usage
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Failed, Kind, refuse
 from assay_nb.providers.ladder import Rungs, Shape
+from assay_nb.providers.listing import read_listing
 from assay_nb.providers.parts import ChatReply, ResponsesReply
 from assay_nb.providers.stops import read_stop
 from assay_nb.providers.streaming.in_band import as_error
@@ -60,11 +62,20 @@ RESPONSES = "openai-responses"
 """The kind of server that is asked by the Responses API."""
 
 
+def _body_of(exc: Exception) -> object:
+    """Return an error's body: whole where a response had one, since the SDK keeps its `error` alone."""
+    body = getattr(exc, "body", None)
+    try:
+        return exc.response.json() if isinstance(exc, openai.APIStatusError) else body
+    except (ValueError, httpx2.StreamError):
+        return body
+
+
 class OpenAI(Adapter):
     """GPT models, and whatever else is served in OpenAI's way."""
 
     id = "openai"
-    errors = Errors("openai", (openai.OpenAIError,), KINDS, lambda exc: getattr(exc, "body", None))
+    errors = Errors("openai", (openai.OpenAIError,), KINDS, _body_of)
 
     def rungs(self, request: Request, model: str, credential: Credential) -> Rungs:
         if credential.destination.kind != RESPONSES:
@@ -84,7 +95,7 @@ class OpenAI(Adapter):
         client = await self._client(exchange)
         # Not by the SDK's typed page, which fails on a listing that is shaped otherwise.
         listed = await client.get("/models", cast_to=object, options={"headers": exchange.headers})
-        return self.read_models(exchange, listed)
+        return read_listing(listed)
 
     async def count(self, request: Request, model: str, exchange: Exchange) -> int | None:
         if exchange.destination.kind != RESPONSES:
@@ -191,6 +202,7 @@ def _chat_rungs(request: Request) -> Rungs:
             # only where somebody set it, and then it is never dropped.
             "ceiling": ("none",) if request.max_output_tokens is None else named,
             "streamed": (True, False),
+            "system": SYSTEM_PLACES,
         },
         order=("schema", "usage", "ceiling"),
     )

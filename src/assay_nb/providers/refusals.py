@@ -20,15 +20,20 @@ _OF_STATUS: Mapping[int, Meaning] = {
     402: Meaning.BILLING,
     403: Meaning.UNKNOWN_403,
     404: Meaning.UNKNOWN_404,
+    405: Meaning.PAGE_UNKNOWN,
     408: Meaning.DOWN,
     409: Meaning.DOWN,
-    413: Meaning.CONTEXT,
+    410: Meaning.MODEL_UNKNOWN,
+    413: Meaning.BODY_TOO_LARGE,
+    # Text-generation-inference's for an engine that failed, two for "not now", Groq's, and nginx's.
+    **dict.fromkeys((424, 425, 498, 499), Meaning.DOWN),
     429: Meaning.RATE,
+    451: Meaning.REGION,
     503: Meaning.BUSY,
     529: Meaning.BUSY,
 }
 
-_RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+_RETRIED = frozenset({408, 409, 425, 429, 498, 500, 502, 503, 504, 520, 529})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,8 @@ def read_refusal(status: int | None, raw: object) -> Refusal:
     rule = next((rule for rule in RULES if rule.fits(status, body)), None)
     if rule is None:
         plain = 500 if status is None or status < 400 else status
-        return Refusal(_of_status(plain), plain, body)
+        meaning = _of_status(plain)
+        return Refusal(meaning, CONSEQUENCES[meaning].status or plain, body)
     meaning = _told_apart(rule.meaning, body)
     fixed = rule.status or CONSEQUENCES[meaning].status
     plain = 400 if status is None or status < 400 else status

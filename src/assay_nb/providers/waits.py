@@ -1,7 +1,8 @@
 """Waits: how long a provider asks to wait, wherever it says so.
 
 What is said most exactly counts first: `retry-after-ms`, `retry-after`, Google's `retryDelay` in the body,
-then the times at which a limit is lifted. Only an answer that means "later" (429, 503, 529) is read.
+a sentence's `try again in 4.77s`, which is all that is left behind some proxies, then the times at which a
+limit is lifted. Only an answer that means "later" (429, 503, 529) is read.
 A value that is negative, not a number, or longer than a day is unknown rather than believed: a server's
 slip must not put a table to sleep for a year.
 """
@@ -28,13 +29,16 @@ _DAY_FROM = 3_600.0
 """A limit that is lifted later than this is a day's, not a minute's."""
 
 _KEPT = re.compile(
-    r"retry-after(-ms)?|x-ratelimit-(reset|remaining)-(requests|tokens)"
+    r"retry-after(-ms)?|(x-)?ratelimit-(reset|remaining)(-(requests|tokens))?"
     r"|anthropic-ratelimit-(requests|tokens|input-tokens|output-tokens)-(reset|remaining)"
 )
 _PART = re.compile(r"(\d{1,9}(?:\.\d{1,12})?)(ms|us|µs|ns|d|h|m|s)")
 _UNITS = {
     "d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9,
 }  # fmt: skip
+_EPOCH = 1_000_000_000.0
+"""Seconds since 1970 that were reached in 2001: what is larger is a time, and not a wait."""
+
 _DAILY = ("per day", "per-day", "(tpd)", "(rpd)", "daily limit", "daily quota")
 
 
@@ -77,6 +81,7 @@ def read_wait(status: int, headers: Mapping[str, str], body: ErrorBody) -> Wait:
         _milliseconds(headers.get("retry-after-ms")),
         parse_retry_after(headers.get("retry-after")),
         parse_duration(body.delay),
+        parse_duration(body.asked_wait),
     )
     if asked is not None:
         return Wait(asked)
@@ -89,25 +94,40 @@ def read_wait(status: int, headers: Mapping[str, str], body: ErrorBody) -> Wait:
 
 
 def parse_retry_after(value: str | None) -> float | None:
-    """Return the seconds that a Retry-After header means: a number, or a date. A date that is past is 0."""
+    """Return the seconds that a Retry-After header means: a number, a duration, a time, or a date.
+
+    A time that is past is 0.
+    """
     if value is None:
         return None
     try:
-        return _sane(float(value))
+        return _from_number(float(value))
     except ValueError:
         pass
+    if (duration := parse_duration(value)) is not None:
+        return duration
     try:
         date = email.utils.parsedate_to_datetime(value)
         return _sane(max(0.0, date.timestamp() - time.time()))
     except (ValueError, OverflowError, OSError):
-        return None
+        return _until(value)
+
+
+def _from_number(number: float) -> float | None:
+    """Return seconds as they are, and those until a time that is written as seconds since 1970, or as ms."""
+    if number >= _EPOCH * 1000:
+        number /= 1000
+    if not number >= _EPOCH:  # NaN among them
+        return _sane(number)
+    left = number - time.time()
+    return None if left < -LONGEST else _sane(max(0.0, left))
 
 
 def parse_duration(value: str | None) -> float | None:
     """Return the seconds of a duration such as `13s`, `4.2s`, `6m0s`, `12ms`, `1h2m3s`, or a bare number."""
     text = (value or "").strip().casefold()
-    if re.fullmatch(r"\d{1,9}(\.\d{1,12})?", text):
-        return _sane(float(text))
+    if re.fullmatch(r"\d{1,13}(\.\d{1,12})?", text):
+        return _from_number(float(text))
     if not text or not re.fullmatch(rf"(?:{_PART.pattern})+", text):
         return None
     return _sane(sum(float(size) * _UNITS[unit] for size, unit in _PART.findall(text)))
@@ -149,6 +169,8 @@ def _until(value: str) -> float | None:
     try:
         date = datetime.fromisoformat(value)
     except ValueError:
+        return None
+    if value.isdecimal():  # a number that could be read as a day
         return None
     date = date if date.tzinfo else date.replace(tzinfo=UTC)
     return _sane(max(0.0, date.timestamp() - time.time()))

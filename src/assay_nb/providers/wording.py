@@ -24,7 +24,9 @@ _KEY_WANTED = frozenset(
 """What means, of a server that is called without a key, that it wants one."""
 _KEY_PAGE = "`%assay keys list` shows the page's address."
 
-_NOT_OF_A_MODEL = frozenset({_M.MODEL_UNKNOWN, _M.UNKNOWN_404, _M.PARAMETER, _M.UNKNOWN, _M.DOWN})
+_NOT_OF_A_MODEL = frozenset(
+    {_M.MODEL_UNKNOWN, _M.PAGE_UNKNOWN, _M.UNKNOWN_404, _M.PARAMETER, _M.UNKNOWN, _M.DOWN}
+)
 """What a model is asked about, and what means another thing where a list of models was asked for."""
 
 _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
@@ -144,6 +146,18 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
         "{who} serves {model} only through an inference profile.",
         "Name the profile instead, which begins with a region: `us.`, `eu.` or `global.`.",
     ),
+    _M.UNVERIFIED: (
+        "{who} lets only verified organisations use {model}.",
+        "Verify the organisation in its settings, which takes about 15 minutes, or choose another model.",
+    ),
+    _M.TERMS_WANTED: (
+        "{who} wants the terms of {model} accepted before it may be called.",
+        "Ask the account's administrator to accept them in its console.",
+    ),
+    _M.DATA_POLICY: (
+        "{who} has {model} only at providers that the account's data policy excludes.",
+        "Change the account's privacy settings, or choose another model: `assay-nb models --ask`.",
+    ),
     _M.BODY_TOO_LARGE: (
         "The request is larger than {who} takes.",
         "Shorten the prompt.",
@@ -156,9 +170,25 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
         "{who} lets only verified organisations use {model} as a stream.",
         "Verify the organisation in its settings, which takes about 15 minutes, or choose another model.",
     ),
+    _M.STREAM: (
+        "{who} does not stream what was asked of {model}.",
+        "Choose another model: `assay-nb models`.",
+    ),
     _M.SCHEMA: (
         "{who} cannot hold {model} to the schema that was asked for.",
         "Choose another model: `assay-nb models`.",
+    ),
+    _M.SYSTEM: (
+        "{who} takes no system text for {model}.",
+        "Put it into the prompt itself, or choose another model.",
+    ),
+    _M.MINUTE: (
+        "The request has more tokens than the {account} may use in a minute{minute}.",
+        "Shorten the prompt, set a lower max_output_tokens, or choose a model or tier with a higher limit.",
+    ),
+    _M.MEMORY: (
+        "{who} has too little memory for {model}.",
+        "Choose a smaller model, or free memory on that machine.",
     ),
     _M.FILTERED: (
         "The content filter of {who} refused the prompt.",
@@ -196,8 +226,10 @@ def describe_refusal(
         return _key_wanted(there, hub=hub)
     if model is None and refusal.meaning in _NOT_OF_A_MODEL:
         return _not_listed(there, refusal.status)
+    if refusal.meaning is _M.PAGE_UNKNOWN:
+        return _no_path(there, refusal.status)
     if refusal.meaning in {_M.MODEL_UNKNOWN, _M.UNKNOWN_404}:
-        return _not_found(there, model or "")
+        return _not_found(there, refusal, model or "")
     if refusal.meaning is _M.CONTEXT:
         return _too_long(refusal, model)
     if refusal.meaning in {_M.PARAMETER, _M.UNKNOWN}:
@@ -233,7 +265,7 @@ def _facts(
 ) -> dict[str, str]:
     about = SETUP[there.provider] if is_official(there) else preset_of(there.endpoint)
     keys, billing = (about.keys_url, about.billing_url) if about else ("", "")
-    most = refusal.body.most_output
+    most, minute = refusal.body.most_output, refusal.body.per_minute
     return {
         "who": who_is(there),
         "account": account_of(there),
@@ -252,6 +284,7 @@ def _facts(
         "billing": billing or keys or "that service's billing page",
         "ceiling": f"of {request.ceiling:,} output tokens" if request else "on output tokens",
         "most": f": it gives at most {most:,}" if most else "",
+        "minute": f": {minute[1]:,}, and the limit is {minute[0]:,}" if minute else "",
     }
 
 
@@ -279,14 +312,27 @@ def _not_listed(there: Destination, status: int) -> tuple[str, str]:
     return f"{who_is(there)} refused to list its models (status {status}).", hint
 
 
-def _not_found(there: Destination, model: str) -> tuple[str, str]:
-    if hint := path_hint(there):
-        return f"{there.endpoint} has no such path (status 404).", hint
+def _no_path(there: Destination, status: int) -> tuple[str, str]:
+    hint = path_hint(there)
+    if hint is None and there.kind == "openai-responses" and not is_official(there):
+        hint = "Connect it as a server that speaks Chat Completions: few servers have the Responses API."
+    what = f"{there.endpoint} has no such path (status {status})."
+    return what, hint or "Check the address: `assay-nb connections`."
+
+
+def _not_found(there: Destination, refusal: Refusal, model: str) -> tuple[str, str]:
+    # A server that misses a model says so; one that says nothing may as well miss the path.
+    is_plain = refusal.meaning is _M.UNKNOWN_404 and "model" not in refusal.body.text
+    if path_hint(there) or (is_plain and refusal.body.text == "not found"):
+        return _no_path(there, refusal.status)
     near = (suggest_model(model, there.provider) or "").partition("/")[2]
     nearest = ""
     if near not in {"", model}:
         nearest = f" Nearest known name: `{there.connection}/{near}`."
     hint = f"Choose one that it lists: `assay-nb models --ask`.{nearest}"
+    if is_plain and not is_official(there):
+        hint = f"{hint} `assay-nb connections` shows its address."
+        return f"{who_is(there)} has no such path, or knows no model {model!r}.", hint
     barred = "" if there.keyless else ", or the key may not use it"
     return f"{who_is(there)} knows no model {model!r}{barred}.", hint
 

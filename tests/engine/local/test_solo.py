@@ -24,7 +24,7 @@ from assay_nb.messages import PROVIDERS, ProviderId
 from assay_nb.models.catalog import DEFAULT_MODEL
 from assay_nb.vault.transactions import Transactions
 from assay_nb.workspaces.membership import Workspaces
-from tests.fakes.providers import Answer
+from tests.fakes.providers import Answer, only
 from tests.kernel.stage import Stage, open_stage, store_key
 
 MODEL = "anthropic/claude-sonnet-4-6"
@@ -324,3 +324,16 @@ def test_a_call_that_ended_has_its_use(stage: Stage, session: Session) -> None:
     assert status == "ok"
     assert read
     assert written
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_no_more_output_is_asked_for_than_the_model_gives(
+    stage: Stage, session: Session, provider: ProviderId
+) -> None:
+    model = f"{provider}/{DEFAULT_MODEL[provider]}"
+    options = {"max_output_tokens": 999_999}
+    call = Call(instrument="playground", prompt="Hello?", model=model, options=options)
+
+    session.portal.call(session.engine.ask, call)
+
+    assert "999999" not in only(stage.fake.calls).text

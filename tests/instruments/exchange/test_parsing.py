@@ -53,8 +53,32 @@ def test_last_object_that_fits_is_the_reply() -> None:
     assert parse_object(text, lambda data: "c" in data) == {"b": 3}
 
 
-def test_outermost_object_is_the_reply() -> None:
-    assert parse_object('{"a": {"a": {}}}', lambda data: data == {"a": {}}) == {"a": {"a": {}}}
+def test_outermost_object_that_fits_is_the_reply() -> None:
+    assert parse_object('{"a": {"a": {}}}', lambda data: "a" in data) == {"a": {"a": {}}}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        f'{{"response": {TEXT}}}',
+        f'{{"name": "critique", "arguments": {{"reply": {TEXT}}}}}',
+        f'{{"type": "object", "properties": {TEXT}}}',
+        json.dumps(TEXT),
+        TEXT.replace("[1]", "[1, ]").replace("}", ",\n}"),
+    ],
+)
+def test_object_in_a_wrapper_or_with_a_comma_too_many_is_the_reply(reply: str) -> None:
+    assert parse_object(reply, lambda data: "answers" in data) == ANSWER
+
+
+def test_comma_in_a_string_stays() -> None:
+    assert parse_object('{"a": "x,]", "b": ",}",}') == {"a": "x,]", "b": ",}"}
+
+
+def test_object_that_is_nested_too_deep_is_not_the_reply() -> None:
+    text = '{"x": ' * 4 + TEXT + "}" * 4
+
+    assert parse_object(text, lambda data: "answers" in data) == json.loads(text)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 from assay_nb.instruments.exchange.schema import Data, Malformed
@@ -19,6 +20,12 @@ WordT = TypeVar("WordT", bound=str)
 _MOST_READS = 50
 _START = re.compile(r'\{\s*["}]')
 """What an object begins with. `{{name}}` and `{a, b}` in a sentence do not."""
+
+_TRAILING = re.compile(r'("(?:[^"\\]++|\\.)*+"?)|,(?=\s*+[}\]])', re.DOTALL)
+"""Strings, which stay as they are, and a comma before a closing bracket, which JSON does not allow."""
+
+_MOST_DEPTH, _MOST_WITHIN = 2, 50
+"""How deep an answer is looked for within an object, and in how many."""
 
 
 def parse_object(text: str, fits: Callable[[Data], bool] = bool) -> Data:
@@ -32,12 +39,47 @@ def parse_object(text: str, fits: Callable[[Data], bool] = bool) -> Data:
     Raises:
         Malformed: If there is none.
     """
-    found = list(_find_objects(without_thoughts(text)))
-    if not found:
+    text = _unquoted(without_thoughts(text))
+    found = list(_find_objects(text))
+    fitting = _choose(found, fits)
+    if fitting is None:  # what is whole of a broken one is an object within it
+        mended = list(_find_objects(_TRAILING.sub(r"\1", text)))
+        fitting = _choose(mended, fits)
+        found = found or mended
+    if fitting is None and found:
+        fitting = next(
+            filter(fits, islice(_find_within(found[-1], _MOST_DEPTH), _MOST_WITHIN)), found[-1]
+        )
+    if fitting is None:
         raise Malformed(
             "the reply has to be one whole JSON object, with nothing before or after it"
         )
-    return next((data for data in reversed(found) if fits(data)), found[-1])
+    return fitting
+
+
+def _choose(found: Sequence[Data], fits: Callable[[Data], bool]) -> Data | None:
+    return next((data for data in reversed(found) if fits(data)), None)
+
+
+def _unquoted(text: str) -> str:
+    """Return the text of a JSON string, where the whole reply is one: a model encoded its answer twice."""
+    bare = text.strip()
+    if not bare.startswith('"{'):
+        return text
+    try:
+        value = json.loads(bare)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, str) else text
+
+
+def _find_within(data: Data, depth: int) -> Iterator[Data]:
+    """Yield the objects in an object, the outer ones first: models wrap their answer into a name of its own."""
+    inner = [cast("Data", value) for value in data.values() if isinstance(value, dict)]
+    yield from inner
+    if depth > 1:
+        for one in inner:
+            yield from _find_within(one, depth - 1)
 
 
 def _find_objects(text: str) -> Iterator[Data]:
