@@ -246,10 +246,10 @@ class FakeProviders:
         if answer.fault == "echo_error":
             text = f"Incorrect API key provided: {call.key}"
             return web.json_response(wire.error(401, None, text), status=401)
-        if answer.status != 200:
-            return self._error(wire, answer, call)
         if answer.raw is not None:
             return await _send_raw(request, answer)
+        if answer.status != 200:
+            return self._error(wire, answer, call)
         if whole := _fault_body(answer):
             return whole
         path = call.path
@@ -357,7 +357,8 @@ def _headers(answer: Answer, call: Call) -> dict[str, str]:
 
 
 async def _send_raw(request: web.Request, answer: Answer) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": answer.label, **answer.headers})
+    headers = {"Content-Type": answer.label, **answer.headers}
+    response = web.StreamResponse(status=answer.status, headers=headers)
     await response.prepare(request)
     for piece in answer.raw or ():
         await response.write(piece)

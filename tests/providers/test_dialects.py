@@ -302,6 +302,15 @@ async def test_page_is_named_whatever_its_label(ask: Asking, wire: str, label: s
     assert "a web page" in error.message
 
 
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("status", [201, 206])
+async def test_every_success_is_one(ask: Asking, wire: str, status: int) -> None:
+    good = await ask(wire, [sse(plain(wire, "Hello."))], status=status)
+    bad = await ask.fail(wire, [sse([{"error": {"code": "insufficient_quota"}}])], status=status)
+
+    assert (text_of(good), getattr(bad, "status", None)) == ("Hello.", 402)
+
+
 @pytest.mark.parametrize(
     ("encoding", "reason"), [("none", "end"), ("UTF-8", "end"), ("br", None), ("of-2031", None)]
 )

@@ -249,6 +249,7 @@ def test_every_meaning_that_an_answer_can_have_is_among_the_lines() -> None:
             M.SYSTEM,
         ),  # the ladder's, in its tests
         *(M.DOWN, M.UNKNOWN_404, M.DAY_QUOTA),  # statuses, the ladder's and the waits'
+        M.UNKNOWN_ERROR,  # of a stream, below
     }
     assert {line.meaning for line in LINES} | others == set(Meaning)
 
@@ -462,6 +463,49 @@ async def test_numbers_and_words_within_a_stream_are_statuses(
     error = await fail("openai-chat", egress, fake)
 
     assert (type(error), error.status, len(fake.calls)) == (kind, status, sent)
+
+
+IN_BAND = [line for line in LINES if isinstance(line.body, dict) and "error" in line.body]
+BY_STATUS = {
+    *(M.UNKNOWN, M.UNKNOWN_401, M.UNKNOWN_403, M.UNKNOWN_404, M.RATE, M.BUSY, M.DOWN),
+    *(M.BILLING, M.MODEL_NOT_ALLOWED, M.PREPAID_USED_UP),
+}
+"""Meanings that a status gives or helps to give; in a stream there is none."""
+
+
+@pytest_anyio
+@pytest.mark.parametrize("wire", WIRES)
+async def test_lines_mean_the_same_within_a_stream_of_every_dialect(
+    wire: str, egress: Egress, fake: FakeProviders
+) -> None:
+    differ: dict[str, str | None] = {}
+    for line in IN_BAND:
+        if line.meaning in BY_STATUS:
+            continue
+        fake.answers("never", error_frame=line.body)
+
+        error = await fail(wire, egress, fake)
+
+        assert SECRET not in str(error)
+        if error.reason != str(line.meaning):
+            differ[line.said] = error.reason
+
+    assert differ == {}
+
+
+@pytest_anyio
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("frame", ["Unauthorized", {"message": "x"}, {"code": "error_of_2031"}])
+async def test_error_in_a_stream_that_nobody_knows_is_not_called_harmless(
+    wire: str, frame: Any, egress: Egress, fake: FakeProviders
+) -> None:
+    fake.answers("never", error_frame={"error": frame})
+
+    error = await fail(wire, egress, fake)
+
+    assert (error.status, error.reason) == (500, "unknown_error")
+    assert "Nothing is wrong" not in str(error)
+    assert "keys test" in str(error)
 
 
 @pytest_anyio

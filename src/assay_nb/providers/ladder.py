@@ -262,7 +262,7 @@ class Ladder:
             return schema
         if refusal.meaning is Meaning.UNKNOWN_404:
             return schema
-        if refusal.meaning is Meaning.DOWN:
+        if refusal.meaning in {Meaning.DOWN, Meaning.UNKNOWN_ERROR}:
             # A server of somebody's own that answers so may not know the schema; a provider is just down.
             return schema if refusal.status in _MAY_BE_SCHEMA and not self._official else ()
         if refusal.then is not Then.STEP or refusal.status not in _STEPS_AT:

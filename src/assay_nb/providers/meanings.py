@@ -73,6 +73,7 @@ class Meaning(enum.StrEnum):
     UNKNOWN_401 = "unknown_401"
     UNKNOWN_403 = "unknown_403"
     UNKNOWN_404 = "unknown_404"
+    UNKNOWN_ERROR = "unknown_error"
 
 
 class Then(enum.Enum):
@@ -160,4 +161,6 @@ CONSEQUENCES: Mapping[Meaning, Consequence] = {
     _M.UNKNOWN_401: _never(401, ProviderAuthError),
     _M.UNKNOWN_403: _never(403, ProviderAuthError),
     _M.UNKNOWN_404: Consequence(ProviderError, 404, Then.STEP),
+    # An error in a reply, which has no status: retried as a server's own failure is.
+    _M.UNKNOWN_ERROR: Consequence(ProviderUnavailable, 500, Then.WAIT),
 }

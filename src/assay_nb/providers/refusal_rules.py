@@ -45,6 +45,7 @@ _KEY = (
     ),
     says(_M.NOT_ALLOWED, "don't have access to the model", on=(400, 403)),
     words(_M.MODEL_NOT_ALLOWED, "model_permission_blocked_org", "model_permission_blocked_project"),
+    words(_M.ACCESS_DENIED, "accessdeniedexception", on=(403,)),
     words(_M.KEY_REFUSED, "api_key_invalid", "access_token_type_unsupported"),
     words(_M.KEY_REFUSED, "token_not_found_in_db", "expired_key", on=(401,)),
     says(_M.KEY_REFUSED, "incorrect api key provided", on=(400,)),
@@ -339,7 +340,6 @@ _GENERAL = (
         frozenset({"invalid_request_error", "invalid_argument", "badrequesterror"}),
         general=True,
     ),
-    words(_M.ACCESS_DENIED, "accessdeniedexception", on=(403,)),
     words(_M.NOT_ALLOWED, "permission_error", "permission_denied", on=(403,)),
 )
 

@@ -79,6 +79,8 @@ def read_refusal(status: int | None, raw: object) -> Refusal:
     if status in {None, 200}:
         status = body.number or status
     rule = next((rule for rule in RULES if rule.fits(status, body)), None)
+    if rule is None and status == 200:
+        return Refusal(Meaning.UNKNOWN_ERROR, 500, body)
     if rule is None:
         plain = 500 if status is None or status < 400 else status
         meaning = _of_status(plain)

@@ -109,7 +109,7 @@ class Transport(httpx2.AsyncBaseTransport):
             kept["content-type"] = "text/event-stream; charset=utf-8"
         elif not head.is_page:
             kept["content-type"] = "application/json"
-        return httpx2.Response(head.status, headers=kept, stream=body)
+        return httpx2.Response(exchange.status or head.status, headers=kept, stream=body)
 
     async def _connect(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:
         """Send to the first address that answers. A host may have one that is not reached from here."""

@@ -194,6 +194,10 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
         "The content filter of {who} refused the prompt.",
         "Change the prompt, or choose another model or provider: add `-m CONNECTION/MODEL`.",
     ),
+    _M.UNKNOWN_ERROR: (
+        "{who} sent an error in the place of a reply, without a reason that is known here.",
+        "Try again; if it persists, test the key: `assay-nb keys test {name}`.",
+    ),
     _M.UNKNOWN_401: (
         "{who} refused the request as not authorised (status 401), without a reason that is known here.",
         "{test}",

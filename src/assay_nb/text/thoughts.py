@@ -35,7 +35,16 @@ _TAGS = (
     ),
     Tag("think", "[think]", "[/think]"),  # Magistral
     Tag("think", "◁think▷", "◁/think▷"),  # Kimi
+    Tag("longcat_think", "<longcat_think>", "</longcat_think>"),
+    Tag("channel", "<|channel>thought", "<channel|>"),  # Gemma 4
+    # gpt-oss, where the server leaves its channels in the text
+    Tag("channel", "<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
+    Tag(
+        "channel", "<|start|>assistant<|channel|>analysis<|message|>", "<|channel|>final<|message|>"
+    ),
 )
+
+_LONGEST_OPENING = max(len(tag.opening) for tag in _TAGS)
 
 
 class ThoughtSplitter:
@@ -91,7 +100,7 @@ class ThoughtSplitter:
     def _beginning(self) -> Sequence[Piece]:
         """Look for an opening tag where the reply, or what follows thoughts, begins."""
         text = self._held.lstrip()
-        start = text[:16].lower()
+        start = text[:_LONGEST_OPENING].lower()
         for tag in self._tags:
             if start.startswith(tag.opening):
                 self._tag, self._read, self._thought = tag, self._inside, True

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from assay_nb.messages import Kind
 from assay_nb.providers.counts import read_tokens
-from assay_nb.providers.refusals import read_refusal
 from assay_nb.providers.streaming.in_band import status_of
 
 Object = dict[str, Any]
@@ -146,9 +145,10 @@ def _objects(value: Any) -> Iterator[Object]:
 
 
 def _gemini_error(error: Object) -> Object:
-    return {
-        "error": {**error, "code": status_of(error) or read_refusal(None, {"error": error}).status}
-    }
+    # The SDK wants a number there; a word that stood there says more, and is kept beside it. Where nothing
+    # tells a status, the response's own is none of an error's.
+    word = {"error_code": error["code"]} if isinstance(error.get("code"), str) else {}
+    return {"error": {**error, **word, "code": status_of(error) or 200}}
 
 
 WIRES: Mapping[Kind, Wire] = {
