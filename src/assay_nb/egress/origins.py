@@ -216,7 +216,9 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-_KIND_HINT = "This service is known to speak another protocol there: connect it again with `--kind {kind}`."
+_KIND_HINT = (
+    "This service is known to speak another protocol there: connect it again with `--kind {kind}`."
+)
 
 
 def path_hint(destination: Destination) -> str | None:
