@@ -142,6 +142,9 @@ def test_stored_endpoint_and_origin_must_belong_together() -> None:
         ("openai", "https://api.deepseek.com/", None),
         ("anthropic", "https://api.anthropic.com/v1", "https://api.anthropic.com`"),
         ("google", "https://api.groq.com/openai/v1", "--kind openai-chat"),
+        ("openai", "https://api.groq.com", "--endpoint https://api.groq.com/openai/v1`"),
+        ("openai", "https://api.groq.com/v1", "--endpoint https://api.groq.com/openai/v1`"),
+        ("openai", "https://openrouter.ai.example/", "https://openrouter.ai.example/v1`"),
     ],
 )
 def test_common_mistake_in_a_path_is_named(

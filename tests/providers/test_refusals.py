@@ -19,7 +19,7 @@ from assay_nb.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from assay_nb.messages import label_of
+from assay_nb.messages import PROVIDER_OF_KIND, Kind, label_of
 from assay_nb.providers.error_body import read_error_body
 from assay_nb.providers.meanings import CONSEQUENCES, Meaning, Then
 from assay_nb.providers.refusals import Refusal, read_refusal
@@ -413,3 +413,26 @@ def test_numbers_are_read_as_digits_alone(
     body = read_error_body({"error": {"message": text}})
 
     assert (body.most_output, body.context, body.prompt) == (most, context, prompt)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "said"),
+    [
+        ("openai-responses", {"detail": "Not Found"}, "or does not speak OpenAI Responses"),
+        ("anthropic", None, "or does not speak Anthropic Messages"),
+        ("gemini", None, "or does not speak Gemini"),
+        ("openai-chat", {"detail": "Not Found"}, None),
+        ("openai-responses", {"error": {"code": "model_not_found"}}, None),
+    ],
+)
+def test_page_that_is_not_there_may_be_the_protocols(
+    kind: Kind, body: object, said: str | None
+) -> None:
+    url = "http://127.0.0.1:8000" + ("/v1" if kind.startswith("openai") else "")
+    there = parse_endpoint(PROVIDER_OF_KIND[kind], url, connection="mine", kind=kind)
+
+    message, hint = describe_refusal(there, read_refusal(404, body), "a-model", make_request())
+
+    assert "knows no model 'a-model'" in message
+    assert ("does not speak" in message) is (said is not None)
+    assert said is None or (said in message and "--kind" in hint)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from assay_nb.egress.echo import EchoScanner
+from assay_nb.egress.origins import path_hint
 from assay_nb.errors import ProviderError, ProviderUnavailable
 from assay_nb.messages import Destination
 
@@ -83,10 +84,13 @@ class ResponseHead:
     def not_a_reply(self, more: str = "") -> ProviderError:
         """Return the error for a response of another kind than a model's reply."""
         what = "a web page" if self.is_page else f"content of type {self.media_type[:60]!r}"
+        hint = path_hint(self.destination) or (
+            f"A network log-in page or a proxy may be in between{more}."
+        )
         return self.refusal(
             ProviderUnavailable,
             f"{self.destination.origin} answered with {what} instead of a model's reply.",
-            f"A network log-in page or a proxy may be in between{more}.",
+            hint,
         )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from assay_nb.connections.presets import PRESETS, preset_of
+from assay_nb.connections.presets import PRESETS, path_at_host_of, preset_of
 from assay_nb.egress.operations import find_operation
 from assay_nb.errors import EndpointRefused
 from assay_nb.messages import PROVIDERS, Destination, Kind, ProviderId, first_kind
@@ -229,9 +229,18 @@ def path_hint(destination: Destination) -> str | None:
     if found := find_operation(destination.provider, destination.endpoint):
         return found.advice  # stored before such endpoints were refused
     path = urlsplit(destination.endpoint).path.rstrip("/")
+    known = path_at_host_of(destination.endpoint, destination.kind)
+    if known is not None:  # a service's own path, whatever others have
+        better = destination.origin.removesuffix(":443") + known
+        same = path == known.rstrip("/")
+        return (
+            None
+            if same
+            else f"Its address is another one: save the key again with `--endpoint {better}`."
+        )
     service = preset_of(destination.endpoint)
     if service is not None and urlsplit(service.endpoint).path.rstrip("/") == path:
-        return None if service.kind == destination.kind else _KIND_HINT.format(kind=service.kind)
+        return _KIND_HINT.format(kind=service.kind)
     if destination.provider == "openai" and not re.search(r"/v\d", path):
         better = destination.endpoint.rstrip("/") + "/v1"
         return f"OpenAI-compatible endpoints usually end in /v1: save the key again with `--endpoint {better}`."

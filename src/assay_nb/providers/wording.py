@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from assay_nb.connections.names import SPOKEN
 from assay_nb.connections.presets import preset_of
 from assay_nb.egress.origins import is_official, path_hint
 from assay_nb.messages import Destination, Request, label_of
@@ -190,7 +191,7 @@ def describe_refusal(
     if model is None and refusal.meaning in _NOT_OF_A_MODEL:
         return _not_listed(there, refusal.status)
     if refusal.meaning in {_M.MODEL_UNKNOWN, _M.UNKNOWN_404}:
-        return _not_found(there, model or "")
+        return _not_found(there, model or "", is_told=refusal.meaning is _M.MODEL_UNKNOWN)
     if refusal.meaning is _M.CONTEXT:
         return _too_long(refusal, model)
     if refusal.meaning in {_M.PARAMETER, _M.UNKNOWN}:
@@ -254,11 +255,17 @@ def _not_listed(there: Destination, status: int) -> tuple[str, str]:
     return f"{who_is(there)} refused to list its models (status {status}).", hint
 
 
-def _not_found(there: Destination, model: str) -> tuple[str, str]:
+def _not_found(there: Destination, model: str, *, is_told: bool) -> tuple[str, str]:
+    """Return what is said of a model or a page that is not there; `is_told` is that it is the model."""
     if hint := path_hint(there):
         return f"{there.endpoint} has no such page.", hint
     near = suggest_model(model, there.provider)
     nearest = f"Nearest known name: `{near}`. " if near and not near.endswith(f"/{model}") else ""
+    if not is_told and there.kind != "openai-chat" and preset_of(there.endpoint) is None:
+        return (
+            f"{who_is(there)} knows no model {model!r}, or does not speak {SPOKEN[there.kind]}.",
+            f"{nearest}`assay-nb models --ask` lists its models; `connect` with `--kind` says what it speaks.",
+        )
     if there.keyless:
         hint = f"{nearest}`assay-nb models --ask` lists those that it has."
         return f"{who_is(there)} knows no model {model!r}.", hint
