@@ -24,8 +24,11 @@ def read_listing(body: object) -> list[ListedModel]:
     """
     if not isinstance(body, Mapping | list):
         raise TypeError("not a listing")
-    found = (_read_entry(entry) for entry in _entries(cast("Any", body)))
-    return [model for model in found if model is not None]
+    found: dict[str, ListedModel] = {}
+    for entry in _entries(cast("Any", body)):
+        if (model := _read_entry(entry)) is not None:
+            found.setdefault(model.id, model)  # gateways that join several lists name some twice
+    return list(found.values())
 
 
 def find_error(body: object) -> object:
