@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from assay_nb.connections.missing import explain_missing
+from assay_nb.connections.missing import explain_missing, explain_unnamed
 
 WHOLE = "If that is the model's whole name, put the connection before it: "
 PAGE = "An owner or admin connects it on the key page: `%assay keys list` shows its address."
@@ -57,3 +57,29 @@ def test_on_a_hub_nobody_is_sent_to_a_command(
 
 def test_on_a_hub_a_slip_is_still_a_slip() -> None:
     assert explain_missing("locl", ["local"], asked="locl/a", hub=True) == "Did you mean `local/a`?"
+
+
+@pytest.mark.parametrize(
+    ("asked", "servers", "expected"),
+    [
+        (
+            "local",
+            ["local"],
+            "Add one of its models: local/MODEL; `assay-nb models --ask` lists them.",
+        ),
+        (
+            " Local/",
+            ["local"],
+            "Add one of its models: local/MODEL; `assay-nb models --ask` lists them.",
+        ),
+        ("openai", [], "Add one of its models: openai/MODEL; `assay-nb models --ask` lists them."),
+        ("llama3.2:latest", ["local"], "Put the connection before it: `local/llama3.2:latest`."),
+        ("m", ["a", "b", "c"], "Put the connection before it: `a/m` or `b/m`."),
+        ("llama3.2", [], None),
+        ("", ["local"], None),
+    ],
+)
+def test_half_of_a_name_is_answered_with_the_other(
+    asked: str, servers: Sequence[str], expected: str | None
+) -> None:
+    assert explain_unnamed(asked, ["openai", *servers], servers) == expected

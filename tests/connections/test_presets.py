@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from assay_nb.connections.names import PLACEMENTS, is_name
-from assay_nb.connections.presets import PRESETS, Preset, find_preset, preset_of
+from assay_nb.connections.presets import PRESETS, Preset, find_preset, path_at_host_of, preset_of
 from assay_nb.egress.origins import SoloPolicy, is_official, parse_endpoint
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import PROVIDER_OF_KIND, PROVIDERS
@@ -119,3 +119,16 @@ def test_any_other_address_leads_to_none(url: str) -> None:
 def test_presets_cannot_be_changed_by_accident() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         PRESETS["groq"].endpoint = "https://evil.example"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("preset", WITH_ADDRESS, ids=lambda one: one.name)
+def test_path_of_a_service_is_known_by_its_host(preset: Preset) -> None:
+    filled = preset.fill(FILLED)
+    host = "/".join(filled.split("/")[:3])
+    expected = filled.removeprefix(host) if preset.keys_url else None
+
+    for endpoint in (filled, host, f"{host}/", f"{host}/elsewhere"):
+        assert path_at_host_of(endpoint, preset.kind) == expected
+    assert path_at_host_of(f"{host}.example/v1", preset.kind) is None
+    other = "gemini" if preset.kind != "gemini" else "anthropic"
+    assert path_at_host_of(filled, other) is None

@@ -70,3 +70,11 @@ def test_key_in_a_header_is_an_error_and_another_is_not() -> None:
     with pytest.raises(ProviderError, match="held the key itself"):
         head().check_echo(echo, [(b"x-request-id", b"r1"), (b"x-debug", b"Bearer " + key)])
     head().check_echo(echo, [(b"x-debug", make_canary("openai").encode())])
+
+
+def test_page_at_an_address_without_its_path_is_answered_with_the_path() -> None:
+    there = parse_endpoint("openai", "http://localhost:3000")
+    page = ResponseHead(there, 200, {"content-type": "text/html"})
+
+    assert "http://localhost:3000/v1" in (page.not_a_reply("Log in.").hint or "")
+    assert head(content_type="text/html").not_a_reply("Log in.").hint == "Log in."

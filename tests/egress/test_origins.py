@@ -140,8 +140,11 @@ def test_stored_endpoint_and_origin_must_belong_together() -> None:
         ("anthropic", "https://x.example", None),
         ("openai", "https://api.deepseek.com", None),
         ("openai", "https://api.deepseek.com/", None),
-        ("anthropic", "https://api.anthropic.com/v1", "https://api.anthropic.com: the SDK"),
+        ("anthropic", "https://api.anthropic.com/v1", "https://api.anthropic.com: that is"),
         ("google", "https://api.groq.com/openai/v1", "--kind openai-chat"),
+        ("openai", "https://api.groq.com", "https://api.groq.com/openai/v1: that is"),
+        ("openai", "https://api.groq.com/v1", "https://api.groq.com/openai/v1: that is"),
+        ("openai", "https://openrouter.ai.example/", "https://openrouter.ai.example/v1: OpenAI"),
     ],
 )
 def test_common_mistake_in_a_path_is_named(

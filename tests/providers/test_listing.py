@@ -29,6 +29,7 @@ SHAPES: list[tuple[Any, list[str]]] = [
     ([{"id": "a", "object": "model"}], ["a"]),
     ({"models": [{"name": "a"}, {"model": "b"}]}, ["a", "b"]),
     ({"data": ["a", "b"]}, ["a", "b"]),
+    ({"data": [{"id": "a"}, {"id": "b"}, {"id": "a", "object": "model"}]}, ["a", "b"]),
     ({"data": [{"id": 7}, {"id": None, "name": "b"}]}, ["7", "b"]),
     ({"data": [{"id": ["a"]}, {"id": True}, {"object": "model"}, None, 5]}, []),
     ({"data": None}, []),

@@ -20,7 +20,7 @@ from assay_nb.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from assay_nb.messages import NO_KEY, label_of
+from assay_nb.messages import NO_KEY, PROVIDER_OF_KIND, Kind, label_of
 from assay_nb.providers.error_body import read_error_body
 from assay_nb.providers.meanings import CONSEQUENCES, Meaning, Then
 from assay_nb.providers.refusals import Refusal, read_refusal
@@ -615,3 +615,27 @@ def test_numbers_are_read_as_digits_alone(
     body = read_error_body({"error": {"message": text}})
 
     assert (body.most_output, body.context, body.prompt) == (most, context, prompt)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "said", "step"),
+    [
+        ("openai-responses", {"detail": "Not Found"}, "no such path", "Chat Completions"),
+        ("openai-chat", {"detail": "Not Found"}, "no such path", "Check the address"),
+        ("openai-responses", None, "does not speak OpenAI Responses", "--kind"),
+        ("anthropic", None, "does not speak Anthropic Messages", "--kind"),
+        ("gemini", None, "does not speak Gemini", "--kind"),
+        ("openai-chat", None, "or knows no model 'a-model'", "models --ask"),
+        ("openai-responses", {"error": {"code": "model_not_found"}}, "knows no model", "models --ask"),
+    ],
+)  # fmt: skip
+def test_path_that_is_not_there_may_be_the_protocols(
+    kind: Kind, body: object, said: str, step: str
+) -> None:
+    url = "http://127.0.0.1:8000" + ("/v1" if kind.startswith("openai") else "")
+    there = parse_endpoint(PROVIDER_OF_KIND[kind], url, connection="mine", kind=kind)
+
+    message, hint = describe_refusal(there, read_refusal(404, body), "a-model", make_request())
+
+    assert said in message
+    assert step in hint

@@ -59,3 +59,18 @@ def explain_missing(
         f"Make it: `assay-nb connect PRESET {connection}`; `assay-nb connect` lists what can be connected, "
         "`assay-nb connections` what is."
     )
+
+
+def explain_unnamed(asked: str, known: Iterable[str], servers: Iterable[str]) -> str | None:
+    """Return the next step where only a connection, or only a model, was named; None where that is not clear.
+
+    Args:
+        asked: What was written for a model, such as `llama3.2` or `local`.
+        known: The names of the connections.
+        servers: Those whose models may have such names.
+    """
+    alone = asked.strip().rstrip("/")
+    if alone.lower() in known:
+        return f"Add one of its models: {alone.lower()}/MODEL; `assay-nb models --ask` lists them."
+    whole = [f"`{one}/{alone}`" for one in list(servers)[:_NAMED]]
+    return f"Put the connection before it: {' or '.join(whole)}." if alone and whole else None

@@ -73,8 +73,9 @@ class Preset:
         for hole in self.holes:
             value = parts.get(hole, "")
             if _FILLING.fullmatch(value) is None:
+                alone = ", without a dot or a slash" if value else ""
                 raise WrongUsage(
-                    f"{self.label} needs the name of your {hole}.",
+                    f"{self.label} needs the name of your {hole}{alone}.",
                     hint=f"Add --{hole} NAME (letters, digits and hyphens), or the whole address with --endpoint URL.",
                 )
         return _HOLE.sub(lambda match: parts[match[1]], self.endpoint)
@@ -359,11 +360,35 @@ def maker_of(key: bytes | bytearray | memoryview) -> Preset | None:
 
 def preset_of(endpoint: str) -> Preset | None:
     """Return the preset that an address belongs to, or None: where its keys are made, and what it is called."""
+    return next(
+        (one for one in PRESETS.values() if one.keys_url and _leads_to(one.endpoint, endpoint)),
+        None,
+    )
+
+
+def path_at_host_of(endpoint: str, kind: Kind) -> str | None:
+    """Return the path that a known service has where it speaks a protocol; None for another host.
+
+    Args:
+        endpoint: An address there, with whatever path.
+        kind: What is to be spoken.
+    """
     for preset in PRESETS.values():
-        if preset.endpoint and preset.keys_url:
-            pattern = _HOLE.sub(
-                r"[A-Za-z0-9-]+", re.escape(preset.endpoint).replace(r"\{", "{").replace(r"\}", "}")
-            )
-            if re.match(f"{pattern.rstrip('/')}(?:/|$)", endpoint):
-                return preset
+        host, path = _split_path(preset.endpoint)
+        if preset.keys_url and preset.kind == kind and _leads_to(host, endpoint):
+            return path
     return None
+
+
+def _leads_to(pattern: str, endpoint: str) -> bool:
+    """Say whether an address is one of a preset's, or below it."""
+    literal = re.escape(pattern.rstrip("/")).replace(r"\{", "{").replace(r"\}", "}")
+    filled = _HOLE.sub(r"[A-Za-z0-9-]+", literal)
+    return bool(pattern) and re.match(f"{filled}(?:/|$)", endpoint) is not None
+
+
+def _split_path(endpoint: str) -> tuple[str, str]:
+    """Return scheme and host of an address, and its path."""
+    scheme, _, rest = endpoint.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host}", f"{slash}{path}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from assay_nb.egress.echo import EchoScanner
+from assay_nb.egress.origins import path_hint
 from assay_nb.errors import ProviderError, ProviderUnavailable
 from assay_nb.messages import Destination
 
@@ -86,7 +87,7 @@ class ResponseHead:
         return self.refusal(
             ProviderUnavailable,
             f"{self.destination.origin} answered with {what} instead of a model's reply.",
-            hint,
+            path_hint(self.destination) or hint,
         )
 
 

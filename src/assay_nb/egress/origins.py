@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from assay_nb.connections.presets import PRESETS, preset_of
+from assay_nb.connections.presets import PRESETS, path_at_host_of, preset_of
 from assay_nb.egress.operations import find_operation
 from assay_nb.errors import EndpointRefused
 from assay_nb.messages import PROVIDERS, Destination, Kind, ProviderId, first_kind
@@ -218,7 +218,7 @@ def is_loopback(host: str) -> bool:
 
 
 _KIND_HINT = (
-    "This service is known to speak another protocol there: connect it again with `--kind {kind}`."
+    "Connect it again as what it speaks at this address: `--kind {kind}`."
 )
 
 
@@ -230,9 +230,15 @@ def path_hint(destination: Destination) -> str | None:
     if found := find_operation(destination.provider, destination.endpoint):
         return found.advice  # stored before such endpoints were refused
     path = urlsplit(destination.endpoint).path.rstrip("/")
+    known = path_at_host_of(destination.endpoint, destination.kind)
+    if known is not None:  # a service's own path, whatever others have
+        better = destination.origin.removesuffix(":443") + known
+        if path == known.rstrip("/"):
+            return None
+        return f"Save it again with {better}: that is this service's address."
     service = preset_of(destination.endpoint)
     if service is not None and urlsplit(service.endpoint).path.rstrip("/") == path:
-        return None if service.kind == destination.kind else _KIND_HINT.format(kind=service.kind)
+        return _KIND_HINT.format(kind=service.kind)
     if destination.provider == "openai" and not re.search(r"/v\d", path):
         better = destination.endpoint.rstrip("/") + "/v1"
         return f"Save it again with {better}: OpenAI-compatible endpoints usually end in /v1."

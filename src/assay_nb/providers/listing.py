@@ -43,8 +43,11 @@ def read_listing(body: object) -> list[ListedModel]:
         has_list = any(isinstance(fields.get(name), list) for name in _FIELDS)
         if not has_list and (error := find_error("", fields)):
             raise NotListed(error)
-    found = (_read_entry(entry) for entry in _entries(cast("Any", body)))
-    return [model for model in found if model is not None]
+    found: dict[str, ListedModel] = {}
+    for entry in _entries(cast("Any", body)):
+        if (model := _read_entry(entry)) is not None:
+            found.setdefault(model.id, model)  # gateways that join several lists name some twice
+    return list(found.values())
 
 
 def _entries(body: Mapping[str, Any] | list[Any]) -> Iterable[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from assay_nb.connections.names import SPOKEN
 from assay_nb.connections.presets import preset_of
 from assay_nb.egress.origins import is_official, path_hint
 from assay_nb.messages import Destination, Request, label_of
@@ -196,7 +197,7 @@ _SENTENCES: Mapping[Meaning, tuple[str, str]] = {
     ),
     _M.UNKNOWN_ERROR: (
         "{who} sent an error in the place of a reply, without a reason that is known here.",
-        "Try again; if it persists, test the key: `assay-nb keys test {name}`.",
+        "Try again; if it persists: {test}",
     ),
     _M.UNKNOWN_401: (
         "{who} refused the request as not authorised (status 401), without a reason that is known here.",
@@ -334,7 +335,12 @@ def _not_found(there: Destination, refusal: Refusal, model: str) -> tuple[str, s
     if near not in {"", model}:
         nearest = f" Nearest known name: `{there.connection}/{near}`."
     hint = f"Choose one that it lists: `assay-nb models --ask`.{nearest}"
-    if is_plain and not is_official(there):
+    own = not is_official(there)
+    is_told = refusal.meaning is _M.MODEL_UNKNOWN
+    if own and not is_told and there.kind != "openai-chat" and preset_of(there.endpoint) is None:
+        what = f"{who_is(there)} knows no model {model!r}, or does not speak {SPOKEN[there.kind]}."
+        return what, f"{hint} Connect it again with `--kind` to say what it speaks."
+    if is_plain and own:
         hint = f"{hint} `assay-nb connections` shows its address."
         return f"{who_is(there)} has no such path, or knows no model {model!r}.", hint
     barred = "" if there.keyless else ", or the key may not use it"

@@ -23,7 +23,7 @@ from assay_nb.engine.control import (
 )
 from assay_nb.engine.facts import read_call_facts
 from assay_nb.engine.local import models
-from assay_nb.engine.local.credentials import find_destinations, missing_key
+from assay_nb.engine.local.credentials import find_destinations, missing_key, parse_model
 from assay_nb.engine.local.resources import PLATFORM
 from assay_nb.engine.resolve import ALL_MODELS, choose_model
 from assay_nb.errors import AssayError
@@ -81,8 +81,9 @@ class LocalControl(ConnectionControl):
 
     def _full_name(self, where: Workspace, model: str) -> str:
         """Return `connection/model` for a model that a workspace may name: its key may come later."""
-        connection, name = catalog.parse_model(model)
-        if connection not in {*PROVIDERS, *find_destinations(self._resources, where.id)}:
+        stored = find_destinations(self._resources, where.id)
+        connection, name = parse_model(stored, model)
+        if connection not in {*PROVIDERS, *stored}:
             raise missing_key(self._resources, where, connection, model)
         return f"{connection}/{name}"
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, cast
 
-from assay_nb.connections.missing import explain_missing
+from assay_nb.connections.missing import explain_missing, explain_unnamed
 from assay_nb.connections.presets import preset_of
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import is_official
 from assay_nb.engine.local.practice import WORKSPACE, is_practice, no_key
-from assay_nb.errors import EndpointRefused, ProviderKeyMissing
+from assay_nb.errors import EndpointRefused, ProviderKeyMissing, WrongUsage
 from assay_nb.messages import PROVIDERS, Destination
+from assay_nb.models import catalog
 from assay_nb.providers import setup
 
 if TYPE_CHECKING:
@@ -97,13 +98,35 @@ def missing_key(
             f"The model of workspace '{workspace.name}' is {asked}, and there is no connection '{connection}'.",
             hint="Choose another: `assay-nb model CONNECTION/MODEL`; `assay-nb models --ask` lists what there is.",
         )
-    others = [name for name, there in stored.items() if not is_official(there)]
-    # A server of somebody's own first: it is the likelier one to have a model of any name.
-    servers = sorted(others, key=lambda name: (preset_of(stored[name].endpoint) is not None, name))
+    servers = _order_servers(stored)
     return ProviderKeyMissing(
         f"Workspace '{workspace.name}' has no connection '{connection}'.",
         hint=explain_missing(connection, sorted(stored), asked=asked, servers=servers, hub=hub),
     )
+
+
+def parse_model(stored: Mapping[str, Destination], text: str) -> tuple[str, str]:
+    """Return connection and model, as `catalog.parse_model`, which knows nothing of a workspace.
+
+    Args:
+        stored: Where the workspace's keys lead, for the next step where only one of the two is named.
+        text: What was written.
+
+    Raises:
+        WrongUsage: If no connection can be told from it.
+    """
+    try:
+        return catalog.parse_model(text)
+    except WrongUsage as error:
+        servers = [] if catalog.suggest_model(text) else _order_servers(stored)
+        hint = explain_unnamed(text, {*PROVIDERS, *stored}, servers)
+        raise WrongUsage(error.message, hint=hint or error.hint) from None
+
+
+def _order_servers(stored: Mapping[str, Destination]) -> list[str]:
+    """Return the connections whose models may have any name, the likelier ones first: servers of one's own."""
+    others = [name for name, there in stored.items() if not is_official(there)]
+    return sorted(others, key=lambda name: (preset_of(stored[name].endpoint) is not None, name))
 
 
 def _no_model(workspace: str, connections: Iterable[str]) -> ProviderKeyMissing:

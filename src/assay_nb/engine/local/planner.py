@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from assay_nb.egress.origins import is_official
 from assay_nb.engine.call import Call
 from assay_nb.engine.known import Known
-from assay_nb.engine.local.credentials import added_on_page, find_destinations, missing_key
+from assay_nb.engine.local.credentials import (
+    added_on_page,
+    find_destinations,
+    missing_key,
+    parse_model,
+)
 from assay_nb.engine.local.models import find_known
 from assay_nb.engine.local.practice import is_practice
 from assay_nb.engine.local.resources import PLATFORM, Resources
@@ -111,7 +116,7 @@ class CallPlanner:
         wanted = choose_model(call.model, workspace.model, stored, resources.usable_models)
         # Where the operator allows none of them, the default is refused in the operator's own words.
         wanted = wanted or first_default(stored)
-        connection, model = catalog.parse_model(wanted) if wanted else (None, "")
+        connection, model = parse_model(stored, wanted) if wanted else (None, "")
         if connection is not None and connection in stored:
             there = stored[connection]
             known = find_known(resources, workspace.id, there, model)
