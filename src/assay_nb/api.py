@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from assay_nb.engine.session import current_session, peek_session
+from assay_nb.engine.session import current_session, names_own, peek_session
 from assay_nb.experiments.calls import (
     HasText,
     await_call,
@@ -499,6 +499,6 @@ def lint(
     check_size(check_text(prompt), "nothing was checked")
     check_model(model)
     check_names(variables, "variables")
-    session = peek_session()
+    session = current_session() if model and names_own(model) else peek_session()
     end = session.find_end(model) if session and model else None
     return run(prompt, variables=variables, model=model, knobs=knobs, today=today, retirement=end)

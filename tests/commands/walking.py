@@ -19,7 +19,7 @@ from assay_nb.experiments.run.progress import Progress
 from assay_nb.magics.line_magic import assay_parser
 from assay_nb.practice.server import MODEL
 
-KEY = "sk-proj-no-such-key-0123456789abcdef"
+KEY = "sk-no-such-key-0123456789abcdef0123456"
 
 LINES: Mapping[str, str] = {
     "status": "",

@@ -21,6 +21,7 @@ from assay_nb.engine.lazy import once
 from assay_nb.engine.local.practice import is_practice_error
 from assay_nb.engine.portal import Portal, Stream
 from assay_nb.errors import AssayError, WorkspaceNotFound, workspace_gone
+from assay_nb.messages import PROVIDERS
 
 if TYPE_CHECKING:
     from assay_nb.models.retirements import Retirement
@@ -88,10 +89,10 @@ class Session:
     def find_end(self, model: str) -> Retirement | None:
         """Return the end of a model that its server has named to this process's workspace; None otherwise.
 
-        Whoever asks may be offline and have no vault: none is opened for it that was not in use before, and
-        no hub is asked.
+        Whoever asks may be offline and have no vault: none is made for it, and no hub is asked. One that was
+        not in use before is opened for a connection of one's own alone, of which no table knows anything.
         """
-        if self.mode == "hub" or "_seams" not in vars(self):
+        if self.mode == "hub" or ("_seams" not in vars(self) and not names_own(model)):
             return None
         from assay_nb.engine.known import read_end
         from assay_nb.engine.local.resources import has_vault
@@ -132,6 +133,12 @@ def current_session() -> Session:
         if _current is None:
             _current = Session(load_config())
         return _current
+
+
+def names_own(model: str) -> bool:
+    """Say whether a model is named with a connection that is not there from the start."""
+    connection, slash, _ = model.strip().partition("/")
+    return bool(slash) and connection.lower() not in PROVIDERS
 
 
 def peek_session() -> Session | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -328,6 +328,33 @@ def test_lint_heeds_the_end_that_the_server_names(stage: Stage, current: Session
         ("warning", f"x-1 is due to be shut down on {day}. Choose another model.")
     ]
     assert lint_ends("openai/x-2") == []
+
+
+def test_lint_of_an_own_connections_model_asks_a_vault_that_nobody_has_used(
+    stage: Stage, session: Session
+) -> None:
+    day = TODAY + timedelta(days=10)
+    stage.fake.keys = None
+    list_models(stage, {**ENTRY, "shutdown_date": str(day), "replacement_model": "lab/y"})
+    endpoint = stage.fake.endpoint("openai")
+    run_command(session, f"connect openai-compatible own --no-key --endpoint {endpoint}")
+    set_session(Session(session.config))
+
+    assert lint_ends("own/lab/x") == [
+        ("warning", f"x is due to be shut down on {day}. Use lab/y instead.")
+    ]
+    assert lint_ends("nobodys/x") == []
+    set_session(None)
+
+
+@pytest.mark.parametrize("model", ["own/x", "openai/gpt-x", "gpt-x", "x"])
+def test_lint_makes_no_vault(home: Path, model: str) -> None:
+    set_session(Session(Config(home=home / "unused")))
+
+    with suppress(WrongUsage):  # a bare name that is nobody's
+        assert lint_ends(model) == []
+    set_session(None)
+    assert not (home / "unused").exists()
 
 
 def test_lint_opens_no_vault(home: Path) -> None:
