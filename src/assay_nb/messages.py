@@ -67,6 +67,8 @@ class Request:
         schema_name: A short identifier for the schema; OpenAI requires one.
         max_output_tokens: The ceiling on the reply that the *user* set, thinking included. None where
             nobody set one: a server that is not known is then sent none.
+        longest: Characters of the reply's text beyond which it is of no use: the connection is then closed, and
+            the reply counts as one that reached its limit. Thoughts do not count. None for any length.
         knobs: Sampling parameters that the *user* set, by the field's names (`temperature`, `top_p`,
             `effort`). Empty by default, and nothing is sent that is not in it: current models
             refuse them even at their default values.
@@ -77,6 +79,7 @@ class Request:
     schema: Mapping[str, Any] | None = None
     schema_name: str = "reply"
     max_output_tokens: int | None = None
+    longest: int | None = None
     knobs: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property

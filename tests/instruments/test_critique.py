@@ -437,7 +437,7 @@ def test_each_way_to_end_early_has_its_own_sentence_and_no_repair(stop, message)
 
 @pytest.mark.parametrize("text", ["", "Let me see: first", '{"answers": {"action": "ye'])
 def test_cut_reply_of_which_nothing_is_whole_is_a_bad_reply(text):
-    with pytest.raises(BadReply, match=r"16,000 output tokens.*max_output_tokens") as caught:
+    with pytest.raises(BadReply, match=r"limit of output tokens.*max_output_tokens") as caught:
         run("critique", Reply(text, "length"))
 
     assert caught.value.stop == "length"

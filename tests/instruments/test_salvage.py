@@ -416,9 +416,24 @@ def test_a_rewrite_whose_account_was_cut_is_a_rewrite_and_says_so() -> None:
     assert type(result).from_dict(json.loads(json.dumps(result.to_dict()))) == result
 
 
-def test_a_rewrite_whose_text_was_cut_is_a_bad_reply() -> None:
+def test_a_rewrite_whose_text_was_cut_is_shown_and_refused() -> None:
+    driven = Driven("rewrite", PROMPT, [cut_after(make_rewrite(GOOD), "Summarise the")])
+
+    result = driven.result
+
+    assert (result.accepted, result.text) == (False, PROMPT)
+    assert result.proposed == "Summarise the"
+    assert [breach.check for breach in result.breaches] == ["I14"]
+    assert "It ends in the middle" in repr(result)
+    assert "raise max_output_tokens if that was set" in " ".join(repr(result).split())
+    assert type(result).from_dict(json.loads(json.dumps(result.to_dict()))) == result
+    assert len(driven.rounds) == 1, "the same would be cut again"
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"text": "', '{"text": "  ', '{"changes": ["The'])
+def test_a_rewrite_that_was_cut_before_its_text_is_a_bad_reply(text: str) -> None:
     with pytest.raises(BadReply, match="output tokens"):
-        run("rewrite", cut_after(make_rewrite(GOOD), "Summarise the"))
+        run("rewrite", Reply(text, "length"))
 
 
 def test_any_models_rewrite_accounts_for_constraints_in_slots() -> None:

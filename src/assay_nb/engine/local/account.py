@@ -44,6 +44,10 @@ class Account:
             raise
         self._unmetered -= 1
 
+    def leave_unmetered(self) -> None:
+        """Count one more request whose use nobody will tell: its reply was not read to the end."""
+        self._unmetered += 1
+
     def known(self, total: int | None) -> int | None:
         """Return a total for the log; None where a request was stopped before it said what it used."""
         return None if self._unmetered else total
@@ -69,7 +73,7 @@ class Account:
             provider=plan.connection,
             model=self._model or plan.model,
             usage=self._usage,
-            cost=cost.dollars if cost else None,
+            cost=cost.dollars if cost and not self._unmetered else None,
             cost_source=cost.source if cost else "",
             seconds=round(time.monotonic() - self._began, 3),
             requests=self.requests,

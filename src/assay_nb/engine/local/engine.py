@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -170,7 +171,7 @@ class LocalEngine(Engine):
         if plan.practice:
             retry = replace(retry, attempts=1)  # a server that has ended does not come back
         provider = await get_provider(plan.provider, self._resources.egress, retry=retry)
-        gathering = Gathering(lane)
+        gathering = Gathering(lane, request.longest)
         stream = provider.stream(
             _fitted(request, plan), model=plan.model, credential=self._credential(plan)
         )
@@ -178,10 +179,14 @@ class LocalEngine(Engine):
             account.metering(gathering.came),
             explained(plan.destination, has_practice=self._resources.has_practice),
         ):
-            async for event in stream:
-                for shown in gathering.take(event):
-                    account.text_came = True
-                    emit(shown)
+            async with aclosing(cast("Any", stream)) as events:
+                async for event in events:
+                    for shown in gathering.take(event):
+                        account.text_came = True
+                        emit(shown)
+                    if gathering.runs_on():
+                        account.leave_unmetered()
+                        break
         account.add(gathering.usage, gathering.stopped)
         return gathering.reply()
 

@@ -25,9 +25,11 @@ class Gathering:
         stopped: How it ended.
     """
 
-    def __init__(self, lane: int) -> None:
-        """Begin the reply that is shown in `lane`."""
+    def __init__(self, lane: int, longest: int | None = None) -> None:
+        """Begin the reply that is shown in `lane`, and whose text may have so many characters."""
         self._lane = lane
+        self._longest = longest
+        self._length = 0
         self._text: list[str] = []
         self._thoughts: list[str] = []
         self.came: list[str] = []
@@ -40,10 +42,12 @@ class Gathering:
             case TextDelta(text):
                 self.came.append(text)
                 self._text.append(text)
+                self._length += len(text)
                 yield Delta(text, self._lane)
             case ThoughtDelta(text, so_far):
                 if so_far:
                     self._thoughts, self._text = [*self._thoughts, *self._text], []
+                    self._length = 0
                 self.came.append(text)
                 self._thoughts.append(text)
                 yield Thought(text, self._lane, so_far)
@@ -51,6 +55,13 @@ class Gathering:
                 self.usage = usage
             case Stopped():
                 self.stopped = event
+
+    def runs_on(self) -> bool:
+        """Return whether the text is longer than is of use. The reply then counts as one that was cut."""
+        if self._longest is None or self._length <= self._longest:
+            return False
+        self.stopped = Stopped("length")
+        return True
 
     def reply(self) -> Reply:
         """Return the whole reply."""

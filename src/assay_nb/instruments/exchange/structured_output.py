@@ -19,7 +19,7 @@ from assay_nb.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from assay_nb.instruments.exchange.parsing import parse_object
+from assay_nb.instruments.exchange.parsing import get_text, parse_object, parse_partial
 from assay_nb.instruments.exchange.salvage import salvage_object
 from assay_nb.instruments.exchange.schema import (
     Data,
@@ -45,11 +45,13 @@ class Answer:
         data: The members that fit the schema.
         cut: Whether the reply reached its limit of output tokens, so that lists in it may be short.
         missing: The names of what was asked for and did not come.
+        begun: Where nothing is of use but the beginning of the form's `main` text: that beginning.
     """
 
     data: Data
     cut: bool = False
     missing: tuple[str, ...] = ()
+    begun: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,13 @@ class Form:
         usable: Says whether data that fits the schema is of any use. Without it, there is no answer.
         essential: The properties that are asked for again even after the reply was cut. What else a
             model had no room for would not fit the second time either.
+        main: The text that the reply is about, of which the beginning is shown where it was cut within it;
+            empty where there is none.
     """
 
     usable: Callable[[Data], bool]
     essential: tuple[str, ...]
+    main: str = ""
 
 
 def ask(request: Request, form: Form) -> Asking[Answer]:
@@ -87,14 +92,14 @@ def ask_each(requests: Sequence[Request], form: Form) -> Asking[list[Answer]]:
         BadReply: If not a single reply can be used; it is the first fault that is told.
     """
     replies = yield tuple(requests)
-    attempts = [_check(_read(q, r), q, form) for q, r in zip(requests, replies, strict=True)]
+    attempts = [_check(_read(q, r, form), q, form) for q, r in zip(requests, replies, strict=True)]
     repairs = {
         index: repair
         for index, attempt in enumerate(attempts)
         if (repair := _make_repair(requests[index], replies[index], attempt, form))
     }
     if repairs:
-        for index, second in zip(repairs, (yield from _repair(repairs)), strict=True):
+        for index, second in zip(repairs, (yield from _repair(repairs, form)), strict=True):
             request = requests[index]
             attempts[index] = _check(_combine(attempts[index], second, request), request, form)
     answers = [attempt for attempt in attempts if isinstance(attempt, Answer)]
@@ -107,7 +112,7 @@ Attempt: TypeAlias = Answer | AssayError | Malformed
 """An answer, or the fault as a value: other replies may still be good."""
 
 
-def _repair(repairs: Mapping[int, Request]) -> Asking[list[Attempt]]:
+def _repair(repairs: Mapping[int, Request], form: Form) -> Asking[list[Attempt]]:
     """Ask again; where that cannot be done now, what came before stays as it is.
 
     Any other error ends the call: a server that sends back the key, say, is not to be passed over.
@@ -116,10 +121,11 @@ def _repair(repairs: Mapping[int, Request]) -> Asking[list[Attempt]]:
         replies = yield tuple(repairs.values())
     except (BadReply, ProviderUnavailable, RateLimited) as fault:
         return [fault] * len(repairs)
-    return [_read(q, r, last=True) for q, r in zip(repairs.values(), replies, strict=True)]
+    asked = zip(repairs.values(), replies, strict=True)
+    return [_read(request, reply, form, last=True) for request, reply in asked]
 
 
-def _read(request: Request, reply: Reply, *, last: bool = False) -> Attempt:
+def _read(request: Request, reply: Reply, form: Form, *, last: bool = False) -> Attempt:
     """Return what the reply says, as far as it fits."""
     try:
         data, cut = _parse(request, reply, last=last)
@@ -131,7 +137,8 @@ def _read(request: Request, reply: Reply, *, last: bool = False) -> Attempt:
         data, cut = salvage_object(reply.text)
         fitting = keep_fitting(data, schema, cut=cut)
         cut = cut and bool(fitting)
-    return Answer(fitting, cut, tuple(find_missing(fitting, schema)))
+    begun = get_text(parse_partial(reply.text), form.main) if cut and not fitting else ""
+    return Answer(fitting, cut, tuple(find_missing(fitting, schema)), begun)
 
 
 def _parse(request: Request, reply: Reply, *, last: bool) -> tuple[Data, bool]:
@@ -146,7 +153,7 @@ def _parse(request: Request, reply: Reply, *, last: bool) -> tuple[Data, bool]:
 
 def _check(attempt: Attempt, request: Request, form: Form) -> Attempt:
     """Return the attempt; a fault for an answer that is of no use."""
-    if not isinstance(attempt, Answer) or form.usable(attempt.data):
+    if not isinstance(attempt, Answer) or form.usable(attempt.data) or attempt.begun.strip():
         return attempt
     if attempt.cut:
         return _make_stop_error("length", "length", request)
@@ -160,7 +167,7 @@ def _make_repair(request: Request, reply: Reply, attempt: Attempt, form: Form) -
         order = f"That reply cannot be used: {attempt}. Send the whole JSON object again, and nothing else."
         echo = reply.text[:_LONGEST_ECHO].strip() or "(an empty reply)"
         return _continue(request, echo, order)
-    if isinstance(attempt, AssayError):
+    if isinstance(attempt, AssayError) or attempt.begun.strip():
         return None
     schema = request.schema or {}
     names = [n for n in form.essential if n in schema["properties"]] if attempt.cut else None
@@ -199,7 +206,7 @@ def _combine(first: Attempt, second: Attempt, request: Request) -> Attempt:
         return first
     data = merge(first.data, second.data)
     missing = tuple(find_missing(data, request.schema or {}))
-    return Answer(data, first.cut or second.cut, missing)
+    return Answer(data, first.cut or second.cut, missing, second.begun)
 
 
 def _fits(data: Data, request: Request) -> bool:
@@ -228,7 +235,8 @@ def check_stop(reply: Reply, request: Request) -> None:
 
 def _make_stop_error(cause: str, stop: StopReason, request: Request) -> BadReply:
     message, hint = _STOPS[cause]
-    limit = f"{request.ceiling:,}"
+    # Where nobody set one, what was sent is the adapter's affair: many servers get none.
+    limit = "" if request.max_output_tokens is None else f"{request.max_output_tokens:,} "
     return BadReply(message.format(limit=limit), hint=hint, stop=stop)
 
 
@@ -242,7 +250,7 @@ _STOPS: dict[str, tuple[str, str]] = {
         "Another model or provider may accept the prompt: add `-m PROVIDER/MODEL`.",
     ),
     "length": (
-        "The reply reached the limit of {limit} output tokens before it was whole.",
+        "The reply reached the limit of {limit}output tokens before it was whole.",
         "Raise max_output_tokens, lower the effort, or give it a shorter prompt.",
     ),
     "incomplete": (
@@ -254,7 +262,7 @@ _STOPS: dict[str, tuple[str, str]] = {
         "Run it again, or choose another model: add `-m PROVIDER/MODEL`.",
     ),
     "thought": (
-        "The reply is empty: the model used its {limit} output tokens for thinking.",
+        "The reply is empty: the model used its {limit}output tokens for thinking.",
         "Raise max_output_tokens, or lower the effort.",
     ),
 }

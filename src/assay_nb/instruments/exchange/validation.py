@@ -153,7 +153,13 @@ def find_kind(prompt: str, options: Mapping[str, Any]) -> Kind:
 
 
 def make_request(
-    options: Mapping[str, Any], *, system: str, text: str, schema: Mapping[str, Any], name: str
+    options: Mapping[str, Any],
+    *,
+    system: str,
+    text: str,
+    schema: Mapping[str, Any],
+    name: str,
+    longest: int | None = None,
 ) -> Request:
     """Return the request, with the knobs that the user set and no other."""
     knobs = {knob: options[knob] for knob in ("temperature", "top_p", "effort") if knob in options}
@@ -163,6 +169,7 @@ def make_request(
         system=system,
         schema=schema,
         schema_name=name,
+        longest=longest,
         knobs=knobs,
         **({"max_output_tokens": limit} if limit is not None else {}),
     )

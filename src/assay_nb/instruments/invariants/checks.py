@@ -13,6 +13,7 @@ the one number that mattered. None of that can be seen at a glance in a diff, al
     I9   no new secrets, personal data or invisible characters
     I12  no new lint error
     I13  no talk about the edit, and no fence around the whole
+    I14  a rewrite came to its end
 
 An `error` blocks the change, a `warning` is shown with it.
 """

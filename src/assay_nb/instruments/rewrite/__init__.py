@@ -24,13 +24,14 @@ from assay_nb.instruments.exchange.validation import (
     find_kind,
     make_request,
 )
-from assay_nb.instruments.rewrite.reading import make_rewrite, preview
+from assay_nb.instruments.rewrite.reading import make_beginning, make_rewrite, preview
 from assay_nb.instruments.rewrite.request import (
     DEFAULT_BUDGET,
     SCHEMA,
     SCHEMA_WITH_LISTS,
     SYSTEM,
     SYSTEM_WITH_LISTS,
+    find_longest,
     make_text,
 )
 from assay_nb.instruments.rewrite.result import Rewrite
@@ -62,8 +63,11 @@ def _script(prompt: str, options: Mapping[str, Any], budget: float) -> Script[Re
         text=make_text(prompt, segments, nonce, options.get("goal"), budget),
         schema=SCHEMA_WITH_LISTS if lists else SCHEMA,
         name="rewrite",
+        longest=None if lists else find_longest(prompt, budget),
     )
-    answer = yield from ask(request, Form(_has_text, essential=("text",)))
+    answer = yield from ask(request, Form(_has_text, essential=("text",), main="text"))
+    if answer.begun:
+        return make_beginning(prompt, kind, answer.begun, goal=options.get("goal"))
     return make_rewrite(
         prompt, kind, answer.data, budget=budget, goal=options.get("goal"), cut=answer.cut
     )

@@ -22,6 +22,11 @@ _ROOM = 1_200
 SLOTS = 6
 """Constraints that a model without lists may account for. Code looks for all of them anyway."""
 
+_RUNS_ON = 4
+_BESIDE = 6_000
+"""A reply runs on with so many times the characters that the text may have, and these for all beside it. Small
+models repeat themselves within the text until their context is full, which takes minutes."""
+
 SCHEMA: Data = object_of(
     text=STRING,
     **slots_of("constraint", SLOTS, object_of(quote=STRING, kept=STRING, reason=STRING)),
@@ -72,6 +77,11 @@ def make_text(
     parts.append(f"Budget: {find_limit(prompt, budget):,} characters.")
     parts.append("That was the prompt. Answer with the JSON object that was asked for.")
     return "\n\n".join(parts)
+
+
+def find_longest(prompt: str, budget: float) -> int:
+    """Return how many characters a reply may have before it is cut off."""
+    return _RUNS_ON * find_limit(prompt, budget) + _BESIDE
 
 
 def find_limit(prompt: str, budget: float) -> int:
