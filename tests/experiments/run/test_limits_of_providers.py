@@ -288,13 +288,16 @@ def test_server_that_is_gone_ends_the_run_and_the_next_one_goes_on(
 ) -> None:
     engine.task = always(GONE, after=8)
 
-    batch = play(60, concurrency=at_once)
+    seen: list[Progress] = []
+    batch = play(60, concurrency=at_once, on_progress=seen.append)
     asked = len(engine.calls)
     engine.task = lambda call: "fine"
     again = play(60, concurrency=at_once)
 
     assert (batch.done, len(batch.failed), batch.stopped) == (8, 1, "unreachable")
     assert str(GONE) in shown(batch)
+    told = [one.waiting for one in seen if one.waiting]
+    assert told == [f"waiting {n} s for the server: it cannot be reached" for n in (2, 4, 8)]
     assert asked <= 8 + at_once + 5
     assert 14 <= sum(waits) < 20
     assert "51 rows were not tried" in shown(batch)

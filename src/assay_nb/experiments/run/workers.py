@@ -252,7 +252,8 @@ class _Crew:
                     pace.hold(wait, who, why)
             case Effect.UNREACHED:
                 is_over = self.unreached >= _UNREACHED
-                if not is_over and pace.back_off(burst, who, why):
+                # On a hub it may be the gateway.
+                if not is_over and pace.back_off(burst, "the server", why):
                     self.unreached += 1
             case Effect.BACKS_OFF:
                 most = _MOST_PATIENCE if self.succeeded else _PATIENCE_AT_FIRST
