@@ -80,8 +80,8 @@ describe('a run', () => {
     const shown: object[] = [];
     const fail = jest.fn();
     const beside = jest.fn(() => ({ show: (one: object) => void shown.push(one), fail }));
-    const asking = jest.fn();
-    return { api: { run }, signal: new AbortController().signal, asking, beside, shown, fail };
+    const told = { asking: jest.fn(), waiting: jest.fn() };
+    return { api: { run }, signal: new AbortController().signal, ...told, beside, shown, fail };
   }
 
   test('a code cell’s line goes along as it is', async () => {
@@ -124,6 +124,12 @@ describe('a run', () => {
     const { panel } = notebook('Be nice.', 'markdown', { spec: spec('bash') });
     await expect(runOnCell(panel, 'critique', outside)).rejects.toMatchObject({ code: 'x' });
     expect(outside.fail).toHaveBeenCalledWith('No. Wait.');
+  });
+
+  test('a wait within it is told', async () => {
+    const outside = around([{ name: 'waiting', data: { seconds: 12.5, attempt: 2 } }, bundle]);
+    await runOnCell(notebook('%%critique\nBe nice.', 'code').panel, 'critique', outside);
+    expect(outside.waiting).toHaveBeenCalledWith(12.5);
   });
 
   test('a cell that is deleted meanwhile takes no result and breaks nothing', async () => {

@@ -602,6 +602,7 @@ async def test_broken_connection_is_unavailable(
     error = await subject.fail()
 
     assert isinstance(error, ProviderUnavailable)
+    assert (error.broken_off, error.unreached) == (True, False)
     assert len(fake.calls) == 1
 
 
@@ -624,6 +625,7 @@ async def test_silent_provider_is_left_after_the_idle_time(
     error = await subject.fail()
 
     assert isinstance(error, ProviderUnavailable)
+    assert (error.broken_off, error.unreached) == (False, False)
     assert len(fake.calls) == 1
 
 
@@ -634,11 +636,12 @@ async def test_refused_connection_is_retried_and_then_told(
     fake.__exit__()
     try:
         credential = make_credential(gone)
-        with pytest.raises(ProviderUnavailable, match="cannot be reached"):
+        with pytest.raises(ProviderUnavailable, match="cannot be reached") as caught:
             await collect(subject.provider.stream(make_request(), model="m", credential=credential))
     finally:
         fake.restart()
 
+    assert (caught.value.broken_off, caught.value.unreached) == (False, True)
     assert [attempt for _, attempt in subject.waits] == [2, 3]
 
 

@@ -205,9 +205,11 @@ async def test_a_process_without_a_hub_token_says_so(stage: Stage) -> None:
 async def test_a_gateway_that_is_not_there_is_one_sentence() -> None:
     engine = RemoteEngine(GatewayClient("http://127.0.0.1:9/services/assay/", "token"))
 
-    with pytest.raises(ProviderUnavailable, match="does not answer"):
+    with pytest.raises(ProviderUnavailable, match="does not answer") as caught:
         async for _ in engine.run(Call(instrument="critique", prompt=PROMPT)):
             pass
+
+    assert caught.value.unreached
 
 
 async def test_gateways_certificate_that_is_not_trusted_is_said_to_be_the_reason(

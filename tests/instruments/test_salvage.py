@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -424,9 +423,24 @@ def test_a_rewrite_whose_account_was_cut_is_a_rewrite_and_says_so() -> None:
     assert type(result).from_dict(json.loads(json.dumps(result.to_dict()))) == result
 
 
-def test_a_rewrite_whose_text_was_cut_is_a_bad_reply() -> None:
+def test_a_rewrite_whose_text_was_cut_is_shown_and_refused() -> None:
+    driven = Driven("rewrite", PROMPT, [cut_after(make_rewrite(GOOD), "Summarise the")])
+
+    result = driven.result
+
+    assert (result.accepted, result.text) == (False, PROMPT)
+    assert result.proposed == "Summarise the"
+    assert [breach.check for breach in result.breaches] == ["I14"]
+    assert "It ends in the middle" in repr(result)
+    assert "raise max_output_tokens if that was set" in " ".join(repr(result).split())
+    assert type(result).from_dict(json.loads(json.dumps(result.to_dict()))) == result
+    assert len(driven.rounds) == 1, "the same would be cut again"
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"text": "', '{"text": "  ', '{"changes": ["The'])
+def test_a_rewrite_that_was_cut_before_its_text_is_a_bad_reply(text: str) -> None:
     with pytest.raises(BadReply, match="before it was whole"):
-        run("rewrite", cut_after(make_rewrite(GOOD), "Summarise the"))
+        run("rewrite", Reply(text, "length"))
 
 
 @pytest.mark.parametrize(
@@ -434,11 +448,7 @@ def test_a_rewrite_whose_text_was_cut_is_a_bad_reply() -> None:
     [
         (16_000, {}, "limit of 16,000 output tokens"),
         (15_990, {}, "limit of 16,000 output tokens"),
-        (
-            3_120,
-            {},
-            "the model's own limit",
-        ),  # a small context was full, or the model writes no more
+        (3_120, {}, "the model's own limit"),  # a small context was full
         (None, {}, "the model's own limit"),
         (900, {"max_output_tokens": 900}, "limit of 900 output tokens"),
         (None, {"max_output_tokens": 900}, "limit of 900 output tokens"),
@@ -447,17 +457,15 @@ def test_a_rewrite_whose_text_was_cut_is_a_bad_reply() -> None:
 def test_a_limit_is_named_only_where_it_was_the_one_reached(
     came: int | None, options: dict[str, Any], words: str
 ) -> None:
-    cut = replace(cut_after(make_rewrite(GOOD), "Summarise the"), usage=Usage(output_tokens=came))
+    cut = Reply('{"answers": {"action": "ye', "length", Usage(output_tokens=came))
 
     with pytest.raises(BadReply, match=words):
-        run("rewrite", cut, **options)
+        run("critique", cut, **options)
 
 
 def test_a_reply_longer_than_any_answer_is_said_to_have_run_on() -> None:
-    endless = json.dumps(make_rewrite(GOOD + " and on" * 40_000))[:-400]
-
     with pytest.raises(BadReply, match="longer than any answer"):
-        run("rewrite", Reply(endless, "length"))
+        run("critique", Reply('{"answers": {"action": "' + "and on " * 40_000, "length"))
 
 
 def test_any_models_rewrite_accounts_for_constraints_in_slots() -> None:

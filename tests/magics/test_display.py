@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -115,6 +116,38 @@ def test_critique_is_shown_and_kept_where_the_probes_fail(stage: Stage, shell: S
     assert ran.error is not None
     assert ran.out.count("Critique\n────") == 1
     assert len(shell["review"].findings) == 1
+
+
+# --- a run that waits -------------------------------------------------------------------------------
+
+WAIT = "waiting 46 s for OpenAI: its limit is reached"
+
+
+def test_wait_is_shown_however_soon_after_a_row() -> None:
+    display = Shown()
+    row = Progress("Running", "rows", done=3, total=9)
+
+    display.watch(row)
+    display.watch(replace(row, done=4))
+    display.watch(replace(row, done=4, waiting=WAIT))
+
+    shown = [WAIT in " ".join(state.split()) for state in display.states]
+    assert shown == [False, True], "the second row came too soon to be drawn"
+
+
+def test_wait_stands_in_a_terminals_line_until_the_next_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Screen()
+    display = TerminalDisplay(screen)
+    row = Progress("Running", "rows", done=3, total=9)
+
+    display.watch(replace(row, waiting=WAIT))
+    display.watch(replace(row, done=4))
+
+    drawn = screen.getvalue().split("\r\x1b[K")
+    assert drawn == ["", f"rows: 3 of 9 · {WAIT}", "rows: 4 of 9"]
 
 
 # --- what a terminal can do ---------------------------------------------------------------------------

@@ -205,6 +205,8 @@ async def test_proxy_that_is_not_there_is_named_and_not_the_provider(net: Net, w
 
     assert error.message == f"The proxy {gone} cannot be reached."
     assert "HTTPS_PROXY" in str(error.hint)
+    assert isinstance(error, ProviderUnavailable)
+    assert error.unreached
 
 
 @pytest.mark.parametrize("wire", WIRES)

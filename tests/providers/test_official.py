@@ -239,3 +239,19 @@ async def test_provider_that_is_down_is_retried_and_asked_in_one_other_form_at_m
         await ask(provider, egress, **({"schema": SCHEMA} if schema else {}))
 
     assert [has_schema(call) for call in fake.calls] == sent
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_stream_in_which_nothing_came_is_a_providers_slip_and_not_remembered(
+    provider: ProviderId, egress: Egress, fake: FakeProviders
+) -> None:
+    def is_streamed(call: Call) -> bool:
+        return bool(call.body.get("stream")) or call.path.endswith(":streamGenerateContent")
+
+    fake.answer_by(lambda call: Answer(fault="empty") if is_streamed(call) else Answer())
+
+    first = await ask(provider, egress)
+    await ask(provider, egress)
+
+    assert text_of(first) == "Hello, world."
+    assert [is_streamed(call) for call in fake.calls] == [True, False, True, False]

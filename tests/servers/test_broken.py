@@ -41,7 +41,7 @@ def test_rows_of_a_server_that_died_say_so_and_those_before_are_kept(
     doomed_server: Server,
 ) -> None:
     connect(doomed_server)
-    rows = [{"thing": f"number {index}"} for index in range(12)]
+    rows = [{"thing": f"number {index}"} for index in range(24)]
 
     def kill_after_three(progress: Progress) -> None:
         if progress.done == 3:
@@ -58,9 +58,14 @@ def test_rows_of_a_server_that_died_say_so_and_those_before_are_kept(
 
     assert isinstance(done, Batch)
     errors = [answer.error for answer in done.answers if answer and answer.error]
-    assert len(errors) + len([output for output in done.outputs if output]) == len(rows)
-    assert 0 < len(errors) <= len(rows) - 3
+    outputs = [output for output in done.outputs if output]
+    left = sum(answer is None for answer in done.answers)
+    assert done.stopped == "unreachable"
+    assert len(outputs) >= 3
+    assert left > 0
+    assert len(errors) + len(outputs) + left == len(rows)
     assert all(doomed_server.endpoint.removesuffix("/v1") in error for error in errors)
+    assert f"{left} row" in str(done)
 
 
 def test_command_that_asks_a_dead_server_says_that_it_cannot_be_reached(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assay_nb import critique, improve
+from assay_nb import critique, improve, rewrite
 from tests.servers.product import NAME
 from tests.servers.running import Server
 
@@ -27,3 +27,11 @@ def test_improvement_comes_to_its_end(connected: Server) -> None:
 
     assert better.apply([]) == PROMPT
     assert "{{ticket}}" in better.text
+
+
+def test_rewrite_comes_to_its_end_or_says_that_it_did_not(connected: Server) -> None:
+    done = rewrite(PROMPT, model=NAME, temperature=0, max_output_tokens=LIMIT)
+
+    assert done.proposed.strip()
+    assert done.text == (done.proposed if done.accepted else PROMPT)
+    assert done.accepted or any(breach.level == "error" for breach in done.breaches)

@@ -20,6 +20,8 @@ export interface Surroundings {
   signal: AbortSignal;
   /** Told which model is asked, and whose key pays. */
   asking(model: string, workspace: string): void;
+  /** Told that the call waits for so many seconds before it tries again. */
+  waiting(seconds: number): void;
   /** Return a place for the result outside of the notebook. */
   beside(panel: NotebookPanel, cell: Cell): Output;
 }
@@ -72,6 +74,9 @@ function show(event: ServerEvent, output: Output, around: Surroundings): void {
       around.asking(`${started.provider}/${started.model}`, started.workspace);
       return;
     }
+    case 'waiting':
+      around.waiting((event.data as { seconds: number }).seconds);
+      return;
     case 'preview': {
       const data = event.data as JSONObject & { schema: string };
       const type = `application/vnd.${data.schema}+json`;

@@ -55,6 +55,9 @@ export class Runs {
         asking: (model, workspace) => {
           notice.name(model, workspace);
         },
+        waiting: seconds => {
+          notice.wait(seconds);
+        },
         beside: (panel, cell) => {
           const number = panel.content.widgets.indexOf(cell) + 1;
           return this.sides.open(panel, cell, work.title(number));
@@ -103,6 +106,7 @@ export class Runs {
 class Notice {
   private readonly id: string;
   private readonly actions: Notification.IAction[];
+  private asked = '';
 
   constructor(
     stop: AbortController,
@@ -117,7 +121,20 @@ class Notice {
   }
 
   name(model: string, workspace: string): void {
-    const message = this.trans.__('Asking %1 on workspace %2 …', model, workspace);
+    this.asked = this.trans.__('Asking %1 on workspace %2 …', model, workspace);
+    this.show(this.asked);
+  }
+
+  /** Say that it waits, and once that is over whom it asks. */
+  wait(seconds: number): void {
+    const trying = this.trans.__('It did not answer; trying again in %1 s.', Math.ceil(seconds));
+    this.show(`${this.asked} ${trying}`);
+    window.setTimeout(() => {
+      this.show(this.asked);
+    }, 1000 * seconds);
+  }
+
+  private show(message: string): void {
     Notification.update({ id: this.id, message, actions: this.actions });
   }
 

@@ -35,8 +35,9 @@ class Fault:
 
     def to_error(self, destination: Destination) -> ProviderUnavailable:
         """Return it as the error of a call."""
+        reason = None if self.lasting else UNREACHED
         return ProviderUnavailable(
-            self.text, hint=self.hint, provider=destination.provider, reason=UNREACHED
+            self.text, hint=self.hint, provider=destination.provider, reason=reason
         )
 
 

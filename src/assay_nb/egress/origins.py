@@ -217,9 +217,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-_KIND_HINT = (
-    "Connect it again as what it speaks at this address: `--kind {kind}`."
-)
+_KIND_HINT = "Connect it again as what it speaks at this address: `--kind {kind}`."
 
 
 def path_hint(destination: Destination) -> str | None:

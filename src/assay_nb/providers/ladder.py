@@ -220,6 +220,8 @@ class Ladder:
             for feature in self._rungs.values
             if getattr(shape, feature) != getattr(best, feature)
         }
+        if self._official and shape in self._whole_for:
+            facts.pop("streamed")  # a provider's own service streams, but for a slip
         if shape.most is not None and not self._fits_prompt_only:
             facts["most"] = shape.most
         return facts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from assay_nb.engine.events import Delta, Event, Thought
 from assay_nb.engine.local.gathering import Gathering
 from assay_nb.engine.sse import decode_event, encode_event
@@ -49,6 +51,27 @@ def test_everything_that_came_counts_as_paid_for() -> None:
     list(gathering.take(ThoughtDelta("", so_far=True)))
 
     assert gathering.came == ["Hm", ""]
+
+
+@pytest.mark.parametrize(
+    ("events", "runs_on"),
+    [
+        ([TextDelta("12345"), TextDelta("67890")], False),
+        ([TextDelta("12345"), TextDelta("678901")], True),
+        ([ThoughtDelta("a thought of any length"), TextDelta("12345")], False),
+        ([TextDelta("thought as text"), ThoughtDelta("", so_far=True), TextDelta("1")], False),
+    ],
+)
+def test_text_that_is_longer_than_is_of_use_counts_as_cut(
+    events: list[ProviderEvent], runs_on: bool
+) -> None:
+    gathering = Gathering(0)
+    for event in events:
+        list(gathering.take(event))
+
+    assert gathering.stop_beyond(None) is False
+    assert gathering.stop_beyond(10) is runs_on
+    assert gathering.reply().stop == ("length" if runs_on else "incomplete")
 
 
 def test_thought_crosses_the_gateway_as_it_is() -> None:

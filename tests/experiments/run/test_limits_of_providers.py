@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,10 @@ from assay_nb.engine.call import Call
 from assay_nb.engine.events import Event, Finished, Waiting
 from assay_nb.errors import BROKEN_OFF, DAY_QUOTA, UNREACHED
 from assay_nb.experiments.run.progress import Progress
+from assay_nb.providers import retry
 from tests.experiments.simulated import Engine, Session
+from tests.fakes.providers import Answer
+from tests.kernel.stage import Stage
 
 PROMPT = "Repeat: {{ticket}}"
 
@@ -275,7 +279,7 @@ def test_stopping_ends_a_wait_at_once(session: Session, engine: Engine, true_tim
 # --- a server that is gone
 
 
-GONE = ProviderUnavailable("http://127.0.0.1:8080 cannot be reached.", reason=UNREACHED)
+GONE = ProviderUnavailable("http://127.0.0.1:8080 is gone.", hint="Start it.", reason=UNREACHED)
 
 
 @pytest.mark.parametrize("at_once", [1, 8])
@@ -284,15 +288,19 @@ def test_server_that_is_gone_ends_the_run_and_the_next_one_goes_on(
 ) -> None:
     engine.task = always(GONE, after=8)
 
-    batch = play(60, concurrency=at_once)
+    seen: list[Progress] = []
+    batch = play(60, concurrency=at_once, on_progress=seen.append)
     asked = len(engine.calls)
     engine.task = lambda call: "fine"
     again = play(60, concurrency=at_once)
 
-    assert (batch.done, batch.failed, batch.stopped) == (8, (), "unreachable")
+    assert (batch.done, len(batch.failed), batch.stopped) == (8, 1, "unreachable")
+    assert str(GONE) in shown(batch)
+    told = [one.waiting for one in seen if one.waiting]
+    assert told == [f"waiting {n} s for the server: it cannot be reached" for n in (2, 4, 8)]
     assert asked <= 8 + at_once + 5
     assert 14 <= sum(waits) < 20
-    assert "52 rows were not tried" in shown(batch)
+    assert "51 rows were not tried" in shown(batch)
     assert (again.done, len(engine.calls) - asked) == (60, 52)
 
 
@@ -404,3 +412,45 @@ def test_server_that_breaks_off_for_the_next_request_is_soon_asked_one_at_a_time
 
     assert (batch.done, batch.failed) == (60, ())
     assert len(session.engine.calls) < 60 + 25
+
+
+# --- the same over a socket
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have calls retry at once."""
+    monkeypatch.setattr(retry, "Retry", partial(retry.Retry, base=0.0))
+
+
+def test_provider_that_refuses_for_a_while_without_a_time_loses_no_row(
+    hasty: None, stage: Stage, waits: list[float]
+) -> None:
+    stage.fake.answer_by(
+        lambda call: Answer(status=429) if 4 < len(stage.fake.calls) < 22 else Answer()
+    )
+
+    batch = play(12, concurrency=4)
+
+    assert (batch.done, batch.failed, batch.stopped) == (12, (), None)
+    assert waits[:2] == [2.0, 4.0]
+
+
+def test_server_that_dies_within_a_table_ends_it_and_the_next_run_goes_on(
+    hasty: None, stage: Stage, waits: list[float]
+) -> None:
+    stage.fake.answers("fine")
+
+    def kill(progress: Progress) -> None:
+        if progress.done == 3:
+            stage.fake.__exit__()
+
+    batch = play(24, concurrency=2, on_progress=kill)
+    stage.fake.restart()
+    arrived = len(stage.fake.calls)
+    again = play(24, concurrency=2)
+
+    assert (batch.stopped, again.stopped) == ("unreachable", None)
+    assert 3 <= batch.done < 24
+    assert "cannot be reached" in shown(batch)
+    assert (again.done, len(stage.fake.calls) - arrived) == (24, 24 - batch.done)

@@ -119,6 +119,31 @@ def test_a_suite_that_an_error_ends_is_one_line_and_goes_on_from_there(
     assert len([call for call in stage.fake.calls if call.method == "POST"]) == 2
 
 
+@pytest.mark.parametrize("part", ["case", "judgement"])
+def test_a_suite_that_a_days_quota_ends_says_so_and_gives_no_score(
+    part: str, stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spent = Answer(
+        status=429, body={"error": {"message": "tokens per day", "type": "rate_limit_error"}}
+    )
+    good = judged("yes", "It is.")
+    judgements = iter([good, good])
+
+    def choose(call: Call) -> Answer:
+        if "criteria" in call.text:
+            return next(judgements, spent)
+        return spent if part == "case" and "<t2>" in call.text else Answer(chunks=("fine",))
+
+    stage.fake.answer_by(choose)
+
+    status = run("--concurrency", "1", rubric="- It is fine.")
+
+    told = capsys.readouterr()
+    assert (status, told.out) == (1, "")
+    assert "Today's quota" in told.err
+    assert "Raise --budget" not in told.err
+
+
 def test_a_suite_that_is_stopped_keeps_the_cases_that_were_answered(
     stage: Stage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

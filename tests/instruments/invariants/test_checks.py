@@ -68,6 +68,7 @@ def remarks(before: str, after: str) -> list[str]:
         ("I13", "Be kind.", "Improved prompt:\nBe kind."),
         ("I13", "Be kind.", "Be kind. Let me know if you want more."),
         ("I13", "Be kind.", "```\nBe kind.\n```"),
+        ("I13", "Be kind. Be brief.", "[s1] Be kind. [s2] Be brief."),
     ],
 )
 def test_change_that_must_not_be_is_an_error(check: str, before: str, after: str):
@@ -95,6 +96,7 @@ def test_change_that_must_not_be_is_an_error(check: str, before: str, after: str
         ("Be kind.", 'Be kind. Answer like this:\n```json\n{"a": 1}\n```'),
         ("Résume le texte.", "Résume bien le texte."),
         ("Be kind.", "Be kind. Read the documentation of internationalization-frameworks."),
+        ("Cite [s1] always.", "Always cite [s1]."),
         ('Like\n{"a": [1, 2], "b": true}\nthis.', 'Like\n{"a": [1,2], "b":true}\nthis.'),
     ],
 )

@@ -14,7 +14,13 @@ from urllib.parse import quote
 from anyio import move_on_after
 
 from assay_nb import certificates
-from assay_nb.errors import ProviderUnavailable, WrongUsage, error_from_dict
+from assay_nb.errors import (
+    BROKEN_OFF,
+    UNREACHED,
+    ProviderUnavailable,
+    WrongUsage,
+    error_from_dict,
+)
 
 if TYPE_CHECKING:
     import httpx2
@@ -148,20 +154,20 @@ def _explained(url: str) -> Generator[None]:
         fault = certificates.find_fault(error)
         if isinstance(fault, ssl.SSLCertVerificationError):
             raise _untrusted(url, fault) from None
-        raise _no_gateway(url, "does not answer") from None
+        raise _no_gateway(url, "does not answer", UNREACHED) from None
     except httpx2.HTTPError:
         raise ProviderUnavailable(
             "The connection to the gateway was cut.",
             hint="Run it again. If the gateway was restarted, a call that had begun counts as made.",
+            reason=BROKEN_OFF,
         ) from None
     except (httpx2.InvalidURL, json.JSONDecodeError):
         raise _no_gateway(url, "has an invalid address") from None
 
 
-def _no_gateway(url: str, what: str) -> ProviderUnavailable:
-    return ProviderUnavailable(
-        f"The gateway at {url} {what}.", hint="If this persists, contact the hub's administrator."
-    )
+def _no_gateway(url: str, what: str, reason: str | None = None) -> ProviderUnavailable:
+    hint = "If this persists, contact the hub's administrator."
+    return ProviderUnavailable(f"The gateway at {url} {what}.", hint=hint, reason=reason)
 
 
 def _untrusted(url: str, fault: ssl.SSLCertVerificationError) -> ProviderUnavailable:

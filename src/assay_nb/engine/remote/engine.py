@@ -14,7 +14,7 @@ from assay_nb.engine.call import Call, Engine
 from assay_nb.engine.events import Event, Finished
 from assay_nb.engine.remote.client import ACTIVE, GatewayClient, part, read_to_end
 from assay_nb.engine.sse import decode_event, read_events
-from assay_nb.errors import ProviderUnavailable
+from assay_nb.errors import BROKEN_OFF, ProviderUnavailable
 
 
 class RemoteEngine(Engine):
@@ -51,6 +51,7 @@ class RemoteEngine(Engine):
         raise ProviderUnavailable(
             "The gateway's answer ended in the middle.",
             hint="Run it again. A call that had begun counts as made.",
+            reason=BROKEN_OFF,
         )
 
     async def aclose(self) -> None:

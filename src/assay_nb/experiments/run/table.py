@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from assay_nb.errors import AssayError, ProviderUnavailable, RateLimited
+from assay_nb.errors import AssayError, ProviderError, ProviderUnavailable, RateLimited
 from assay_nb.experiments.run.jobs import Job, JobResult
 from assay_nb.experiments.run.pace import Pause
 from assay_nb.experiments.run.progress import Progress
@@ -22,6 +22,9 @@ class TableRun(ABC, Generic[Result]):
     """A table under way.
 
     Iterate `steps` to run it; `result` gives what is there, at any time.
+
+    Attributes:
+        cause: The provider's error that ended it early with rows done: its quota is used up, or it is gone.
     """
 
     title: ClassVar[str]
@@ -29,6 +32,7 @@ class TableRun(ABC, Generic[Result]):
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._stopped: str | None = "interrupted"
+        self.cause: ProviderError | None = None
 
     async def stream(self) -> AsyncIterator[Progress]:
         """Run it, on the background loop, and yield how far it is."""
@@ -53,6 +57,7 @@ class TableRun(ABC, Generic[Result]):
             if progress.done <= progress.failed:
                 self._stopped = "failed"
                 raise
+            self.cause = error
             self._stopped = "quota" if isinstance(error, RateLimited) else "unreachable"
         except AssayError:
             self._stopped = "failed"

@@ -228,7 +228,9 @@ class _Crew:
                 return await self._send(job, hold)
             except _Refused as refused:
                 if not self._may_go_on(job, refused, burst):
-                    return None
+                    # Why nobody answers is told as this row's error. A used-up quota explains itself.
+                    is_gone = refused.effect is Effect.UNREACHED and refused.error is self.over
+                    return self._failed(refused.error) if is_gone else None
                 tries -= 1
                 if refused.effect is Effect.BROKEN_OFF or not tries:
                     raise
@@ -250,7 +252,8 @@ class _Crew:
                     pace.hold(wait, who, why)
             case Effect.UNREACHED:
                 is_over = self.unreached >= _UNREACHED
-                if not is_over and pace.back_off(burst, who, why):
+                # On a hub it may be the gateway.
+                if not is_over and pace.back_off(burst, "the server", why):
                     self.unreached += 1
             case Effect.BACKS_OFF:
                 most = _MOST_PATIENCE if self.succeeded else _PATIENCE_AT_FIRST

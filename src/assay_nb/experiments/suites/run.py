@@ -110,6 +110,8 @@ class _Running:
         watch_steps(playing.steps(), self.on_progress)
         batch = playing.result()
         assert isinstance(batch, Batch)
+        if playing.cause is not None:  # a suite that is half run says nothing
+            raise playing.cause
         if None in batch.answers:
             raise WrongUsage(
                 f"The limits cover {sum(a is not None for a in batch.answers):,} of "
@@ -204,6 +206,8 @@ class _Running:
         )
         watch_steps(judging.steps(), self.on_progress)
         result = judging.result()
+        if judging.cause is not None:
+            raise judging.cause
         if result.stopped == "budget":
             raise WrongUsage(
                 "The limits ended before every case was judged, and a suite that is half judged says nothing.",

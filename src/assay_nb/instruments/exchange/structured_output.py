@@ -20,7 +20,7 @@ from assay_nb.errors import (
     RateLimited,
 )
 from assay_nb.instruments.exchange.fitting import fit
-from assay_nb.instruments.exchange.parsing import parse_object
+from assay_nb.instruments.exchange.parsing import get_text, parse_object, parse_partial
 from assay_nb.instruments.exchange.salvage import Salvaged, salvage_object
 from assay_nb.instruments.exchange.schema import (
     Data,
@@ -49,12 +49,14 @@ class Answer:
         cut: Whether the reply broke off, so that lists in it may be short.
         missing: The names of what was asked for and did not come.
         limited: Whether it ended there, so that there was no room for more.
+        begun: Where nothing is of use but the beginning of the form's `main` text: that beginning.
     """
 
     data: Data
     cut: bool = False
     missing: tuple[str, ...] = ()
     limited: bool = False
+    begun: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,13 @@ class Form:
         usable: Says whether data that fits the schema is of any use. Without it, there is no answer.
         essential: The properties that are asked for again even after the reply was cut. What else a
             model had no room for would not fit the second time either.
+        main: The text that the reply is about, of which the beginning is shown where it was cut within it;
+            empty where there is none.
     """
 
     usable: Callable[[Data], bool]
     essential: tuple[str, ...]
+    main: str = ""
 
 
 def ask(request: Request, form: Form) -> Asking[Answer]:
@@ -93,14 +98,16 @@ def ask_each(requests: Sequence[Request], form: Form) -> Asking[list[Answer]]:
     """
     requests = [_bounded(request) for request in requests]
     replies = yield tuple(requests)
-    attempts = [_check(_read(q, r), q, r, form) for q, r in zip(requests, replies, strict=True)]
+    attempts = [
+        _check(_read(q, r, form), q, r, form) for q, r in zip(requests, replies, strict=True)
+    ]
     repairs = {
         index: repair
         for index, attempt in enumerate(attempts)
         if (repair := _make_repair(requests[index], replies[index], attempt, form))
     }
     if repairs:
-        for index, second in zip(repairs, (yield from _repair(repairs)), strict=True):
+        for index, second in zip(repairs, (yield from _repair(repairs, form)), strict=True):
             request = requests[index]
             both = _combine(attempts[index], second, request)
             attempts[index] = _check(both, request, replies[index], form)
@@ -120,7 +127,7 @@ Attempt: TypeAlias = Answer | AssayError | Malformed
 """An answer, or the fault as a value: other replies may still be good."""
 
 
-def _repair(repairs: Mapping[int, Request]) -> Asking[list[Attempt]]:
+def _repair(repairs: Mapping[int, Request], form: Form) -> Asking[list[Attempt]]:
     """Ask again; where that cannot be done now, what came before stays as it is.
 
     Any other error ends the call: a server that sends back the key, say, is not to be passed over.
@@ -129,10 +136,11 @@ def _repair(repairs: Mapping[int, Request]) -> Asking[list[Attempt]]:
         replies = yield tuple(repairs.values())
     except (BadReply, ProviderUnavailable, RateLimited) as fault:
         return [fault] * len(repairs)
-    return [_read(q, r, last=True) for q, r in zip(repairs.values(), replies, strict=True)]
+    asked = zip(repairs.values(), replies, strict=True)
+    return [_read(request, reply, form, last=True) for request, reply in asked]
 
 
-def _read(request: Request, reply: Reply, *, last: bool = False) -> Attempt:
+def _read(request: Request, reply: Reply, form: Form, *, last: bool = False) -> Attempt:
     """Return what the reply says, as far as it fits."""
     schema = request.schema or {}
     try:
@@ -143,7 +151,8 @@ def _read(request: Request, reply: Reply, *, last: bool = False) -> Attempt:
     limited = found.cut and not found.faulty
     # After a fault each member that lacks is asked for. Only of a list nobody knows how long it is.
     cut = limited or (found.faulty and has_lists(schema))
-    return Answer(fitting, cut, tuple(find_missing(fitting, schema)), limited)
+    begun = get_text(parse_partial(reply.text), form.main) if limited and not fitting else ""
+    return Answer(fitting, cut, tuple(find_missing(fitting, schema)), limited, begun)
 
 
 def _parse(request: Request, reply: Reply, *, last: bool) -> Salvaged:
@@ -171,7 +180,7 @@ def _parse(request: Request, reply: Reply, *, last: bool) -> Salvaged:
 
 def _check(attempt: Attempt, request: Request, reply: Reply, form: Form) -> Attempt:
     """Return the attempt; a fault for an answer that is of no use."""
-    if not isinstance(attempt, Answer) or form.usable(attempt.data):
+    if not isinstance(attempt, Answer) or form.usable(attempt.data) or attempt.begun.strip():
         return attempt
     if attempt.limited:
         return _make_stop_error(reply, request)
@@ -185,7 +194,7 @@ def _make_repair(request: Request, reply: Reply, attempt: Attempt, form: Form) -
         order = f"That reply cannot be used: {attempt}. Send the whole JSON object again, and nothing else."
         echo = reply.text[:_LONGEST_ECHO].strip() or "(an empty reply)"
         return _continue(request, echo, order)
-    if isinstance(attempt, AssayError):
+    if isinstance(attempt, AssayError) or attempt.begun.strip():
         return None
     schema = request.schema or {}
     names = [n for n in form.essential if n in schema["properties"]] if attempt.limited else None
@@ -225,7 +234,9 @@ def _combine(first: Attempt, second: Attempt, request: Request) -> Attempt:
         return first
     data = merge(first.data, second.data)
     missing = tuple(find_missing(data, request.schema or {}))
-    return Answer(data, first.cut or second.cut, missing, first.limited or second.limited)
+    return Answer(
+        data, first.cut or second.cut, missing, first.limited or second.limited, second.begun
+    )
 
 
 def _find_first_fault(attempts: Sequence[object]) -> AssayError:

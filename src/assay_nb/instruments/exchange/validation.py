@@ -153,7 +153,12 @@ def find_kind(prompt: str, options: Mapping[str, Any]) -> Kind:
 
 
 def make_request(
-    options: Mapping[str, Any], *, system: str, text: str, schema: Mapping[str, Any], name: str
+    options: Mapping[str, Any],
+    *,
+    system: str,
+    text: str,
+    schema: Mapping[str, Any],
+    name: str,
 ) -> Request:
     """Return the request, with the knobs that the user set and no other."""
     knobs = {knob: options[knob] for knob in ("temperature", "top_p", "effort") if knob in options}

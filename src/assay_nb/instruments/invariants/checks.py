@@ -12,7 +12,8 @@ the one number that mattered. None of that can be seen at a glance in a diff, al
     I7   the language and the script stay
     I9   no new secrets, personal data or invisible characters
     I12  no new lint error
-    I13  no talk about the edit, and no fence around the whole
+    I13  no talk about the edit, no number of a segment, and no fence around the whole
+    I14  a rewrite came to its end
 
 An `error` blocks the change, a `warning` is shown with it.
 """
@@ -104,6 +105,9 @@ _PERSONAL = re.compile(
 )
 
 _CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
+
+_LABEL = re.compile(r"\[s\d{1,3}\]")
+"""What stands before a segment of a prompt that is sent, and not in the prompt."""
 
 _TALK = re.compile(
     r"^\s*(?:sure|certainly|absolutely)[,.!:]"
@@ -267,6 +271,9 @@ def _check_talk(old: Features, new: Features, change: Revision) -> Iterator[Brea
         said = _TALK.search(text)
         if said and said[0] not in old.text:
             yield _error("I13", f"talks about the edit: {_show(said[0])}")
+        label = next((one for one in _LABEL.findall(text) if one not in old.text), None)
+        if label:
+            yield _error("I13", f"repeats {label}, the number that a segment was sent under")
     if _is_wrapped(change.after) and not _is_wrapped(old.text):
         yield _error("I13", "puts a code fence around the whole prompt")
 

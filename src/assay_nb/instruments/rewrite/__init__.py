@@ -24,7 +24,7 @@ from assay_nb.instruments.exchange.validation import (
     find_kind,
     make_request,
 )
-from assay_nb.instruments.rewrite.reading import make_rewrite, preview
+from assay_nb.instruments.rewrite.reading import make_beginning, make_rewrite, preview
 from assay_nb.instruments.rewrite.request import (
     DEFAULT_BUDGET,
     SCHEMA,
@@ -63,7 +63,9 @@ def _script(prompt: str, options: Mapping[str, Any], budget: float) -> Script[Re
         schema=SCHEMA_WITH_LISTS if lists else SCHEMA,
         name="rewrite",
     )
-    answer = yield from ask(request, Form(_has_text, essential=("text",)))
+    answer = yield from ask(request, Form(_has_text, essential=("text",), main="text"))
+    if answer.begun:
+        return make_beginning(prompt, kind, answer.begun, goal=options.get("goal"))
     return make_rewrite(
         prompt, kind, answer.data, budget=budget, goal=options.get("goal"), cut=answer.cut
     )

@@ -60,6 +60,27 @@ def make_rewrite(
     )
 
 
+def make_beginning(prompt: str, kind: Kind, text: str, *, goal: str | None = None) -> Rewrite:
+    """Return the refused rewrite of which only the beginning of the new text came.
+
+    It was paid for and may show what went wrong: small models repeat themselves within the text. What it keeps
+    of the original cannot be said.
+    """
+    breach = Breach(
+        "I14",
+        "error",
+        "ends in the middle, since the reply ran up to its limit: raise max_output_tokens if that was set, or "
+        "choose another model",
+    )
+    return Rewrite(
+        prompt=prompt,
+        kind=kind,
+        proposed=_match_end(prompt, text),
+        breaches=(breach,),
+        goal=goal or None,
+    )
+
+
 def _list_changes(data: Data) -> Iterator[str]:
     """Yield what was changed, from a list of sentences or from one text."""
     said = data.get("changes")
