@@ -142,6 +142,18 @@ async def test_a_refused_key_is_told_by_the_connections_name(
     assert told["error"]["message"] == "house does not accept the key of 'personal'."
 
 
+async def test_a_first_connection_elsewhere_is_told_by_its_address(
+    stage: Stage, fake: FakeProviders
+) -> None:
+    member = await join(stage, "openai")
+    fake.answers("x", fault="echo_error")
+
+    _, told = await ask_raw(member, "openai", "chat/completions", ASKED)
+
+    said = f"{fake.origin} does not accept the key of 'personal'."
+    assert told["error"]["message"] == said
+
+
 @pytest.mark.parametrize(
     ("name", "status", "said"),
     [

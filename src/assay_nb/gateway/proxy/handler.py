@@ -41,7 +41,7 @@ from assay_nb.gateway.proxy.target import (
 )
 from assay_nb.gateway.proxy.upstream import UpstreamRequest, explain
 from assay_nb.gateway.proxy.watchdog import Heartbeat
-from assay_nb.messages import label_of
+from assay_nb.providers.wording import name_connection
 
 INSTRUMENT = "pass-through"
 """What the calls log has in the place of an instrument."""
@@ -242,7 +242,7 @@ class ProxiedRequest:
             )
         return head.refusal(
             ProviderAuthError,
-            f"{label_of(destination.connection)} does not accept the key of '{name}'.",
+            f"{name_connection(destination)} does not accept the key of '{name}'.",
             "An owner or admin replaces it on the hub's page for keys.",
         )
 

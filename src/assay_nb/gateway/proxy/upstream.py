@@ -27,8 +27,9 @@ from assay_nb.egress.proxy import Proxy
 from assay_nb.egress.resolver import Vet
 from assay_nb.egress.setting_names import OPERATOR
 from assay_nb.errors import AssayError, ProviderUnavailable
-from assay_nb.messages import Destination, label_of
+from assay_nb.messages import Destination
 from assay_nb.providers.transport import Egress
+from assay_nb.providers.wording import name_connection
 
 _KEEP = 30.0
 _CONNECT = 10.0
@@ -246,7 +247,7 @@ def explain(
         fault = _find_proxy_fault(proxy, place, error)
     if fault is not None:
         return fault.to_error(destination)
-    label = label_of(destination.connection)
+    label = name_connection(destination)
     hint: str | None = None
     if isinstance(error, TimeoutError):
         text = f"{label} did not answer in time."
