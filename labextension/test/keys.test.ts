@@ -3,6 +3,7 @@ import type { Key, Preset, Status } from '../src/api/facts';
 import type { CardOptions } from '../src/views/card';
 import { ConnectFold } from '../src/views/connect';
 import { ConnectionCard } from '../src/views/connection';
+import { h, withCode } from '../src/views/dom';
 import { KeyCard } from '../src/views/keys';
 import { KeySection } from '../src/views/keysection';
 import { describe as describeStatus } from '../src/views/standing';
@@ -36,7 +37,7 @@ function server(presets: Preset[] = []): Record<keyof CardOptions['api'], jest.M
 }
 
 function options(api: CardOptions['api'], entry = true): CardOptions {
-  const act = (what: () => Promise<void>): Promise<void> => what();
+  const act = (what: () => Promise<void>): Promise<void> => what().catch(() => undefined);
   return { workspace: 'w', entry, api, act, changed: () => Promise.resolve(), trans };
 }
 
@@ -128,6 +129,20 @@ describe('a key card', () => {
     expect(node.querySelector<HTMLInputElement>('input[type=password]')?.value).toBe('');
     expect(setKey).toHaveBeenCalledWith('w', 'google', 'typed', null);
     expect(new XMLSerializer().serializeToString(node)).not.toContain('typed');
+  });
+
+  test('an address is kept where it was refused, and the key is not', async () => {
+    const { node, setKey } = card(true);
+    setKey.mockRejectedValue(new Error('refused'));
+    submit(node, 'typed', 'http://localhost:1/v1');
+    await settle();
+    const value = (kind: string): unknown =>
+      node.querySelector<HTMLInputElement>(`input[type=${kind}]`)?.value;
+    expect([value('url'), value('password')]).toEqual(['http://localhost:1/v1', '']);
+    setKey.mockResolvedValue(accepted);
+    submit(node, 'typed', 'http://localhost:1/v1');
+    await settle();
+    expect(value('url')).toBe('');
   });
 
   test('on a hub there is no field', () => {
@@ -285,6 +300,19 @@ describe('the form for a connection', () => {
     expect(api.connect).toHaveBeenCalledWith('w', 'ollama', '', expect.anything());
   });
 
+  test('a name that was typed outlives another choice of server', async () => {
+    const { node } = await form();
+    const name = node.querySelector<HTMLInputElement>('input[type=text]');
+    choose(node, 'azure');
+    expect(name?.value).toBe('azure');
+    type(node, 'input[type=text]', 'ours');
+    choose(node, 'ollama');
+    expect(name?.value).toBe('ours');
+    send(node.querySelector('form'));
+    await settle();
+    expect(name?.value).toBe('ollama');
+  });
+
   test('what cannot be a name is not sent, such as a key in the wrong field', async () => {
     const { node } = await form();
     const name = node.querySelector<HTMLInputElement>('input[type=text]');
@@ -304,6 +332,15 @@ describe('the form for a connection', () => {
     expect(keyIsHidden(node)).toBe(false);
     expect(node.textContent).toContain('Leave the key out if the server needs none.');
   });
+});
+
+test('what stands between backticks is code, and a lone backtick stays one', () => {
+  const codes = (text: string): (string | null)[] => {
+    const node = h('p', {}, ...withCode(text));
+    return [node.textContent, ...[...node.querySelectorAll('*')].map(one => one.textContent)];
+  };
+  expect(codes('Run `<b>` now.')).toEqual(['Run <b> now.', '<b>']);
+  expect(codes('A ` alone.')).toEqual(['A ` alone.']);
 });
 
 describe('the section of keys', () => {

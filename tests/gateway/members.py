@@ -78,11 +78,12 @@ async def post_bytes(url: str, key: str, body: Any) -> bytes:
         return await response.read()
 
 
-async def calls_of(member: Member) -> list[dict[str, Any]]:
-    """Return the workspace's calls log, newest first, as soon as it has a line."""
+async def calls_of(member: Member, lines: int = 1) -> list[dict[str, Any]]:
+    """Return the workspace's calls log, newest first, as soon as it has so many lines."""
     path = f"api/v1/workspaces/{member.workspace}/calls"
     for _ in range(3_000):
-        if found := (await member.stage.ask("GET", path, member.token))[1]:
+        found = (await member.stage.ask("GET", path, member.token))[1]
+        if len(found) >= lines:
             return found
         await anyio.sleep(0.02)
     raise AssertionError("no call was logged")

@@ -146,7 +146,7 @@ ACTS = {
     ),
     "connection renamed to a provider": Act(
         "PATCH", "/connections/house", {"name": "openai"}, {"action": "rename", "name": "openai"},
-        page="/connections/house", kept=True, refused="keeps its name",
+        page="/connections/house", kept=True, refused="there from the start",
     ),
     "connection renamed to one that is there": Act(
         "PATCH", "/connections/house", {"name": "spare"}, {"action": "rename", "name": "spare"},

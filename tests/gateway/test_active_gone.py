@@ -44,6 +44,7 @@ FIELDS: dict[str, dict[str, str]] = {
     "restore": {"name": "{deleted}"},
     "use": {},
     "model": {"model": "anthropic/claude-haiku-5-5"},
+    "price": {"model": "anthropic/claude-haiku-5-5", "input": "1", "output": "2.5"},
     "rename": {"name": "{fresh}"},
     "transfer": {"user": "max"},
     "delete": {"name": "{name}"},

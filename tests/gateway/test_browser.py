@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ playwright = pytest.importorskip("playwright.async_api")
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+AXE = Path(__file__).parents[2] / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 class Window:
@@ -128,6 +131,63 @@ async def test_no_page_asks_for_anything_from_elsewhere_or_breaks_its_policy(
 
     assert all(url.startswith(stage.origin) for url in window.asked)
     assert [text for text in window.complaints if "404" not in text] == []
+
+
+@pytest.fixture
+def axe() -> str:
+    """The checker, from the extension's development packages."""
+    if not AXE.exists():
+        sentence = "axe-core is not installed: run `npm ci` in labextension."
+        pytest.fail(sentence) if os.environ.get("CI") else pytest.skip(sentence)
+    return AXE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_and_no_page_is_wider_than_a_telephone(
+    scheme: Any, stage: Stage, chromium: Any, axe: str
+) -> None:
+    window = await open_window(
+        stage, chromium, color_scheme=scheme, viewport={"width": 360, "height": 740}
+    )
+    ada = await Browser.sign_in(stage, "ada")
+    team = await ada.make_team("research")
+    where = team.removeprefix("workspaces/")
+    await stage.store_key(where, "openai", connection="house")
+    await stage.store_key(where, "anthropic", "", connection="local")
+    pages = ("", team, f"{team}/add", f"{team}/add/azure", f"{team}/add/vllm", "workspaces/none",
+             f"{team}/connections/house", f"{team}/connections/local", f"{team}/keys/openai")  # fmt: skip
+    found: list[tuple[str, Any]] = []
+    for path in pages:
+        await window.go(path)
+        await window.page.evaluate(
+            "document.querySelectorAll('details').forEach(d => d.open = true)"
+        )
+        await window.page.evaluate(axe)  # through the driver, past the page's own policy
+        checked = await window.page.evaluate("axe.run()")
+        found += [(path, broken["id"]) for broken in checked["violations"]]
+        if await window.page.evaluate("document.documentElement.scrollWidth") > 360:
+            found.append((path, "wide"))
+
+    assert found == []
+
+
+async def test_nothing_typed_is_lost_in_a_refused_form(stage: Stage, chromium: Any) -> None:
+    window = await open_window(stage, chromium, java_script_enabled=False)
+    page = window.page
+    await window.go("workspaces/personal/add/openai-compatible")
+    await page.get_by_label("Name of the connection").fill("house")
+    await page.get_by_label("Base URL, as the gateway reaches it").fill("https://no.example/v1")
+    await page.get_by_label("Key", exact=True).fill(make_canary("openai"))
+    await page.get_by_text("Another way to send the key").click()
+    await page.get_by_label("How the key is sent").select_option("api-key")
+    await window.press("Test and store")
+
+    assert await page.get_by_label("Name of the connection").input_value() == "house"
+    shown = page.get_by_label("Base URL, as the gateway reaches it")
+    assert await shown.input_value() == "https://no.example/v1"
+    assert await page.get_by_label("How the key is sent").input_value() == "api-key"
+    assert await page.get_by_label("How the key is sent").is_visible()
+    assert await page.get_by_label("Key", exact=True).input_value() == ""
 
 
 async def test_script_in_a_page_does_not_run(stage: Stage, chromium: Any) -> None:

@@ -88,6 +88,62 @@ def test_button_opens_the_gateways_own_page_where_the_field_is(hub_lab: Lab) -> 
     assert hub_lab.page.locator(FIELDS).count() == 0
 
 
+@pytest.fixture
+def named(hub: Hub) -> Iterator[None]:
+    """Two named connections, of which one server wants a key that is not stored for it."""
+    workspace = hub.ask("GET", "api/v1/me")["workspaces"][0]["id"]
+    key = hub.wait(hub.stage.store_key(workspace, "openai", connection="house"))
+    hub.wait(hub.stage.store_key(workspace, "anthropic", "", connection="local"))
+    yield
+    vault = hub.stage.services.resources.vault
+    for connection in ("home", "local"):
+        vault.remove_key(bytes.fromhex(workspace), connection, actor="operator")
+    assert key
+
+
+async def rename(hub: Hub, connection: str, name: str) -> None:
+    """Rename a connection as its page does."""
+    session = await hub.stage.sign_in("ada")
+    path = f"api/v1/workspaces/personal/connections/{connection}"
+    answer = await hub.stage.ask("PATCH", path, headers=session, body={"name": name})
+    assert answer == (200, {"done": True})
+
+
+def test_named_connections_are_shown_listed_and_chosen_and_changed_on_the_page(
+    hub_lab: Lab, hub: Hub, named: None
+) -> None:
+    hub_lab.open("named.ipynb", [LOAD], kernel=False)
+    sidebar = hub_lab.sidebar()
+    house = sidebar.locator("[data-connection='house']")
+
+    expect(house).to_contain_text("OpenAI Chat Completions at")
+    expect(house).to_contain_text("Its models are named house/MODEL.")
+    expect(sidebar.locator("[data-connection='local']")).to_contain_text("no key needed")
+    assert sidebar.get_by_text("Connect another server").count() == 0
+    assert hub_lab.page.locator(FIELDS).count() == 0
+    sidebar.get_by_role("button", name="List models").click()
+    expect(sidebar.get_by_text("models listed")).to_be_visible()
+    expect(sidebar.get_by_text("local: http")).to_contain_text("asks for a key")
+    assert sidebar.locator("datalist option[value='house/gpt-6-luna']").count() == 1
+    sidebar.get_by_label("Model", exact=True).fill("house/gpt-6-luna")
+    sidebar.get_by_role("button", name="Set").click()
+    status = hub_lab.page.locator(".assay-status")
+    expect(status).to_contain_text("house/gpt-6-luna · key ready")
+
+    with hub_lab.page.context.expect_page() as opening:
+        sidebar.get_by_role("button", name="Open the key page").click()
+    page = opening.value
+    page.get_by_role("link", name="Test or change the house connection").click()
+    expect(page.locator(FIELDS)).to_have_count(1)
+    page.close()
+    hub.wait(rename(hub, "house", "home"))
+    hub_lab.command("application:toggle-right-area")
+    hub_lab.sidebar()  # which asks anew where one stands
+
+    expect(status).to_contain_text("home/gpt-6-luna · key ready")
+    expect(sidebar.locator("[data-connection='home']")).to_be_visible()
+
+
 def test_panel_in_a_kernel_has_no_field_but_the_way_to_the_page(hub_lab: Lab) -> None:
     hub_lab.open("panel.ipynb", [LOAD, new_code_cell("%assay panel")])
     hub_lab.run_all()

@@ -9,7 +9,7 @@ import {
   textField,
   type CardOptions
 } from './card';
-import { fill, h, newId } from './dom';
+import { fill, h, newId, withCode } from './dom';
 
 /** The preset that the form begins with: it asks for the least, neither a key nor an address. */
 const BEGINNING = 'ollama';
@@ -200,9 +200,4 @@ class ConnectForm {
     });
     this.forget();
   }
-}
-
-/** Return a sentence with what stands between backticks in it as code. */
-function withCode(text: string): (Node | string)[] {
-  return text.split('`').map((part, index) => (index % 2 ? h('code', {}, part) : part));
 }

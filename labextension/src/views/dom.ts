@@ -62,3 +62,12 @@ let ids = 0;
 export function newId(): string {
   return `assay-${(ids += 1)}`;
 }
+
+/** Return a sentence of ours with what stands between backticks in it as code. */
+export function withCode(text: string): Child[] {
+  const parts = text.split('`');
+  if (parts.length % 2 === 0) {
+    return [text]; // a backtick without a partner is a backtick
+  }
+  return parts.map((part, index) => (index % 2 ? h('code', {}, part) : part));
+}

@@ -3,7 +3,7 @@ import { Widget } from '@lumino/widgets';
 import type { Call, Member, Status, Workspace } from '../api/facts';
 import { sentence } from '../api/errors';
 import type { IAssay } from '../tokens';
-import { button, fill, h, newId } from './dom';
+import { button, fill, h, newId, withCode } from './dom';
 import { notice } from './parts';
 import { isNamed, KeySection } from './keysection';
 import { activeOf, hasConnection } from './standing';
@@ -186,7 +186,7 @@ export class Sidebar extends Widget {
       h(
         'p',
         { class: 'assay-note' },
-        this.trans.__('On this hub, keys are entered on a page of their own.')
+        this.trans.__('On this hub, keys and connections are changed on a page of their own.')
       ),
       h(
         'div',
@@ -314,7 +314,7 @@ export class Sidebar extends Widget {
       fill(this.news);
       await what();
     } catch (error) {
-      fill(this.news, sentence(error));
+      fill(this.news, ...withCode(sentence(error)));
     }
   }
 }

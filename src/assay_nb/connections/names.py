@@ -77,12 +77,16 @@ def check_new_name(connection: str, new_name: str) -> None:
         WrongUsage: If it is not a name, or one of those that are there from the start: what these three speak
             is known, so none is given or taken.
     """
-    for name in (connection, new_name):
-        if name in PROVIDERS:
-            raise WrongUsage(
-                f"The connection '{name}' keeps its name.",
-                hint="Connect the server again under another name.",
-            )
+    if connection in PROVIDERS:
+        raise WrongUsage(
+            f"The connection '{connection}' keeps its name.",
+            hint="Connect the server again under another name.",
+        )
+    if new_name in PROVIDERS:
+        raise WrongUsage(
+            f"The name '{new_name}' is that of a connection which is there from the start.",
+            hint="Choose another name.",
+        )
     _check_name(new_name)
 
 

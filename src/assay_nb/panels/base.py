@@ -14,7 +14,7 @@ import ipywidgets as widgets
 from assay_nb.engine.session import Session
 from assay_nb.errors import AssayError, WorkspaceNotFound
 from assay_nb.render.bundle import draw
-from assay_nb.render.document import Block, Callout, Document, Inline, Tone
+from assay_nb.render.document import Block, Callout, Document, Inline, Tone, sentence
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ class News:
     def fail(self, error: AssayError) -> None:
         """Show an error with its next step."""
         hint = f" {error.hint}" if error.hint else ""
-        self.say("bad", [f"{error.message}{hint}"])
+        self.say("bad", sentence(f"{error.message}{hint}"))
 
     def clear(self) -> None:
         self.widget.value = ""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from assay_nb.connections.names import SPOKEN
 from assay_nb.connections.presets import preset_of
 from assay_nb.egress.origins import is_official, path_hint
-from assay_nb.messages import Destination, Request, label_of
+from assay_nb.messages import PROVIDERS, Destination, Request, label_of
 from assay_nb.models.catalog import suggest_model
 from assay_nb.providers.meanings import Meaning
 from assay_nb.providers.refusals import Refusal
@@ -252,6 +252,11 @@ def who_is(there: Destination) -> str:
         return label_of(there.provider)
     service = preset_of(there.endpoint)
     return service.label if service else there.origin
+
+
+def name_connection(there: Destination) -> str:
+    """Return what people call a connection: the name that it was given, or of the first three who answers."""
+    return who_is(there) if there.connection in PROVIDERS else there.connection
 
 
 def account_of(there: Destination) -> str:

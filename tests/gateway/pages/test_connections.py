@@ -134,6 +134,153 @@ async def test_what_is_not_a_connection_is_said_so_and_not_stored(
     assert [one["connection"] for one in listed] == ["house"]
 
 
+@pytest.mark.parametrize(
+    ("form", "sent", "kept"),
+    [
+        ("add/openai-compatible", {"action": "add", "name": "mine", "endpoint": "https://no.example/v1",
+         "placement": "x-api-key", "untested": "on"},
+         ['value="mine"', 'value="https://no.example/v1"', '"x-api-key" selected', "<details open>",
+          'name="untested" checked']),
+        ("add/azure", {"action": "add", "name": "mine", "resource": "no name"},
+         ['value="mine"', 'value="no name"']),
+        ("add/vllm", {"action": "add", "name": "mine", "endpoint": "https://no.example/v1", "keyless": "on"},
+         ['value="mine"', 'name="keyless" checked']),
+        ("connections/house", {"action": "save", "endpoint": "https://no.example/v1"},
+         ['value="https://no.example/v1"', "<details open>"]),
+        ("connections/house", {"action": "rename", "name": "openai"}, ['value="openai"', "<details open>"]),
+        ("keys/google", {"action": "save", "endpoint": "https://no.example"},
+         ['value="https://no.example"', "<details open>"]),
+        ("", {"action": "price", "model": "no/m", "input": "1", "output": "2.5"},
+         ['value="no/m"', 'value="1"', 'value="2.5"', "<details open>"]),
+        ("", {"action": "model", "other": "no/m"}, ['value="no/m"']),
+        ("", {"action": "add-member", "user": "no\u202ebody"}, ["no\u202ebody"]),
+    ],
+)  # fmt: skip
+async def test_nothing_typed_is_lost_where_something_is_wrong(
+    form: str, sent: dict[str, str], kept: list[str], ada: Browser, team: str, stage: Stage
+) -> None:
+    """But for the key, which no page shows."""
+    key = make_canary("openai")
+    await stage.store_key(team.removeprefix("workspaces/"), "openai", connection="house")
+    path = f"{team}/{form}".rstrip("/")
+
+    page = await ada.submit(path, **sent, **({} if "keyless" in sent else {"key": key}))
+    later = await ada.open(path)
+
+    assert 'class="notice failed"' in page.text
+    assert [text for text in kept if text not in page.text] == []
+    assert not find_canary(page.text, key)
+    assert "no.example" not in later.text
+
+
+async def test_what_is_shaped_like_a_key_is_not_shown_again(ada: Browser, team: str) -> None:
+    key = make_canary("openai")
+    path = f"{team}/add/openai-compatible"
+    fields = {"action": "add", "name": key, "endpoint": "https://no.example/v1", "key": "k" * 30}
+
+    answer = await ada.send(path, **fields)
+    page = await ada.open(path)
+
+    assert not find_canary(str(answer.headers) + "".join(ada.cookies.values()), key)
+    assert 'value="https://no.example/v1"' in page.text
+    assert not find_canary(page.text, key)
+
+
+async def test_what_was_typed_on_one_page_is_not_shown_on_another(ada: Browser, team: str) -> None:
+    """An address that was typed for one server must not receive the key of another."""
+    answer = await ada.send(
+        f"{team}/add/vllm", action="add", name="mine", key="k", endpoint="https://no.example/v1"
+    )
+
+    page = await ada.open(f"{team}/add/openai-compatible")
+
+    assert answer.status == 303
+    assert "does not send keys to" in page.text
+    assert 'value="https://no.example/v1"' not in page.text
+
+
+async def test_long_answers_are_not_kept_in_a_cookie(ada: Browser, team: str) -> None:
+    endpoint = f"https://no.example/{'x' * 4000}"
+
+    answer = await ada.send(
+        f"{team}/add/vllm", action="add", name="mine", key="k", endpoint=endpoint
+    )
+
+    assert answer.status == 303
+    assert len(ada.cookies["assay-notice"]) < 4096
+
+
+async def test_the_address_of_a_server_without_a_key_is_changed_without_one(
+    ada: Browser, team: str, stage: Stage, fake: FakeProviders
+) -> None:
+    await stage.store_key(team.removeprefix("workspaces/"), "openai", "", connection="local")
+    fake.open_listing = True
+    endpoint = f"{fake.endpoint('openai')}/"
+
+    page = await ada.submit(f"{team}/connections/local", action="save", key="", endpoint=endpoint)
+
+    assert "No key is stored: requests to" in page.text
+    assert f"<code>{endpoint}</code>" in page.text
+
+
+async def test_code_in_a_sentence_is_shown_as_code_and_nothing_else_comes_alive(
+    ada: Browser, team: str
+) -> None:
+    presets = await ada.open(f"{team}/add")
+    ollama = await ada.open(f"{team}/add/ollama")
+    refused = await ada.submit(team, action="model", other="<b>`x`</b>/`y`")
+
+    assert "<code>ollama pull llama3.2</code>" in presets.text
+    assert "<code>OLLAMA_CONTEXT_LENGTH=16384 ollama serve</code>" in ollama.text
+    assert "`" not in presets.text + ollama.text
+    assert "<b>" not in refused.text
+
+
+async def test_a_first_connection_elsewhere_is_not_called_its_providers(
+    ada: Browser, team: str, stage: Stage, fake: FakeProviders
+) -> None:
+    await stage.store_key(team.removeprefix("workspaces/"), "openai")
+
+    page = await ada.open(f"{team}/keys/openai")
+    tested = await ada.submit(f"{team}/keys/openai", action="test")
+
+    assert "Only revoking it where it was made ends a key." in page.text
+    assert f"127.0.0.1:{fake.port} lists 2 models for it." in tested.text
+
+
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        (("0.5", "1.5"), "house/m costs $0.5 in and $1.5 out, per million tokens."),
+        (("0", "0"), "house/m costs $0 in and $0 out, per million tokens."),
+        (("", ""), "No price is set for house/m now."),
+        (("1", ""), "A price has two parts, in and out."),
+        (("1", "-1"), "from 0 to 10,000"),
+        (("1", "nan"), "A price is a number from 0 up"),
+    ],
+)
+async def test_a_price_is_set_on_the_page(
+    figures: tuple[str, str], said: str, ada: Browser, team: str, stage: Stage
+) -> None:
+    await stage.store_key(team.removeprefix("workspaces/"), "openai", connection="house")
+
+    page = await ada.submit(
+        team, action="price", model="house/m", input=figures[0], output=figures[1]
+    )
+
+    assert said in page.text
+
+
+async def test_a_member_sets_no_price(ada: Browser, team: str, stage: Stage) -> None:
+    bob = await Browser.sign_in(stage, "bob")
+    await ada.submit(team, action="add-member", user="bob")
+
+    answer = await bob.send(team, action="price", model="openai/m", input="1", output="1")
+
+    assert answer.status == 403
+    assert "What a model costs" not in (await bob.open(team)).text
+
+
 async def test_presets_that_the_hub_is_not_open_to_cannot_be_chosen(
     make_stage: Any,
 ) -> None:

@@ -105,7 +105,7 @@ async def test_key_that_is_pasted_is_tested_and_stored(
     )
 
     assert only(keyed(fake.calls)).key == key
-    assert "The key is stored, sealed. Anthropic lists 2 models for it." in page.text
+    assert f"The key is stored, sealed. 127.0.0.1:{fake.port} lists 2 models for it." in page.text
     assert f"…{key[-4:]}" in page.text
     assert "Ready" in page.text
     assert not find_canary(page.text, key)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from assay_nb.errors import ProviderAuthError, RateLimited
 from tests.canaries import make_canary
 from tests.fakes.providers import FakeProviders, only
-from tests.gateway.members import ask_raw, calls_of, join, post
+from tests.gateway.members import Member, ask_raw, calls_of, join, post
 from tests.gateway.stage import Stage
 
 pytestmark = pytest.mark.anyio
@@ -142,6 +143,18 @@ async def test_a_refused_key_is_told_by_the_connections_name(
     assert told["error"]["message"] == "house does not accept the key of 'personal'."
 
 
+async def test_a_first_connection_elsewhere_is_told_by_its_address(
+    stage: Stage, fake: FakeProviders
+) -> None:
+    member = await join(stage, "openai")
+    fake.answers("x", fault="echo_error")
+
+    _, told = await ask_raw(member, "openai", "chat/completions", ASKED)
+
+    said = f"{fake.origin} does not accept the key of 'personal'."
+    assert told["error"]["message"] == said
+
+
 @pytest.mark.parametrize(
     ("name", "status", "said"),
     [
@@ -241,3 +254,69 @@ async def test_a_providers_protocol_that_is_barred_is_barred_under_any_name(
         "This hub does not allow the provider openai.",
     )
     assert fake.calls == []
+
+
+# --- every kind
+
+
+BY_KIND: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "anthropic": ("anthropic", "v1/messages", {"model": "m", "max_tokens": 9, "messages": []}),
+    "openai-responses": ("openai", "responses", {"model": "m", "input": "Hi"}),
+    "openai-chat": ("openai", "chat/completions", ASKED),
+    "gemini": ("google", "v1beta/models/m:generateContent", {"contents": []}),
+}
+"""Whose address speaks each kind, a call's path, and its body."""
+
+
+@pytest.mark.parametrize("key", ["", "k" * 30], ids=["keyless", "keyed"])
+@pytest.mark.parametrize("kind", BY_KIND)
+async def test_every_kind_passes_by_its_name_and_by_its_new_one(
+    kind: str, key: str, stage: Stage, fake: FakeProviders
+) -> None:
+    provider, path, body = BY_KIND[kind]
+    endpoint = fake.endpoint(provider)  # type: ignore[arg-type]
+    token = await connect(stage, "ada", "house", key=key, kind=kind, endpoint=endpoint)
+    session = await stage.sign_in("ada")
+
+    async def ask(name: str) -> int:
+        status, _ = await stage.ask("POST", f"providers/personal/{name}/{path}", token, body=body)
+        return status
+
+    before = await ask("house")
+    _, renamed = await stage.ask(
+        "PATCH", "api/v1/workspaces/personal/connections/house", headers=session, body={"name": "home"}
+    )  # fmt: skip
+    old, after = await ask("house"), await ask("home")
+    calls = await calls_of(Member(stage, token, "personal", key), 2)
+
+    assert (before, renamed, old, after) == (200, {"done": True}, 409, 200)
+    assert [call.key for call in fake.calls] == [key or None] * 2
+    assert [one["provider"] for one in calls] == ["home", "house"]
+    told = [line for line in stage.lines if "connection renamed" in line]
+    assert ["house -> home" in line for line in told] == [True]
+
+
+@pytest.mark.parametrize("key", ["", "k" * 30], ids=["keyless", "keyed"])
+@pytest.mark.parametrize("kind", BY_KIND)
+async def test_every_kind_answers_an_instrument_and_its_limit_is_told_by_the_server(
+    kind: str, key: str, stage: Stage, fake: FakeProviders
+) -> None:
+    endpoint = fake.endpoint(BY_KIND[kind][0])  # type: ignore[arg-type]
+    await connect(stage, "ada", "house", key=key, kind=kind, endpoint=endpoint)
+    ada = await stage.kernel("ada")
+
+    *_, finished = await ada.run("playground", "Say hi.", model="house/m")
+    fake.answers(status=429, retry_after="0")
+    with pytest.raises(RateLimited) as limited:
+        await ada.run("playground", "Say hi.", model="house/m")
+    fake.answers(status=401)
+    with pytest.raises(ProviderAuthError) as refused:
+        await ada.run("playground", "Say hi.", model="house/m")
+
+    assert finished.result.provenance.provider == "house"
+    assert fake.calls[0].key == (key or None)
+    for error in (limited.value, refused.value):
+        assert fake.origin in error.message
+        assert not any(name in error.message for name in ("OpenAI", "Anthropic", "Google"))
+    assert "on the key page" in (refused.value.hint or "")
+    assert "keys set" not in (refused.value.hint or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from assay_nb.connections.names import page_of
 from assay_nb.connections.presets import preset_of
@@ -35,7 +36,7 @@ class Card:
     Attributes:
         key: What is known of its key.
         setup: What it is called, and how to get a key for it.
-        service: Whose service it leads to; `""` for a server of somebody's own.
+        service: Whose service it leads to; `""` for a server of somebody's own, whatever it is called.
     """
 
     key: KeyFacts
@@ -46,6 +47,12 @@ class Card:
     def was_there(self) -> bool:
         """Whether it is one of the three that every workspace has from the start."""
         return self.key.connection in PROVIDERS
+
+    @property
+    def who(self) -> str:
+        """Who answers there: a connection by the name that it was given, one of the three by whose it is."""
+        named = self.service if self.was_there else self.key.connection
+        return named or urlsplit(self.key.endpoint).netloc
 
     @property
     def page(self) -> str:
@@ -98,10 +105,11 @@ async def cards_of(context: RequestContext, where: WorkspaceFacts) -> list[Card]
 
 
 def _make_card(context: RequestContext, key: KeyFacts) -> Card:
+    preset = preset_of(key.endpoint)
     if key.connection in PROVIDERS:
         setup = context.control.setup(key.provider)
-        return Card(key, setup, setup.name)
-    preset = preset_of(key.endpoint)
+        is_own = key.endpoint not in ("", OFFICIAL[key.provider])
+        return Card(key, setup, (preset.label if preset else "") if is_own else setup.name)
     if preset is None:
         return Card(key, _set_up(key), "")
     setup = _set_up(key, preset.keys_url, preset.looks_like, preset.to_begin, preset.caution)

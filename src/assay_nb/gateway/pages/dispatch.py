@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from aiohttp import web
 
 from assay_nb.errors import AssayError, WrongUsage
 from assay_nb.gateway import actions
+from assay_nb.gateway.auth.sessions import XSRF_FIELD
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.pages.flash import Flash, failed, leave_notice
 from assay_nb.gateway.pages.templates import check_navigation, draw_error, hint_for_page
+from assay_nb.text.redaction import secret_in
 from assay_nb.workspaces.roles import Action
+
+_NEVER_KEPT = frozenset({"key", XSRF_FIELD})
+_MOST_KEPT = 1_200
+"""Characters of what was typed that are kept for the page that follows. A cookie holds them."""
 
 
 class Fields:
@@ -41,6 +48,15 @@ class Fields:
     def is_ticked(self, name: str) -> bool:
         """Say whether a box is ticked."""
         return name in self._sent
+
+    def typed(self) -> dict[str, str]:
+        """Return what may be shown in the form again: neither a key nor what is shaped like one."""
+        kept = {
+            name: value
+            for name, value in self._sent.items()
+            if name not in _NEVER_KEPT and isinstance(value, str) and secret_in(value) is None
+        }
+        return kept if len(json.dumps(kept)) <= _MOST_KEPT else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +99,10 @@ async def answer_form(context: RequestContext, forms: Mapping[str, Form]) -> web
             raise WrongUsage("This form has no such button.", hint="Load the page again.")
         then = await form.act(context, fields)
     except AssayError as error:
-        page = context.request.rel_url.raw_path.removeprefix(context.services.settings.prefix)
-        then = Next(page, failed(error, hint_for_page(error)))
+        page = context.request.rel_url.raw_path
+        notice = failed(error, hint_for_page(error))
+        notice = replace(notice, page=page, typed=fields.typed())
+        then = Next(page.removeprefix(context.services.settings.prefix), notice)
     return send_to(context, then)
 
 

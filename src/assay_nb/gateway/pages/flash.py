@@ -8,7 +8,8 @@ token, which only our pages have, so that nobody else can put words into them.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from aiohttp import web
@@ -21,6 +22,7 @@ COOKIE = "assay-notice"
 
 _LIFE = 60
 _LONGEST = 600
+"""Characters of a sentence. A browser keeps 4,096 bytes of a cookie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,15 @@ class Flash:
 
     Attributes:
         kind: Whether it was done, done with a reservation, or not done.
+        page: The path of the page whose form was filled in, where it is shown filled in again.
+        typed: What was typed there, by field: never a key.
     """
 
     kind: Literal["done", "care", "failed"]
     text: str
     hint: str = ""
+    page: str = ""
+    typed: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def failed(error: AssayError, hint: str) -> Flash:
@@ -43,7 +49,7 @@ def failed(error: AssayError, hint: str) -> Flash:
 
 def leave_notice(context: RequestContext, response: web.StreamResponse, notice: Flash) -> None:
     """Have the next page say it."""
-    cut = Flash(notice.kind, notice.text[:_LONGEST], notice.hint[:_LONGEST])
+    cut = replace(notice, text=notice.text[:_LONGEST], hint=notice.hint[:_LONGEST])
     content = json.dumps(asdict(cut)).encode()
     settings = context.services.settings
     response.set_cookie(

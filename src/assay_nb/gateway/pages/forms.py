@@ -41,6 +41,19 @@ async def _choose_model(context: RequestContext, fields: Fields) -> Next:
     return await back(context, Flash("done", text))
 
 
+async def _set_price(context: RequestContext, fields: Fields) -> Next:
+    model = fields.text("model", "The model")
+    figures = _number(fields, "input", "A price"), _number(fields, "output", "A price")
+    into, out = figures
+    if (into is None) != (out is None):
+        raise WrongUsage("A price has two parts, in and out.", hint="Enter 0 for one that is free.")
+    price = None if into is None or out is None else (into, out)
+    facts = await actions.set_price(context, model, price)
+    known = f"costs ${facts.input_price:g} in and ${facts.output_price:g} out" if price else ""
+    text = f"{model} {known}, per million tokens." if price else f"No price is set for {model} now."
+    return await back(context, Flash("done", text))
+
+
 async def _rename_workspace(context: RequestContext, fields: Fields) -> Next:
     renamed = await actions.rename_workspace(context, fields.text("name", "The new name"))
     return Next(f"workspaces/{renamed.id}", Flash("done", f"It is called '{renamed.name}' now."))
@@ -93,7 +106,7 @@ async def _leave_workspace(context: RequestContext, fields: Fields) -> Next:
 
 async def _set_allowance(context: RequestContext, fields: Fields) -> Next:
     user = fields.optional("user")
-    calls, dollars = _number(fields, "calls"), _number(fields, "dollars")
+    calls, dollars = _number(fields, "calls", "A limit"), _number(fields, "dollars", "A limit")
     if calls is not None and not calls.is_integer():
         raise WrongUsage("A limit of calls is a whole number; an empty field means none.")
     await actions.set_allowance(context, user, None if calls is None else int(calls), dollars)
@@ -101,7 +114,7 @@ async def _set_allowance(context: RequestContext, fields: Fields) -> Next:
     return await back(context, Flash("done", f"The limit for {who} is set."))
 
 
-def _number(fields: Fields, name: str) -> float | None:
+def _number(fields: Fields, name: str, what: str) -> float | None:
     text = fields.optional(name)
     if not text:
         return None
@@ -110,7 +123,7 @@ def _number(fields: Fields, name: str) -> float | None:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise WrongUsage("A limit is a number from 0 up; an empty field means none.")
+        raise WrongUsage(f"{what} is a number from 0 up; an empty field means none.")
     return number
 
 
@@ -121,6 +134,7 @@ OVERVIEW: Mapping[str, Form] = {
 WORKSPACE: Mapping[str, Form] = {
     "use": Form(_use_workspace, "view"),
     "model": Form(_choose_model, "set_model"),
+    "price": Form(_set_price, "set_model"),
     "rename": Form(_rename_workspace, "rename"),
     "transfer": Form(_transfer_workspace, "transfer"),
     "delete": Form(_delete_workspace, "delete"),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from assay_nb.connections.names import page_of
+from dataclasses import replace
+
 from assay_nb.connections.presets import find_preset
 from assay_nb.engine.control import KeyCheck, KeyFacts
 from assay_nb.errors import ProviderAuthError, ProviderError, WrongUsage
 from assay_nb.gateway import actions
 from assay_nb.gateway.actions import Place
 from assay_nb.gateway.http.context import RequestContext
+from assay_nb.gateway.pages.cards import cards_of
 from assay_nb.gateway.pages.dispatch import Fields, Next, back
-from assay_nb.gateway.pages.flash import Flash, failed
+from assay_nb.gateway.pages.flash import Flash
 from assay_nb.gateway.pages.templates import hint_for_page
 from assay_nb.messages import PROVIDERS, label_of
 from assay_nb.text.english import count
@@ -19,8 +21,12 @@ from assay_nb.text.english import count
 async def save_key(context: RequestContext, fields: Fields) -> Next:
     """Store a key in the place of the one before, after a test."""
     connection = _connection(context)
-    key = _read_key(fields, has_address=connection not in PROVIDERS)
-    return await _save(context, fields, connection, key, _read_place(fields), page_of(connection))
+    known = await _find_facts(context, connection)
+    if known is not None and known.keyless and not fields.optional("key"):
+        key = ""  # it has none, and none was entered: the address alone is changed
+    else:
+        key = _read_key(fields, has_address=connection not in PROVIDERS)
+    return await _save(context, fields, connection, key, _read_place(fields))
 
 
 async def add_connection(context: RequestContext, fields: Fields) -> Next:
@@ -35,14 +41,19 @@ async def add_connection(context: RequestContext, fields: Fields) -> Next:
     key = "" if preset.key == "none" else _read_key(fields, has_address=True)
     parts = {hole: fields.optional(hole) for hole in preset.holes}
     place = actions.place_by_preset(preset, parts, _read_place(fields), key)
-    return await _save(context, fields, connection, key, place, f"add/{preset.name}")
+    then = await _save(context, fields, connection, key, place)
+    if then.notice is None or connection in PROVIDERS:
+        return then
+    hint = f"{then.notice.hint} Its models are called `{connection}/MODEL`.".lstrip()
+    return replace(then, notice=replace(then.notice, hint=hint))
 
 
 async def test_key(context: RequestContext, fields: Fields) -> Next:
     """Ask a connection's server whether it works."""
-    outcome = await actions.test_key(context, _connection(context))
+    connection = _connection(context)
+    outcome = await actions.test_key(context, connection)
     works = "" if outcome.outcome == "keyless" else "The key works."
-    return await back(context, _outcome(outcome, works))
+    return await back(context, await _outcome(context, outcome, connection, works))
 
 
 async def rename_connection(context: RequestContext, fields: Fields) -> Next:
@@ -92,22 +103,23 @@ async def _find_facts(context: RequestContext, connection: str) -> KeyFacts | No
 
 
 async def _save(
-    context: RequestContext, fields: Fields, connection: str, key: str, place: Place, page: str
+    context: RequestContext, fields: Fields, connection: str, key: str, place: Place
 ) -> Next:
-    """Store a key and say what came of it; where the test failed, `page` has the form to send again."""
+    """Store a key and say what came of it."""
     untested = fields.is_ticked("untested")
     try:
         outcome = await actions.save_key(context, connection, key, place, check=not untested)
     except ProviderError as error:
-        hint = hint_for_page(error)
+        error.hint = hint_for_page(error)
         if not isinstance(error, ProviderAuthError):
-            hint = f"{hint or 'Try again.'} To keep it all the same, tick “Store it untested”."
-        where = await actions.find_id(context)
-        return Next(f"workspaces/{where}/{page}", failed(error, hint))
+            error.hint = (
+                f"{error.hint or 'Try again.'} To keep it all the same, tick “Store it untested”."
+            )
+        raise
     stored = "The key is stored, sealed."
     if not key:
         stored = f"No key is stored: requests to {place.endpoint or connection} carry none."
-    return await back(context, _outcome(outcome, stored))
+    return await back(context, await _outcome(context, outcome, connection, stored))
 
 
 def _read_place(fields: Fields) -> Place:
@@ -139,12 +151,14 @@ def _read_key(fields: Fields, *, has_address: bool) -> str:
     return ""
 
 
-def _outcome(check: KeyCheck, text: str) -> Flash:
-    label = label_of(check.connection or check.provider)
+async def _outcome(context: RequestContext, check: KeyCheck, connection: str, text: str) -> Flash:
+    where = await context.control.show_workspace(context.workspace)
+    cards = await cards_of(context, where)
+    who = next((card.who for card in cards if card.key.connection == connection), connection)
     if check.outcome == "accepted":
-        return Flash("done", f"{text} {label} lists {count(check.models, 'model')} for it.")
+        return Flash("done", f"{text} {who} lists {count(check.models, 'model')} for it.")
     if check.outcome == "limited":
-        return Flash("care", text, check.detail or f"{label} does not let it list models.")
+        return Flash("care", text, check.detail or f"{who} does not let it list models.")
     if check.outcome == "keyless":
         return Flash("done", f"{text} {check.detail}".strip())
     untested = "It was not tested: the first call will show whether it works."

@@ -15,6 +15,7 @@ from typing import Any
 
 from aiohttp import web
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from assay_nb.errors import AssayError, PermissionDenied, WorkspaceNotFound
 from assay_nb.gateway.auth.sessions import XSRF_FIELD
@@ -22,6 +23,7 @@ from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import NotFound
 from assay_nb.gateway.pages.flash import take_notice
 from assay_nb.render.characters import show_hidden
+from assay_nb.render.document import Code, sentence
 
 POLICY = "; ".join((
     "default-src 'none'",
@@ -40,6 +42,8 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
 }
 _CHOOSE = "Open another one from your workspaces."
+_COMMAND = re.compile(r"`(assay-nb|%)|(?<![\w-])--[a-z]")
+"""What names a command or an option of one, which nobody types on a page."""
 _STATIC = {"page.css": "text/css", "mark.svg": "image/svg+xml"}
 
 
@@ -59,6 +63,8 @@ def draw(
     assert session is not None, "pages are for browsers"
     services = context.services
     response = web.Response(status=status, content_type="text/html", headers=_HEADERS)
+    notice = take_notice(context, response)
+    is_same = notice is not None and notice.page == context.request.rel_url.raw_path
     response.text = (
         _environment()
         .get_template(f"{template}.html")
@@ -70,7 +76,8 @@ def draw(
             style=_style_name(),
             xsrf=session.xsrf,
             xsrf_field=XSRF_FIELD,
-            notice=take_notice(context, response),
+            notice=notice,
+            typed=notice.typed if notice is not None and is_same else {},
             **about,
         )
     )
@@ -93,8 +100,19 @@ def draw_error(context: RequestContext, error: AssayError) -> web.Response:
 def hint_for_page(error: AssayError) -> str:
     """Return an error's hint without the sentences that name a command; a workspace is chosen on the first page."""
     sentences = re.split(r"(?<=\.) (?=[A-Z`])", error.hint or "")
-    without = " ".join(one for one in sentences if "`" not in one)
+    without = " ".join(one for one in sentences if not _COMMAND.search(one))
     return _CHOOSE if isinstance(error, WorkspaceNotFound) and not without else without
+
+
+def with_code(text: str) -> Markup:
+    """Return a sentence of ours as HTML, with what stands between backticks as code. All of it is escaped."""
+    parts = (
+        Markup("<code>{}</code>").format(show_hidden(part.text))
+        if isinstance(part, Code)
+        else escape(show_hidden(str(part)))
+        for part in sentence(text)
+    )
+    return Markup("").join(parts)
 
 
 def check_navigation(request: web.Request) -> None:
@@ -132,6 +150,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["with_code"] = with_code  # pyright: ignore[reportUnknownMemberType] - likewise
     environment.filters["shown"] = show_hidden  # pyright: ignore[reportUnknownMemberType] - jinja2 leaves its type open
     return environment
 

@@ -40,8 +40,9 @@ from assay_nb.gateway.proxy.target import (
     parse_model,
     read_target,
 )
-from assay_nb.gateway.proxy.upstream import UpstreamRequest, explain, name_server
+from assay_nb.gateway.proxy.upstream import UpstreamRequest, explain
 from assay_nb.gateway.proxy.watchdog import Heartbeat
+from assay_nb.providers.wording import name_connection
 
 INSTRUMENT = "pass-through"
 """What the calls log has in the place of an instrument."""
@@ -244,7 +245,7 @@ class ProxiedRequest:
             )
         return head.refusal(
             ProviderAuthError,
-            f"{name_server(destination)} does not accept the key of '{name}'.",
+            f"{name_connection(destination)} does not accept the key of '{name}'.",
             "An owner or admin replaces it on the hub's page for keys.",
         )
 

@@ -27,9 +27,9 @@ from assay_nb.egress.proxy import Proxy
 from assay_nb.egress.resolver import Vet
 from assay_nb.egress.setting_names import OPERATOR
 from assay_nb.errors import AssayError, ProviderUnavailable
-from assay_nb.messages import PROVIDERS, Destination
+from assay_nb.messages import Destination
 from assay_nb.providers.transport import Egress
-from assay_nb.providers.wording import who_is
+from assay_nb.providers.wording import name_connection
 
 _KEEP = 30.0
 _CONNECT = 10.0
@@ -247,7 +247,7 @@ def explain(
         fault = _find_proxy_fault(proxy, place, error)
     if fault is not None:
         return fault.to_error(destination)
-    label, hint = name_server(destination), "Try again."
+    label, hint = name_connection(destination), "Try again."
     if isinstance(error, TimeoutError):
         text = f"{label} did not answer in time."
     elif isinstance(error, aiohttp.ClientConnectorError):
@@ -256,12 +256,6 @@ def explain(
     else:
         text = f"The connection to {label} was cut."
     return ProviderUnavailable(text, hint=hint, provider=destination.provider)
-
-
-def name_server(destination: Destination) -> str:
-    """Return who answers: a connection that people have named by that name, one of the first three by its server."""
-    named = destination.connection not in PROVIDERS
-    return destination.connection if named else who_is(destination)
 
 
 def _find_proxy_fault(proxy: Proxy, place: str, error: BaseException) -> faults.Fault | None:

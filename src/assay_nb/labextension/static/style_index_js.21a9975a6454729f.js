@@ -401,6 +401,17 @@
   display: none;
 }
 
+/* What went wrong is seen wherever one is in a long sidebar. */
+.assay-sidebar > .assay-news {
+  background: var(--jp-layout-color1);
+  border-top: 1px solid var(--jp-border-color2);
+  bottom: 0;
+  margin: 0 -14px;
+  overflow-wrap: anywhere;
+  padding: 8px 14px;
+  position: sticky;
+}
+
 .assay-field {
   color: var(--jp-ui-font-color2);
   display: block;
