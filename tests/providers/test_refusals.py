@@ -28,7 +28,7 @@ from assay_nb.providers.retry import Retry
 from assay_nb.providers.transport import Egress
 from assay_nb.providers.wording import describe_refusal
 from tests.canaries import find_canary, make_canary
-from tests.fakes.providers import FakeProviders
+from tests.fakes.providers import Answer, FakeProviders
 from tests.fakes.providers_client import (
     WIRES,
     collect,
@@ -212,7 +212,7 @@ LINES = [
     Line("no method", AP, 405, {"detail": "Method Not Allowed"}, M.PAGE_UNKNOWN, "no such path"),
     Line("a minute's tokens", OA, 413, openai("Request too large for model `m` on tokens per minute (TPM): Limit 12000, Requested 14137, please", type="tokens", code="rate_limit_exceeded"), M.MINUTE, "14,137, and the limit is 12,000"),
     Line("a minute's tokens 429", OA, 429, openai("Request too large for m on tokens per min (TPM): Limit 30000, Requested 342389.", type="tokens", code="rate_limit_exceeded"), M.MINUTE, "342,389"),
-    Line("too large", OA, 413, None, M.BODY_TOO_LARGE, "larger"),
+    Line("too large", OA, 413, None, M.CONTEXT, "longer"),
     Line("gone", OA, 410, None, M.MODEL_UNKNOWN, "knows no model"),
     Line("too early", OA, 425, {"error": "Too early"}, M.DOWN, "status 425"),
     Line("engine failed", OA, 424, {"error": "Request failed during generation", "error_type": "generation"}, M.DOWN, "status 424"),
@@ -418,6 +418,24 @@ async def test_line_becomes_our_own_sentence(
     assert error.hint
     if line.meaning not in {M.RATE, M.BUSY, M.LOADING, M.DOWN, M.UNKNOWN}:
         assert len(fake.calls) == 1, "neither repeated nor sent in another form"
+
+
+@pytest_anyio
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(
+    ("status", "meaning"),
+    [(404, M.PAGE_UNKNOWN), (413, M.BODY_TOO_LARGE), (502, M.DOWN), (520, M.DOWN)],
+)
+async def test_page_of_a_web_server_says_nothing_of_a_model(
+    wire: str, status: int, meaning: Meaning, egress: Egress, fake: FakeProviders
+) -> None:
+    page = [b"<html><h1>nginx</h1></html>"]
+    fake.answer_by(lambda call: Answer(status=status, raw=page, label="text/html"))
+
+    error = await fail(wire, egress, fake)
+
+    assert (error.status, error.reason) == (status, str(meaning))
+    assert "a-model" not in str(error)
 
 
 @pytest_anyio

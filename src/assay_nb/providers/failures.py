@@ -154,8 +154,8 @@ def for_refusal(
     status = refusal.status
     if exchange.is_page and status in {401, 403, 407, 511}:
         return _page(exchange, status)
-    if exchange.is_page and status == 404:  # a web server's page: no model was looked for
-        refusal = replace(refusal, meaning=Meaning.PAGE_UNKNOWN)
+    if exchange.is_page and status in _OF_A_PAGE:
+        refusal = replace(refusal, meaning=_OF_A_PAGE[status])
     wait = read_wait(status, exchange.waits, refusal.body)
     meaning = refusal.meaning
     if meaning is Meaning.RATE:
@@ -208,6 +208,9 @@ def _limited(exchange: Exchange, wait: Wait) -> tuple[str, str]:
         return f"{who_is(there)} takes no more requests just now.", when
     return f"The limit of the {account_of(there)} behind the workspace's key is reached.", when
 
+
+_OF_A_PAGE: Mapping[int, Meaning] = {404: Meaning.PAGE_UNKNOWN, 413: Meaning.BODY_TOO_LARGE}
+"""What a web server's own page says: no model was looked for, and no tokens were counted."""
 
 _PASSING: Mapping[Meaning, str] = {
     Meaning.BUSY: "is overloaded",

@@ -24,7 +24,7 @@ _OF_STATUS: Mapping[int, Meaning] = {
     408: Meaning.DOWN,
     409: Meaning.DOWN,
     410: Meaning.MODEL_UNKNOWN,
-    413: Meaning.BODY_TOO_LARGE,
+    413: Meaning.CONTEXT,
     # Text-generation-inference's for an engine that failed, two for "not now", Groq's, and nginx's.
     **dict.fromkeys((424, 425, 498, 499), Meaning.DOWN),
     429: Meaning.RATE,
