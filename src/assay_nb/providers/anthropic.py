@@ -18,14 +18,7 @@ from assay_nb.messages import (
     UsageReport,
 )
 from assay_nb.models.catalog import find_model
-from assay_nb.providers.adapter import (
-    Adapter,
-    effort_for,
-    fit_to_shape,
-    is_tunable,
-    plain_rungs,
-    sampling_of,
-)
+from assay_nb.providers.adapter import Adapter
 from assay_nb.providers.base import ListedModel
 from assay_nb.providers.counts import read_tokens
 from assay_nb.providers.exchange import Exchange
@@ -33,6 +26,13 @@ from assay_nb.providers.failures import Errors, Kind
 from assay_nb.providers.ladder import Rungs, Shape
 from assay_nb.providers.listing import read_listing
 from assay_nb.providers.parts import read_message
+from assay_nb.providers.shaping import (
+    effort_for,
+    fit_to_shape,
+    is_tunable,
+    plain_rungs,
+    sampling_of,
+)
 from assay_nb.providers.stops import read_stop
 from assay_nb.providers.transport import PLACEHOLDER
 

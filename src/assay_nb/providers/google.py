@@ -21,14 +21,7 @@ from assay_nb.messages import (
     Usage,
     UsageReport,
 )
-from assay_nb.providers.adapter import (
-    Adapter,
-    effort_for,
-    fit_to_shape,
-    is_tunable,
-    plain_rungs,
-    sampling_of,
-)
+from assay_nb.providers.adapter import Adapter
 from assay_nb.providers.base import ListedModel
 from assay_nb.providers.counts import read_usage
 from assay_nb.providers.exchange import Exchange
@@ -36,6 +29,13 @@ from assay_nb.providers.failures import Errors, Kind, refuse
 from assay_nb.providers.ladder import Rungs, Shape
 from assay_nb.providers.listing import read_listing
 from assay_nb.providers.parts import read_candidate
+from assay_nb.providers.shaping import (
+    effort_for,
+    fit_to_shape,
+    is_tunable,
+    plain_rungs,
+    sampling_of,
+)
 from assay_nb.providers.stops import read_stop
 from assay_nb.providers.transport import PLACEHOLDER
 from assay_nb.providers.unstreamed import as_responses

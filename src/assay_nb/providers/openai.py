@@ -21,15 +21,7 @@ from assay_nb.messages import (
     UsageReport,
 )
 from assay_nb.models.catalog import find_model
-from assay_nb.providers.adapter import (
-    SYSTEM_PLACES,
-    Adapter,
-    effort_for,
-    fit_to_shape,
-    is_tunable,
-    plain_rungs,
-    sampling_of,
-)
+from assay_nb.providers.adapter import Adapter
 from assay_nb.providers.base import ListedModel
 from assay_nb.providers.counts import read_tokens, read_usage
 from assay_nb.providers.exchange import Exchange
@@ -37,6 +29,14 @@ from assay_nb.providers.failures import Errors, Failed, Kind, refuse
 from assay_nb.providers.ladder import Rungs, Shape
 from assay_nb.providers.listing import read_listing
 from assay_nb.providers.parts import ChatReply, ResponsesReply
+from assay_nb.providers.shaping import (
+    SYSTEM_PLACES,
+    effort_for,
+    fit_to_shape,
+    is_tunable,
+    plain_rungs,
+    sampling_of,
+)
 from assay_nb.providers.stops import read_stop
 from assay_nb.providers.streaming.in_band import as_error
 from assay_nb.providers.transport import PLACEHOLDER
