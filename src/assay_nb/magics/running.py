@@ -95,8 +95,9 @@ class Running:
                     f"The reply lacks some of what was asked for; asking for it (round {number}) …"
                 )
             case Waiting(seconds, attempt):
+                who = self._started.model if self._started else "The model"
                 self._display.note(
-                    f"The provider is rate-limiting; retrying in {seconds:.0f} s (attempt {attempt}) …"
+                    f"{who} did not answer; retrying in {seconds:.0f} s (attempt {attempt}) …"
                 )
             case _:
                 pass
