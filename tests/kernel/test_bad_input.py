@@ -83,7 +83,7 @@ TYPED = {
     "unknown connection": (
         "%%critique -m antropic/claude\nhello", ProviderKeyMissing, "Did you mean `anthropic/claude`?",
     ),
-    "unknown model": ("%%critique -m sonnet\nhello", WrongUsage, "CONNECTION/MODEL"),
+    "unknown model": ("%%critique -m sonnet\nhello", WrongUsage, "`anthropic/sonnet`"),
     "unknown variable": ("%critique drft", WrongUsage, "Did you mean draft?"),
     "pasted key": ("%%critique\nuse " + make_canary("openai"), KeyPasted, "revoke"),
     "pasted key on the line": ("%assay keys set openai " + make_canary("openai"), KeyPasted, "revoke"),

@@ -343,7 +343,7 @@ MISTAKES = {
     "%lint seven": (WrongUsage, "'seven' has to be text, and this is an int."),
     "%%critique -w nope\nhello": (WorkspaceNotFound, "'nope'"),
     "%%critique -m nope/x\nhello": (ProviderKeyMissing, "no connection 'nope'"),
-    "%%critique -m sonnet\nhello": (WrongUsage, "CONNECTION/MODEL"),
+    "%%critique -m sonnet\nhello": (WrongUsage, "`anthropic/sonnet`"),
     "%%critique\n  \n\t\n": (WrongUsage, "is empty"),
     "%%critique": (WrongUsage, "Write the prompt on the lines below it"),
     "%%improve --accept none": (WrongUsage, "`%improve NAME`"),

@@ -136,7 +136,7 @@ CONSEQUENCES: Mapping[Meaning, Consequence] = {
     _M.AGREEMENT_FAILED: _never(403),
     _M.ROUTE_WRONG: _never(404),
     _M.PROFILE_WANTED: _never(404),
-    _M.PAGE_UNKNOWN: _never(404),
+    _M.PAGE_UNKNOWN: _never(None),  # 405 says that a server knows the page
     _M.UNVERIFIED: _never(403),
     _M.TERMS_WANTED: _never(403),
     _M.DATA_POLICY: _never(403),

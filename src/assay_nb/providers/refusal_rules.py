@@ -110,16 +110,19 @@ _MONEY = (
 )
 
 _PLACE = (
-    says(
+    Rule(
         _M.PAGE_UNKNOWN,
-        "unexpected endpoint or method",  # LM Studio's, with status 200
-        "404 page not found",
-        "invalid url (",
-        "resource not found",
-        "no route matched",
-        "cannot post /",
-        "cannot get /",
-        on=(404, 405),
+        frozenset({404, 405}),
+        phrases=(
+            "unexpected endpoint or method",  # LM Studio's, with status 200
+            "404 page not found",
+            "invalid url (",
+            "resource not found",
+            "no route matched",
+            "cannot post /",
+            "cannot get /",
+        ),
+        status=404,
     ),
     words(_M.DEPLOYMENT_UNKNOWN, "deploymentnotfound"),
     says(_M.UNVERIFIED, "must be verified to use the model", on=(400, 403, 404)),
