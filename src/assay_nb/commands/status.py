@@ -211,8 +211,8 @@ def _set_price(session: Session, args: Namespace) -> Outcome:
     if args.reset or not args.model or (None in given) != args.no_price or given.count(None) == 1:
         raise WrongUsage(
             "A price belongs to one model and has two parts, --price-in and --price-out.",
-            hint="Write it like `model PROVIDER/MODEL --price-in 0.15 --price-out 0.60`, in dollars per "
-            "million tokens. `model PROVIDER/MODEL --no-price` forgets it.",
+            hint="Write it like `model CONNECTION/MODEL --price-in 0.15 --price-out 0.60`, in dollars per "
+            "million tokens. `model CONNECTION/MODEL --no-price` forgets it.",
         )
     price = None if args.no_price else given
     facts = session.portal.call(session.control.set_price, args.workspace, args.model, price)

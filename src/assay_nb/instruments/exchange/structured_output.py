@@ -245,7 +245,7 @@ def _find_first_fault(attempts: Sequence[object]) -> AssayError:
             return attempt
     return BadReply(
         "Neither the model's reply nor its repair fits the schema.",
-        hint="Run it again, or choose another model: add `-m PROVIDER/MODEL`.",
+        hint="Run it again, or choose another model: add `-m CONNECTION/MODEL`.",
     )
 
 
@@ -281,11 +281,11 @@ def _find_cause(reply: Reply, request: Request) -> str:
 _STOPS: dict[str, tuple[str, str]] = {
     "refusal": (
         "The model declined to work on this prompt.",
-        "Another model may accept it: add `-m PROVIDER/MODEL`.",
+        "Choose another model, which may accept it: add `-m CONNECTION/MODEL`.",
     ),
     "filtered": (
         "The provider's content filter stopped the reply.",
-        "Another model or provider may accept the prompt: add `-m PROVIDER/MODEL`.",
+        "Choose another model or provider, which may accept the prompt: add `-m CONNECTION/MODEL`.",
     ),
     "length": (
         "The reply reached the limit of {limit} output tokens before it was whole.",
@@ -297,7 +297,7 @@ _STOPS: dict[str, tuple[str, str]] = {
     ),
     "lost": (
         "The reply ran on and was stopped: it was longer than any answer to this can be.",
-        "Run it again, lower the temperature, or choose a larger model: add `-m PROVIDER/MODEL`.",
+        "Run it again, lower the temperature, or choose a larger model: add `-m CONNECTION/MODEL`.",
     ),
     "incomplete": (
         "The reply ended before it was whole: the provider did not mark it as complete.",
@@ -305,10 +305,10 @@ _STOPS: dict[str, tuple[str, str]] = {
     ),
     "empty": (
         "The model sent an empty reply.",
-        "Run it again, or choose another model: add `-m PROVIDER/MODEL`.",
+        "Run it again, or choose another model: add `-m CONNECTION/MODEL`.",
     ),
     "thought": (
-        "The reply is empty: the model used its {limit} output tokens for thinking.",
+        "The reply is empty: the model used its output tokens for thinking.",
         "Raise max_output_tokens, or lower the effort.",
     ),
 }
