@@ -94,11 +94,12 @@ def named(hub: Hub) -> Iterator[None]:
     workspace = hub.ask("GET", "api/v1/me")["workspaces"][0]["id"]
     key = hub.wait(hub.stage.store_key(workspace, "openai", connection="house"))
     hub.wait(hub.stage.store_key(workspace, "anthropic", "", connection="local"))
+    assert key
     yield
+    hub.ask("PATCH", f"api/v1/workspaces/{workspace}", {"model": None})
     vault = hub.stage.services.resources.vault
     for connection in ("home", "local"):
         vault.remove_key(bytes.fromhex(workspace), connection, actor="operator")
-    assert key
 
 
 async def rename(hub: Hub, connection: str, name: str) -> None:
