@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from assay_nb.connections.names import on_key_page
 from assay_nb.connections.presets import PRESETS
 from assay_nb.messages import PROVIDERS
 
@@ -45,9 +46,7 @@ def explain_missing(
     if asked and whole and connection != preset:
         return f"If that is the model's whole name, put the connection before it: {' or '.join(whole)}."
     if hub:
-        return (
-            "An owner or admin connects it on the key page: `%assay keys list` shows its address."
-        )
+        return on_key_page("connects it")
     if preset:
         return f"Connect it: `assay-nb connect {preset}`."
     if asked:

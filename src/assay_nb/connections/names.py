@@ -28,6 +28,11 @@ def page_of(connection: str) -> str:
     return f"{folder}/{quote(connection, safe='')}"
 
 
+def on_key_page(does: str) -> str:
+    """Return who does something about a connection on a hub, and where, as the next step."""
+    return f"An owner or admin {does} on the key page: `%assay keys list` shows its address."
+
+
 def is_name(text: str) -> bool:
     """Say whether a connection may be named so."""
     return _NAME.fullmatch(text) is not None

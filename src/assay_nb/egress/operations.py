@@ -77,8 +77,7 @@ def _make_base(owner: ProviderId, base: str) -> str:
     """Return a base URL as the owner's SDK wants it: with the version, or without where it adds that itself."""
     if owner != "openai":
         return _VERSION.sub("", base)
-    if _DEPLOYMENT.search(
-        base
-    ):  # Azure's older form; its new one names the deployment as the model
+    # Azure's older form; its new one names the deployment as the model.
+    if _DEPLOYMENT.search(base):
         return _DEPLOYMENT.sub("/openai/v1", base)
     return base if re.search(r"/v\d", _ORIGIN.sub("", base)) else f"{base}/v1"

@@ -2,9 +2,9 @@
 
 A form is made of features that are independent of each other: how the schema travels, what the ceiling on
 the reply is called, whether token counts are asked for, whether reasoning is turned down, whether the reply
-is streamed, where the system text stands. After a refusal, exactly the feature that it names changes; where it names none, one feature
-goes one rung down. A refusal costs nothing, but each form is sent once at most, and not more than eight
-of them.
+is streamed, where the system text stands. After a refusal, exactly the feature that it names changes; where
+it names none, one feature goes one rung down. A refusal costs nothing, but each form is sent once at most,
+and not more than eight of them.
 
 Two things that are not refusals step down as well: a stream in which nothing came is asked for whole, since
 some servers tell no error in a stream, and a provider that goes on failing gets the schema in the prompt.
@@ -19,8 +19,7 @@ from typing import Any, Literal
 
 from assay_nb.messages import Request
 from assay_nb.providers.meanings import Meaning, Then
-from assay_nb.providers.refusals import Refusal
-from assay_nb.providers.wording import names_ceiling, names_knob
+from assay_nb.providers.refusals import Refusal, names_ceiling, names_knob
 
 MOST_FORMS = 8
 

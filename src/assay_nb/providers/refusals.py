@@ -100,3 +100,33 @@ def _told_apart(meaning: Meaning, body: ErrorBody) -> Meaning:
     if meaning is not Meaning.CEILING or body.context is None or body.prompt is None:
         return meaning
     return Meaning.CONTEXT if body.prompt >= body.context else meaning
+
+
+_KNOB_PARAMS: Mapping[str, frozenset[str]] = {
+    "temperature": frozenset({"temperature"}),
+    "top_p": frozenset({"top_p", "topp"}),
+    "effort": frozenset(
+        {"effort", "reasoning", "reasoning_effort", "thinking_config", "output_config"}
+    ),
+}
+
+
+def names_knob(refusal: Refusal, knob: str) -> bool:
+    """Return whether a refusal names this setting of the user's as what it does not take."""
+    names = _KNOB_PARAMS[knob]
+    if refusal.body.params:
+        return not names.isdisjoint(refusal.body.params)
+    return any(name in refusal.body.text for name in names - {"output_config", "reasoning"})
+
+
+_CEILINGS = frozenset(
+    {"max_tokens", "max_completion_tokens", "max_output_tokens", "maxoutputtokens"}
+)
+"""What the ceiling on a reply is called, in every dialect."""
+
+
+def names_ceiling(refusal: Refusal) -> bool:
+    """Return whether a refusal names the ceiling on the reply as what it does not take."""
+    if refusal.body.params:
+        return not _CEILINGS.isdisjoint(refusal.body.params)
+    return any(name in refusal.body.text for name in _CEILINGS)

@@ -7,15 +7,13 @@ over from an answer is numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from assay_nb.connections.names import SPOKEN
 from assay_nb.connections.presets import preset_of
 from assay_nb.egress.origins import is_official, path_hint
 from assay_nb.messages import PROVIDERS, Destination, Request, label_of
 from assay_nb.models.catalog import suggest_model
 from assay_nb.providers.meanings import Meaning
-from assay_nb.providers.refusals import Refusal
+from assay_nb.providers.refusals import Refusal, names_ceiling, names_knob
 from assay_nb.providers.sentences import SENTENCES
 from assay_nb.providers.setup import SETUP
 
@@ -209,33 +207,3 @@ def _refused(
         f"{who_is(there)} refused the request{what} (status {refusal.status}).",
         "Choose another model, which may take it: `assay-nb models`.",
     )
-
-
-_KNOB_PARAMS: Mapping[str, frozenset[str]] = {
-    "temperature": frozenset({"temperature"}),
-    "top_p": frozenset({"top_p", "topp"}),
-    "effort": frozenset(
-        {"effort", "reasoning", "reasoning_effort", "thinking_config", "output_config"}
-    ),
-}
-
-
-def names_knob(refusal: Refusal, knob: str) -> bool:
-    """Return whether a refusal names this setting of the user's as what it does not take."""
-    names = _KNOB_PARAMS[knob]
-    if refusal.body.params:
-        return not names.isdisjoint(refusal.body.params)
-    return any(name in refusal.body.text for name in names - {"output_config", "reasoning"})
-
-
-_CEILINGS = frozenset(
-    {"max_tokens", "max_completion_tokens", "max_output_tokens", "maxoutputtokens"}
-)
-"""What the ceiling on a reply is called, in every dialect."""
-
-
-def names_ceiling(refusal: Refusal) -> bool:
-    """Return whether a refusal names the ceiling on the reply as what it does not take."""
-    if refusal.body.params:
-        return not _CEILINGS.isdisjoint(refusal.body.params)
-    return any(name in refusal.body.text for name in _CEILINGS)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, cast
 
 from assay_nb.connections.missing import explain_missing, explain_unnamed
+from assay_nb.connections.names import on_key_page
 from assay_nb.connections.presets import preset_of
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import is_official
@@ -137,11 +138,6 @@ def _no_model(workspace: str, connections: Iterable[str]) -> ProviderKeyMissing:
     )
 
 
-def added_on_page(what: str) -> str:
-    """Return how a key gets into a workspace on a hub, as the next step."""
-    return f"An owner or admin adds {what} on the key page: `%assay keys list` shows its address."
-
-
 def key_missing(workspace: str, provider: str | None, *, hub: bool = False) -> ProviderKeyMissing:
     """Return the error for a workspace without the key that a call needs, with how to get one."""
     about = setup.SETUP[cast("ProviderId", provider or "google")]
@@ -149,7 +145,7 @@ def key_missing(workspace: str, provider: str | None, *, hub: bool = False) -> P
     if hub:
         return ProviderKeyMissing(
             f"Workspace '{workspace}' has no {what}.",
-            hint=added_on_page("one"),
+            hint=on_key_page("adds one"),
         )
     first = "" if provider else f"{about.label} is the fastest start. "
     return ProviderKeyMissing(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from assay_nb.connections.names import on_key_page
 from assay_nb.egress.origins import is_official
 from assay_nb.engine.call import Call
 from assay_nb.engine.known import Known
 from assay_nb.engine.local.credentials import (
-    added_on_page,
     find_destinations,
     missing_key,
     parse_model,
@@ -140,7 +140,7 @@ class CallPlanner:
         except DemoExhausted as exc:
             hint = "Add a key to the workspace to continue: `assay-nb keys set google` is the fastest start."
             if not self._resources.has_practice:
-                hint = added_on_page("a key")
+                hint = on_key_page("adds a key")
             raise DemoExhausted(exc.message, hint=hint) from None
         if reservation.repeated:
             raise WrongUsage(

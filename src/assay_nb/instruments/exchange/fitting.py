@@ -51,9 +51,7 @@ def keep_fitting(data: Mapping[str, Any], schema: Mapping[str, Any], *, cut: boo
     for name, member in members.items():
         if name in named:
             kept[name] = _keep(named[name], member, cut)
-        elif is_choices(
-            member
-        ):  # the choices stand beside the others, and not in an object of their own
+        elif is_choices(member):  # they stand beside the others, not in an object of their own
             kept[name] = _keep(named, member, cut)
     return {name: value for name, value in kept.items() if value is not None}
 
