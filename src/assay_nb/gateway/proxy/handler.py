@@ -61,10 +61,10 @@ _MOST_BACK = 512 * 1024 * 1024
 async def pass_through(context: RequestContext) -> web.StreamResponse:
     """Send a request on with the workspace's key, and stream what comes back."""
     services, caller = context.services, context.caller
-    if caller.via != "token":
+    if caller.via == "browser":
         raise PermissionDenied(
-            "The pass-through is for programs, which show a hub token.",
-            hint="Send `Authorization: Bearer TOKEN`, or give it to your SDK as its key.",
+            "The pass-through is for programs, which show a token.",
+            hint="Set the variables of `assay-nb env`, or give the token to your SDK as its key.",
         )
     target = read_target(context)
     proxy = context.request.app[REVERSE_PROXY]
@@ -92,6 +92,7 @@ ROUTES = (
         action="call",
         handler=pass_through,
         summary="Any SDK's own requests, with the workspace's key in the place of the hub token",
+        run_tokens="pass-through",
         token_headers=("x-api-key", "x-goog-api-key", "api-key", "x-portkey-api-key"),
         errors=(409, 413, 429, 502, 503),
         listed=False,
