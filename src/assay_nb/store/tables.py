@@ -208,6 +208,7 @@ run_tokens = Table(
     Column("user", Text, nullable=False),
     Column("expires_at", Big, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    Column("purpose", Text, nullable=False),
     sqlite_strict=True,
 )
 

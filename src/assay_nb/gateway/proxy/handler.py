@@ -69,6 +69,7 @@ ROUTES = (
         action="call",
         handler=pass_through,
         summary="Any SDK's own requests, with the workspace's key in the place of the hub token",
+        run_tokens="pass-through",
         token_headers=("x-api-key", "x-goog-api-key", "api-key", "x-portkey-api-key"),
         errors=(409, 413, 429, 502, 503),
         listed=False,
