@@ -295,9 +295,13 @@ class VaultChange:
         self, event: Event, workspace_id: bytes | None = None, subject: str | None = None
     ) -> None:
         """Add a line to the audit."""
-        blank = AuditRow(0, now(), self.actor, event.value, workspace_id, subject, None, b"")
-        self._last_audit = audit.chain(self.master, self._last_audit, blank)
+        blank = AuditRow(0, now(), self.actor, event.value, workspace_id, subject, None, b"", None)
+        self._last_audit = audit.chain(self.master, self._last_audit, blank, self.list_audit)
         vault_rows.append_audit(self.connection, self._last_audit)
+
+    def list_audit(self) -> list[AuditRow]:
+        """Return every line of the audit, in order."""
+        return vault_rows.list_audit(self.connection)
 
     def use_master(self, master: MasterKey) -> None:
         """Retire the active master key and make another one active."""
