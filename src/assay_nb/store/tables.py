@@ -295,5 +295,6 @@ audit = Table(
     Column("subject", Text),
     Column("mk_id", LargeBinary),
     Column("mac", LargeBinary, nullable=False),
+    Column("previous", LargeBinary),
     sqlite_strict=True,
 )
