@@ -13,7 +13,6 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from anyio.to_thread import run_sync
 
 from assay_nb.accounting.call_log import make_record
 from assay_nb.egress.checks import ResponseHead, echoed
@@ -29,15 +28,18 @@ from assay_nb.gateway.calls.inflight import ActiveCall
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import TooLarge, add_safe_headers, error_answer
 from assay_nb.gateway.http.route import Route
-from assay_nb.gateway.policy import check_model
 from assay_nb.gateway.proxy.grants import Grant
 from assay_nb.gateway.proxy.headers import request_headers, response_headers
+from assay_nb.gateway.proxy.model_list import (
+    check_body_models,
+    has_to_be_read,
+    largest_read,
+    too_large_to_read,
+)
 from assay_nb.gateway.proxy.reverse_proxy import REVERSE_PROXY, ReverseProxy
 from assay_nb.gateway.proxy.target import (
     Target,
     check_target,
-    needs_body_model,
-    parse_model,
     read_target,
 )
 from assay_nb.gateway.proxy.upstream import UpstreamRequest, explain
@@ -191,22 +193,30 @@ class ProxiedRequest:
         length = request.content_length
         if length is not None and length > most:
             raise _too_large(most)
-        if needs_body_model(self._services.settings, self._target, self._grant.destination):
-            body = await _read(request, most, heartbeat)
-            await self._check_body_model(body)
+        if has_to_be_read(self._services.settings, self._grant.destination):
+            body = await self._read(heartbeat)
+            await self._check_body_models(body)
             return _pieces(body)
         if length is not None and length <= _SMALL:
             return await request.content.read()
         return self._stream(most, heartbeat)
 
-    async def _check_body_model(self, body: bytes) -> None:
-        self._model = await run_sync(parse_model, body)
-        if self._model is None:
-            raise PermissionDenied(
-                "This hub has a list of models, and the request does not name one.",
-                hint="Send JSON that names one `model`.",
-            )
-        check_model(self._services.settings, self._grant.destination, self._model)
+    async def _check_body_models(self, body: bytes) -> None:
+        settings, there = self._services.settings, self._grant.destination
+        content_type = self._request.headers.get("Content-Type", "")
+        model = await check_body_models(settings, self._target, there, content_type, body)
+        self._model = model or self._model
+
+    async def _read(self, heartbeat: Heartbeat) -> bytes:
+        most, found = largest_read(self._services.settings), bytearray()
+        if (self._request.content_length or 0) > most:
+            raise too_large_to_read(most)
+        async for piece in self._request.content.iter_any():
+            heartbeat.beat()
+            found += piece
+            if len(found) > most:
+                raise too_large_to_read(most)
+        return bytes(found)
 
     async def _stream(self, most: int, heartbeat: Heartbeat) -> AsyncIterator[bytes]:
         left = most
@@ -342,16 +352,6 @@ def _status_of(status: int) -> str:
 
 def _too_large(most: int) -> TooLarge:
     return TooLarge(f"The request is larger than {most:,} bytes.")
-
-
-async def _read(request: web.Request, most: int, heartbeat: Heartbeat) -> bytes:
-    found = bytearray()
-    async for piece in request.content.iter_any():
-        heartbeat.beat()
-        found += piece
-        if len(found) > most:
-            raise _too_large(most)
-    return bytes(found)
 
 
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
