@@ -5,7 +5,6 @@ It reads and never repairs. What it says of protection is the same promise that 
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from assay_nb import config
 from assay_nb.engine.control import Diagnosis
-from assay_nb.engine.local import network
+from assay_nb.engine.local import dependencies, network
 from assay_nb.engine.local.credentials import find_destinations
 from assay_nb.engine.local.live_facts import this_day
 from assay_nb.engine.local.models import warn_of
@@ -31,16 +30,6 @@ PROMISE = (
     "get at them, because it can do whatever you can. Hub mode keeps keys out of reach of notebook code."
 )
 """What solo mode protects from, and what it does not."""
-
-_FLOORS = {
-    "anthropic": "2",
-    "google-genai": "2.33",
-    "ipython": "8.20",
-    "jupyter-server": "2.21",
-    "jupyterlab": "4.6.2",
-    "openai": "3",
-}
-"""Versions below these either do not work here or have known security faults."""
 
 _FOREIGN = (
     "ANTHROPIC_API_KEY",
@@ -107,25 +96,7 @@ def _python(resources: Resources) -> Iterator[Diagnosis]:
 
 
 def _versions(resources: Resources) -> Iterator[Diagnosis]:
-    for name, floor in _FLOORS.items():
-        try:
-            installed = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            if name != "jupyter-server":
-                yield Diagnosis(
-                    level="problem",
-                    subject=name,
-                    text="is not installed.",
-                    hint="Reinstall assay-nb.",
-                )
-            continue
-        if _parts(installed) < _parts(floor):
-            yield Diagnosis(
-                level="warning",
-                subject=name,
-                text=f"is {installed}; {floor} or newer is better.",
-                hint=f"pip install --upgrade {name}",
-            )
+    yield from dependencies.look()
 
 
 def _database(resources: Resources) -> Iterator[Diagnosis]:
@@ -235,7 +206,3 @@ def _retirements(resources: Resources) -> Iterator[Diagnosis]:
             found[text] = f"Upgrade assay-nb: the demo continues on {catalog.DEMO_SUCCESSOR}."
     for text, hint in found.items():
         yield Diagnosis(level="warning", subject="model", text=text, hint=hint)
-
-
-def _parts(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
