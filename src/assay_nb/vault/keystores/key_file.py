@@ -9,12 +9,12 @@ from __future__ import annotations
 import hmac
 import os
 import shlex
-import stat
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from assay_nb.errors import VaultSealed
+from assay_nb.plain_files import open_plain
 from assay_nb.vault.failpoints import failpoint
 from assay_nb.vault.hierarchy import MasterKey, parse_master_key
 from assay_nb.vault.keystores.base import Protection
@@ -124,8 +124,7 @@ def _read_private(path: Path) -> bytes | None:
     """Return a file's content, or None where there is no file; refuse one that others may read."""
     with _explained(path):
         try:
-            # Opening a named pipe waits for somebody to write to it, unless it is told not to.
-            descriptor = os.open(path, os.O_RDONLY | _NO_WAIT | _NO_FOLLOW)
+            descriptor = open_plain(path, follow=False)
         except FileNotFoundError:
             return None
         with os.fdopen(descriptor, "rb") as file:
@@ -134,8 +133,6 @@ def _read_private(path: Path) -> bytes | None:
 
 
 def _check_private(path: Path, found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise VaultSealed(f"{path} is not a file.")
     if os.name != "posix":
         return  # other systems keep access rights elsewhere
     if found.st_uid not in (os.geteuid(), 0):
@@ -219,4 +216,3 @@ def _explained(path: Path) -> Generator[None]:
 
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
