@@ -25,11 +25,11 @@ from assay_nb.models import catalog
 from assay_nb.models.retirements import find_retirement
 
 PROMISE = (
-    "Keys are encrypted on disk, and the master key is kept apart from them. They are not written to notebooks, "
-    "logs, history or the browser. Code that runs as you, notebook cells and installed packages included, can "
-    "get at them, because it can do whatever you can. Hub mode keeps keys out of reach of notebook code."
+    "They are not written to notebooks, logs, history or the browser. Code that runs as you, notebook cells and "
+    "installed packages included, can get at them, because it can do whatever you can. Hub mode keeps keys out "
+    "of reach of notebook code."
 )
-"""What solo mode protects from, and what it does not."""
+"""What solo mode protects from and what it does not, wherever the master key is."""
 
 _FOREIGN = (
     "ANTHROPIC_API_KEY",
@@ -86,7 +86,30 @@ def _guarded(
 
 
 def _promise(resources: Resources) -> Iterator[Diagnosis]:
-    yield Diagnosis(level="info", subject="what is protected", text=PROMISE)
+    text = f"{_encryption(resources)} {PROMISE}"
+    yield Diagnosis(level="info", subject="what is protected", text=text)
+
+
+def _encryption(resources: Resources) -> str:
+    """Return what the encryption is worth here, which depends on where the master key is."""
+    try:
+        keystore, database = resources.keystore, resources.database.path
+    except AssayError:  # the looks at database and master key say what is wrong
+        return (
+            "Keys are encrypted on disk; from whom that protects them here could not be found out."
+        )
+    where = keystore.describe()
+    if keystore.protection().strong:
+        return f"Keys are encrypted on disk, and the master key is in {where}, apart from them."
+    if keystore.is_apart(database):
+        return (
+            f"Keys are encrypted on disk, and the master key is in {where}: "
+            "anyone who gets that file and the database can open them."
+        )
+    return (
+        f"Keys are encrypted on disk, but the master key is in {where}, beside the database: "
+        "anyone who copies that directory can open them."
+    )
 
 
 def _python(resources: Resources) -> Iterator[Diagnosis]:

@@ -63,6 +63,13 @@ class KeyFile:
             "every program you run among them, can open the keys.",
         )
 
+    def is_apart(self, database: Path | None) -> bool:
+        if database is None:
+            return True
+        # Links are followed on both sides: two names of one directory are not two places.
+        here, there = self._path.resolve().parent, database.resolve().parent
+        return not (here.is_relative_to(there) or there.is_relative_to(here))
+
     def find(self, vault_id: bytes, mk_id: bytes) -> MasterKey | None:
         return next((key for key in self._read() if key.mk_id == mk_id), None)
 
