@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from assay_nb.connections.values import as_price
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import PROVIDERS
+from assay_nb.plain_files import read_plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,9 +209,13 @@ def parse_listen(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+_LARGEST_FILE = 1024 * 1024
+"""Bytes of a configuration file."""
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_plain(path, _LARGEST_FILE).decode("utf-8"))
     except OSError as error:
         raise WrongUsage(f"{path} cannot be read: {error.strerror}.") from None
     except ValueError as error:  # invalid UTF-8, and invalid TOML

@@ -30,6 +30,15 @@ class GatewayStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class DependencyOld:
+    """An installed package is older than this release asks for, and has known faults."""
+
+    package: str
+    installed: str
+    floor: str
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayStopped:
     """The gateway has stopped."""
 
@@ -102,6 +111,7 @@ class WentWrong:
 
 LogEvent: TypeAlias = (
     GatewayStarted
+    | DependencyOld
     | GatewayStopped
     | Answered
     | Changed

@@ -16,9 +16,10 @@ from aiohttp import web
 from anyio.to_thread import run_sync
 
 from assay_nb.egress.tls import make_tls_context
+from assay_nb.engine.local.dependencies import find_old_packages
 from assay_nb.errors import ProviderUnavailable, WrongUsage
 from assay_nb.gateway.http.app import make_app
-from assay_nb.gateway.process.logs import CallsEnded, GatewayStarted, GatewayStopped
+from assay_nb.gateway.process.logs import CallsEnded, DependencyOld, GatewayStarted, GatewayStopped
 from assay_nb.gateway.services import Services, make_services
 from assay_nb.gateway.settings import HubSettings, Settings
 
@@ -123,8 +124,13 @@ def tune_collector() -> None:
 
 
 def _warm_up(services: Services) -> None:
-    """Open the database and check the vault, so that an error in either is reported at the start."""
+    """Open the database and check the vault, so that an error in either is reported at the start.
+
+    Installed packages with known faults are logged, and nothing is refused for them: an upgrade may have to wait.
+    """
     services.resources.vault.state()
+    for old in find_old_packages():
+        services.log(DependencyOld(old.package, old.installed, old.floor))
 
 
 async def _finish(services: Services, runner: web.AppRunner) -> int:
