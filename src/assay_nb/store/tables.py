@@ -208,6 +208,7 @@ run_tokens = Table(
     Column("user", Text, nullable=False),
     Column("expires_at", Big, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    Column("purpose", Text, nullable=False),
     sqlite_strict=True,
 )
 
@@ -294,5 +295,6 @@ audit = Table(
     Column("subject", Text),
     Column("mk_id", LargeBinary),
     Column("mac", LargeBinary, nullable=False),
+    Column("previous", LargeBinary),
     sqlite_strict=True,
 )
