@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from assay_nb.messages import Kind
@@ -71,6 +72,7 @@ class MeteredRoute:
     writes: bool = True
 
 
+@lru_cache(maxsize=1024)
 def read_route(method: str, path: str, kind: Kind) -> MeteredRoute:
     """Return what a request asks for.
 

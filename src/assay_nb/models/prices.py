@@ -161,7 +161,7 @@ def _ask_price_list(vendor: str, model: str, usage: Usage) -> float | None:
 
 
 @lru_cache(maxsize=4096)
-def _unit_price(vendor: str, model: str, _: int) -> Price | None:
+def _unit_price(vendor: str, model: str, half_hour: int) -> Price | None:
     """Return what a model's tokens cost in a call of ordinary length, or None where they cost something else too.
 
     Asking the list takes 160 microseconds, a tenth of what a gateway has for a call. Prices can depend on the time
@@ -169,11 +169,12 @@ def _unit_price(vendor: str, model: str, _: int) -> Price | None:
     """
     import genai_prices
 
+    del half_hour  # a part of what is remembered
     asked = [Usage(0, 0), Usage(_PLAIN, 0), Usage(0, _PLAIN), Usage(_PLAIN, 0, _PLAIN)]
     found = [_ask_price_list(vendor, model, usage) for usage in asked]
     if None in found or found[0]:
         return None
-    _, read, written, cached = (round((one or 0.0) * 1e6 / _PLAIN, 9) for one in found)
+    read, written, cached = (round((one or 0.0) * 1e6 / _PLAIN, 9) for one in found[1:])
     source = f"{_PACKAGE} {genai_prices.__version__}"
     return Price(read=read, written=written, cached=cached, source=source, up_to=_PLAIN)
 
