@@ -138,6 +138,7 @@ class ProxiedRequest:
             heartbeat.beat()
             headers = response_headers(response)
             call.check_head(response.status, response.headers, _raw(headers))
+            headers |= call.write_addresses(response.headers)
             await self._answer(request, response, headers, heartbeat)
         finally:
             self._proxy.upstream.end(request, response)
@@ -151,12 +152,13 @@ class ProxiedRequest:
             return None
         length = request.content_length
         call.check_length(length)
+        call.read_addresses(request.headers.get("Content-Type", ""))
         if has_to_be_read(self._services.settings, call.grant.destination):
             body = await self._read(heartbeat)
             await self._check_body_models(body)
-            return _pieces(body)
+            return _pieces(call.send_piece(body) + call.send_rest())
         if length is not None and length <= SMALL:
-            return await request.content.read()
+            return call.send_piece(await request.content.read()) + call.send_rest()
         return self._stream(heartbeat)
 
     async def _read(self, heartbeat: Heartbeat) -> bytes:
@@ -189,7 +191,10 @@ class ProxiedRequest:
                 if self._call.request is not None:
                     self._call.request.failure = error
                 raise
-            yield piece
+            if sent := self._call.send_piece(piece):
+                yield sent
+        if rest := self._call.send_rest():
+            yield rest
 
     # --- the response
 
@@ -214,7 +219,7 @@ class ProxiedRequest:
         self, response: aiohttp.ClientResponse, headers: dict[str, str], heartbeat: Heartbeat
     ) -> None:
         out = self.response = web.StreamResponse(status=response.status, headers=headers)
-        if response.content_length is not None:
+        if response.content_length is not None and not self._call.changes_length:
             out.content_length = response.content_length
         if out.content_type == "text/event-stream":
             out.headers["X-Accel-Buffering"] = "no"
