@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from assay_nb.commands import tree
+from assay_nb.commands.environment import add_environment
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.output import ReaderGone, write_err, write_out
 from assay_nb.commands.parser import MODEL, HelpWanted, Parser
@@ -162,6 +163,7 @@ def _add_own(add: Adder) -> None:
     trying.add_argument(
         "--lab", action="store_true", help="open the quickstart notebook in JupyterLab"
     )
+    add_environment(add, kernel=False)
     add_arguments(add("gateway", "run the hub service that holds a team's keys", _gateway))
 
 
