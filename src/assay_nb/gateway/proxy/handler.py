@@ -23,9 +23,17 @@ from assay_nb.gateway.http.responses import TooLarge, add_safe_headers, error_an
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.proxy.call import SMALL, ProxiedCall, check_program, write_failure
 from assay_nb.gateway.proxy.headers import request_headers, response_headers
-from assay_nb.gateway.proxy.model_list import check_body_models, check_read_length, has_to_be_read
+from assay_nb.gateway.proxy.model_list import (
+    check_body_models,
+    has_to_be_read,
+    largest_read,
+    too_large_to_read,
+)
 from assay_nb.gateway.proxy.reverse_proxy import REVERSE_PROXY, ReverseProxy
-from assay_nb.gateway.proxy.target import check_target, read_target
+from assay_nb.gateway.proxy.target import (
+    check_target,
+    read_target,
+)
 from assay_nb.gateway.proxy.upstream import UpstreamRequest, explain
 from assay_nb.gateway.proxy.watchdog import Heartbeat
 
@@ -144,7 +152,6 @@ class ProxiedRequest:
         length = request.content_length
         call.check_length(length)
         if has_to_be_read(self._services.settings, call.grant.destination):
-            check_read_length(self._services.settings, length)
             body = await self._read(heartbeat)
             await self._check_body_models(body)
             return _pieces(body)
@@ -153,17 +160,21 @@ class ProxiedRequest:
         return self._stream(heartbeat)
 
     async def _read(self, heartbeat: Heartbeat) -> bytes:
-        found = bytearray()
+        most, found = largest_read(self._services.settings), bytearray()
+        if (self._request.content_length or 0) > most:
+            raise too_large_to_read(most)
         async for piece in self._request.content.iter_any():
             heartbeat.beat()
             found += piece
-            check_read_length(self._services.settings, len(found))
+            if len(found) > most:
+                raise too_large_to_read(most)
         return bytes(found)
 
     async def _check_body_models(self, body: bytes) -> None:
-        call, content_type = self._call, self._request.headers.get("Content-Type", "")
+        call, settings = self._call, self._services.settings
+        content_type = self._request.headers.get("Content-Type", "")
         model = await check_body_models(
-            self._services.settings, call.target, call.grant.destination, content_type, body
+            settings, call.target, call.grant.destination, content_type, body
         )
         call.model = model or call.model
 

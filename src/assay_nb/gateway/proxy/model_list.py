@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 
-from assay_nb.errors import PermissionDenied
+from assay_nb.errors import AssayError, PermissionDenied
 from assay_nb.gateway.http.responses import TooLarge
 from assay_nb.gateway.policy import check_model, is_model_allowed
 from assay_nb.gateway.proxy.named_in_forms import (
@@ -25,18 +25,17 @@ def has_to_be_read(settings: Settings, destination: Destination) -> bool:
     return not is_model_allowed(settings, destination, "")
 
 
-def check_read_length(settings: Settings, length: int | None) -> None:
-    """Refuse a body that is larger than what is read for its models.
+def largest_read(settings: Settings) -> int:
+    """Return how many bytes a body may have that has to be read."""
+    return min(settings.limits.checked_body, settings.limits.passthrough_body)
 
-    Raises:
-        TooLarge: If it is. A body without a stated length is counted as it comes.
-    """
-    most = min(settings.limits.checked_body, settings.limits.passthrough_body)
-    if length is not None and length > most:
-        raise TooLarge(
-            f"This hub has a list of models, so a request is read, up to {most:,} bytes.",
-            hint="Send less at once, or ask the hub's operator to raise limits.checked_body.",
-        )
+
+def too_large_to_read(most: int) -> AssayError:
+    """Return the error for a body that is larger than what is read for its models."""
+    return TooLarge(
+        f"This hub has a list of models, so a request is read, up to {most:,} bytes.",
+        hint="Send less at once, or ask the hub's operator to raise limits.checked_body.",
+    )
 
 
 async def check_body_models(
