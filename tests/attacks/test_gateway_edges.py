@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
@@ -15,8 +17,11 @@ import pytest
 from anyio.to_thread import run_sync
 
 from assay_nb.errors import PermissionDenied, ProviderUnavailable
+from assay_nb.gateway.auth.ended_sessions import EndedSessions, forget_old_sessions
+from assay_nb.gateway.http.responses import NotSignedIn
 from assay_nb.gateway.proxy.model_list import check_body_models
 from assay_nb.gateway.proxy.target import Target
+from assay_nb.gateway.services import make_services
 from assay_nb.gateway.settings import Settings
 from assay_nb.messages import Destination
 from assay_nb.providers.transport import Egress
@@ -27,7 +32,7 @@ from tests.fakes.providers import FakeProviders, only
 from tests.fakes.providers_client import text_of
 from tests.gateway.conftest import make_stage, stage
 from tests.gateway.members import Member, join
-from tests.gateway.stage import Stage
+from tests.gateway.stage import SECRET, Stage
 
 __all__ = ["make_stage", "stage"]
 
@@ -355,3 +360,69 @@ async def test_a116_sdk_hears_of_no_switched_protocol(
     assert ("hi" in text_of([one for one in events if not isinstance(one, Exception)])) is (
         before != SWITCHED
     )
+
+
+# --- a119: what is left of a session after its end
+
+
+def hub_token_in(headers: dict[str, str]) -> str:
+    """Return the hub token that whoever has a copy of the cookie can read in it."""
+    packed = headers["Cookie"].partition("=")[2].partition(".")[0]
+    return str(json.loads(base64.urlsafe_b64decode(packed))["token"])
+
+
+@pytest.mark.parametrize("way", ["api/v1/sign-out", "sign-out"])
+async def test_a119_cookie_copied_before_sign_out_opens_nothing_after_it(
+    way: str, stage: Stage
+) -> None:
+    """A copied cookie, and the hub token in it, after sign-out → refused, here and at another replica."""
+    session, other = await stage.sign_in("ada"), await stage.sign_in("ada")
+    copied = {"Cookie": session["Cookie"]}
+    token = hub_token_in(session)
+    before = [
+        (await stage.ask("GET", "api/v1/me", headers=copied))[0],
+        (await stage.ask("GET", "api/v1/me", token))[0],
+    ]
+
+    form = {"data": {"_xsrf": session["X-XSRFToken"]}} if way == "sign-out" else {}
+    ended, _ = await stage.ask("POST", way, headers=session, **form)
+    after = [
+        (await stage.ask("GET", "api/v1/me", headers=copied))[0],
+        (await stage.ask("GET", "api/v1/me", token))[0],
+        (await stage.ask("GET", "api/v1/me", headers={"Cookie": other["Cookie"]}))[0],
+    ]
+    replica = make_services(stage.services.settings, stage.asking, SECRET)
+    try:
+        assert await replica.has_session_ended(token)
+        with pytest.raises(NotSignedIn):
+            await replica.identity.identify(token)
+    finally:
+        await run_sync(replica.resources.database.close)
+
+    assert before == [200, 200]
+    assert ended in {200, 303}
+    assert after == [401, 401, 200]
+
+
+async def test_a119_end_of_a_session_holds_no_token(stage: Stage) -> None:
+    session = await stage.sign_in("ada")
+
+    await stage.ask("POST", "api/v1/sign-out", headers=session)
+
+    assert stage.services.settings.home is not None
+    for file in stage.services.settings.home.glob("vault.sqlite*"):
+        assert hub_token_in(session).encode() not in file.read_bytes()
+
+
+async def test_a119_ends_of_sessions_are_forgotten_when_the_hub_has_ended_them_too(
+    stage: Stage,
+) -> None:
+    database, later = stage.services.resources.database, 61 * 86_400
+    await stage.services.has_session_ended("x")
+    ended = EndedSessions(database)
+    await run_sync(ended.end, "token")
+    await run_sync(forget_old_sessions, database)
+    assert await run_sync(ended.has_ended, "token")
+
+    await run_sync(forget_old_sessions, database, lambda: time.time() + later)
+    assert not await run_sync(ended.has_ended, "token")
