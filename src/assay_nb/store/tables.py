@@ -212,6 +212,14 @@ run_tokens = Table(
     sqlite_strict=True,
 )
 
+ended_sessions = Table(
+    "ended_sessions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("ended_at", Big, nullable=False),
+    sqlite_strict=True,
+)
+
 connection_facts = Table(
     "connection_facts",
     metadata,

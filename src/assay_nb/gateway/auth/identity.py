@@ -69,6 +69,7 @@ class Identity:
     Args:
         ask: Asks the hub.
         service: The name that the hub has for this gateway.
+        ended: Says whether a token was given to a browser whose person has signed out since.
         joined: Called with everybody whom the hub has just vouched for, before they are let in: their
             groups may have changed.
         fresh: Seconds that an answer is valid.
@@ -81,6 +82,7 @@ class Identity:
         ask: Asks,
         *,
         service: str = "assay",
+        ended: Callable[[str], Awaitable[bool]] | None = None,
         joined: Callable[[Person], Awaitable[None]] | None = None,
         fresh: float = 30.0,
         longest: float = 60.0,
@@ -89,6 +91,7 @@ class Identity:
     ) -> None:
         self._ask = ask
         self._scope = f"access:services!service={service}"
+        self._ended = ended
         self._joined = joined
         self._fresh, self._longest, self._refused = fresh, longest, refused
         self._clock = clock
@@ -151,6 +154,8 @@ class Identity:
         async with nullcontext() if known and known.person else self._strangers:
             model = await self._ask(token)
         person = None if model is None else _read_person(model)
+        if person is not None and self._ended is not None and await self._ended(token):
+            person = None
         if person is not None and self._joined is not None and self._scope_held(person):
             await self._joined(person)
         self._known[digest] = _Remembered(person, asked_at)
