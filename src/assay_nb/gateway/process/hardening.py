@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from assay_nb import config
 from assay_nb.config import HubEnvironment
 from assay_nb.errors import AssayError, StoreUnavailable, WrongUsage
+from assay_nb.gateway.database_lock import sqlite_file
 from assay_nb.gateway.settings import HubSettings, Settings
 
 _PR_SET_DUMPABLE = 4
@@ -174,10 +175,8 @@ def _files(settings: Settings) -> Iterable[Path]:
     for path in (settings.master_key_file, settings.hub.api_token_file):
         if path is not None:
             yield path
-    if settings.database_url is None:
-        yield settings.home / "vault.sqlite"
-    elif settings.database_url.startswith("sqlite:///"):
-        yield Path(settings.database_url.removeprefix("sqlite:///"))
+    if (database := sqlite_file(settings)) is not None:
+        yield database
 
 
 def _check_directory(path: Path) -> None:

@@ -38,6 +38,22 @@ class GatewayStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class TeamTaken:
+    """A hub group has no workspace, since one that was made by hand, or another group's, has the name."""
+
+    group: str
+    workspace: str
+
+
+@dataclass(frozen=True, slots=True)
+class HubChecked:
+    """Whether the hub answered when the gateway asked it by itself, and took the service's token."""
+
+    state: str
+    api_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A request was answered. `route` is the pattern in the table, never the requested path."""
 
@@ -103,6 +119,8 @@ class WentWrong:
 LogEvent: TypeAlias = (
     GatewayStarted
     | GatewayStopped
+    | TeamTaken
+    | HubChecked
     | Answered
     | Changed
     | CallsEnded

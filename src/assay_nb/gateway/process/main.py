@@ -12,6 +12,7 @@ from pathlib import Path
 
 from assay_nb.config import load_hub_environment
 from assay_nb.errors import WrongUsage
+from assay_nb.gateway.database_lock import share_database
 from assay_nb.gateway.process.hardening import (
     check_surroundings,
     harden,
@@ -29,6 +30,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--new-master-key",
         metavar="FILE",
         help="write a master key to a new file and exit, for a service manager to hand over",
+    )
+    parser.add_argument(
+        "--example",
+        metavar="DIR",
+        help="write the unit, the configuration, the operator's scripts and the other examples, and exit",
     )
 
 
@@ -73,4 +79,5 @@ def run_gateway(args: Namespace) -> None:
             f"The gateway needs the package {missing.name}, which is not installed.",
             hint="Install what it needs: `pip install 'assay-nb[hub]'`.",
         ) from None
-    serve(settings, token)
+    with share_database(settings):
+        serve(settings, token)
