@@ -47,7 +47,7 @@ class TeamTaken:
 
 @dataclass(frozen=True, slots=True)
 class HubChecked:
-    """Whether the hub answered when the gateway asked it by itself, and took the service's token."""
+    """Whether the hub answers and knows the service's token: at the start, and whenever that changes."""
 
     state: str
     api_url: str
