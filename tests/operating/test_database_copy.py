@@ -189,8 +189,8 @@ def test_gateway_does_not_start_while_it_is_copied(home: Path) -> None:
         share_database(Settings(home=home)),
     ):
         pass
-    with share_database(Settings(home=home)):
-        pass
+    with share_database(Settings(home=home / "new")):
+        assert (home / "new").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize(

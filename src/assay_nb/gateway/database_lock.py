@@ -66,6 +66,7 @@ def _locked(path: Path, *, alone: bool) -> Generator[bool]:
     lock = path.with_name(f"{path.name}.lock")
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(lock, flags, 0o600)
     except OSError as error:
         raise StoreUnavailable(
