@@ -33,6 +33,9 @@ class LimitSettings:
         streams: Calls of everybody that may run at the same time.
         body: Bytes of a request to the API.
         passthrough_body: Bytes of a request that is passed through.
+        passthrough_hours: Hours that a token for the pass-through is valid, at most 24, until its kernel extends
+            it.
+        checked_body: Bytes of a request that is passed through and has to be read first, for `allow_models`.
         call_seconds: Seconds that a call may take.
         unpriced_call: US dollars that count against a member's spending limit for a call whose price is
             not known.
@@ -43,6 +46,8 @@ class LimitSettings:
     streams: int = 1_000
     body: int = 2 * 1024 * 1024
     passthrough_body: int = 32 * 1024 * 1024
+    passthrough_hours: float = 8.0
+    checked_body: int = 4 * 1024 * 1024
     call_seconds: int = 1_800
     unpriced_call: float = 1.0
 
@@ -339,6 +344,7 @@ def _check(settings: Settings) -> None:
     checks.check_teams(settings.teams)
     for one in fields(settings.limits):
         checks.check_number(f"limits.{one.name}", getattr(settings.limits, one.name))
+    checks.check_number("limits.passthrough_hours", settings.limits.passthrough_hours, most=24)
     checks.check_number("hub.cache_seconds", hub.cache_seconds, most=45)
     checks.check_number("remind_key_days", settings.remind_key_days, least=-1)
     checks.check_proxy(settings.proxy, settings.no_proxy)
