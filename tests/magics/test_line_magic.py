@@ -36,7 +36,7 @@ def test_outcome_shows_itself_in_every_form(stage: Stage, shell: Shell) -> None:
 
 
 def test_without_a_key_it_names_the_fastest_start(shell: Shell) -> None:
-    assert "assay-nb keys set google" in shell.run("%assay").out
+    assert "%assay keys set google" in shell.run("%assay").out
 
 
 def test_created_workspace_is_used_after_it_is_chosen(stage: Stage, shell: Shell) -> None:

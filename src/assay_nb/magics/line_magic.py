@@ -12,12 +12,13 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.core.getipython import get_ipython
 
 from assay_nb.commands import tree
+from assay_nb.commands.keyways import KEY_IN_KERNEL
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import HelpWanted, Parser
 from assay_nb.commands.registry import add_workspace
 from assay_nb.commands.terminal import NotAsked, ask_hidden, ask_yes
 from assay_nb.engine.session import Session, current_session
-from assay_nb.errors import WrongUsage
+from assay_nb.errors import PermissionDenied, WrongUsage
 from assay_nb.magics.display import Display, choose_display
 from assay_nb.magics.environment import show_environment
 
@@ -39,9 +40,9 @@ class NotebookConsole:
 
     def read_key(self, prompt: str) -> bytearray:
         if current_session().mode == "hub":
-            raise WrongUsage(
-                "On a hub, a key never goes through a kernel.",
-                hint="An owner or admin adds it on the gateway's key page: `%assay keys list` shows its address.",
+            raise PermissionDenied(
+                KEY_IN_KERNEL,
+                hint="Ask `%assay keys list` where keys are entered here, and by whom.",
             )
         return _asking(ask_hidden, prompt)
 

@@ -18,6 +18,7 @@ from anyio.to_thread import run_sync
 from assay_nb.accounting.call_log import make_record
 from assay_nb.egress.checks import ResponseHead, echoed
 from assay_nb.egress.setting_names import OPERATOR
+from assay_nb.engine.local.keyways import guided
 from assay_nb.engine.sse import write_event
 from assay_nb.errors import (
     AssayError,
@@ -42,7 +43,6 @@ from assay_nb.gateway.proxy.target import (
 )
 from assay_nb.gateway.proxy.upstream import UpstreamRequest, explain
 from assay_nb.gateway.proxy.watchdog import Heartbeat
-from assay_nb.providers.wording import name_connection
 
 INSTRUMENT = "pass-through"
 """What the calls log has in the place of an instrument."""
@@ -74,7 +74,8 @@ async def pass_through(context: RequestContext) -> web.StreamResponse:
     try:
         with services.limiter.slot(caller.user):
             with services.active_calls.hold(caller, grant.workspace.id) as call:
-                await proxied.run(call)
+                async with guided(services.resources, grant.workspace):
+                    await proxied.run(call)
             if call.ended_by is not None:
                 await proxied.fail(call.ended_by)
     except ProviderAuthError as error:
@@ -228,26 +229,11 @@ class ProxiedRequest:
             "If the endpoint moved, an admin saves the key again with its new address."
         )
         if head.status == 401:
-            raise self._key_refused(head)
+            raise self._grant.key_refused(head)
         if head.encoding:
             raise head.compressed()
         if head.is_page:
             raise head.not_a_reply(OPERATOR.advise(_IN_BETWEEN))
-
-    def _key_refused(self, head: ResponseHead) -> AssayError:
-        # Providers quote keys in these, and the caller would think that their token is meant.
-        name, destination = self._grant.workspace.name, head.destination
-        if destination.keyless:
-            return head.refusal(
-                ProviderAuthError,
-                f"{destination.origin} asks for a key, and '{name}' has none for it.",
-                "An owner or admin enters one on the hub's page for keys.",
-            )
-        return head.refusal(
-            ProviderAuthError,
-            f"{name_connection(destination)} does not accept the key of '{name}'.",
-            "An owner or admin replaces it on the hub's page for keys.",
-        )
 
     async def _answer(
         self,
