@@ -28,12 +28,15 @@ from assay_nb.gateway.calls.inflight import ActiveCalls, taken_out
 from assay_nb.gateway.calls.limits import Limiter
 from assay_nb.gateway.control import GatewayControl
 from assay_nb.gateway.http.responses import Broken, HubUnavailable, NotSignedIn
-from assay_nb.gateway.process.logs import CallsEnded, Log, WentWrong
+from assay_nb.gateway.process.logs import Answered, CallsEnded, Log, WentWrong
 from assay_nb.gateway.process.metrics import Metrics
 from assay_nb.gateway.resources import GatewayResources
 from assay_nb.gateway.settings import Settings
+from assay_nb.store.changes import Remembered
 from assay_nb.store.workspace_rows import Workspace
 from assay_nb.workspaces.roles import Action
+
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
 
 @dataclass
@@ -68,8 +71,12 @@ class Services:
 
     @once
     def run_tokens(self) -> RunTokens:
-        """The tokens that the workers of a run show."""
-        return RunTokens(self.resources.database, self.signer)
+        """The tokens that the workers of a run show, and other programs."""
+        return RunTokens(self.resources.database, self.signer, changes=self.resources.changes)
+
+    @once
+    def _ids(self) -> Remembered[tuple[str, str | None], bytes]:
+        return Remembered(self.resources.changes)
 
     @property
     def public_origin(self) -> str | None:
@@ -99,7 +106,14 @@ class Services:
         Raises:
             WorkspaceNotFound: If they are not a member of such a workspace.
         """
-        return (await run_sync(self._find_workspace, user, workspace)).id
+        changes, key = self.resources.changes, (user, workspace)
+        known = self._ids.find(key, changes.look_lately())
+        if known is not None:
+            return known
+        number = changes.look()
+        found = (await run_sync(self._find_workspace, user, workspace)).id
+        self._ids.keep(key, number, found)
+        return found
 
     async def authorize(self, user: str, workspace: str | None, action: Action) -> Workspace:
         """Return a person's workspace if their role in it allows the action; None is the active one."""
@@ -120,6 +134,35 @@ class Services:
             f"The gateway failed with an internal error (number {number}).",
             hint="Tell the hub's operator the number; the gateway's log has it.",
         )
+
+    def note_answer(
+        self,
+        route: str | None,
+        method: str,
+        caller: Caller | None,
+        status: int,
+        code: str,
+        seconds: float,
+    ) -> None:
+        """Count an answer and log it.
+
+        Args:
+            route: The pattern of the table that it was asked at; None for an address that has none.
+            method: The request's method.
+            caller: Who asked, if they were let in.
+            status: The answer's status; 499 if the caller hung up before there was one.
+            code: The error's code; empty if it is none.
+            seconds: How long it took.
+        """
+        name = route if route is not None else "(none)"
+        method = method if route is not None and method in _METHODS else "(other)"
+        self.metrics.note_answer(name, method, status, seconds)
+        if status == 401:
+            self.metrics.refused.inc()
+            self.log.count_refusal()
+        elif name != "health" and route is not None:
+            who = (caller.user, caller.via) if caller else ("", "")
+            self.log(Answered(name, method, status, round(seconds * 1000, 1), *who, error=code))
 
     async def holds(self, caller: Caller, workspace_id: bytes) -> AssayError | None:
         """Say why a person may no longer call in a workspace, or None while they may."""
