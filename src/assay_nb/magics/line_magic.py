@@ -1,5 +1,8 @@
 """`%assay`: the sub-commands of `assay-nb`, in a notebook."""
 
+# pyright: reportUnknownVariableType=false
+# IPython's own types are partial.
+
 from __future__ import annotations
 
 import json
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import StdinNotImplementedError
 from IPython.core.getipython import get_ipython
+from IPython.display import display
 
 from assay_nb.commands import tree
 from assay_nb.commands.keyways import KEY_IN_KERNEL
@@ -19,6 +23,7 @@ from assay_nb.commands.registry import add_workspace
 from assay_nb.commands.terminal import NotAsked, ask_hidden, ask_yes
 from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import PermissionDenied, WrongUsage
+from assay_nb.magics.discarded import is_discarded
 from assay_nb.magics.display import Display, choose_display
 from assay_nb.magics.environment import show_environment
 
@@ -67,7 +72,10 @@ class NotebookConsole:
 
 
 def run_line(line: str) -> Outcome | None:
-    """Run one sub-command; its outcome shows itself, or prints as JSON with `--json`."""
+    """Run one sub-command and return its outcome; with `--json` it prints, and returns nothing.
+
+    At the end of a cell IPython shows what is returned. Anywhere else it is shown here, unless it is kept.
+    """
     desk = NotebookConsole()
     try:
         args = assay_parser().parse_line(line)
@@ -80,6 +88,8 @@ def run_line(line: str) -> Outcome | None:
     if getattr(args, "json", False):
         print(json.dumps(outcome.data, indent=2, ensure_ascii=False))
         return None
+    if is_discarded():
+        display(outcome)
     return outcome
 
 
