@@ -33,6 +33,7 @@ class LimitSettings:
         passthrough_body: Bytes of a request that is passed through.
         passthrough_hours: Hours that a token for the pass-through is valid, at most 24, until its kernel extends
             it.
+        checked_body: Bytes of a request that is passed through and has to be read first, for `allow_models`.
         call_seconds: Seconds that a call may take.
         unpriced_call: US dollars that count against a member's spending limit for a call whose price is
             not known.
@@ -44,6 +45,7 @@ class LimitSettings:
     body: int = 2 * 1024 * 1024
     passthrough_body: int = 32 * 1024 * 1024
     passthrough_hours: float = 8.0
+    checked_body: int = 4 * 1024 * 1024
     call_seconds: int = 1_800
     unpriced_call: float = 1.0
 
