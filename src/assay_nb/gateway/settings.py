@@ -29,6 +29,8 @@ class LimitSettings:
         calls_per_minute: Calls that one person may start in a minute, at each replica.
         calls_at_once: Calls of one person that may run at the same time.
         streams: Calls of everybody that may run at the same time.
+        connections: Connections of clients that may be open at the same time. There are fewer where the
+            process may not open as many files.
         body: Bytes of a request to the API.
         passthrough_body: Bytes of a request that is passed through.
         call_seconds: Seconds that a call may take.
@@ -39,6 +41,7 @@ class LimitSettings:
     calls_per_minute: int = 60
     calls_at_once: int = 8
     streams: int = 1_000
+    connections: int = 10_000
     body: int = 2 * 1024 * 1024
     passthrough_body: int = 32 * 1024 * 1024
     call_seconds: int = 1_800

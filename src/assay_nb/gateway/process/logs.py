@@ -78,6 +78,13 @@ class TokensRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionsClosed:
+    """The number of connections that were closed since the last such line, since there were too many."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallsUnwritten:
     """The call log could not be written: the number of waiting records. No call starts meanwhile."""
 
@@ -107,6 +114,7 @@ LogEvent: TypeAlias = (
     | Changed
     | CallsEnded
     | TokensRefused
+    | ConnectionsClosed
     | CallsUnwritten
     | LinesDropped
     | WentWrong

@@ -226,6 +226,11 @@ class ProxiedCall:
             )
         )
 
+    def forget_key(self) -> None:
+        """Forget the key's traces: nothing more comes back."""
+        if self.request is not None:
+            self.request.echo.disarm()
+
     @property
     def is_reserved(self) -> bool:
         """Whether there is something to settle."""
