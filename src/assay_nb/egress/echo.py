@@ -6,8 +6,8 @@ repeating them would otherwise put the key on the screen and into the notebook.
 
 from __future__ import annotations
 
-import base64
 import re
+from binascii import b2a_base64, hexlify
 from collections.abc import Iterator
 
 _SHORTEST_KEY = 20
@@ -21,7 +21,11 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _SUSPECT = 4
 _REMEMBERED = 6 * _FRAGMENT  # the longest form: JSON escapes
 
-_KINDS = (str.islower, str.isupper, str.isdigit)
+_KINDS = bytes(
+    ord("a" if chr(one).islower() else "A" if chr(one).isupper() else "0" if chr(one).isdigit() else " ")
+    for one in range(128)
+).ljust(256)  # fmt: skip
+"""Which kind of character each byte is: a small letter, a capital, a digit, or none of them."""
 
 
 class EchoScanner:
@@ -37,7 +41,10 @@ class EchoScanner:
     """
 
     def __init__(self) -> None:
-        self._needles: tuple[bytes, ...] = ()
+        self._fragments: tuple[bytes, ...] = ()
+        self._plain: tuple[bytes, ...] = ()
+        self._hexed: tuple[bytes, ...] = ()
+        self._every: tuple[bytes, ...] | None = None
         self._passed = b""
         self._held = b""
 
@@ -48,22 +55,26 @@ class EchoScanner:
         size = min(_FRAGMENT, len(key) // 3)
         marker = _MARKER.match(key)
         start = min(marker.end() if marker else 0, len(key) - size)
-        fragments = {bytes(key[start : start + size]), bytes(key[-size - 4 : -4])}
-        self._needles = tuple(
-            {form for piece in fragments if _is_random(piece) for form in _forms(piece)}
-        )
+        pieces = {bytes(key[start : start + size]), bytes(key[-size - 4 : -4])}
+        self._fragments = tuple([piece for piece in pieces if _is_random(piece)])
+        # A call in a thousand needs more: the other forms are made where a response may hold them.
+        self._plain = tuple({form for piece in self._fragments for form in _plain_forms(piece)})
+        self._hexed = tuple([hexlify(piece) for piece in self._fragments])
+        self._every = None
 
     def arm_like(self, other: EchoScanner) -> None:
         """Take the fragments of another scanner's key: making their forms is most of what arming costs."""
-        self._needles = other._needles
+        self._fragments, self._plain, self._hexed = other._fragments, other._plain, other._hexed
+        self._every = other._every
 
     def disarm(self) -> None:
         """Forget the fragments, and what was held back."""
-        self._needles, self._passed, self._held = (), b"", b""
+        self._fragments = self._plain = self._hexed = ()
+        self._every, self._passed, self._held = None, b"", b""
 
     def feed(self, piece: bytes) -> bytes | None:
         """Return what may be passed on by now, or None when the key is in it."""
-        if not self._needles:
+        if not self._fragments:
             return piece
         data = self._passed + self._held + piece
         if self.has_echo(data):
@@ -81,7 +92,27 @@ class EchoScanner:
 
     def has_echo(self, data: bytes) -> bool:
         """Say whether `data`, complete in itself, holds the key."""
-        return any(needle in data for needle in self._needles)
+        if not self._fragments:
+            return False
+        if any(map(data.__contains__, self._plain)):
+            return True
+        lower = data.lower()  # of what is written in hex: either case
+        if any(map(lower.__contains__, self._hexed)):
+            return True
+        if b"%" in lower and any(_percented(one) in lower for one in self._hexed):
+            return True
+        return b"\\u00" in lower and any(_escaped(one) in lower for one in self._hexed)
+
+    @property
+    def _needles(self) -> tuple[bytes, ...]:
+        """Every form of every fragment."""
+        if self._every is None:
+            written = [
+                form for one in self._hexed for form in (one, _percented(one), _escaped(one))
+            ]
+            upper = [form.upper().replace(b"\\U", b"\\u") for form in written]
+            self._every = tuple({*self._plain, *written, *upper})
+        return self._every
 
     def _suspect_from(self, data: bytes) -> int:
         """Return where the longest tail begins that is the beginning of a needle."""
@@ -102,16 +133,22 @@ class EchoScanner:
 
 def _is_random(piece: bytes) -> bool:
     """Say whether a fragment can't be a word of somebody's reply: a dummy key is made of words."""
-    return sum(any(map(kind, piece.decode("latin-1"))) for kind in _KINDS) >= 2
+    return len({*piece.translate(_KINDS)} - {ord(" ")}) >= 2
 
 
-def _forms(piece: bytes) -> Iterator[bytes]:
+def _percented(digits: bytes) -> bytes:
+    """Return hex digits as a URL has them."""
+    return b"%" + b"%".join([digits[at : at + 2] for at in range(0, len(digits), 2)])
+
+
+def _escaped(digits: bytes) -> bytes:
+    """Return hex digits as JSON may escape characters."""
+    return _percented(digits).replace(b"%", b"\\u00")
+
+
+def _plain_forms(piece: bytes) -> Iterator[bytes]:
+    """Yield a fragment as it is, and in base64 at any alignment."""
     yield piece
-    for pairs in (piece.hex(" "), piece.hex(" ").upper()):
-        yield pairs.replace(" ", "").encode()
-        yield f"%{pairs.replace(' ', '%')}".encode()
-        escaped = pairs.replace(" ", "\\u00")
-        yield f"\\u00{escaped}".encode()
     for offset in range(3):
         digits = _base64_within(piece, offset)
         yield digits
@@ -120,5 +157,5 @@ def _forms(piece: bytes) -> Iterator[bytes]:
 
 def _base64_within(piece: bytes, offset: int) -> bytes:
     """Encode as it reads `offset` bytes into a longer text, without the digits shared with it."""
-    digits = base64.b64encode(bytes(offset) + piece)
+    digits = b2a_base64(bytes(offset) + piece, newline=False)
     return digits[(offset * 8 + 5) // 6 : (offset + len(piece)) * 8 // 6]

@@ -404,6 +404,7 @@ class Relay:
             services.limiter.give_back(self._slot)
         if self._active is not None:
             services.active_calls.remove(self._active)
+            self._active = None  # it knows how to stop this, which knows it
         if self._heartbeat is not None:
             self._proxy.watchdog.end(self._heartbeat)
         self._body, self._pieces = [], []
