@@ -32,6 +32,7 @@ from assay_nb.gateway.process.logs import Answered, CallsEnded, Log, WentWrong
 from assay_nb.gateway.process.metrics import Metrics
 from assay_nb.gateway.resources import GatewayResources
 from assay_nb.gateway.settings import Settings
+from assay_nb.store.changes import Remembered
 from assay_nb.store.workspace_rows import Workspace
 from assay_nb.workspaces.roles import Action
 
@@ -70,8 +71,12 @@ class Services:
 
     @once
     def run_tokens(self) -> RunTokens:
-        """The tokens that the workers of a run show."""
-        return RunTokens(self.resources.database, self.signer)
+        """The tokens that the workers of a run show, and other programs."""
+        return RunTokens(self.resources.database, self.signer, changes=self.resources.changes)
+
+    @once
+    def _ids(self) -> Remembered[tuple[str, str | None], bytes]:
+        return Remembered(self.resources.changes)
 
     @property
     def public_origin(self) -> str | None:
@@ -101,7 +106,14 @@ class Services:
         Raises:
             WorkspaceNotFound: If they are not a member of such a workspace.
         """
-        return (await run_sync(self._find_workspace, user, workspace)).id
+        changes, key = self.resources.changes, (user, workspace)
+        known = self._ids.find(key, changes.look_lately())
+        if known is not None:
+            return known
+        number = changes.look()
+        found = (await run_sync(self._find_workspace, user, workspace)).id
+        self._ids.keep(key, number, found)
+        return found
 
     async def authorize(self, user: str, workspace: str | None, action: Action) -> Workspace:
         """Return a person's workspace if their role in it allows the action; None is the active one."""

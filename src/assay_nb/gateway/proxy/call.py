@@ -45,10 +45,10 @@ def check_program(caller: Caller) -> None:
     Raises:
         PermissionDenied: If no token was shown.
     """
-    if caller.via != "token":
+    if caller.via == "browser":
         raise PermissionDenied(
-            "The pass-through is for programs, which show a hub token.",
-            hint="Send `Authorization: Bearer TOKEN`, or give it to your SDK as its key.",
+            "The pass-through is for programs, which show a token.",
+            hint="Set the variables of `assay-nb env`, or give the token to your SDK as its key.",
         )
 
 

@@ -15,21 +15,23 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from anyio.to_thread import run_sync
 
-from assay_nb.errors import AssayError, PermissionDenied, ProviderAuthError
+from assay_nb.errors import AssayError, ProviderAuthError
 from assay_nb.gateway.calls.inflight import ActiveCall
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import TooLarge, add_safe_headers, error_answer
 from assay_nb.gateway.http.route import Route
-from assay_nb.gateway.policy import check_model
 from assay_nb.gateway.proxy.call import SMALL, ProxiedCall, check_program, write_failure
 from assay_nb.gateway.proxy.headers import request_headers, response_headers
+from assay_nb.gateway.proxy.model_list import (
+    check_body_models,
+    has_to_be_read,
+    largest_read,
+    too_large_to_read,
+)
 from assay_nb.gateway.proxy.reverse_proxy import REVERSE_PROXY, ReverseProxy
 from assay_nb.gateway.proxy.target import (
     check_target,
-    needs_body_model,
-    parse_model,
     read_target,
 )
 from assay_nb.gateway.proxy.upstream import UpstreamRequest, explain
@@ -69,6 +71,7 @@ ROUTES = (
         action="call",
         handler=pass_through,
         summary="Any SDK's own requests, with the workspace's key in the place of the hub token",
+        run_tokens="pass-through",
         token_headers=("x-api-key", "x-goog-api-key", "api-key", "x-portkey-api-key"),
         errors=(409, 413, 429, 502, 503),
         listed=False,
@@ -148,30 +151,32 @@ class ProxiedRequest:
             return None
         length = request.content_length
         call.check_length(length)
-        if needs_body_model(self._services.settings, call.target, call.grant.destination):
+        if has_to_be_read(self._services.settings, call.grant.destination):
             body = await self._read(heartbeat)
-            await self._check_body_model(body)
+            await self._check_body_models(body)
             return _pieces(body)
         if length is not None and length <= SMALL:
             return await request.content.read()
         return self._stream(heartbeat)
 
     async def _read(self, heartbeat: Heartbeat) -> bytes:
-        found = bytearray()
+        most, found = largest_read(self._services.settings), bytearray()
+        if (self._request.content_length or 0) > most:
+            raise too_large_to_read(most)
         async for piece in self._request.content.iter_any():
             heartbeat.beat()
             found += piece
-            self._call.check_length(len(found))
+            if len(found) > most:
+                raise too_large_to_read(most)
         return bytes(found)
 
-    async def _check_body_model(self, body: bytes) -> None:
-        model = self._call.model = await run_sync(parse_model, body)
-        if model is None:
-            raise PermissionDenied(
-                "This hub has a list of models, and the request does not name one.",
-                hint="Send JSON that names one `model`.",
-            )
-        check_model(self._services.settings, self._call.grant.destination, model)
+    async def _check_body_models(self, body: bytes) -> None:
+        call, settings = self._call, self._services.settings
+        content_type = self._request.headers.get("Content-Type", "")
+        model = await check_body_models(
+            settings, call.target, call.grant.destination, content_type, body
+        )
+        call.model = model or call.model
 
     async def _stream(self, heartbeat: Heartbeat) -> AsyncIterator[bytes]:
         passed = 0

@@ -18,8 +18,9 @@ from assay_nb.gateway.calls.inflight import ActiveCall
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.proxy.call import SMALL, ProxiedCall, check_program, write_failure
 from assay_nb.gateway.proxy.headers import request_headers
+from assay_nb.gateway.proxy.model_list import has_to_be_read
 from assay_nb.gateway.proxy.pool import NotConnected, find_place
-from assay_nb.gateway.proxy.target import Target, check_target, needs_body_model, read_target
+from assay_nb.gateway.proxy.target import Target, check_target, read_target
 from assay_nb.gateway.proxy.upstream import explain
 from assay_nb.gateway.proxy.wire import (
     CONTINUE,
@@ -130,10 +131,11 @@ class Relay:
             self._advance()
 
     def _admit(self, caller: Caller, target: Target, grant: Grant) -> bool:
-        """Take a slot for the call; False if aiohttp serves it: by a proxy, or with a model in its body."""
+        """Take a slot for the call; False if aiohttp serves it: by a proxy, or with models in its body."""
         services, proxy, there = self._services, self._proxy, grant.destination
         check_target(services.settings, target, there)
-        if needs_body_model(services.settings, target, there) or proxy.upstream.is_proxied(there):
+        is_read = self._head.body_exists and has_to_be_read(services.settings, there)
+        if is_read or proxy.upstream.is_proxied(there):
             self._is_over = True
             self._client.hand_over()
             return False
