@@ -40,7 +40,8 @@ class Lookup(Generic[K, V]):
     async def find(self, key: K) -> V:
         """Return the answer as of now, or raise what reading it raises."""
         if self._kept is None:
-            self._kept = Remembered(await run_sync(lambda: self._resources.changes))
+            changes = await run_sync(lambda: self._resources.changes)
+            self._kept = self._kept or Remembered(changes)
         number = self._resources.changes.look()
         if number is None:
             return await run_sync(self._read, key)
