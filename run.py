@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -419,10 +420,40 @@ def check_wheel(directory: Path, python: str) -> bool:
         make_environment(fresh, python)
         if not install_locked(fresh, wheel, Path(scratch, "locked")):
             return False
+        if not check_core(directory, python, wheel, Path(scratch)):
+            return False
         started = run(fresh, ("assay-nb", "--version"), cwd=scratch) == 0
         in_lab = lists_as_ok(fresh, scratch, "labextension", "assay-nb v")
         in_server = lists_as_ok(fresh, scratch, "server extension", "assay_nb.labserver ")
         return started and in_lab and in_server
+
+
+def check_core(directory: Path, python: str, whole: Path, scratch: Path) -> bool:
+    """Build the distribution in parts; without an extra, it is enough for the hub's configuration and for lint."""
+    built, bare = scratch / "core", scratch / "bare"
+    build = ("python", "-m", "build", "--no-isolation", "--outdir", str(built), "packages/core")
+    if run(directory, build) != 0:
+        return False
+    (wheel,) = built.glob("*.whl")
+    if packed(wheel) != packed(whole):
+        print(f"{wheel.name} does not hold what {whole.name} does.")
+        return False
+    make_environment(bare, python)
+    pip_install(bare, "--no-index", "--find-links", str(scratch / "locked"), str(wheel))
+    prompt = scratch / "prompt.txt"
+    prompt.write_text("Answer {{question}} in one sentence.\n")
+    configured = run(bare, ("python", "-c", "from assay_nb.gateway import configure_hub")) == 0
+    return configured and run(bare, ("assay-nb", "lint", str(prompt)), cwd=str(scratch)) == 0
+
+
+def packed(wheel: Path) -> dict[str, int]:
+    """Return what a wheel installs, by where, without what it says of itself."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {
+            one.filename.partition(".data/")[2] or one.filename: one.CRC
+            for one in archive.infolist()
+            if ".dist-info/" not in one.filename
+        }
 
 
 def install_locked(directory: Path, wheel: Path, store: Path) -> bool:

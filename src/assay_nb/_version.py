@@ -9,6 +9,9 @@ def read_version() -> str:
     It is read from the installed metadata each time, since loading `importlib.metadata` costs some
     milliseconds that `%load_ext` should not pay.
     """
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
-    return version("assay-nb")
+    try:
+        return version("assay-nb")
+    except PackageNotFoundError:
+        return version("assay-nb-core")  # the same package, with fewer dependencies

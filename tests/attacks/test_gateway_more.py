@@ -705,7 +705,7 @@ async def test_a084_no_call_begins_while_the_log_of_calls_cannot_be_written(
     """The disk takes nothing more → calls are refused on every way; when it does, nothing is missing."""
     member = await join(stage, "anthropic")
     fake.answers(critique())
-    write = call_rows.insert_calls
+    write = call_rows.write_calls
 
     def full(connection: Any, records: Any) -> None:
         raise StoreUnavailable("The database cannot be written: the disk is full.")
@@ -725,12 +725,12 @@ async def test_a084_no_call_begins_while_the_log_of_calls_cannot_be_written(
                 listed = sorted(one["instrument"] for one in log)
         return listed
 
-    monkeypatch.setattr(call_rows, "insert_calls", full)
+    monkeypatch.setattr(call_rows, "write_calls", full)
     first = await calls()  # nobody knows yet; their records wait
     await until(lambda: sum("CallsUnwritten" in line for line in stage.lines) >= 2)
     refused = await calls()
     made = len(fake.calls)
-    monkeypatch.setattr(call_rows, "insert_calls", write)
+    monkeypatch.setattr(call_rows, "write_calls", write)
     await written(1)  # what was passed through; the other is written before the next call
     last = await calls()
     listed = await written(4)

@@ -31,6 +31,7 @@ KINDS = (
     "page outsider", "page member", "page admin", "page owner",
     "page owner, no xsrf", "page owner, other origin", "page owner, null origin", "page owner, lookalike",
     "run", "run elsewhere", "run expired", "run of one taken out",
+    "program", "program elsewhere", "program expired", "program of one taken out",
 )  # fmt: skip
 
 OK = "ok"
@@ -42,8 +43,8 @@ def row(*changes: Mapping[str, Any]) -> dict[str, Any]:
     base |= {"none": 401, "bad token": 401, "revoked": 401, "no scope": 403}
     base |= {"service": 403, "metrics service": 403}
     base |= {kind: 403 for kind in KINDS if kind.startswith("page owner, ")}
-    base |= {kind: 403 for kind in KINDS if kind.startswith("run")}
-    base |= {"run expired": 401}
+    base |= {kind: 403 for kind in KINDS if kind.startswith(("run", "program"))}
+    base |= {"run expired": 401, "program expired": 401}
     for change in changes:
         base |= change
     return base
@@ -77,7 +78,11 @@ FORM = row(those(403, _TOKENS), {"none": OK})
 FORM_ADMIN = {**FORM, "page outsider": 404, "page member": 403}
 WORKER_ACTS = {**MEMBER_ACTS, "run": OK, "run of one taken out": 404}
 """What the workers of a run may do: with an owner's run token too, this is all."""
-PROGRAMS = row(those(404, _STRANGERS), those(403, [*_PAGES, *_FORGED]))
+PROGRAMS = row(
+    those(404, _STRANGERS),
+    those(403, [*_PAGES, *_FORGED]),
+    {"program": OK, "program of one taken out": 404},
+)
 
 PAGE_SETS = {**PAGE, "page outsider": 404, "page member": 403}
 """A page that begins a change."""
@@ -123,6 +128,11 @@ ROWS: dict[str, Mapping[str, Any]] = {
     f"POST {_ONE}/instruments/{{instrument}}": WORKER_ACTS,
     f"POST {_ONE}/run-tokens": MEMBER_ACTS,
     f"DELETE {_ONE}/run-tokens/{{id}}": MEMBER_ACTS,
+    "POST api/v1/run-tokens/extend": {
+        **row(those(404, [*_TOKENS, *_PAGES])),
+        "owner": OK,
+        "page owner": OK,
+    },
     "* providers/{workspace}/{provider}/{path:.*}": PROGRAMS,
     "GET oauth_callback": dict.fromkeys(KINDS, 403),  # nobody has begun to sign in
     "POST api/v1/sign-out": PAGE_OWN,
@@ -169,6 +179,7 @@ BODIES: dict[str, Any] = {
     f"PATCH {_ONE}/connections/{{name}}": {"name": "other"},
     f"POST {_ONE}/instruments/{{instrument}}": {"prompt": PROMPT},
     f"POST {_ONE}/run-tokens": {"seconds": 60},
+    "POST api/v1/run-tokens/extend": {"token": "{program}"},
     "* providers/{workspace}/{provider}/{path:.*}": {
         "model": "claude-sonnet-4-6",
         "max_tokens": 10,
@@ -251,21 +262,27 @@ class Cast:
             self.stage.services.resources.workspaces.delete("olga", workspace)
 
     async def show_run_token(self, kind: str, workspace: str) -> dict[str, str]:
-        """Return the headers of a worker with a run token; but for the last kind, the owner's."""
+        """Return the headers of a worker or a program with a run token; but for the last kind, the owner's."""
         services = self.stage.services
 
         def make() -> str:
             workspaces, where = services.resources.workspaces, bytes.fromhex(workspace)
             user, shown = "olga", self.owner
-            if kind == "run elsewhere":
+            if kind.endswith("elsewhere"):
                 where = workspaces.active("olga").id
-            if kind == "run of one taken out":
+            if kind.endswith("of one taken out"):
                 user, shown = "max", self.max
                 workspaces.remove_member("olga", where, "max")
-            seconds = 0 if kind == "run expired" else 60
-            return services.run_tokens.issue(user, where, shown, seconds).token
+            seconds = 0 if kind.endswith("expired") else 60
+            purpose = "calls" if kind.startswith("run") else "pass-through"
+            return services.run_tokens.issue(user, where, shown, seconds, purpose).token
 
         return {"Authorization": f"Bearer {await run_sync(make)}"}
+
+    async def issue_program(self, workspace: str) -> str:
+        """Return a token of the owner's for programs."""
+        issue, where = self.stage.services.run_tokens.issue, bytes.fromhex(workspace)
+        return (await run_sync(issue, "olga", where, self.owner, 60, "pass-through")).token
 
     async def state_of(self, workspace: str) -> list[Any]:
         """Return all that is stored of a workspace, for telling whether anything was changed."""
@@ -297,10 +314,11 @@ class Cast:
             "name": name,
             "key": key,
             "endpoint": self.stage.fake.endpoint("anthropic"),
+            "program": await self.issue_program(workspace),
         }
         body, form = (fill(sent.get(name_of(route)), values) for sent in (BODIES, FORMS))
         method = "POST" if route.method == "*" else route.method
-        if kind.startswith("run"):
+        if kind.startswith(("run", "program")):
             headers = await self.show_run_token(kind, workspace)
         else:
             headers = self.headers[kind]

@@ -14,7 +14,7 @@ from assay_nb.store.tables import allowances, calls, provider_keys
 A, B = b"a" * 16, b"b" * 16
 GUARDED = {
     "allowances", "calls", "connection_facts", "data_keys", "manifests", "provider_keys",
-    "run_tokens", "usage",
+    "run_tokens", "usage", "usage_sums",
 }  # fmt: skip
 
 
@@ -38,8 +38,8 @@ def database(postgres_server: Path) -> Iterator[Database]:
 def fill(database: Database) -> None:
     with database.write() as connection:
         for workspace in (A, B):
-            values = {"workspace_id": workspace, "user": "ada", "calls_per_day": 1}
-            connection.execute(insert(allowances).values(values))
+            key = {"workspace_id": workspace, "scope": "each", "user": "ada", "model": ""}
+            connection.execute(insert(allowances).values({**key, "calls_per_day": 1}))
 
 
 def test_a_statement_without_a_where_sees_one_workspace(database: Database) -> None:

@@ -1,7 +1,9 @@
 """The call log: who, when, which instrument and model, how many tokens. Never content.
 
 A commit takes as long as dozens of inserts do, and a write as long as dozens of calls, so lines are written
-together. What is not written yet when the process is killed is lost to the log.
+together. A call that may cost something has a line from its beginning; its end takes the place of that line. If
+the process is killed, the line says that the call was cut off, and what it may have cost. Only what began within
+the last second is lost with the process.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from assay_nb.errors import StoreUnavailable
 from assay_nb.store import call_rows as rows
 from assay_nb.store.call_rows import CallRecord, Funding
 from assay_nb.store.changes import Changes
-from assay_nb.store.database import Database
+from assay_nb.store.database import Connection, Database
 
 OnFailure: TypeAlias = Literal["warn", "refuse"]
 
@@ -30,6 +32,11 @@ Tell: TypeAlias = Callable[[int, StoreUnavailable], None]
 
 EVERY = 1.0
 MOST = 20_000
+_GATHERED = 0.25
+"""Seconds until a line is written of a call that has begun: most calls of a fast server have ended by then, and
+have one line written in the place of two."""
+_BEAT = 20.0
+"""Seconds from one sign of life to the next of a process whose calls run, far below `call_rows.STALE`."""
 
 _PROCESS = os.urandom(5)
 _numbers = itertools.count()
@@ -78,11 +85,12 @@ class CallLog:
         self._unwritten: list[CallRecord] = []
         self._keeping = threading.Lock()
         self._added: _Batch | None = None
+        self._seen = -_BEAT
 
     # --- now, from any thread
 
     def record(self, record: CallRecord) -> None:
-        """Write a call that has ended, made with `make_record`.
+        """Write a call that has ended, made with `make_record`; one that was begun has the same id.
 
         Raises:
             StoreUnavailable: If the database cannot be written, and the line is not kept for later.
@@ -113,19 +121,54 @@ class CallLog:
             self._unwritten.clear()
 
     def record_all(self, records: Sequence[CallRecord]) -> None:
-        """Write calls that have ended, made with `make_record`, in one transaction."""
+        """Write calls that have begun or ended, made with `make_record`, in one transaction."""
+        alive = self._is_sign_due(records)
+
+        def write(connection: Connection) -> None:
+            rows.write_calls(connection, records)
+            if alive:
+                rows.note_writer(connection, _PROCESS, int(time.time()))
+
         if self._changes is not None:
-            self._changes.write_unnoticed(lambda connection: rows.insert_calls(connection, records))
-            return
-        with self._database.write(serial=False) as connection:
-            rows.insert_calls(connection, records)
+            self._changes.write_unnoticed(write)
+        else:
+            with self._database.write(serial=False) as connection:
+                write(connection)
+        if alive:
+            self._seen = time.monotonic()
 
     def recent(self, workspace_id: bytes, limit: int = 20) -> tuple[CallRecord, ...]:
         """Return a workspace's latest calls, newest first."""
         with self._database.read(workspace=workspace_id) as connection:
-            return rows.list_calls(connection, workspace_id, max(0, limit))
+            return rows.list_calls(connection, workspace_id, max(0, limit), now=int(time.time()))
+
+    def settle_cut_off(self) -> int:
+        """Write that the calls of processes that were killed were cut off, and return how many there were."""
+        now = int(time.time())
+        with self._database.read() as connection:
+            if not rows.find_cut_off(connection, now=now):
+                return 0
+        with self._database.write(serial=False) as connection:
+            return rows.cut_off_calls(connection, now=now)
+
+    def delete_before(self, time: int) -> int:
+        """Delete the lines of calls that began before a time, in seconds since 1970, and return how many.
+
+        The sums by day stay.
+        """
+        with self._database.write(serial=False) as connection:
+            return rows.delete_calls_before(connection, time)
+
+    def _is_sign_due(self, records: Sequence[CallRecord]) -> bool:
+        """Say whether a sign of life has to be written along: calls run, and the last one is old."""
+        if time.monotonic() - self._seen < _BEAT:
+            return False
+        running = self._added is not None and bool(self._added.running)
+        return running or any(one.status == rows.RUNNING for one in records)
 
     def _record_now(self, record: CallRecord) -> None:
+        if self._added is not None:
+            self._added.running.discard(record.call_id)
         self._waiting[record.call_id] = record
         with self._writing:
             if record.call_id in self._waiting:  # the thread before may have written it too
@@ -146,9 +189,17 @@ class CallLog:
 
     # --- soon, from an event loop
 
+    def begin(self, record: CallRecord) -> None:
+        """Note a call that begins, in the state `RUNNING`, to be written soon unless it ends before."""
+        self._batch().begin(record)
+
     def add(self, record: CallRecord) -> None:
-        """Note a call that has ended, to be written soon."""
+        """Note a call that has ended, to be written soon; one that was begun has the same id."""
         self._batch().add(record)
+
+    def forget(self, call_id: bytes) -> bool:
+        """Forget a call that was begun and never sent; False if its line is written, and needs an end."""
+        return self._batch().forget(call_id)
 
     async def flush(self) -> None:
         """Write what was added, and return when it is written."""
@@ -178,6 +229,8 @@ class CallLog:
         return self._added
 
     async def _write_batch(self, batch: _Batch, records: list[CallRecord]) -> None:
+        if not records and not self._is_sign_due(records):
+            return
         try:
             await run_sync(self.record_all, records)
             batch.is_failing = False
@@ -186,13 +239,17 @@ class CallLog:
             if self._refuses:
                 # Locked or full: they wait for the next time, in their order.
                 batch.is_failing = True
-                batch.waiting = records + batch.waiting
+                batch.put_back(records)
                 lost = len(batch.waiting)
             self._tell(lost, error)
 
 
 class _Batch:
     """The lines of one event loop that wait. A portal that was closed, or a forked child, has another.
+
+    Attributes:
+        waiting: The lines that wait, by the call's id: an end takes the place of its beginning.
+        running: The calls that run.
 
     Args:
         loop: The loop that it belongs to.
@@ -202,38 +259,66 @@ class _Batch:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, write: _Write, every: float) -> None:
         self.loop = loop
-        self.waiting: list[CallRecord] = []
+        self.waiting: dict[bytes, CallRecord] = {}
+        self.running: set[bytes] = set()
         self.is_failing = False
         self._write = write
         self._every = every
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
+        self._ended = asyncio.Event()
+
+    def begin(self, record: CallRecord) -> None:
+        self.waiting[record.call_id] = record
+        self.running.add(record.call_id)
+        self._start()
 
     def add(self, record: CallRecord) -> None:
-        self.waiting.append(record)
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
+        self.waiting[record.call_id] = record
+        self.running.discard(record.call_id)
+        self._ended.set()
+        self._start()
+
+    def forget(self, call_id: bytes) -> bool:
+        self.running.discard(call_id)
+        return self.waiting.pop(call_id, None) is not None
+
+    def put_back(self, records: Sequence[CallRecord]) -> None:
+        """Take lines back that could not be written, before those that came meanwhile."""
+        old = {one.call_id: one for one in records}
+        self.waiting = {**old, **self.waiting}
 
     async def flush(self) -> None:
         async with self._turn:
-            records, self.waiting = self.waiting, []
-            if records:
+            records, self.waiting = list(self.waiting.values()), {}
+            if records or self.running:
                 await self._write(self, records)
 
     async def close(self) -> None:
         self._closing.set()
+        self._ended.set()
         if self._task is not None:
             # Not cancelled: a thread that writes carries on, and nobody would know for how long.
             await asyncio.wait({self._task})
         await self.flush()
 
+    def _start(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+
     async def _run(self) -> None:
-        while self.waiting and not self._closing.is_set():
+        # A call that has ended alone is written at once; one that has begun may soon have ended.
+        await self._wait(self._ended, _GATHERED)
+        while (self.waiting or self.running) and not self._closing.is_set():
             await self.flush()
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), self._every)
+            await self._wait(self._closing, self._every)
+        self._ended.clear()
         self._task = None
+
+    async def _wait(self, event: asyncio.Event, seconds: float) -> None:
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(event.wait(), seconds)
 
 
 _Write: TypeAlias = "Callable[[_Batch, list[CallRecord]], Awaitable[None]]"
@@ -252,8 +337,10 @@ def make_record(
     output_tokens: int | None = None,
     cost_micros: int | None = None,
     milliseconds: int | None = None,
+    cached_tokens: int | None = None,
+    counted_micros: int | None = None,
 ) -> CallRecord:
-    """Return the record of a call that ends now."""
+    """Return the record of a call that begins or ends now."""
     now = time.time_ns()
     return CallRecord(
         # The time first, so that the newest calls are found by their key, in their order.
@@ -270,6 +357,8 @@ def make_record(
         output_tokens=output_tokens,
         cost_micros=cost_micros,
         milliseconds=milliseconds,
+        cached_tokens=cached_tokens,
+        counted_micros=counted_micros,
     )
 
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from assay_nb.connections.presets import Preset
 from assay_nb.errors import workspace_gone
 from assay_nb.messages import NO_KEY, Kind, ProviderId
+
+if TYPE_CHECKING:
+    from assay_nb.engine.usage import UsageFacts, UsagePart
 
 Mode = Literal["solo", "hub"]
 
@@ -187,7 +190,12 @@ class BudgetFacts(Facts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFacts(Facts):
-    """One line of the calls log: who, when, what, how many tokens. Never content."""
+    """One line of the calls log: who, when, what, how many tokens. Never content.
+
+    Attributes:
+        status: `"ok"`, the code of an error, `"running"`, or `"cut_off"` where the process was killed.
+        counted: US dollars that it counts for: its cost, or an estimate where that is not known.
+    """
 
     at: str
     user: str
@@ -200,6 +208,8 @@ class CallFacts(Facts):
     output_tokens: int | None
     cost: float | None
     milliseconds: int | None
+    cached_tokens: int | None = None
+    counted: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,6 +375,17 @@ class Control(Protocol):
 
     async def budget(self) -> BudgetFacts: ...
     async def calls(self, workspace: str | None, limit: int) -> list[CallFacts]: ...
+    async def usage(
+        self,
+        workspace: str | None,
+        *,
+        by: Sequence[UsagePart] = ("day",),
+        begin: str | None = None,
+        end: str | None = None,
+        everyone: bool = False,
+    ) -> UsageFacts:
+        """Return what one's own calls, or an admin's `everyone`'s, used and cost, from this month's first day."""
+        ...
 
     async def master_status(self) -> list[MasterFacts]: ...
     async def rotate_master(self) -> MasterFacts: ...

@@ -82,9 +82,15 @@ def read_call_facts(record: CallRecord) -> CallFacts:
         status=record.status,
         input_tokens=record.input_tokens,
         output_tokens=record.output_tokens,
-        cost=None if record.cost_micros is None else record.cost_micros / 1_000_000,
+        cost=_dollars(record.cost_micros),
         milliseconds=record.milliseconds,
+        cached_tokens=record.cached_tokens,
+        counted=_dollars(record.counted_micros),
     )
+
+
+def _dollars(micros: int | None) -> float | None:
+    return None if micros is None else micros / 1_000_000
 
 
 def read_master_facts(status: MasterKeyStatus) -> MasterFacts:

@@ -71,6 +71,10 @@ class Portal:
             task.cancel()
             raise
 
+    def begin(self, function: Callable[..., Awaitable[None]], *args: Any) -> None:
+        """Start an async function and return at once. It is cancelled when the loop is stopped."""
+        self._start(function, *args)
+
     async def wait(self, function: Callable[..., Awaitable[T]], *args: Any) -> T:
         """Run an async function on the loop and await it from another loop; cancelling reaches it."""
         task = self._start(function, *args)

@@ -21,6 +21,7 @@ from assay_nb.engine.lazy import once
 from assay_nb.engine.local.practice import is_practice_error
 from assay_nb.engine.portal import Portal, Stream
 from assay_nb.errors import AssayError, WorkspaceNotFound, workspace_gone
+from assay_nb.extras import needing
 from assay_nb.messages import PROVIDERS
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class Session:
             from assay_nb.engine.remote.connect import connect
 
             return connect(self.config.gateway_url)
-        from assay_nb.engine.local.solo import open_solo
+        with needing("vault"):
+            from assay_nb.engine.local.solo import open_solo
 
         return open_solo(self.config, self._say)
 

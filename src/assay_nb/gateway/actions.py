@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from anyio.to_thread import run_sync
 
-from assay_nb.accounting.allowances import EVERYBODY, Allowance
+from assay_nb.accounting.allowances import Allowance
 from assay_nb.connections.presets import Preset
 from assay_nb.egress.origins import PLACEMENT, parse_endpoint
 from assay_nb.engine.connect_form import check_key_given, fill_in
@@ -180,21 +180,22 @@ async def set_price(
     return facts
 
 
-async def set_allowance(
-    context: RequestContext, user: str | None, calls: int | None, dollars: float | None
-) -> Allowance:
-    """Set what a member may use in a day, or everybody where none is named; without figures, no limit.
+async def set_allowance(context: RequestContext, allowance: Allowance) -> Allowance:
+    """Set what a member, each member, or all together may use; without figures, no limit.
 
     Raises:
         PermissionDenied: If the caller's role does not allow it.
         WrongUsage: If a figure is not from 0 up.
     """
     where = await context.services.authorize(context.user, context.workspace, "manage_members")
-    micros = None if dollars is None else round(dollars * 1_000_000)
-    allowance = Allowance(user or EVERYBODY, calls, micros)
     await run_sync(context.services.resources.allowances.set, where.id, allowance)
     _log(context, "allowance set", where.id.hex(), allowance.user)
     return allowance
+
+
+def in_micros(dollars: float | None) -> int | None:
+    """Return US dollars in millionths."""
+    return None if dollars is None else round(dollars * 1_000_000)
 
 
 # --- keys

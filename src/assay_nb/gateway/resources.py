@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 
 from assay_nb.accounting.allowances import Allowances
+from assay_nb.accounting.budget_levels import Level
 from assay_nb.accounting.call_log import CallLog
 from assay_nb.config import Config
 from assay_nb.egress.origins import OperatorPolicy, Policy, check_destination
@@ -16,6 +17,7 @@ from assay_nb.egress.resolver import Vet, make_vet
 from assay_nb.egress.setting_names import OPERATOR
 from assay_nb.engine.lazy import once
 from assay_nb.engine.local.resources import Resources
+from assay_nb.engine.usage import LimitFacts
 from assay_nb.errors import StoreUnavailable
 from assay_nb.gateway.process.logs import CallsUnwritten, Log
 from assay_nb.gateway.settings import Settings
@@ -92,7 +94,11 @@ class GatewayResources(Resources):
 
     @once
     def allowances(self) -> Allowances:
-        return Allowances(self.database)
+        return Allowances(self.database, changes=self.changes)
+
+    def list_limits(self, workspace_id: bytes, user: str) -> Sequence[LimitFacts]:
+        """Return the limits that a member's calls count against, with how much of each is counted."""
+        return [_show_level(one) for one in self.allowances.levels(workspace_id, user)]
 
     @once
     def keystore(self) -> KeyStore:
@@ -113,3 +119,21 @@ class GatewayResources(Resources):
             names=OPERATOR,
             learned=self.learned,
         )
+
+
+def _show_level(level: Level) -> LimitFacts:
+    is_money = level.unit == "micros"
+    counted, limit = (
+        (level.counted / 1e6, level.limit / 1e6) if is_money else (level.counted, level.limit)
+    )
+    return LimitFacts(
+        unit="dollars" if is_money else "calls",
+        counted=counted,
+        limit=limit,
+        left=max(0, limit - counted),
+        period=level.period,
+        model=level.model,
+        together=level.together,
+        is_near=level.is_near,
+        text=level.say(),
+    )

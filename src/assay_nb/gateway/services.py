@@ -28,12 +28,14 @@ from assay_nb.gateway.calls.limits import Limiter
 from assay_nb.gateway.calls.lookup import Lookup
 from assay_nb.gateway.control import GatewayControl
 from assay_nb.gateway.http.responses import Broken, HubUnavailable, NotSignedIn
-from assay_nb.gateway.process.logs import CallsEnded, Log, WentWrong
+from assay_nb.gateway.process.logs import Answered, CallsEnded, Log, WentWrong
 from assay_nb.gateway.process.metrics import Metrics
 from assay_nb.gateway.resources import GatewayResources
 from assay_nb.gateway.settings import Settings
 from assay_nb.store.workspace_rows import Workspace
 from assay_nb.workspaces.roles import Action, check_allowed
+
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
 
 @dataclass
@@ -68,8 +70,8 @@ class Services:
 
     @once
     def run_tokens(self) -> RunTokens:
-        """The tokens that the workers of a run show."""
-        return RunTokens(self.resources.database, self.signer)
+        """The tokens that the workers of a run show, and other programs."""
+        return RunTokens(self.resources.database, self.signer, changes=self.resources.changes)
 
     @property
     def public_origin(self) -> str | None:
@@ -127,6 +129,35 @@ class Services:
             f"The gateway failed with an internal error (number {number}).",
             hint="Tell the hub's operator the number; the gateway's log has it.",
         )
+
+    def note_answer(
+        self,
+        route: str | None,
+        method: str,
+        caller: Caller | None,
+        status: int,
+        code: str,
+        seconds: float,
+    ) -> None:
+        """Count an answer and log it.
+
+        Args:
+            route: The pattern of the table that it was asked at; None for an address that has none.
+            method: The request's method.
+            caller: Who asked, if they were let in.
+            status: The answer's status; 499 if the caller hung up before there was one.
+            code: The error's code; empty if it is none.
+            seconds: How long it took.
+        """
+        name = route if route is not None else "(none)"
+        method = method if route is not None and method in _METHODS else "(other)"
+        self.metrics.note_answer(name, method, status, seconds)
+        if status == 401:
+            self.metrics.refused.inc()
+            self.log.count_refusal()
+        elif name != "health" and route is not None:
+            who = (caller.user, caller.via) if caller else ("", "")
+            self.log(Answered(name, method, status, round(seconds * 1000, 1), *who, error=code))
 
     async def holds(self, caller: Caller, workspace_id: bytes) -> AssayError | None:
         """Say why a person may no longer call in a workspace, or None while they may."""

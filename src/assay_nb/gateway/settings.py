@@ -31,6 +31,9 @@ class LimitSettings:
         streams: Calls of everybody that may run at the same time.
         body: Bytes of a request to the API.
         passthrough_body: Bytes of a request that is passed through.
+        passthrough_hours: Hours that a token for the pass-through is valid, at most 24, until its kernel extends
+            it.
+        checked_body: Bytes of a request that is passed through and has to be read first, for `allow_models`.
         call_seconds: Seconds that a call may take.
         unpriced_call: US dollars that count against a member's spending limit for a call whose price is
             not known.
@@ -41,6 +44,8 @@ class LimitSettings:
     streams: int = 1_000
     body: int = 2 * 1024 * 1024
     passthrough_body: int = 32 * 1024 * 1024
+    passthrough_hours: float = 8.0
+    checked_body: int = 4 * 1024 * 1024
     call_seconds: int = 1_800
     unpriced_call: float = 1.0
 
@@ -367,6 +372,8 @@ def _check(settings: Settings) -> None:
         value = getattr(settings.limits, one.name)
         if not value > 0 or value != value or value == float("inf"):
             raise WrongUsage(f"limits.{one.name} must be a number above 0.")
+    if settings.limits.passthrough_hours > 24:
+        raise WrongUsage("limits.passthrough_hours must be at most 24.")
     if not 0 < settings.hub.cache_seconds <= 45:
         raise WrongUsage("hub.cache_seconds must be above 0 and at most 45.")
     _check_origins(settings)

@@ -10,6 +10,8 @@ import asyncio
 import importlib
 from typing import TYPE_CHECKING, cast
 
+from assay_nb.extras import needing
+
 if TYPE_CHECKING:
     from assay_nb.messages import ProviderId
     from assay_nb.providers.base import ListedModel, Provider
@@ -54,5 +56,6 @@ def make_egress(
 
 def warm_up(provider: ProviderId) -> None:
     """Import a provider's SDK, which takes up to a second. Safe in any thread."""
-    importlib.import_module(_CLASSES[provider][0])
+    with needing("sdk"):
+        importlib.import_module(_CLASSES[provider][0])
     _ready.add(provider)

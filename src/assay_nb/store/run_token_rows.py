@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from assay_nb.store.tables import run_tokens
+
+Purpose: TypeAlias = Literal["calls", "pass-through"]
+"""What a run token is good for: a run's calls, or another program's requests that are passed through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,7 @@ class RunTokenRow:
         user: Whose calls they are.
         expires_at: Until when, in seconds since 1970.
         sealed: The hub token that it was made with, under a key that only the run token gives.
+        purpose: What it is good for.
     """
 
     digest: bytes
@@ -26,6 +31,7 @@ class RunTokenRow:
     user: str
     expires_at: int
     sealed: bytes = field(repr=False)
+    purpose: Purpose
 
 
 def add_run_token(connection: Connection, row: RunTokenRow) -> None:
@@ -39,7 +45,19 @@ def find_run_token(connection: Connection, digest: bytes) -> RunTokenRow | None:
     row = connection.execute(select(run_tokens).where(run_tokens.c.digest == digest)).one_or_none()
     if row is None:
         return None
-    return RunTokenRow(row.digest, row.workspace_id, row.user, row.expires_at, row.sealed)
+    return RunTokenRow(
+        row.digest, row.workspace_id, row.user, row.expires_at, row.sealed, row.purpose
+    )
+
+
+def extend_run_token(connection: Connection, digest: bytes, expires_at: int, sealed: bytes) -> bool:
+    """Give a token another end, with its hub token sealed for that; False when it has no row by now."""
+    done = connection.execute(
+        update(run_tokens)
+        .where(run_tokens.c.digest == digest)
+        .values(expires_at=expires_at, sealed=sealed)
+    )
+    return done.rowcount == 1
 
 
 def delete_run_token(connection: Connection, digest: bytes, workspace_id: bytes, user: str) -> None:
@@ -49,6 +67,15 @@ def delete_run_token(connection: Connection, digest: bytes, workspace_id: bytes,
             run_tokens.c.digest == digest,
             run_tokens.c.workspace_id == workspace_id,
             run_tokens.c.user == user,
+        )
+    )
+
+
+def delete_run_tokens_of(connection: Connection, workspace_id: bytes, user: str) -> None:
+    """Delete all run tokens of a person in a workspace."""
+    connection.execute(
+        delete(run_tokens).where(
+            run_tokens.c.workspace_id == workspace_id, run_tokens.c.user == user
         )
     )
 

@@ -38,6 +38,27 @@ def insert_or_update_all(
     )
 
 
+def insert_or_add(
+    connection: Connection, table: Table, rows: Sequence[dict[str, Any]], counts: Sequence[str]
+) -> None:
+    """Insert rows, or add the named counts to those of the row that has the same primary key."""
+    if not rows:
+        return
+    statement = _insert(connection, table)
+    key = [column.name for column in table.primary_key]
+    sums = {name: table.c[name] + statement.excluded[name] for name in counts}
+    # In one order, so that two gateways never wait for each other's rows.
+    ordered = sorted(rows, key=lambda row: [row[name] for name in key])
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=sums), ordered)
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the rows whose primary key is not there yet."""
+    if rows:
+        statement = _insert(connection, table).on_conflict_do_nothing()
+        connection.execute(statement, list(rows))
+
+
 def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -166,12 +168,19 @@ allowances = Table(
     "allowances",
     metadata,
     Column("workspace_id", LargeBinary, nullable=False),
+    Column("scope", Text, nullable=False),
     Column("user", Text, nullable=False),
+    Column("model", Text, nullable=False),
     Column("calls_per_day", Big),
     Column("micros_per_day", Big),
-    PrimaryKeyConstraint("workspace_id", "user"),
+    Column("calls_per_month", Big),
+    Column("micros_per_month", Big),
+    PrimaryKeyConstraint("workspace_id", "scope", "user", "model"),
+    CheckConstraint("scope IN ('each', 'together')", name="allowance_scope"),
     CheckConstraint("calls_per_day >= 0", name="calls_not_negative"),
     CheckConstraint("micros_per_day >= 0", name="micros_not_negative"),
+    CheckConstraint("calls_per_month >= 0", name="month_calls_not_negative"),
+    CheckConstraint("micros_per_month >= 0", name="month_micros_not_negative"),
     sqlite_strict=True,
 )
 
@@ -180,10 +189,14 @@ usage = Table(
     metadata,
     Column("workspace_id", LargeBinary, nullable=False),
     Column("user", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("period", Text, nullable=False),
     Column("day", Big, nullable=False),
     Column("calls", Big, nullable=False),
     Column("micros", Big, nullable=False),
-    PrimaryKeyConstraint("workspace_id", "user", "day"),
+    Column("reserved", Big, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "user", "model", "period", "day"),
+    CheckConstraint("period IN ('day', 'month')", name="usage_period"),
     sqlite_strict=True,
 )
 
@@ -195,6 +208,7 @@ run_tokens = Table(
     Column("user", Text, nullable=False),
     Column("expires_at", Big, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    Column("purpose", Text, nullable=False),
     sqlite_strict=True,
 )
 
@@ -228,7 +242,45 @@ calls = Table(
     Column("output_tokens", Big),
     Column("cost_micros", Big),
     Column("milliseconds", Big),
+    Column("cached_tokens", Big),
+    Column("counted_micros", Big),
     CheckConstraint("funding IN ('workspace', 'demo')", name="call_funding"),
+    sqlite_strict=True,
+)
+
+Index(
+    "calls_running",
+    calls.c.call_id,
+    sqlite_where=text("status = 'running'"),
+    postgresql_where=text("status = 'running'"),
+)
+
+call_writers = Table(
+    "call_writers",
+    metadata,
+    Column("process", LargeBinary, primary_key=True),
+    Column("seen_at", Big, nullable=False),
+    sqlite_strict=True,
+)
+
+usage_sums = Table(
+    "usage_sums",
+    metadata,
+    Column("workspace_id", LargeBinary, nullable=False),
+    Column("day", Big, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("connection", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("funding", Text, nullable=False),
+    Column("calls", Big, nullable=False),
+    Column("unmetered", Big, nullable=False),
+    Column("unpriced", Big, nullable=False),
+    Column("input_tokens", Big, nullable=False),
+    Column("output_tokens", Big, nullable=False),
+    Column("cached_tokens", Big, nullable=False),
+    Column("cost_micros", Big, nullable=False),
+    Column("counted_micros", Big, nullable=False),
+    PrimaryKeyConstraint("workspace_id", "day", "user", "connection", "model", "funding"),
     sqlite_strict=True,
 )
 
@@ -243,5 +295,6 @@ audit = Table(
     Column("subject", Text),
     Column("mk_id", LargeBinary),
     Column("mac", LargeBinary, nullable=False),
+    Column("previous", LargeBinary),
     sqlite_strict=True,
 )

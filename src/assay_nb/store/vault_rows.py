@@ -93,7 +93,12 @@ class ManifestRow:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One line of the audit, chained to the one before."""
+    """One line of the audit, chained to the one before.
+
+    Attributes:
+        previous: The digest of all lines before it; None in lines of earlier releases, which are chained by
+            the MAC before them alone.
+    """
 
     sequence: int
     at: int
@@ -103,6 +108,7 @@ class AuditRow:
     subject: str | None
     mk_id: bytes | None
     mac: bytes
+    previous: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

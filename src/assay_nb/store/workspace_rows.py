@@ -13,6 +13,7 @@ from typing import Any, Literal, cast
 from sqlalchemy import Connection, Row, delete, func, select, update
 
 from assay_nb.store.connection_fact_rows import forget
+from assay_nb.store.run_token_rows import delete_run_tokens_of
 from assay_nb.store.statements import insert_if_absent, insert_or_update
 from assay_nb.store.tables import members, preferences, workspaces
 
@@ -211,7 +212,8 @@ def set_role(connection: Connection, workspace_id: bytes, user: str, role: Role)
 
 
 def delete_member(connection: Connection, workspace_id: bytes, user: str) -> None:
-    """Take a person out of a workspace."""
+    """Take a person out of a workspace. Their run tokens end with it, also for the day they come back."""
+    delete_run_tokens_of(connection, workspace_id, user)
     connection.execute(
         delete(members).where(members.c.workspace_id == workspace_id, members.c.user == user)
     )

@@ -17,6 +17,7 @@ from typing import Literal
 from assay_nb.errors import VaultSealed, WrongUsage
 from assay_nb.store import vault_rows
 from assay_nb.store.vault_rows import DataKeyRow, MasterKeyRow
+from assay_nb.vault import audit
 from assay_nb.vault.audit import Event
 from assay_nb.vault.envelope import CannotOpen
 from assay_nb.vault.failpoints import failpoint
@@ -156,24 +157,41 @@ def purge_masters(
     if older_than < timedelta(0):
         raise WrongUsage("A master key cannot be purged before it was retired.")
     keystore = transactions.masters.keystore
-    gone: list[MasterKeyStatus] = []
     with transactions.change(actor) as change:
-        manifests = {row.mk_id for row in vault_rows.list_manifests(change.connection)}
-        latest = now() - int(older_than.total_seconds())
-        for status in _list_masters(transactions, change):
-            is_old = status.retired_at is not None and status.retired_at <= latest
-            is_free = not status.data_keys and status.mk_id not in manifests
-            if status.state == "orphan" or (is_old and is_free):
-                # The key store first: a row without its entry can be purged again, an entry that no
-                # row names could be mistaken for a rotation that is under way.
-                keystore.delete(change.vault_id, status.mk_id)
-                failpoint("master key destroyed")
-                vault_rows.delete_master_key(change.connection, status.mk_id)
-                transactions.masters.drop(status.mk_id)
-                change.record(Event.MASTER_PURGED, subject=status.mk_id.hex())
-                gone.append(status)
+        gone = _find_purgeable(transactions, change, older_than)
+        if gone:
+            _note_audit(change)
+        for status in gone:
+            # The key store first: a row without its entry can be purged again, an entry that no
+            # row names could be mistaken for a rotation that is under way.
+            keystore.delete(change.vault_id, status.mk_id)
+            failpoint("master key destroyed")
+            vault_rows.delete_master_key(change.connection, status.mk_id)
+            transactions.masters.drop(status.mk_id)
+            change.record(Event.MASTER_PURGED, subject=status.mk_id.hex())
         failpoint("purge recorded")
     return gone
+
+
+def _find_purgeable(
+    transactions: Transactions, change: VaultChange, older_than: timedelta
+) -> list[MasterKeyStatus]:
+    manifests = {row.mk_id for row in vault_rows.list_manifests(change.connection)}
+    latest = now() - int(older_than.total_seconds())
+
+    def may_go(status: MasterKeyStatus) -> bool:
+        is_old = status.retired_at is not None and status.retired_at <= latest
+        is_free = not status.data_keys and status.mk_id not in manifests
+        return status.state == "orphan" or (is_old and is_free)
+
+    return [status for status in _list_masters(transactions, change) if may_go(status)]
+
+
+def _note_audit(change: VaultChange) -> None:
+    """Note a change from outside while it can be found: a purge takes the MACs of old lines with it."""
+    line = audit.find_break(change.list_audit(), change.find_master)
+    if line is not None:
+        change.record(Event.AUDIT_CHANGED, subject=f"line {line}")
 
 
 def list_masters(transactions: Transactions) -> list[MasterKeyStatus]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hmac
 import os
+import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
-from assay_nb.errors import VaultSealed
+from assay_nb.errors import StoreUnavailable, VaultSealed
 from assay_nb.store import vault_rows
 from assay_nb.store.database import Database
 from assay_nb.store.vault_rows import (
@@ -30,45 +32,63 @@ from assay_nb.vault.masters import MasterKeys
 _LAST_EPOCH = 2**31
 """Every change seals a few messages, so this keeps each key far below any bound on its use."""
 
+_TRIES = 20
+"""How often a read begins again because somebody else changed the vault in between."""
+
 
 class Transactions:
     """What this process knows of the vault as a whole.
 
-    The first use checks all of it, and so does every change. In between, a read costs one statement and
-    takes what was seen so far as a floor: under a running process, a database only moves forward.
+    The first use checks all of it, and so does every change. What a whole check found is kept: a read
+    compares the epoch with the checked one, and the workspace's manifest with the checked one's. Where
+    the epoch has moved, somebody changed the vault, and all of it is checked again before any row is
+    believed: a workspace's old rows under their old manifest are genuine, only not the newest.
     """
 
     def __init__(self, database: Database, keystore: KeyStore) -> None:
         self.database = database
         self.masters = MasterKeys(keystore)
         self._keystore = keystore
-        self._checked = False
+        self._learning = threading.Lock()
+        self._known: _Checked | None = None
         self._mark = 0
-        self._seen: dict[bytes, int] = {}
 
     def load(self, workspace_id: bytes) -> tuple[WorkspaceRows, bool]:
         """Return a workspace's rows, and whether they are the ones that its manifest was made over.
 
         Raises:
             VaultSealed: If the vault is not as it was left, or its master key is not here.
+            StoreUnavailable: If others change the vault so fast that no read is between two changes.
         """
-        if not self._checked:
+        for _ in range(_TRIES):
+            if self._known is None:
+                self.check()
+            # What is known and noted comes first, then the rows: others may raise both in between.
+            known, mark = self._known, self._mark_of_now()
+            rows = self.load_unchecked(workspace_id)
+            if rows.vault is None:
+                if known is not None:
+                    raise _changed_outside()
+                return rows, True
+            if rows.vault.epoch < mark:
+                raise _rolled_back()
+            if known is not None and rows.vault.epoch == known.epoch:
+                return rows, self._agrees(workspace_id, rows, known)
             self.check()
-        mark, seen = self._mark, self._seen.get(workspace_id, 0)
-        rows = self.load_unchecked(workspace_id)
-        if rows.vault is None:
-            return rows, True
-        if rows.vault.epoch < mark:
-            raise _rolled_back()
-        if rows.manifest is None:
-            return rows, not rows.keys and not seen
-        master = self.masters.get(rows.vault.vault_id, rows.manifest.mk_id)
-        if rows.manifest.epoch < seen or not manifest.agrees(
-            master, rows.vault.vault_id, workspace_id, rows
-        ):
-            return rows, False
-        self._saw(workspace_id, rows.manifest.epoch)
-        return rows, True
+        raise StoreUnavailable(
+            "The vault is being changed too often to be read.", hint="Try again."
+        )
+
+    def _agrees(self, workspace_id: bytes, rows: WorkspaceRows, known: _Checked) -> bool:
+        stored, floor = rows.manifest, known.floors.get(workspace_id)
+        if rows.vault is None or stored != known.manifests.get(workspace_id):
+            return False
+        if stored is None:
+            return not rows.keys and floor is None
+        if floor is not None and stored.epoch < floor:
+            return False
+        master = self.masters.get(rows.vault.vault_id, stored.mk_id)
+        return manifest.agrees(master, rows.vault.vault_id, workspace_id, rows)
 
     def load_unchecked(self, workspace_id: bytes) -> WorkspaceRows:
         """Return a workspace's rows as they are. Needs no master key."""
@@ -95,7 +115,7 @@ class Transactions:
         """
         rows = self.load_books()
         if rows is None:
-            if self._checked:
+            if self._known is not None:
                 raise _changed_outside()
             return
         # The mark first, then the database: another process, or a thread of this one, may raise both
@@ -103,8 +123,7 @@ class Transactions:
         mark = max(self._mark, self._noted(rows.vault.vault_id))
         rows = _present(self.load_books())
         check_books(self.masters, rows, mark)
-        self._mark = max(self._mark, mark, rows.vault.epoch)
-        self._checked = True
+        self._learn(rows, mark)
 
     @contextmanager
     def change(self, actor: str, *, accept: bool = False) -> Generator[VaultChange]:
@@ -117,13 +136,13 @@ class Transactions:
         Raises:
             VaultSealed: If the vault is not as it was left.
         """
-        least = self._prepare(accept)
+        mark = self._prepare(accept)
         with self.database.write() as connection:
             change = _begin(connection, self.masters, actor)
             if not accept:
-                check_books(self.masters, change.books, self._mark)
+                check_books(self.masters, change.books, max(mark, self._mark))
             yield change
-            change.sign(at_least=least)
+            change.sign(at_least=mark)
             failpoint("change signed")
         failpoint("change committed")
         self._note(change)
@@ -171,30 +190,63 @@ class Transactions:
             self._keystore.delete(vault_id, master.mk_id)
 
     def _prepare(self, accept: bool) -> int:
-        """Have the active master key at hand before the database is locked: a keyring may be slow."""
-        if not accept:
-            if not self._checked:
-                self.check()
-            return 0
-        rows = _present(self.load_books())
-        self.masters.get(rows.vault.vault_id, active_of(rows.masters))
-        return max(self._mark, self._noted(rows.vault.vault_id))
+        """Return the epoch that the key store has noted, and have the active master key at hand.
 
-    def _saw(self, workspace_id: bytes, epoch: int) -> None:
-        self._seen[workspace_id] = max(self._seen.get(workspace_id, 0), epoch)
+        Both before the database is locked: a keyring may be slow. The mark is asked for at each change:
+        a change signs what it finds, an older state too if nobody looks.
+        """
+        if accept:
+            rows = _present(self.load_books())
+            self.masters.get(rows.vault.vault_id, active_of(rows.masters))
+            return max(self._mark, self._noted(rows.vault.vault_id))
+        if self._known is None:
+            self.check()
+            return self._mark
+        return max(self._mark, self._noted(self._known.vault_id))
+
+    def _mark_of_now(self) -> int:
+        """Return the least epoch that the database may have. A keyring is not asked at each read."""
+        if self._known is None or not self._keystore.is_quick:
+            return self._mark
+        return max(self._mark, self._noted(self._known.vault_id))
+
+    def _learn(self, books: BookRows, mark: int = 0) -> None:
+        """Keep what a whole check has found, as the floor for all that is read from now on."""
+        vault_id, epoch = books.vault.vault_id, books.vault.epoch
+        manifests = {row.workspace_id: row for row in books.manifests}
+        with self._learning:
+            self._mark = max(self._mark, mark, epoch)
+            if self._known is not None and self._known.epoch > epoch:
+                return
+            floors = dict(self._known.floors) if self._known is not None else {}
+            for workspace_id, row in manifests.items():
+                floors[workspace_id] = max(floors.get(workspace_id, 0), row.epoch)
+            self._known = _Checked(vault_id, epoch, manifests, floors)
 
     def _noted(self, vault_id: bytes) -> int:
         return self._keystore.find_mark(vault_id) or 0
 
     def _note(self, change: VaultChange) -> None:
         epoch = change.books.vault.epoch
-        self._checked, self._mark = True, max(self._mark, epoch)
-        for workspace_id in change.touched:
-            self._saw(workspace_id, epoch)
+        self._learn(change.books)
         # The change is made. A mark that lags behind only notices a roll-back less exactly.
         with suppress(VaultSealed):
             self._keystore.raise_mark(change.books.vault.vault_id, epoch)
         failpoint("epoch noted")
+
+
+class _Checked(NamedTuple):
+    """What a whole check found, never changed: threads read it while another one checks again.
+
+    Attributes:
+        manifests: Each workspace's, as it stood at that epoch.
+        floors: The highest epoch that any check has found in a workspace's manifest.
+    """
+
+    vault_id: bytes
+    epoch: int
+    manifests: dict[bytes, ManifestRow]
+    floors: dict[bytes, int]
 
 
 class VaultChange:
@@ -243,9 +295,13 @@ class VaultChange:
         self, event: Event, workspace_id: bytes | None = None, subject: str | None = None
     ) -> None:
         """Add a line to the audit."""
-        blank = AuditRow(0, now(), self.actor, event.value, workspace_id, subject, None, b"")
-        self._last_audit = audit.chain(self.master, self._last_audit, blank)
+        blank = AuditRow(0, now(), self.actor, event.value, workspace_id, subject, None, b"", None)
+        self._last_audit = audit.chain(self.master, self._last_audit, blank, self.list_audit)
         vault_rows.append_audit(self.connection, self._last_audit)
+
+    def list_audit(self) -> list[AuditRow]:
+        """Return every line of the audit, in order."""
+        return vault_rows.list_audit(self.connection)
 
     def use_master(self, master: MasterKey) -> None:
         """Retire the active master key and make another one active."""

@@ -330,11 +330,11 @@ class Vault:
         vault_id = rows.vault.vault_id
         with self._database.read() as connection:
             lines = vault_rows.list_audit(connection)
-            broken = audit.find_break(
-                lines, lambda mk_id: self._transactions.masters.find(vault_id, mk_id)
-            )
-        if broken is not None:
-            warnings.append(f"The audit was changed from outside at line {broken}.")
+        changed = audit.explain_break(
+            lines, lambda mk_id: self._transactions.masters.find(vault_id, mk_id)
+        )
+        if changed is not None:
+            warnings.append(changed)
         return warnings
 
     # --- plumbing

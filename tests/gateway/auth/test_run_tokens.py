@@ -23,18 +23,20 @@ from assay_nb.engine.remote.run_tokens import Passes, RunPass, take_back
 from assay_nb.engine.remote.run_tokens import lend as lend_pass
 from assay_nb.errors import AssayError, PermissionDenied
 from assay_nb.experiments.run.executors import answer_call
-from assay_nb.gateway.auth.run_tokens import PREFIX, RunTokens, forget_old
+from assay_nb.gateway.auth.run_tokens import PREFIXES, RunTokens, forget_old
 from assay_nb.gateway.auth.signing import Signer
 from assay_nb.gateway.handlers.table import ROUTES
 from assay_nb.gateway.http.responses import NotSignedIn
 from assay_nb.gateway.process.housekeeping import clean_up
 from assay_nb.gateway.services import make_services
 from assay_nb.store.database import Database
+from assay_nb.store.run_token_rows import Purpose
 from tests.canaries import find_canary
 from tests.gateway.stage import SECRET, Kernel, Stage
 
 pytestmark = pytest.mark.anyio
 
+PREFIX = PREFIXES["calls"]
 WHERE = bytes(16)
 HUB_TOKEN = "0123456789abcdef0123456789abcdef"
 SIGNER = Signer(b"the secret of the replicas")
@@ -334,8 +336,26 @@ async def test_whoever_is_taken_out_of_a_workspace_has_no_run_there(stage: Stage
 
     await run_sync(workspaces.remove_member, "olga", where, "max")
 
-    with pytest.raises(AssayError, match="workspace"):
+    with pytest.raises(AssayError, match="unknown or has expired"):
         await run(lent)
+
+
+@pytest.mark.parametrize("purpose", PREFIXES)
+async def test_whoever_comes_back_into_a_workspace_gets_no_old_token_back(
+    stage: Stage, purpose: Purpose
+) -> None:
+    olga = await stage.kernel("olga")
+    where = bytes.fromhex((await olga.control.create_workspace("research")).id)
+    workspaces, tokens = stage.services.resources.workspaces, stage.services.run_tokens
+    await run_sync(lambda: workspaces.add_member("olga", where, "max"))
+    issued = await run_sync(tokens.issue, "max", where, HUB_TOKEN, 60, purpose)
+    assert await run_sync(tokens.find, issued.token)
+
+    await run_sync(workspaces.remove_member, "olga", where, "max")
+    await run_sync(lambda: workspaces.add_member("olga", where, "max"))
+
+    with pytest.raises(NotSignedIn):
+        await run_sync(tokens.find, issued.token)
 
 
 async def test_a_server_that_the_hub_has_stopped_has_no_workers_left(stage: Stage) -> None:
@@ -516,5 +536,8 @@ async def test_a_hub_token_that_is_not_there_gives_no_pass(stage: Stage) -> None
 def test_every_route_that_takes_run_tokens_names_a_workspace() -> None:
     taking = [route for route in ROUTES if route.run_tokens]
 
-    assert [route.handler.__name__ for route in taking] == ["run_instrument"]
+    assert {route.handler.__name__: route.run_tokens for route in taking} == {
+        "run_instrument": "calls",
+        "pass_through": "pass-through",
+    }
     assert all("{workspace}" in route.path for route in taking)

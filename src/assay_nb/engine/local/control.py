@@ -31,6 +31,7 @@ from assay_nb.messages import PROVIDERS, Destination, ProviderId
 from assay_nb.models import catalog
 
 if TYPE_CHECKING:
+    from assay_nb.engine.usage import UsageFacts, UsagePart
     from assay_nb.workspaces.membership import Workspace
 from assay_nb.engine.local.connection_control import ConnectionControl
 
@@ -125,6 +126,23 @@ class LocalControl(ConnectionControl):
             return [
                 read_call_facts(record) for record in self._resources.calls.recent(where.id, limit)
             ]
+
+        return await run_sync(run)
+
+    async def usage(
+        self,
+        workspace: str | None,
+        *,
+        by: Sequence[UsagePart] = ("day",),
+        begin: str | None = None,
+        end: str | None = None,
+        everyone: bool = False,
+    ) -> UsageFacts:
+        from assay_nb.engine.local.usage import Question, read_usage
+
+        def run() -> UsageFacts:
+            asked = Question(tuple(by), begin, end, everyone)
+            return read_usage(self._resources, self._user, self._workspace(workspace), asked)
 
         return await run_sync(run)
 

@@ -19,7 +19,9 @@ from assay_nb.errors import StoreUnavailable, WorkspaceNotFound
 if TYPE_CHECKING:
     from assay_nb.accounting.call_log import CallLog
     from assay_nb.accounting.demo_budget import DemoBudget
+    from assay_nb.accounting.reports import Reports
     from assay_nb.engine.local.live_facts import LiveFacts
+    from assay_nb.engine.usage import LimitFacts
     from assay_nb.models.prices import Price
     from assay_nb.providers.learned import Learned
     from assay_nb.providers.transport import Egress
@@ -105,6 +107,12 @@ class Resources:
         return CallLog(self.database, tell=self.say_unlogged, changes=self.changes)
 
     @once
+    def reports(self) -> Reports:
+        from assay_nb.accounting.reports import Reports
+
+        return Reports(self.database, self.calls)
+
+    @once
     def facts(self) -> LiveFacts:
         from assay_nb.engine.local.live_facts import LiveFacts
 
@@ -140,6 +148,10 @@ class Resources:
     def find_price(self, provider: str, model: str) -> Price | None:
         """Return what the operator has set that a model costs. A person alone sets it in the workspace."""
         return None
+
+    def list_limits(self, workspace_id: bytes, user: str) -> Sequence[LimitFacts]:
+        """Return the limits that a member's calls count against. A person alone has none."""
+        return ()
 
     def usable_models(self) -> Sequence[str]:
         """Return the known models that may be used, as `provider/model`."""

@@ -6,9 +6,10 @@ what is the operator's is done on the gateway's machine; both say so here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from assay_nb._version import read_version
 from assay_nb.engine.control import (
@@ -31,6 +32,7 @@ from assay_nb.engine.control import (
     about_gone_workspace,
 )
 from assay_nb.engine.remote.client import ACTIVE, GatewayClient, part
+from assay_nb.engine.usage import LimitFacts, UsageFacts, UsageLine, UsagePart
 from assay_nb.errors import AssayError, PermissionDenied, WorkspaceNotFound, workspace_gone
 from assay_nb.messages import Kind, ProviderId
 from assay_nb.models.catalog import parse_model
@@ -198,6 +200,26 @@ class RemoteControl:
     async def calls(self, workspace: str | None, limit: int) -> list[CallFacts]:
         most = min(max(limit, 1), 1000)
         return await self._list(CallFacts, f"{self._path(workspace, 'calls')}?limit={most}")
+
+    async def usage(
+        self,
+        workspace: str | None,
+        *,
+        by: Sequence[UsagePart] = ("day",),
+        begin: str | None = None,
+        end: str | None = None,
+        everyone: bool = False,
+    ) -> UsageFacts:
+        asked = {"by": ",".join(by), "from": begin, "to": end, "of": "all" if everyone else "own"}
+        query = urlencode({name: value for name, value in asked.items() if value})
+        found = await self._get(f"usage?{query}", workspace)
+        known: dict[str, Any] = {
+            **found,
+            "lines": [_read(UsageLine, line) for line in found["lines"]],
+            "total": _read(UsageLine, found["total"]),
+            "limits": [_read(LimitFacts, limit) for limit in found["limits"]],
+        }
+        return _read(UsageFacts, known)
 
     # --- the operator's side
 

@@ -13,15 +13,22 @@ from typing import Any, cast
 from assay_nb.engine.call import Call, Engine
 from assay_nb.engine.events import Event, Finished
 from assay_nb.engine.remote.client import ACTIVE, GatewayClient, part, read_to_end
+from assay_nb.engine.remote.pass_tokens import KeptTokens
 from assay_nb.engine.sse import decode_event, read_events
 from assay_nb.errors import BROKEN_OFF, ProviderUnavailable
 
 
 class RemoteEngine(Engine):
-    """Runs calls through a gateway; see `Engine`."""
+    """Runs calls through a gateway; see `Engine`.
+
+    Attributes:
+        client: The kernel's requests to it.
+        tokens: What this process has lent to other programs.
+    """
 
     def __init__(self, client: GatewayClient) -> None:
         self.client = client
+        self.tokens = KeptTokens(client)
 
     async def run(self, call: Call) -> AsyncIterator[Event]:
         """Run a call; see `Engine`. Closing the iterator closes the provider's connection too."""

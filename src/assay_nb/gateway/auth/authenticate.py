@@ -5,18 +5,26 @@ Routes say who may come in by them; the functions here keep to it, before a hand
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiohttp import web
 from anyio.to_thread import run_sync
 
 from assay_nb.errors import PermissionDenied
 from assay_nb.gateway.auth.caller import Caller
 from assay_nb.gateway.auth.identity import Person, check_person, parse_authorization
-from assay_nb.gateway.auth.run_tokens import RunToken, is_run_token
+from assay_nb.gateway.auth.run_tokens import RunToken, find_purpose
 from assay_nb.gateway.auth.sessions import XSRF_FIELD, XSRF_HEADER, check_origin, check_xsrf
 from assay_nb.gateway.http.context import ACTIVE
 from assay_nb.gateway.http.responses import NotSignedIn
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.services import Services
+from assay_nb.store.run_token_rows import Purpose
+
+_WRONG_ROUTE: Mapping[Purpose, str] = {
+    "calls": "A run token is only good for the calls of its run.",
+    "pass-through": "This token is only good for requests that are passed through to a provider.",
+}
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -62,8 +70,9 @@ def check_operator(person: Person) -> None:
 
 async def _find_caller(route: Route, request: web.Request, services: Services) -> Caller:
     token = _find_token(route, request)
-    if token is not None and is_run_token(token):
-        run = await run_sync(services.run_tokens.find, token)
+    if token is not None and find_purpose(token):
+        tokens = services.run_tokens
+        run = tokens.recall(token) or await run_sync(tokens.find, token)
         person = await services.identity.identify(run.hub_token)
         return Caller(person, "run", run.hub_token, run=run)
     if token is not None:
@@ -91,17 +100,17 @@ def _find_token(route: Route, request: web.Request) -> str | None:
 async def _check_run(
     route: Route, request: web.Request, user: str, run: RunToken, services: Services
 ) -> None:
-    """Keep a worker to the calls of its run.
+    """Keep a run token to its purpose, its person and its workspace.
 
     Raises:
         PermissionDenied: For any other route, or another workspace.
     """
-    if not route.run_tokens or user != run.user:
-        raise PermissionDenied(
-            "A run token is only good for the calls of its run.", hint="Show a hub token."
-        )
+    if route.run_tokens != run.purpose or user != run.user:
+        raise PermissionDenied(_WRONG_ROUTE[run.purpose], hint="Show a hub token.")
     named = request.match_info["workspace"]
-    if named != ACTIVE and await services.find_workspace_id(user, named) != run.workspace_id:
+    if named == ACTIVE or named == run.workspace_id.hex():
+        return
+    if await services.find_workspace_id(user, named) != run.workspace_id:
         raise PermissionDenied("This run token is for another workspace.")
 
 

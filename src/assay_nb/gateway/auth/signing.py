@@ -12,7 +12,9 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-Purpose: TypeAlias = Literal["session", "login", "xsrf", "run-token", "notice"]
+Purpose: TypeAlias = Literal[
+    "session", "login", "xsrf", "run-token", "pass-through-token", "notice"
+]
 """What is signed."""
 
 _LABELS: dict[Purpose, bytes] = {
@@ -20,6 +22,7 @@ _LABELS: dict[Purpose, bytes] = {
     "login": b"assay_nb/v1/login",
     "xsrf": b"assay_nb/v1/xsrf",
     "run-token": b"assay_nb/v1/run-token",
+    "pass-through-token": b"assay_nb/v1/pass-through-token",
     "notice": b"assay_nb/v1/notice",
 }
 """The label of each purpose's key. A changed label ends every signature that was made with the old one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from anyio import CancelScope
 
@@ -23,20 +23,20 @@ class ActiveCall:
     Attributes:
         caller: The person who made it.
         workspace_id: The workspace that it runs in.
-        scope: The scope that is cancelled to end it.
+        stop: What closes its connection to the provider, and lets whoever runs it tell the caller why.
         ended_by: The reason, once it was ended.
     """
 
     caller: Caller
     workspace_id: bytes
-    scope: CancelScope = field(default_factory=CancelScope)
+    stop: Callable[[], None]
     ended_by: AssayError | None = None
 
     def end(self, reason: AssayError) -> None:
-        """Close the connection to the provider; the handler tells the caller why."""
+        """Close the connection to the provider; the caller is told why."""
         if self.ended_by is None:
             self.ended_by = reason
-            self.scope.cancel()
+            self.stop()
 
 
 class ActiveCalls:
@@ -53,16 +53,25 @@ class ActiveCalls:
 
         The block is then cancelled and ends without an error: look at `ended_by` after it.
         """
-        call = ActiveCall(caller, workspace_id)
-        self._calls.add(call)
-        self._idle.clear()
+        scope = CancelScope()
+        call = ActiveCall(caller, workspace_id, scope.cancel)
+        self.add(call)
         try:
-            with call.scope:
+            with scope:
                 yield call
         finally:
-            self._calls.discard(call)
-            if not self._calls:
-                self._idle.set()
+            self.remove(call)
+
+    def add(self, call: ActiveCall) -> None:
+        """Note a call that begins. Whoever adds it removes it, however it ends."""
+        self._calls.add(call)
+        self._idle.clear()
+
+    def remove(self, call: ActiveCall) -> None:
+        """Forget a call that is over."""
+        self._calls.discard(call)
+        if not self._calls:
+            self._idle.set()
 
     def end(self, user: str | None, workspace_id: bytes, reason: AssayError) -> None:
         """End the calls of a person in a workspace; None ends everybody's."""

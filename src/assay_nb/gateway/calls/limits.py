@@ -20,7 +20,9 @@ _REMEMBERED = 20_000
 
 
 @dataclass(slots=True)
-class _Usage:
+class Slot:
+    """A person's calls: how many may still start, since when, and how many run."""
+
     tokens: float
     at: float
     running: int = 0
@@ -37,7 +39,7 @@ class Limiter:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._people: OrderedDict[str, _Usage] = OrderedDict()
+        self._people: OrderedDict[str, Slot] = OrderedDict()
         self._running = 0
 
     @contextmanager
@@ -47,23 +49,36 @@ class Limiter:
         Raises:
             LimitReached: If this person, or everybody together, already has as many calls as allowed.
         """
+        slot = self.take(user)
+        try:
+            yield
+        finally:
+            self.give_back(slot)
+
+    def take(self, user: str) -> Slot:
+        """Return a slot for a call. Whoever takes it gives it back, however the call ends.
+
+        Raises:
+            LimitReached: If this person, or everybody together, already has as many calls as allowed.
+        """
         usage = self._usage(user)
         self._check(usage)
         usage.tokens -= 1
         usage.running += 1
         self._running += 1
-        try:
-            yield
-        finally:
-            usage.running -= 1
-            self._running -= 1
+        return usage
+
+    def give_back(self, slot: Slot) -> None:
+        """Let another call have the slot."""
+        slot.running -= 1
+        self._running -= 1
 
     @property
     def running(self) -> int:
         """How many calls run."""
         return self._running
 
-    def _check(self, usage: _Usage) -> None:
+    def _check(self, usage: Slot) -> None:
         limits = self._settings
         if usage.running >= limits.calls_at_once:
             raise LimitReached(
@@ -85,11 +100,11 @@ class Limiter:
                 retry_after=5.0,
             )
 
-    def _usage(self, user: str) -> _Usage:
+    def _usage(self, user: str) -> Slot:
         now, most = self._clock(), float(self._settings.calls_per_minute)
         usage = self._people.get(user)
         if usage is None:
-            usage = self._people[user] = _Usage(most, now)
+            usage = self._people[user] = Slot(most, now)
             self._drop_idle()
         usage.tokens = min(most, usage.tokens + (now - usage.at) * most / 60)
         usage.at = now

@@ -206,7 +206,7 @@ ROUTES = (
         ),
         reply=_EVENT,
         media="text/event-stream",
-        run_tokens=True,
+        run_tokens="calls",
         errors=(402, 409, 429, 502, 503),
     ),
 )

@@ -1,4 +1,4 @@
-"""Making and ending run tokens, for runs whose calls are made by workers elsewhere."""
+"""Making, extending and ending run tokens, for a run's workers elsewhere and for programs of others."""
 
 from __future__ import annotations
 
@@ -8,28 +8,48 @@ from aiohttp import web
 from anyio.to_thread import run_sync
 
 from assay_nb.errors import WrongUsage
-from assay_nb.gateway.auth.run_tokens import LONGEST
+from assay_nb.gateway.auth.run_tokens import LONGEST, RunToken
 from assay_nb.gateway.http.context import RequestContext
-from assay_nb.gateway.http.responses import json_answer
+from assay_nb.gateway.http.responses import NotFound, NotSignedIn, json_answer
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.http.schemas import DONE, TEXT, exactly
 from assay_nb.gateway.process.logs import Changed
+from assay_nb.gateway.services import Services
+from assay_nb.gateway.settings import Settings
+from assay_nb.store.run_token_rows import Purpose
 
 _USUAL = 900
 
 
 async def issue_run_token(context: RequestContext) -> web.Response:
     """Make a run token: calls in one workspace, as the caller, for a while."""
-    fields = await context.json(seconds=(int, None))
+    fields = await context.json(seconds=(int, None), purpose=(str, None))
     services, caller = context.services, context.caller
+    purpose = _read_purpose(fields)
     where = await services.authorize(caller.user, context.workspace, "call")
+    seconds = _read_seconds(fields, purpose, services.settings)
     with services.limiter.slot(caller.user):
         issued = await run_sync(
-            services.run_tokens.issue, caller.user, where.id, caller.token, _read_seconds(fields)
+            services.run_tokens.issue, caller.user, where.id, caller.token, seconds, purpose
         )
     services.log(Changed("run token issued", caller.user, where.id.hex()))
     answer = {"id": issued.id, "token": issued.token, "expires_at": issued.expires_at}
     return json_answer(answer, status=201)
+
+
+async def extend_run_token(context: RequestContext) -> web.Response:
+    """Extend one of the caller's tokens for the pass-through: what was started with it goes on."""
+    token = (await context.json(token=str))["token"]
+    services, caller = context.services, context.caller
+    found = await run_sync(_find_own, services, caller.user, token)
+    await services.authorize(caller.user, found.workspace_id.hex(), "call")
+    seconds = _read_seconds({}, found.purpose, services.settings)
+    with services.limiter.slot(caller.user):
+        later = await run_sync(
+            services.run_tokens.extend, caller.user, token, caller.token, seconds
+        )
+    answer = {"id": later.digest.hex(), "workspace": later.workspace_id.hex()}
+    return json_answer({**answer, "expires_at": later.expires_at})
 
 
 async def revoke_run_token(context: RequestContext) -> web.Response:
@@ -42,12 +62,33 @@ async def revoke_run_token(context: RequestContext) -> web.Response:
     return json_answer({"done": True})
 
 
-def _read_seconds(fields: dict[str, Any]) -> int:
+def _find_own(services: Services, user: str, token: str) -> RunToken:
+    try:
+        found = services.run_tokens.find(token)
+    except NotSignedIn as error:
+        raise NotFound(error.message, hint=error.hint) from None
+    if found.user != user or found.purpose != "pass-through":
+        raise NotFound("No token of yours for the pass-through is like this one.")
+    return found
+
+
+def _read_purpose(fields: dict[str, Any]) -> Purpose:
+    named = fields.get("purpose") or "calls"
+    for purpose in LONGEST:
+        if purpose == named:
+            return purpose
+    raise WrongUsage("No run token is for that.", hint=f"Use one of {', '.join(LONGEST)}.")
+
+
+def _read_seconds(fields: dict[str, Any], purpose: Purpose, settings: Settings) -> int:
+    most = LONGEST[purpose]
+    if purpose == "pass-through":
+        most = min(most, max(1, round(settings.limits.passthrough_hours * 3600)))
     seconds = fields.get("seconds")
     if seconds is None:
-        return _USUAL
-    if not 1 <= seconds <= LONGEST:
-        raise WrongUsage(f"A run token is good for 1 to {LONGEST:,} seconds.")
+        return most if purpose == "pass-through" else _USUAL
+    if not 1 <= seconds <= most:
+        raise WrongUsage(f"A run token is good for 1 to {most:,} seconds.")
     return seconds
 
 
@@ -70,14 +111,25 @@ ROUTES = (
         who="member",
         action="call",
         handler=issue_run_token,
-        summary="Make a token for the workers of one run: calls in this workspace alone",
+        summary="Make a token for a run's workers, or for programs: for this workspace alone",
         body=exactly(
-            seconds={"type": ["integer", "null"], "minimum": 1, "maximum": LONGEST},
-            optional=("seconds",),
+            seconds={"type": ["integer", "null"], "minimum": 1, "maximum": max(LONGEST.values())},
+            purpose={"enum": [*LONGEST, None]},
+            optional=("seconds", "purpose"),
         ),
         reply=exactly(id=TEXT, token=TEXT, expires_at={"type": "integer"}),
         status=201,
         errors=(429,),
+    ),
+    Route(
+        method="POST",
+        path="api/v1/run-tokens/extend",
+        who="member",
+        handler=extend_run_token,
+        summary="Extend one of the caller's tokens for the pass-through by as long as a new one lasts",
+        body=exactly(token=TEXT),
+        reply=exactly(id=TEXT, workspace=TEXT, expires_at={"type": "integer"}),
+        errors=(404, 429),
     ),
     Route(
         method="DELETE",

@@ -11,6 +11,7 @@ from assay_nb.gateway.handlers import (
     prices,
     run_tokens,
     system,
+    usage,
     workspaces,
 )
 from assay_nb.gateway.http.route import Route
@@ -23,6 +24,7 @@ ROUTES: tuple[Route, ...] = (
     *keys.ROUTES,
     *models.ROUTES,
     *prices.ROUTES,
+    *usage.ROUTES,
     *connections.ROUTES,
     *instruments.ROUTES,
     *run_tokens.ROUTES,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 from aiohttp import web
 from anyio.to_thread import run_sync
 
-from assay_nb.accounting.allowances import EVERYBODY, Allowance
 from assay_nb.engine.control import (
     BudgetFacts,
     CallFacts,
@@ -21,7 +19,6 @@ from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import json_answer
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.http.schemas import DONE, OPTIONAL_TEXT, TEXT, exactly, listed, schema_of
-from assay_nb.workspaces.roles import is_allowed
 
 _DONE = {"done": True}
 
@@ -139,45 +136,6 @@ async def list_calls(context: RequestContext) -> web.Response:
     )
 
 
-async def list_allowances(context: RequestContext) -> web.Response:
-    """List what members may use in a day. A member sees their own and everybody's."""
-    services, user = context.services, context.user
-    where = await services.authorize(user, context.workspace, "view")
-    sees_all = is_allowed(where.role, "manage_members")
-    listed = await run_sync(services.resources.allowances.list, where.id)
-    shown = [one for one in listed if sees_all or one.user in (EVERYBODY, user)]
-    used = await run_sync(services.resources.allowances.used, where.id, user)
-    return json_answer(
-        {"allowances": [_show_allowance(one) for one in shown], "used_today": asdict(used)}
-    )
-
-
-async def set_allowance(context: RequestContext) -> web.Response:
-    """Set what a member, or everybody, may use in a day; without figures, no limit."""
-    fields = await context.json(
-        user=(str, None), calls_per_day=(int, None), dollars_per_day=(int, float, None)
-    )
-    allowance = await actions.set_allowance(
-        context, fields.get("user"), fields.get("calls_per_day"), fields.get("dollars_per_day")
-    )
-    return json_answer(_show_allowance(allowance))
-
-
-def _show_allowance(allowance: Allowance) -> dict[str, Any]:
-    micros = allowance.micros_per_day
-    return {
-        "user": allowance.user or None,
-        "calls_per_day": allowance.calls_per_day,
-        "dollars_per_day": None if micros is None else micros / 1_000_000,
-    }
-
-
-_ALLOWANCE = exactly(
-    user=OPTIONAL_TEXT,
-    calls_per_day={"type": ["integer", "null"], "minimum": 0, "maximum": 10**12},
-    dollars_per_day={"type": ["number", "null"], "minimum": 0, "maximum": 10**6},
-    optional=("user", "calls_per_day", "dollars_per_day"),
-)
 _ONE = "api/v1/workspaces/{workspace}"
 _WORKSPACE = schema_of(WorkspaceFacts)
 
@@ -326,27 +284,5 @@ ROUTES = (
         summary="The latest calls: who, when, what, how many tokens. Never content",
         query={"limit": {"type": "integer", "minimum": 1, "maximum": 1000}},
         reply=listed(schema_of(CallFacts)),
-    ),
-    Route(
-        method="GET",
-        path=f"{_ONE}/allowances",
-        who="member",
-        action="view",
-        handler=list_allowances,
-        summary="What members may use in a day, and what the caller has used",
-        reply=exactly(
-            allowances=listed(_ALLOWANCE),
-            used_today=exactly(calls={"type": "integer"}, micros={"type": "integer"}),
-        ),
-    ),
-    Route(
-        method="PUT",
-        path=f"{_ONE}/allowances",
-        who="session",
-        action="manage_members",
-        handler=set_allowance,
-        summary="Set what a member, or everybody, may use in a day",
-        body=_ALLOWANCE,
-        reply=_ALLOWANCE,
     ),
 )

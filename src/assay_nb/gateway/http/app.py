@@ -26,14 +26,12 @@ from assay_nb.gateway.http.responses import (
 )
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.process.housekeeping import keep_house
-from assay_nb.gateway.process.logs import Answered
 from assay_nb.gateway.proxy.reverse_proxy import open_reverse_proxy
 from assay_nb.gateway.services import SERVICES, Services
 
 WATCH_SECONDS = 10.0
 """How often active calls are checked. With the hub's answer, at most 40 s old, that is within a minute."""
 
-_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _ROUTE = web.RequestKey("route", Route)
 _CALLER = web.RequestKey("caller", Caller)
 _Dispatch = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -134,13 +132,7 @@ def _translate(error: web.HTTPException) -> tuple[web.Response, str]:
 
 
 def _note(services: Services, request: web.Request, status: int, code: str, seconds: float) -> None:
-    route, caller = request.get(_ROUTE), request.get(_CALLER)
-    name = route.path if route else "(none)"
-    method = request.method if route and request.method in _METHODS else "(other)"
-    services.metrics.note_answer(name, method, status, seconds)
-    if status == 401:
-        services.metrics.refused.inc()
-        services.log.count_refusal()
-    elif name != "health" and route is not None:
-        who = (caller.user, caller.via) if caller else ("", "")
-        services.log(Answered(name, method, status, round(seconds * 1000, 1), *who, error=code))
+    route = request.get(_ROUTE)
+    services.note_answer(
+        route.path if route else None, request.method, request.get(_CALLER), status, code, seconds
+    )

@@ -46,6 +46,27 @@ class TooLarge(AssayError):
     http_status = 413
 
 
+class BadHead(AssayError):
+    """What was sent does not begin as an HTTP request does."""
+
+    code = "bad_request"
+    http_status = 400
+
+
+class HeadTooLarge(BadHead):
+    """The head of a request is larger than any that makes sense."""
+
+    code = "too_large"
+    http_status = 431
+
+
+class HeadTooSlow(BadHead):
+    """The head of a request did not come in time."""
+
+    code = "too_slow"
+    http_status = 408
+
+
 class NotFound(AssayError):
     """Nothing is at this address."""
 
@@ -77,13 +98,19 @@ def json_answer(
 
 def error_answer(error: AssayError) -> web.Response:
     """Return an error as a JSON response with its status."""
-    response = json_answer({"error": error.to_dict()}, status=error.http_status)
+    headers = error_headers(error)
+    return json_answer({"error": error.to_dict()}, status=error.http_status, **headers)
+
+
+def error_headers(error: AssayError) -> dict[str, str]:
+    """Return the headers that an error has beyond those of every JSON answer."""
+    headers: dict[str, str] = {}
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None:
-        response.headers["Retry-After"] = str(max(1, round(retry_after)))
+        headers["Retry-After"] = str(max(1, round(retry_after)))
     if isinstance(error, NotSignedIn):
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
+        headers["WWW-Authenticate"] = "Bearer"
+    return headers
 
 
 def add_safe_headers(response: web.StreamResponse) -> None:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 if TYPE_CHECKING:
     from assay_nb.gateway.http.context import RequestContext
+    from assay_nb.store.run_token_rows import Purpose
     from assay_nb.workspaces.roles import Action
 
 Who = Literal["open", "operator", "member", "session", "page"]
@@ -44,8 +45,8 @@ class Route:
         errors: Statuses that it may answer with, in addition to those of every route of its kind.
         token_headers: Headers other than `Authorization` that may carry a token, since some SDKs can
             send it nowhere else.
-        run_tokens: Whether a run token is accepted. Such a route has a workspace in its path, and it must be
-            the token's.
+        run_tokens: Which run tokens are accepted, by their purpose; None for none. Such a route has a
+            workspace in its path, and it must be the token's.
         listed: Whether it is in the OpenAPI document.
     """
 
@@ -62,5 +63,5 @@ class Route:
     query: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     errors: Sequence[int] = ()
     token_headers: Sequence[str] = ()
-    run_tokens: bool = False
+    run_tokens: Purpose | None = None
     listed: bool = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from assay_nb.accounting.allowances import EVERYBODY, Allowance
 from assay_nb.errors import WrongUsage
 from assay_nb.gateway import actions
 from assay_nb.gateway.http.context import RequestContext
@@ -105,13 +106,28 @@ async def _leave_workspace(context: RequestContext, fields: Fields) -> Next:
 
 
 async def _set_allowance(context: RequestContext, fields: Fields) -> Next:
-    user = fields.optional("user")
-    calls, dollars = _number(fields, "calls", "A limit"), _number(fields, "dollars", "A limit")
-    if calls is not None and not calls.is_integer():
+    user, together = fields.optional("user"), bool(fields.optional("together"))
+    allowance = Allowance(
+        user or EVERYBODY,
+        _whole_number(fields, "calls"),
+        actions.in_micros(_number(fields, "dollars", "A limit")),
+        _whole_number(fields, "month_calls"),
+        actions.in_micros(_number(fields, "month_dollars", "A limit")),
+        fields.optional("model"),
+        together,
+    )
+    await actions.set_allowance(context, allowance)
+    each = user or "every member without a limit of their own"
+    who = "all members together" if together else each
+    about = f" on {allowance.model}" if allowance.model else ""
+    return await back(context, Flash("done", f"The limit for {who}{about} is set."))
+
+
+def _whole_number(fields: Fields, name: str) -> int | None:
+    number = _number(fields, name, "A limit")
+    if number is not None and not number.is_integer():
         raise WrongUsage("A limit of calls is a whole number; an empty field means none.")
-    await actions.set_allowance(context, user, None if calls is None else int(calls), dollars)
-    who = user or "every member without a limit of their own"
-    return await back(context, Flash("done", f"The limit for {who} is set."))
+    return None if number is None else int(number)
 
 
 def _number(fields: Fields, name: str, what: str) -> float | None:

@@ -88,6 +88,9 @@ async def show_workspace(context: RequestContext) -> web.Response:
         roles=ROLES if may.manage_owners else ROLES[1:],
         models=_models(context),
         allowances=shown,
+        limits=await run_sync(
+            services.resources.list_limits, bytes.fromhex(where.id), context.user
+        ),
         budget=await control.budget(),
         calls=await control.calls(where.id, _CALLS),
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from assay_nb.config import load_hub_environment
 from assay_nb.errors import WrongUsage
+from assay_nb.extras import needing
 from assay_nb.gateway.process.hardening import (
     check_surroundings,
     harden,
@@ -66,11 +67,6 @@ def run_gateway(args: Namespace) -> None:
     check_surroundings(settings)
     token = read_api_token(settings, environment)
     scrub_environment()
-    try:
+    with needing("hub"):
         from assay_nb.gateway.process.server import serve
-    except ModuleNotFoundError as missing:
-        raise WrongUsage(
-            f"The gateway needs the package {missing.name}, which is not installed.",
-            hint="Install what it needs: `pip install 'assay-nb[hub]'`.",
-        ) from None
     serve(settings, token)

@@ -39,6 +39,7 @@ class Metrics:
         )
         # Finding a labelled counter takes several times as long as counting.
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._called: dict[tuple[str, str, str, str], Counter] = {}
 
     def note_answer(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request that was answered. Route, method and status come from closed sets."""
@@ -49,6 +50,14 @@ class Metrics:
         counter, histogram = found
         counter.inc()
         histogram.observe(seconds)
+
+    def count_call(self, instrument: str, provider: str, funding: str, status: str) -> None:
+        """Count a call that has ended. All four come from closed sets."""
+        key = (instrument, provider, funding, status)
+        counter = self._called.get(key)
+        if counter is None:
+            counter = self._called[key] = self.calls.labels(*key)
+        counter.inc()
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 from assay_nb.errors import PermissionDenied, WrongUsage
 from assay_nb.gateway.http.context import RequestContext
-from assay_nb.gateway.policy import check_model, check_place, check_provider, is_model_allowed
+from assay_nb.gateway.policy import check_model, check_place, check_provider
+from assay_nb.gateway.proxy.named_models import clean, names_model
 from assay_nb.gateway.settings import Settings
 from assay_nb.messages import PROVIDERS, Destination
 
@@ -23,7 +23,7 @@ _CREDENTIALS = frozenset({
 })  # fmt: skip
 _MODEL = re.compile(r"(?:^|/)(?:models?|tunedmodels|deployments|engines)/([^/:]+)", re.IGNORECASE)
 """How a path names a model: Google's way, Bedrock's, Azure's and OpenAI's first one. Azure's takes any case."""
-_UNSAFE = re.compile(r"[\x00-\x20\x7f/\\]")
+_UNSAFE = re.compile(r"[\x00-\x20\x7f/\\;]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +85,21 @@ def read_target(context: RequestContext) -> Target:
 
 
 def check_target(settings: Settings, target: Target, destination: Destination) -> None:
-    """Refuse what the operator's lists do not have, as far as the path tells.
+    """Refuse what the operator's lists do not have, as far as the address tells.
 
     Raises:
-        PermissionDenied: If the connection leads to a provider, or the path names a model, that they bar.
+        PermissionDenied: If the connection leads to a provider, or path or query name a model, that they bar.
     """
     check_place(settings, destination)
-    for model in target.models:
+    for model in (*target.models, *_read_query_models(target)):
         check_model(settings, destination, model)
 
 
-def needs_body_model(settings: Settings, target: Target, destination: Destination) -> bool:
-    """Say whether the operator's list of models needs a body to be read.
-
-    Only Gemini's protocol has the model in the path alone. Elsewhere a server may go by the one or by the
-    other, so both have to be on the list.
-    """
-    return not (
-        target.bodiless
-        or (target.models and destination.kind == "gemini")
-        or is_model_allowed(settings, destination, "")
-    )
+def _read_query_models(target: Target) -> Iterator[str]:
+    for pair in re.split("[&;]", "" if target.bodiless else target.query):
+        name, _, value = pair.partition("=")
+        if names_model(unquote_plus(name)):
+            yield clean(unquote_plus(value))
 
 
 def _check_path(raw: str, prefix: str) -> str:
@@ -140,22 +134,3 @@ def _check_query(query: str) -> None:
                 "A key or a token does not belong in a URL, where logs keep it.",
                 hint="Send the hub token in a header: `Authorization`, or the one that your SDK uses.",
             )
-
-
-def parse_model(body: bytes) -> str | None:
-    """Return the model that a JSON body names, or None if it names none or more than one.
-
-    Only for an operator's list of models; without one, no body is read.
-    """
-    try:
-        pairs: Any = json.loads(body, object_pairs_hook=lambda found: tuple(found))
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(pairs, tuple):
-        return None
-    named = [
-        pair for pair in cast("tuple[tuple[str, Any], ...]", pairs) if pair[0].lower() == "model"
-    ]
-    if len(named) != 1 or named[0][0] != "model" or not isinstance(named[0][1], str):
-        return None
-    return named[0][1].removeprefix("models/")

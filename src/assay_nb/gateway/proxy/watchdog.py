@@ -52,12 +52,21 @@ class Watchdog:
     @contextmanager
     def watch(self, call: ActiveCall, total: float) -> Generator[Heartbeat]:
         """Watch over a call while the block lasts."""
-        heartbeat = Heartbeat(call, total)
-        self._running.add(heartbeat)
+        heartbeat = self.begin(call, total)
         try:
             yield heartbeat
         finally:
-            self._running.discard(heartbeat)
+            self.end(heartbeat)
+
+    def begin(self, call: ActiveCall, total: float) -> Heartbeat:
+        """Watch over a call from now on. Whoever begins it ends it, however the call ends."""
+        heartbeat = Heartbeat(call, total)
+        self._running.add(heartbeat)
+        return heartbeat
+
+    def end(self, heartbeat: Heartbeat) -> None:
+        """Stop watching over a call."""
+        self._running.discard(heartbeat)
 
     async def run(self) -> None:
         """Look at every call, again and again, until cancelled."""

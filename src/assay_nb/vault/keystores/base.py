@@ -34,6 +34,11 @@ class KeyStore(Protocol):
         """Whether others may keep entries here that this vault knows nothing of."""
         ...
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether the mark may be asked for at every read; a keyring is slow, and may ask the person."""
+        ...
+
     def describe(self) -> str:
         """Return what to call this place in a sentence: `"the key file /home/ada/…"`."""
         ...

@@ -49,6 +49,10 @@ class KeyFile:
     def is_shared(self) -> bool:
         return self._is_shared
 
+    @property
+    def is_quick(self) -> bool:
+        return True
+
     def describe(self) -> str:
         return f"the key file {self._path}"
 
@@ -120,7 +124,8 @@ def _read_private(path: Path) -> bytes | None:
     """Return a file's content, or None where there is no file; refuse one that others may read."""
     with _explained(path):
         try:
-            descriptor = os.open(path, os.O_RDONLY | _NO_FOLLOW)
+            # Opening a named pipe waits for somebody to write to it, unless it is told not to.
+            descriptor = os.open(path, os.O_RDONLY | _NO_WAIT | _NO_FOLLOW)
         except FileNotFoundError:
             return None
         with os.fdopen(descriptor, "rb") as file:
@@ -214,3 +219,4 @@ def _explained(path: Path) -> Generator[None]:
 
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)

@@ -85,6 +85,10 @@ class OsKeyring:
     def is_shared(self) -> bool:
         return False
 
+    @property
+    def is_quick(self) -> bool:
+        return False
+
     def describe(self) -> str:
         return f"the OS keyring ({self._label})"
 
