@@ -17,7 +17,7 @@ from assay_nb.gateway.process.metrics import CONTENT_TYPE
 async def show_health(context: RequestContext) -> web.Response:
     """Say whether the gateway can serve: the database answers and the vault is not sealed."""
     try:
-        vault = (await run_sync(context.services.resources.vault.state)).name
+        vault = (await run_sync(context.services.resources.vault.find_state)).name
     except AssayError:
         return json_answer({"status": "failing", "vault": "unknown"}, status=503)
     if vault == "sealed":
