@@ -81,6 +81,25 @@ members = Table(
     sqlite_strict=True,
 )
 
+hub_teams = Table(
+    "hub_teams",
+    metadata,
+    Column("hub_group", Text, primary_key=True),
+    Column("workspace", Text, nullable=False, unique=True),
+    Column("added_at", Big, nullable=False),
+    sqlite_strict=True,
+)
+
+hub_owners = Table(
+    "hub_owners",
+    metadata,
+    Column("hub_group", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("added_at", Big, nullable=False),
+    PrimaryKeyConstraint("hub_group", "user"),
+    sqlite_strict=True,
+)
+
 preferences = Table(
     "preferences",
     metadata,
@@ -212,6 +231,14 @@ run_tokens = Table(
     sqlite_strict=True,
 )
 
+ended_sessions = Table(
+    "ended_sessions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("ended_at", Big, nullable=False),
+    sqlite_strict=True,
+)
+
 connection_facts = Table(
     "connection_facts",
     metadata,
@@ -302,6 +329,7 @@ audit = Table(
 # What is looked for otherwise than by its key. Without these, a statement takes as long as there are rows.
 Index("budgets_granted", budgets.c.granted)
 Index("calls_of_workspace", calls.c.workspace_id, calls.c.call_id)
+Index("ended_sessions_at", ended_sessions.c.ended_at)
 Index("members_user", members.c.user)
 Index("provider_keys_data_key", provider_keys.c.dek_id)
 Index("reservations_user", reservations.c.user)

@@ -1,9 +1,9 @@
-"""Indexes for what grows: members, calls, usage, run tokens and deleted workspaces.
+"""Indexes for what grows: members, calls, usage, tokens, sessions and deleted workspaces.
 
 A statement that looked through a whole table took as long as there were members, or calls.
 
-Revision ID: 0010
-Revises: 0009
+Revision ID: 0012
+Revises: 0011
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0012"
+down_revision = "0011"
 
 INDEXES = {
     "budgets_granted": ("budgets", ["granted"]),
     "calls_of_workspace": ("calls", ["workspace_id", "call_id"]),
+    "ended_sessions_at": ("ended_sessions", ["ended_at"]),
     "members_user": ("members", ["user"]),
     "provider_keys_data_key": ("provider_keys", ["dek_id"]),
     "reservations_user": ("reservations", ["user"]),
