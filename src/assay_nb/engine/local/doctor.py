@@ -217,7 +217,7 @@ def _models(resources: Resources) -> Iterator[Diagnosis]:
 def _retirements(resources: Resources) -> Iterator[Diagnosis]:
     """Yield a warning for each model in use that is about to be shut down, and for the demo's."""
     found: dict[str, str] = {}
-    for workspace in resources.workspaces.list(config.LOCAL_USER):
+    for workspace in resources.own_workspaces():
         places = find_destinations(resources, workspace.id)
         model = choose_model(None, workspace.model, places, resources.usable_models)
         warning = warn_of(resources, workspace.id, model)

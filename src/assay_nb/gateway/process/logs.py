@@ -47,6 +47,22 @@ class GatewayStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class TeamTaken:
+    """A hub group has no workspace, since one that was made by hand, or another group's, has the name."""
+
+    group: str
+    workspace: str
+
+
+@dataclass(frozen=True, slots=True)
+class HubChecked:
+    """Whether the hub answers and knows the service's token: at the start, and whenever that changes."""
+
+    state: str
+    api_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A request was answered. `route` is the pattern in the table, never the requested path."""
 
@@ -113,6 +129,8 @@ LogEvent: TypeAlias = (
     GatewayStarted
     | DependencyOld
     | GatewayStopped
+    | TeamTaken
+    | HubChecked
     | Answered
     | Changed
     | CallsEnded

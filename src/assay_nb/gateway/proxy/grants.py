@@ -9,10 +9,10 @@ from typing import TypeAlias
 
 from anyio.to_thread import run_sync
 
-from assay_nb.accounting.allowances import EVERYBODY
 from assay_nb.engine.local.credentials import missing_key
 from assay_nb.gateway.resources import GatewayResources
 from assay_nb.messages import Destination
+from assay_nb.store.allowance_rows import applying
 from assay_nb.store.changes import Remembered
 from assay_nb.store.workspace_rows import Workspace
 
@@ -25,11 +25,13 @@ class Grant:
         workspace: Whose account pays.
         destination: Where its key may be sent.
         limited: Whether an admin has limited what the person may use.
+        by_model: Whether that is different from model to model.
     """
 
     workspace: Workspace
     destination: Destination
     limited: bool
+    by_model: bool = False
 
 
 Authorize: TypeAlias = Callable[[str, "str | None"], Awaitable[Workspace]]
@@ -92,6 +94,10 @@ class Grants:
         stored = self._resources.vault.find_key(workspace.id, connection)
         if stored is None:
             raise missing_key(self._resources, workspace, connection)
-        listed = self._resources.allowances.list(workspace.id)
-        limited = any(one.user in (EVERYBODY, user) for one in listed)
-        return Grant(workspace, stored.destination, limited)
+        limits = list(applying(self._resources.allowances.list(workspace.id), user))
+        return Grant(
+            workspace,
+            stored.destination,
+            limited=bool(limits),
+            by_model=any(one.model for one in limits),
+        )
