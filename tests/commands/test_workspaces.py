@@ -163,7 +163,7 @@ ASKING = [name for name, parser in leaves(assay_parser()) if "--yes" in parser.f
 
 
 def test_what_destroys_asks() -> None:
-    assert ASKING == ["workspace delete", "master purge"]
+    assert ASKING == ["workspace delete", "master purge", "person forget"]
 
 
 @pytest.mark.parametrize("command", ASKING)

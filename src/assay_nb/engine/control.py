@@ -246,6 +246,27 @@ class MasterFacts(Facts):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForgottenPerson(Facts):
+    """What came of forgetting a person.
+
+    Attributes:
+        user: Their name on the hub, which may be given to somebody else now.
+        former: The name under which the calls log keeps their calls.
+        personal: Whether they had a workspace of their own. It is gone, with its keys.
+        teams: The team workspaces that they were in.
+        without_owner: Those of them that nobody owns any more.
+        calls: How many calls the log keeps.
+    """
+
+    user: str
+    former: str
+    personal: bool
+    teams: list[str]
+    without_owner: list[str]
+    calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis(Facts):
     """One line of `doctor`: what was looked at, how it is, and what to do."""
 
@@ -393,6 +414,7 @@ class Control(Protocol):
     async def accept_restore(self) -> None: ...
     async def set_platform_key(self, provider: ProviderId, key: bytearray) -> None: ...
     async def remove_platform_key(self, provider: ProviderId) -> None: ...
+    async def forget_person(self, user: str) -> ForgottenPerson: ...
 
     async def doctor(self) -> list[Diagnosis]: ...
     def setup(self, provider: ProviderId) -> Setup: ...

@@ -17,6 +17,7 @@ from assay_nb.engine.control import (
     CallFacts,
     Diagnosis,
     Facts,
+    ForgottenPerson,
     KeyCheck,
     KeyFacts,
     Listing,
@@ -240,6 +241,9 @@ class RemoteControl:
 
     async def remove_platform_key(self, provider: ProviderId) -> None:
         raise _operators(f"platform-key remove {provider}")
+
+    async def forget_person(self, user: str) -> ForgottenPerson:
+        raise _operators(f"person forget {user}")
 
     async def doctor(self) -> list[Diagnosis]:
 
