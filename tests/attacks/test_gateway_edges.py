@@ -16,9 +16,9 @@ import aiohttp
 import pytest
 from anyio.to_thread import run_sync
 
+from assay_nb.engine.local.people import forget_person
 from assay_nb.errors import PermissionDenied, ProviderUnavailable, WrongUsage
 from assay_nb.gateway.auth.ended_sessions import EndedSessions, forget_old_sessions
-from assay_nb.gateway.control import GatewayControl
 from assay_nb.gateway.http.responses import NotSignedIn
 from assay_nb.gateway.proxy.model_list import check_body_models
 from assay_nb.gateway.proxy.target import Target
@@ -483,8 +483,8 @@ async def test_a120_name_given_again_inherits_nothing_after_forgetting(
 ) -> None:
     """The hub gives ada's name to somebody else, after `person forget` → no key, team, choice or history."""
     old = await leave_things_behind(stage, fake)
-    control = GatewayControl(stage.services.resources, "(operator)")
-    done = await control.forget_person("ada")
+    resources = stage.services.resources
+    done = await run_sync(lambda: forget_person(resources, "ada", actor="(operator)"))
 
     me, status, calls = await give_again(stage, "ada")
 
@@ -493,10 +493,10 @@ async def test_a120_name_given_again_inherits_nothing_after_forgetting(
     assert me["workspaces"][0]["id"] != old
     assert status == 409
     assert {one["user"] for one in calls} == {done.former}
-    stored = await run_sync(lambda: stage.services.resources.vault.list_keys(bytes.fromhex(old)))
+    stored = await run_sync(lambda: resources.vault.list_keys(bytes.fromhex(old)))
     assert stored == []
     with pytest.raises(WrongUsage):
-        await control.forget_person("somebody")
+        await run_sync(lambda: forget_person(resources, "somebody", actor="(operator)"))
 
 
 async def test_a120_control_without_forgetting_the_name_inherits(

@@ -54,7 +54,6 @@ LINES: Mapping[str, str] = {
     "master accept-restore": "",
     "platform-key set": "anthropic",
     "platform-key remove": "anthropic",
-    "person forget": "ada --yes",
     "eval": "{suite} -w {x}",
     "judge-check": "{pairs} -w {x}",
     "selfcheck": "-w {x}",

@@ -10,7 +10,6 @@ from assay_nb.commands.keys import add_keys, add_platform_key
 from assay_nb.commands.master import add_master
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import Parser
-from assay_nb.commands.people import add_people
 from assay_nb.commands.registry import Adder, adder
 from assay_nb.commands.status import add_status, status
 from assay_nb.commands.workspaces import add_members, add_workspaces
@@ -29,7 +28,6 @@ def build_parser(prog: str, description: str) -> tuple[Parser, Adder]:
     add_keys(add)
     add_master(add)
     add_platform_key(add)
-    add_people(add)
     add_measuring(add)
     return parser, add
 

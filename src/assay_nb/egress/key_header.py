@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 from anyio.to_thread import run_sync
 
+from assay_nb.connections.keyway import wanting
 from assay_nb.egress.credential import Credential
-from assay_nb.errors import AssayError, EndpointRefused
+from assay_nb.errors import AssayError, EndpointRefused, KeyStep
 from assay_nb.messages import Destination
 
 _HEADERS = {
@@ -39,18 +40,18 @@ def header_for(
         return None
     if destination.placement not in _HEADERS:
         raise EndpointRefused("The key is to be sent in a way that is not known here.")
-    check_header_safe(key)
+    check_header_safe(destination, key)
     name, before = _HEADERS[destination.placement]
     return name, before + key
 
 
-def check_header_safe(key: bytes | bytearray | memoryview) -> None:
+def check_header_safe(destination: Destination, key: bytes | bytearray | memoryview) -> None:
     """Raise unless the key can be written in a header. h11 would print all of it in its own complaint."""
     if not key or not _HEADER_SAFE.issuperset(key):
-        raise EndpointRefused(
-            "The stored key holds a space, a line break or a character that no key has.",
-            hint="Enter it again: `assay-nb keys set`.",
+        error = EndpointRefused(
+            "The stored key holds a space, a line break or a character that no key has."
         )
+        raise wanting(error, KeyStep("replace", destination.connection))
 
 
 class KeyBearer(Protocol):

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from assay_nb.connections.keyway import Keyway
 from assay_nb.connections.presets import Preset
 from assay_nb.errors import workspace_gone
 from assay_nb.messages import NO_KEY, Kind, ProviderId
@@ -246,27 +247,6 @@ class MasterFacts(Facts):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForgottenPerson(Facts):
-    """What came of forgetting a person.
-
-    Attributes:
-        user: Their name on the hub, which may be given to somebody else now.
-        former: The name under which the calls log keeps their calls.
-        personal: Whether they had a workspace of their own. It is gone, with its keys.
-        teams: The team workspaces that they were in.
-        without_owner: Those of them that nobody owns any more.
-        calls: How many calls the log keeps.
-    """
-
-    user: str
-    former: str
-    personal: bool
-    teams: list[str]
-    without_owner: list[str]
-    calls: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis(Facts):
     """One line of `doctor`: what was looked at, how it is, and what to do."""
 
@@ -340,6 +320,10 @@ class Control(Protocol):
     async def set_role(self, workspace: str | None, user: str, role: str) -> None: ...
 
     async def keys(self, workspace: str | None) -> list[KeyFacts]: ...
+    async def keyway(self, workspace: str | None) -> Keyway:
+        """Return how a key gets into the workspace here, and who can put it there."""
+        ...
+
     async def set_key(
         self,
         workspace: str | None,
@@ -414,7 +398,6 @@ class Control(Protocol):
     async def accept_restore(self) -> None: ...
     async def set_platform_key(self, provider: ProviderId, key: bytearray) -> None: ...
     async def remove_platform_key(self, provider: ProviderId) -> None: ...
-    async def forget_person(self, user: str) -> ForgottenPerson: ...
 
     async def doctor(self) -> list[Diagnosis]: ...
     def setup(self, provider: ProviderId) -> Setup: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -218,7 +218,7 @@ def make_services(
     hub = Hub(session, settings.hub.api_url, api_token)
 
     async def joined(person: Person) -> None:
-        await run_sync(_sync_groups, resources, settings.teams, person)
+        await run_sync(_sync_groups, resources, person)
 
     async def ended(token: str) -> bool:
         return await run_sync(lambda: EndedSessions(resources.database).has_ended(token))
@@ -248,9 +248,15 @@ def make_services(
     )
 
 
-def _sync_groups(resources: GatewayResources, teams: Mapping[str, str], person: Person) -> None:
+def _sync_groups(resources: GatewayResources, person: Person) -> None:
     if person.kind == "user":
-        resources.workspaces.sync_groups(person.name, person.groups, teams, hub_admin=person.admin)
+        resources.workspaces.sync_groups(
+            person.name,
+            person.groups,
+            resources.bindings,
+            hub_admin=person.admin,
+            owners=resources.owners,
+        )
 
 
 SERVICES = web.AppKey("services", Services)

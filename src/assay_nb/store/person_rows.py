@@ -8,6 +8,7 @@ from assay_nb.store.tables import (
     allowances,
     budgets,
     calls,
+    hub_owners,
     members,
     preferences,
     reservations,
@@ -17,7 +18,7 @@ from assay_nb.store.tables import (
     workspaces,
 )
 
-_OWN = (members, preferences, run_tokens, allowances, usage, reservations, budgets)
+_OWN = (members, preferences, run_tokens, allowances, usage, reservations, budgets, hub_owners)
 """What is deleted with a person, in an order that no reference forbids."""
 
 _HISTORY = (calls, usage_sums)

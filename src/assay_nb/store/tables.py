@@ -81,6 +81,25 @@ members = Table(
     sqlite_strict=True,
 )
 
+hub_teams = Table(
+    "hub_teams",
+    metadata,
+    Column("hub_group", Text, primary_key=True),
+    Column("workspace", Text, nullable=False, unique=True),
+    Column("added_at", Big, nullable=False),
+    sqlite_strict=True,
+)
+
+hub_owners = Table(
+    "hub_owners",
+    metadata,
+    Column("hub_group", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("added_at", Big, nullable=False),
+    PrimaryKeyConstraint("hub_group", "user"),
+    sqlite_strict=True,
+)
+
 preferences = Table(
     "preferences",
     metadata,

@@ -177,6 +177,22 @@ def list_members(connection: Connection, workspace_id: bytes) -> tuple[Member, .
     return tuple(Member(row.user, row.role, row.source, row.added_at) for row in rows)
 
 
+def list_names(
+    connection: Connection, workspace_id: bytes, roles: Collection[Role], most: int
+) -> list[str]:
+    """Return the names of a workspace's members with these roles: owners first, then by name; `most` of them."""
+    where = (members.c.workspace_id == workspace_id, members.c.role.in_(roles))
+    query = select(members.c.user).where(*where)
+    by_role = members.c.role.desc()  # "owner" comes after "admin"
+    return list(connection.scalars(query.order_by(by_role, members.c.user).limit(most)))
+
+
+def count_members(connection: Connection, workspace_id: bytes, roles: Collection[Role]) -> int:
+    """Return how many members of a workspace have one of these roles."""
+    where = (members.c.workspace_id == workspace_id, members.c.role.in_(roles))
+    return connection.scalar(select(func.count()).select_from(members).where(*where)) or 0
+
+
 def find_member(connection: Connection, workspace_id: bytes, user: str) -> Member | None:
     """Return one member, or None."""
     row = connection.execute(

@@ -7,9 +7,8 @@ from datetime import timedelta
 from anyio.to_thread import run_sync
 
 from assay_nb.egress.origins import parse_endpoint
-from assay_nb.engine.control import ForgottenPerson, MasterFacts
+from assay_nb.engine.control import MasterFacts
 from assay_nb.engine.facts import read_master_facts
-from assay_nb.engine.local.people import forget_person
 from assay_nb.engine.local.resources import PLATFORM, Resources
 from assay_nb.messages import ProviderId
 from assay_nb.providers.keys import place_key
@@ -72,6 +71,3 @@ class OperatorControl:
                 PLATFORM, provider, actor=self._user, mode="demo"
             )
         )
-
-    async def forget_person(self, user: str) -> ForgottenPerson:
-        return await run_sync(lambda: forget_person(self._resources, user, actor=self._user))

@@ -7,9 +7,10 @@ would take the one for the other.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from assay_nb.engine.control import ForgottenPerson
+from assay_nb.engine.control import Facts
 from assay_nb.errors import WrongUsage
 from assay_nb.store import person_rows
 from assay_nb.store import workspace_rows as rows
@@ -17,6 +18,27 @@ from assay_nb.workspaces.names import check_user, shown
 
 if TYPE_CHECKING:
     from assay_nb.engine.local.resources import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgottenPerson(Facts):
+    """What came of forgetting a person.
+
+    Attributes:
+        user: Their name on the hub, which may be given to somebody else now.
+        former: The name under which the calls log keeps their calls.
+        personal: Whether they had a workspace of their own. It is gone, with its keys.
+        teams: The team workspaces that they were in.
+        without_owner: Those of them that nobody owns any more.
+        calls: How many calls the log keeps.
+    """
+
+    user: str
+    former: str
+    personal: bool
+    teams: list[str]
+    without_owner: list[str]
+    calls: int
 
 
 def forget_person(resources: Resources, user: str, *, actor: str) -> ForgottenPerson:

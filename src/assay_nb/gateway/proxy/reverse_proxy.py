@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 from aiohttp import web
-from anyio import CancelScope
 from anyio.to_thread import run_sync
 
-from assay_nb.accounting.allowances import AllowanceReservation
 from assay_nb.egress.resolver import make_vet
 from assay_nb.engine.local.credentials import make_credential
 from assay_nb.gateway.proxy.grants import Grant, Grants
+from assay_nb.gateway.proxy.metering import Metering
 from assay_nb.gateway.proxy.upstream import Upstream, UpstreamRequest
 from assay_nb.gateway.proxy.watchdog import Watchdog
 from assay_nb.gateway.services import SERVICES, Services
@@ -26,15 +25,16 @@ class ReverseProxy:
         upstream: The connections to providers.
         grants: What each person's requests may use.
         journal: What writes the calls log.
+        metering: What the meters of its calls share.
         watchdog: What ends calls that are stuck.
     """
 
     def __init__(self, services: Services) -> None:
         settings, resources = services.settings, services.resources
-        self._settings = settings
         self._resources = resources
         self.grants = Grants(resources, partial(services.authorize, action="call"))
         self.journal = resources.calls
+        self.metering = Metering(services)
         self.watchdog = Watchdog()
         services.metrics.running.set_function(lambda: len(services.active_calls))
         self.upstream = Upstream(
@@ -54,25 +54,6 @@ class ReverseProxy:
             resources.vault, grant.workspace.id, grant.destination, mode="byok"
         )
         return UpstreamRequest(credential, off_loop=not resources.changes.are_known)
-
-    async def reserve(self, grant: Grant, user: str) -> AllowanceReservation:
-        """Count a call against what an admin lets a member use.
-
-        Raises:
-            LimitReached: If it is used up.
-        """
-        return await run_sync(self._resources.allowances.reserve, grant.workspace.id, user)
-
-    async def settle(self, reservation: AllowanceReservation, dollars: float | None) -> None:
-        """Add what a counted call has cost; None where that is not known."""
-        settle = partial(
-            self._resources.allowances.settle,
-            reservation,
-            dollars,
-            unknown=self._settings.limits.unpriced_call,
-        )
-        with CancelScope(shield=True):
-            await run_sync(settle)
 
 
 REVERSE_PROXY = web.AppKey("reverse_proxy", ReverseProxy)

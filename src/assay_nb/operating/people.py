@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import cast
 
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.registry import Adder, add_json
-from assay_nb.engine.control import ForgottenPerson
+from assay_nb.engine.local.people import ForgottenPerson, forget_person
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
+from assay_nb.operating.session import OPERATOR, OperatorSession
 from assay_nb.render.document import Block, Callout, Code, Document, Paragraph
 from assay_nb.text.english import count
 
 
 def add_people(add: Adder) -> None:
     """Add `person` and what stands below it."""
-    person = add("person", "operator: what is stored about somebody who left the hub", None)
+    person = add("person", "what is stored about somebody who left the hub", None)
     forgetting = add_json(
         person("forget", "delete it, before the hub gives their name to somebody else", forget)
     )
@@ -32,8 +34,10 @@ def forget(session: Session, args: Namespace, desk: Console) -> Outcome:
         raise WrongUsage(
             f"'{args.user}' was not forgotten.", hint="Add --yes to do it without being asked."
         )
-    done = session.portal.call(session.control.forget_person, args.user)
-    return Outcome(Document(_describe(done)), done.to_dict())
+    resources = cast("OperatorSession", session).resources
+    done = forget_person(resources, args.user, actor=OPERATOR)
+    named = [group for group, users in resources.owners.items() if args.user in users]
+    return Outcome(Document([*_describe(done), *_warn_of(named)]), done.to_dict())
 
 
 def _describe(done: ForgottenPerson) -> list[Block]:
@@ -62,3 +66,14 @@ def _describe(done: ForgottenPerson) -> list[Block]:
             )
         )
     return blocks
+
+
+def _warn_of(named: list[str]) -> list[Block]:
+    """Return what is said when the configuration file still gives the name a team."""
+    if not named:
+        return []
+    said = (
+        f"gateway.toml names them as an owner of the teams of {', '.join(named)}. Take the name out there, or "
+        "who gets it owns these teams once they are in the group."
+    )
+    return [Callout("warning", [said])]
