@@ -387,7 +387,7 @@ async def test_a119_cookie_copied_before_sign_out_opens_nothing_after_it(
         (await stage.ask("GET", "api/v1/me", token))[0],
     ]
 
-    form = {"data": {"_xsrf": session["X-XSRFToken"]}} if way == "sign-out" else {}
+    form: Any = {"data": {"_xsrf": session["X-XSRFToken"]}} if way == "sign-out" else {}
     ended, _ = await stage.ask("POST", way, headers=session, **form)
     after = [
         (await stage.ask("GET", "api/v1/me", headers=copied))[0],
@@ -517,4 +517,4 @@ def test_a120_every_table_that_names_people_is_looked_at() -> None:
     """A table with a person's name in it is deleted from or renamed in; a new one has to be put on a list."""
     naming = {table for table in metadata.tables.values() if "user" in table.c}
 
-    assert naming == {*person_rows._OWN, *person_rows._HISTORY}  # pyright: ignore[reportPrivateUsage]
+    assert naming == {*person_rows._OWN, *person_rows._HISTORY}

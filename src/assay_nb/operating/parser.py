@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import cast
 
-from assay_nb.commands.keys import add_platform_key
+from assay_nb.commands.keys import add_keys, add_platform_key
 from assay_nb.commands.master import add_master
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import Parser
@@ -37,6 +37,7 @@ def add_operator(add: Adder, parser: Parser) -> None:
     add_workspaces(below)
     add_teams(below)
     add_people(below)
+    add_keys(below)
     add_platform_key(below)
     add_master(below)
     add_database(below)
