@@ -125,6 +125,25 @@ class Transactions:
         check_books(self.masters, rows, mark)
         self._learn(rows, mark)
 
+    def is_as_checked(self) -> bool:
+        """Say whether the vault's own rows are those of the last whole check.
+
+        It reads two rows, where a whole check reads one for each workspace. A row of a workspace that somebody
+        edited since is not noticed here, but when that workspace is read.
+        """
+        known, mark = self._known, self._mark_of_now()
+        if known is None:
+            return False
+        with self.database.read() as connection:
+            vault = vault_rows.find_vault(connection)
+            own = vault_rows.find_manifest(connection, known.vault_id)
+        return (
+            vault is not None
+            and (vault.vault_id, vault.epoch) == (known.vault_id, known.epoch)
+            and vault.epoch >= mark
+            and own == known.manifests.get(known.vault_id)
+        )
+
     @contextmanager
     def change(self, actor: str, *, accept: bool = False) -> Generator[VaultChange]:
         """Give a transaction in which the vault may be changed. It is signed when the block ends.

@@ -30,11 +30,36 @@ class GatewayStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class DependencyOld:
+    """An installed package is older than this release asks for, and has known faults."""
+
+    package: str
+    installed: str
+    floor: str
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayStopped:
     """The gateway has stopped."""
 
     seconds: float
     calls_ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class TeamTaken:
+    """A hub group has no workspace, since one that was made by hand, or another group's, has the name."""
+
+    group: str
+    workspace: str
+
+
+@dataclass(frozen=True, slots=True)
+class HubChecked:
+    """Whether the hub answers and knows the service's token: at the start, and whenever that changes."""
+
+    state: str
+    api_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +103,13 @@ class TokensRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionsClosed:
+    """The number of connections that were closed since the last such line, since there were too many."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallsUnwritten:
     """The call log could not be written: the number of waiting records. No call starts meanwhile."""
 
@@ -102,11 +134,15 @@ class WentWrong:
 
 LogEvent: TypeAlias = (
     GatewayStarted
+    | DependencyOld
     | GatewayStopped
+    | TeamTaken
+    | HubChecked
     | Answered
     | Changed
     | CallsEnded
     | TokensRefused
+    | ConnectionsClosed
     | CallsUnwritten
     | LinesDropped
     | WentWrong

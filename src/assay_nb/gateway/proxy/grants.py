@@ -9,7 +9,6 @@ from typing import TypeAlias
 
 from anyio.to_thread import run_sync
 
-from assay_nb.accounting.allowances import EVERYBODY
 from assay_nb.connections.keyway import wanting
 from assay_nb.egress.checks import ResponseHead
 from assay_nb.engine.local.credentials import missing_key
@@ -17,6 +16,7 @@ from assay_nb.errors import KeyStep, ProviderAuthError, ProviderError
 from assay_nb.gateway.resources import GatewayResources
 from assay_nb.messages import Destination
 from assay_nb.providers.wording import name_connection
+from assay_nb.store.allowance_rows import applying
 from assay_nb.store.changes import Remembered
 from assay_nb.store.workspace_rows import Workspace
 
@@ -29,11 +29,13 @@ class Grant:
         workspace: Whose account pays.
         destination: Where its key may be sent.
         limited: Whether an admin has limited what the person may use.
+        by_model: Whether that is different from model to model.
     """
 
     workspace: Workspace
     destination: Destination
     limited: bool
+    by_model: bool = False
 
     def key_refused(self, head: ResponseHead) -> ProviderError:
         """Return the error for a provider's 401, whose own text may quote the key.
@@ -82,8 +84,7 @@ class Grants:
             ProviderKeyMissing: If the workspace has no such connection. Nobody else's is taken instead.
         """
         key: _Key = (user, name, connection)
-        # Who is out may be so a few milliseconds later. The key is another matter: see `CachedVault`.
-        grant = self._known.find(key, self._changes.look_lately())
+        grant = self.find_known(user, name, connection)
         if grant is not None:
             return grant
         reading = self._reading.get(key)
@@ -92,6 +93,11 @@ class Grants:
             reading.add_done_callback(lambda done: self._forget_reading(key, done))
         # One look at the database for all who ask the same; a caller who hangs up does not cancel the others'.
         return await asyncio.shield(reading)
+
+    def find_known(self, user: str, name: str | None, connection: str) -> Grant | None:
+        """Return a grant that was read before, if the database was not changed meanwhile."""
+        # Who is out may be so a few milliseconds later. The key is another matter: see `CachedVault`.
+        return self._known.find((user, name, connection), self._changes.look_lately())
 
     async def _read(self, key: _Key) -> Grant:
         user, name, connection = key
@@ -110,6 +116,10 @@ class Grants:
         stored = self._resources.vault.find_key(workspace.id, connection)
         if stored is None:
             raise missing_key(self._resources, workspace, user, connection)
-        listed = self._resources.allowances.list(workspace.id)
-        limited = any(one.user in (EVERYBODY, user) for one in listed)
-        return Grant(workspace, stored.destination, limited)
+        limits = list(applying(self._resources.allowances.list(workspace.id), user))
+        return Grant(
+            workspace,
+            stored.destination,
+            limited=bool(limits),
+            by_model=any(one.model for one in limits),
+        )
