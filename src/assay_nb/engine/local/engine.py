@@ -111,9 +111,11 @@ class LocalEngine(Engine):
                 model=plan.model,
                 funding=plan.funding,
                 practice=plan.practice,
+                budget=plan.budget,
             )
         )
         account = Account(plan, call.max_requests)
+        self._recorder.begin(plan, call, account)
         try:
             result = await self._drive(script, len(call.prompt), plan, account, emit)
         except BaseException as error:

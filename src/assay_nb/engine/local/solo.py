@@ -121,6 +121,9 @@ class SoloRecorder(_OnLoop):
         finally:
             here.running -= 1
 
+    def begin(self, plan: CallPlan, call: Call, account: Account) -> None:
+        self._writer.begin(plan, call, account)
+
     async def record(
         self, plan: CallPlan, call: Call, account: Account, error: BaseException | None
     ) -> None:

@@ -12,6 +12,7 @@ from anyio.to_thread import run_sync
 from assay_nb.egress.origins import check_destination
 from assay_nb.engine.call import Call
 from assay_nb.engine.local.account import Account
+from assay_nb.engine.local.charges import estimate_call
 from assay_nb.engine.local.engine import LocalEngine
 from assay_nb.engine.local.planner import CallPlan, CallPlanner
 from assay_nb.engine.local.recorder import CallWriter
@@ -62,7 +63,11 @@ class GatewayPlanner:
             return plan
         check_model(resources.settings, plan.destination, plan.model)
         check_destination(plan.destination, resources.policy)
-        return replace(plan, allowance=resources.allowances.reserve(plan.workspace.id, self._user))
+        model = f"{plan.connection}/{plan.model}"
+        reservation = resources.allowances.reserve(
+            plan.workspace.id, self._user, (model,), estimate_call(plan, call)
+        )
+        return replace(plan, allowance=reservation)
 
 
 class GatewayRecorder:
@@ -75,6 +80,9 @@ class GatewayRecorder:
     def running(self) -> AbstractContextManager[None]:
         return nullcontext()
 
+    def begin(self, plan: CallPlan, call: Call, account: Account) -> None:
+        self._writer.begin(plan, call, account)
+
     async def record(
         self, plan: CallPlan, call: Call, account: Account, error: BaseException | None
     ) -> None:
@@ -86,8 +94,10 @@ class GatewayRecorder:
         self._writer.write(plan, call, account, error)
         if plan.allowance is not None:
             unknown = self._resources.settings.limits.unpriced_call
-            cost = account.provenance().cost
-            self._resources.allowances.settle(plan.allowance, cost, unknown=unknown)
+            charged = self._writer.charge(plan, call, account)
+            self._resources.allowances.settle(
+                plan.allowance, charged.counted, unknown=unknown, made=charged.made
+            )
 
     async def aclose(self) -> None:
         """Leave it: every call was written when it ended."""
