@@ -59,10 +59,10 @@ def test_a_command_on_a_page_is_understood(line: str, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("line", sorted(set(NAMED)))
 def test_a_command_that_a_message_names_exists(line: str) -> None:
-    parser = assay_parser()
+    parser = cli._parser() if line.startswith("operator") else assay_parser()
 
     for word in line.split():
-        if not parser.children or "{" in word:
+        if not parser.children or "{" in word or word.startswith("--"):
             break
         assert word in {"-h", *parser.children}
         parser = parser.children.get(word, parser)

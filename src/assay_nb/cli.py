@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from assay_nb.commands import tree
+from assay_nb.commands.environment import add_environment
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.output import ReaderGone, write_err, write_out
 from assay_nb.commands.parser import MODEL, HelpWanted, Parser
@@ -26,7 +27,9 @@ from assay_nb.commands.registry import Adder, add_json
 from assay_nb.commands.terminal import ask_hidden, ask_yes, rewrite_line
 from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import AssayError, WrongUsage
+from assay_nb.gateway.process.examples import write_examples
 from assay_nb.gateway.process.main import add_arguments, run_gateway
+from assay_nb.operating.parser import add_operator
 from assay_nb.render.bundle import plain
 
 if TYPE_CHECKING:
@@ -135,11 +138,11 @@ def _parser() -> Parser:
     parser, add = tree.build_parser("assay-nb", _DESCRIPTION)
     parser.add_argument("--version", action="store_true", help="print the version")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    _add_own(add)
+    _add_own(add, parser)
     return parser
 
 
-def _add_own(add: Adder) -> None:
+def _add_own(add: Adder, parser: Parser) -> None:
     lint = add_json(add("lint", "check prompts in files against fixed rules, offline", _lint))
     lint.add_argument(
         "files",
@@ -162,7 +165,9 @@ def _add_own(add: Adder) -> None:
     trying.add_argument(
         "--lab", action="store_true", help="open the quickstart notebook in JupyterLab"
     )
+    add_environment(add, kernel=False)
     add_arguments(add("gateway", "run the hub service that holds a team's keys", _gateway))
+    add_operator(add, parser)
 
 
 def _complain(error: AssayError, as_json: bool) -> None:
@@ -234,6 +239,10 @@ def _try(session: Session, args: Namespace, desk: Console) -> Outcome:
 def _gateway(session: Session, args: Namespace, desk: Console) -> Outcome:
     from assay_nb.render.document import Document, Paragraph
 
+    if args.example:
+        names = write_examples(Path(args.example))
+        said = f"{args.example} has {', '.join(names)} now. Adapt gateway.toml first."
+        return Outcome(Document([Paragraph([said])]), {"directory": args.example, "files": names})
     run_gateway(args)
     made = args.new_master_key
     said = f"A master key is in {made}. Keep a copy of it, apart from the database's backups."

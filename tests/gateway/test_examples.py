@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from assay_nb.errors import VaultSealed
+from assay_nb.errors import VaultSealed, WrongUsage
+from assay_nb.gateway.process.examples import write_examples
 from assay_nb.store.database import Database
 from assay_nb.vault.keystores.key_file import KeyFile
 from assay_nb.vault.vault import Vault
@@ -19,11 +22,27 @@ from tests.vault.builders import ANTHROPIC, RESEARCH, secret
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "hub"
 
+# What systemd does with the options that the script gives: the credential's file, and the command after them.
+SYSTEMD_RUN = """#!/bin/sh
+while [ "${1#--}" != "$1" ]; do
+    case "$1" in
+        --property=LoadCredential=*) file=${1##*:} ;;
+        --setenv=*) exit 9 ;;
+    esac
+    shift
+done
+if [ -d "$STUBS_LOG.credentials" ]; then chmod 0700 "$STUBS_LOG.credentials" && rm -r "$STUBS_LOG.credentials"; fi
+mkdir "$STUBS_LOG.credentials" && cp "$file" "$STUBS_LOG.credentials/assay-master-key"
+chmod 0400 "$STUBS_LOG.credentials/assay-master-key" && chmod 0500 "$STUBS_LOG.credentials"
+CREDENTIALS_DIRECTORY="$STUBS_LOG.credentials" exec "$@"
+"""
+
 # Who is root may not be here, and what systemd starts is not there.
 STUBS = {
     "chown": "#!/bin/sh\n",
     "systemctl": '#!/bin/sh\necho "$@" >> "$STUBS_LOG"\n',
     "runuser": '#!/bin/sh\nshift 3\nexec "$@"\n',
+    "systemd-run": SYSTEMD_RUN,
     "install": '#!/bin/sh\nwhile [ "$1" != -m ]; do shift 2; done\ncp "$3" "$4" && chmod "$2" "$4"\n',
     "assay-nb": f'#!/bin/sh\nexec {sys.executable} -m assay_nb.cli "$@"\n',
 }
@@ -36,6 +55,7 @@ def machine(tmp_path: Path) -> Path:
     """A directory with `etc`, with `var` where a vault with one key is, and with what the script calls."""
     for name in ("etc", "var", "bin"):
         (tmp_path / name).mkdir(mode=0o700)
+    (tmp_path / "etc" / "gateway.toml").write_text(f'home = "{tmp_path / "var"}"\n')
     for name, text in STUBS.items():
         (tmp_path / "bin" / name).write_text(text)
         (tmp_path / "bin" / name).chmod(0o755)
@@ -55,8 +75,10 @@ def key(machine: Path) -> str:
 
 @pytest.fixture
 def run(machine: Path) -> Run:
-    def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        text = (EXAMPLES / "assay-nb-master").read_text()
+    def run(
+        *words: str, script: str = "assay-nb-master", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        text = (EXAMPLES / script).read_text()
         for here, there in (
             ("/etc/assay-nb", machine / "etc"),
             ("/var/lib/assay-nb", machine / "var"),
@@ -64,7 +86,7 @@ def run(machine: Path) -> Run:
         ):
             text = text.replace(here, str(there))
         return subprocess.run(
-            ["/bin/sh", "-s", *words],
+            ["/bin/sh", "-s", "--", *words],
             input=text,
             capture_output=True,
             text=True,
@@ -130,6 +152,44 @@ def test_rotation_that_fails_changes_nothing(machine: Path, key: str, run: Run) 
     assert read(machine) == key
 
 
+@pytest.mark.slow
+def test_operators_commands_act_on_the_database_that_the_configuration_names(
+    machine: Path, key: str, run: Run
+) -> None:
+    """Both scripts used SQLite in `/var/lib/assay-nb`, whatever `database_url` said."""
+    elsewhere = machine / "elsewhere.sqlite"
+    elsewhere.write_bytes((machine / "var" / "vault.sqlite").read_bytes())
+    elsewhere.chmod(0o600)
+    config = machine / "etc" / "gateway.toml"
+    config.write_text(f'home = "{machine / "var"}"\ndatabase_url = "sqlite:///{elsewhere}"\n')
+    before = (machine / "var" / "vault.sqlite").read_bytes()
+
+    added = run("team", "add", "art", "painting", "--owner", "ann", script="assay-nb-operator")
+    listed = run("team", "list", "--json", script="assay-nb-operator")
+    rotated = run("rotate")
+    status = run("master", "status", "--json", script="assay-nb-operator")
+
+    assert [done.returncode for done in (added, listed, rotated, status)] == [0, 0, 0, 0], (
+        added.stderr + listed.stderr + rotated.stderr + status.stderr
+    )
+    assert json.loads(listed.stdout)[0]["workspace"] == "painting"
+    assert {one["state"] for one in json.loads(status.stdout)} == {"active", "retired"}
+    assert (machine / "var" / "vault.sqlite").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_scripts_take_another_configuration(machine: Path, key: str, run: Run) -> None:
+    other = machine / "etc" / "second.toml"
+    (machine / "etc" / "gateway.toml").rename(other)
+
+    assert run("team", "list", script="assay-nb-operator").returncode != 0
+    listed = run("--config", str(other), "team", "list", script="assay-nb-operator")
+    rotated = run("--config", str(other), "rotate")
+
+    assert (listed.returncode, rotated.returncode) == (0, 0), listed.stderr + rotated.stderr
+    assert read(machine) == key
+
+
 @pytest.mark.parametrize("name", ["assay-nb-master", "assay-nb-operator"])
 def test_scripts_and_unit_name_the_same_places(name: str) -> None:
     script, unit = ((EXAMPLES / one).read_text() for one in (name, "assay-nb-gateway.service"))
@@ -138,5 +198,28 @@ def test_scripts_and_unit_name_the_same_places(name: str) -> None:
     assert "LoadCredential=assay-master-key:/etc/assay-nb/master.key" in unit
     assert "/opt/assay-nb/bin/" in script
     assert "ExecStart=/opt/assay-nb/bin/" in unit
-    assert "/var/lib/assay-nb" in script
+    assert "/etc/assay-nb/gateway.toml" in script
+    assert "--config /etc/assay-nb/gateway.toml" in unit
     assert "StateDirectory=assay-nb" in unit
+    assert 'home = "/var/lib/assay-nb"' in (EXAMPLES / "gateway.toml").read_text()
+
+
+def test_examples_are_written_whole_and_never_over_a_file(tmp_path: Path) -> None:
+    names = write_examples(tmp_path / "new")
+
+    assert sorted(names) == sorted(one.name for one in EXAMPLES.iterdir())
+    for name in names:
+        there, here = tmp_path / "new" / name, EXAMPLES / name
+        assert there.read_bytes() == here.read_bytes()
+        assert os.access(there, os.X_OK) == os.access(here, os.X_OK)
+    with pytest.raises(WrongUsage, match="is there already"):
+        write_examples(tmp_path / "new")
+
+
+def test_examples_are_in_the_wheel_and_in_the_source() -> None:
+    build = tomllib.loads((EXAMPLES.parents[1] / "pyproject.toml").read_text())["tool"]["hatch"][
+        "build"
+    ]
+
+    assert build["targets"]["wheel"]["force-include"]["examples/hub"] == "assay_nb/examples/hub"
+    assert "/examples" in build["targets"]["sdist"]["include"]

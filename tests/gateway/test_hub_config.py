@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from traitlets.config import Config
 
+from assay_nb.errors import WrongUsage
 from assay_nb.gateway import configure_hub
+from assay_nb.gateway.teams import Team, parse_team
 
 SCOPE = "access:services!service=assay"
 
@@ -91,6 +94,39 @@ def test_a_managed_gateway_has_its_command_and_its_user() -> None:
         sys.executable, "-m", "assay_nb.cli", "gateway",
         "--config", "/etc/assay.toml", "--team", "physics=physics-lab",
     ]  # fmt: skip
+
+
+def test_owners_of_a_team_reach_a_managed_gateway() -> None:
+    c = Config()
+
+    configure_hub(
+        c,
+        teams={"physics": "physics-lab", "history": {"workspace": "history-lab", "owners": ["prof", "dean"]}},
+        user="assay-nb",
+        everybody=False,
+    )  # fmt: skip
+
+    (service,) = c.JupyterHub.services
+    words = [word for word in service["command"] if "=" in word]
+    assert dict(map(parse_team, words)) == {
+        "physics": Team("physics-lab"),
+        "history": Team("history-lab", ("prof", "dean")),
+    }
+    assert c.JupyterHub.load_roles[0]["groups"] == ["history", "physics"]
+
+
+@pytest.mark.parametrize(
+    ("teams", "said"),
+    [
+        ({"history": {"workspace": "lab", "owner": ["prof"]}}, "teams.history must be"),
+        ({"history": {"owners": ["prof"]}}, "teams.history must be"),
+        ({"a": "lab", "b": {"workspace": "lab"}}, "'a' and 'b'"),
+        ({"a": {"workspace": "lab", "owners": ["prof, the"]}}, "command line splits at"),
+    ],
+)
+def test_teams_that_cannot_be_meant_stop_the_hub(teams: Any, said: str) -> None:
+    with pytest.raises(WrongUsage, match=said):
+        configure_hub(Config(), teams=teams, user="assay-nb")
 
 
 def test_a_gateway_of_its_own_needs_a_token() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from assay_nb.errors import AssayError, WrongUsage
 from assay_nb.gateway.settings import Settings, add_flags, load_settings
+from assay_nb.gateway.teams import Team
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "hub" / "gateway.toml"
 
@@ -27,7 +28,10 @@ def written(tmp_path: Path, content: str) -> str:
 def test_the_example_is_understood() -> None:
     settings = load(f"--config={EXAMPLE}")
 
-    assert settings.teams == {"physics": "physics-lab", "history": "history-lab"}
+    assert settings.teams == {
+        "physics": Team("physics-lab"),
+        "history": Team("history-lab", ("prof",)),
+    }
     assert settings.prefix == "/services/assay/"
 
 
@@ -44,7 +48,7 @@ def test_every_setting_has_a_flag() -> None:
         "--listen=[::1]:80", "--home=/h", "--database-url=postgresql://u@h/d", "--master-key-file=/m",
         "--allow-origins=https://a.example", "--allow-origins=https://b.example:8443",
         "--allow-providers=google", "--allow-models=google/*", "--proxy=http://p:1", "--no-proxy=.corp",
-        "--ca-file=/ca", "--team=g=w", "--hub-api-url=http://h/hub/api", "--hub-api-token-file=/t",
+        "--ca-file=/ca", "--team=g=w", "--team=h=v:ann,bob", "--remind-key-days=90", "--hub-api-url=http://h/hub/api", "--hub-api-token-file=/t",
         "--hub-service=other", "--hub-base-url=/jupyter/", "--hub-public-url=https://h.example",
         "--hub-ca-file=/hca", "--hub-cache-seconds=5", "--limits-calls-per-minute=1",
         "--limits-calls-at-once=2", "--limits-streams=3", "--limits-body=4", "--limits-passthrough-body=5",
@@ -54,7 +58,8 @@ def test_every_setting_has_a_flag() -> None:
     assert settings.address == ("::1", 80)
     assert settings.prefix == "/jupyter/services/other/"
     assert settings.allow_origins == ("https://a.example", "https://b.example:8443")
-    assert settings.teams == {"g": "w"}
+    assert settings.teams == {"g": Team("w"), "h": Team("v", ("ann", "bob"))}
+    assert settings.remind_key_days == 90
     assert settings.limits.unpriced_call == 0.5
     assert settings.prices == {"openai/x": (0.5, 2.0)}
 
@@ -108,7 +113,7 @@ def test_price_that_is_not_one_is_refused_on_the_line(flag: str) -> None:
         ("[hub]\ncache_seconds = 46", "at most 45"),
         ('[hub]\npublic_url = "hub.example"', "only a scheme and a host"),
         ('[hub]\npublic_url = "https://hub.example/jupyter"', "only a scheme and a host"),
-        ("[teams]\nphysics = 3", "table of texts"),
+        ("[teams]\nphysics = 3", "must be a text, or a table"),
         ("prices = 3", "dollars per million tokens"),
         ("[prices]\n'openai/x' = 3", "dollars per million tokens"),
         ("[prices]\n'x' = { input = 1, output = 2 }", "dollars per million tokens"),
@@ -123,6 +128,104 @@ def test_price_that_is_not_one_is_refused_on_the_line(flag: str) -> None:
 def test_what_cannot_be_meant_stops_it(tmp_path: Path, content: str, said: str) -> None:
     with pytest.raises(AssayError, match=said):
         load(written(tmp_path, content))
+
+
+WRONG = [
+    ('[hub]\napi_url = "http//127.0.0.1:8081/hub/api"', "hub.api_url", "http//127.0.0.1:8081/hub/api"),
+    ('[hub]\napi_url = "127.0.0.1:18081"', "hub.api_url", "127.0.0.1:18081"),
+    ('[hub]\napi_url = "http://127.0.0.1:8081"', "hub.api_url", "http://127.0.0.1:8081"),
+    ('[hub]\napi_url = "http://127.0.0.1:99999/hub/api"', "hub.api_url", "99999"),
+    ('[hub]\napi_url = "ftp://hub/hub/api"', "hub.api_url", "ftp://hub/hub/api"),
+    ('[hub]\napi_url = "http://hub /hub/api"', "hub.api_url", "hub /hub/api"),
+    ('[hub]\napi_url = "http:///hub/api"', "hub.api_url", "http:///hub/api"),
+    ('[hub]\napi_url = "http://hub:8081/hub/api?x=1"', "hub.api_url", "?x=1"),
+    ('[hub]\nservice = "as say"', "hub.service", "as say"),
+    ('[hub]\nservice = ""', "hub.service", "''"),
+    ('[hub]\nservice = "a/b"', "hub.service", "a/b"),
+    ('[hub]\nbase_url = "https://hub.example.org/jupyter"', "hub.base_url", "https://hub"),
+    ('[hub]\nbase_url = "/my hub/"', "hub.base_url", "/my hub/"),
+    ('[hub]\nbase_url = "/a/../b/"', "hub.base_url", "/a/../b/"),
+    ('[hub]\npublic_url = "hub.example.org"', "hub.public_url", "hub.example.org"),
+    ('[hub]\npublic_url = "https://hub.example.org:port"', "hub.public_url", ":port"),
+    ("[hub]\ncache_seconds = 0", "hub.cache_seconds", "0"),
+    ("[hub]\ncache_seconds = -5.5", "hub.cache_seconds", "-5.5"),
+    ('allow_origins = ["llm.example.org"]', "allow_origins", "llm.example.org"),
+    ('allow_origins = ["https://a.example", "https//b.example"]', "allow_origins", "https//b.example"),
+    ('allow_origins = ["https://a.example:https"]', "allow_origins", "a.example:https"),
+    ("allow_providers = []", "allow_providers", "[]"),
+    ('allow_models = ["anthropics/claude-*"]', "allow_models", "anthropics/claude-*"),
+    ('allow_models = ["anthropic/"]', "allow_models", "anthropic/"),
+    ('allow_models = ["anthropic/claude 3"]', "allow_models", "anthropic/claude 3"),
+    ('listen = "http://127.0.0.1:8790"', "listen", "http://127.0.0.1:8790"),
+    ('listen = "::1:8790"', "listen", "::1:8790"),
+    ('listen = "127.0.0.1:８７９０"', "listen", "８７９０"),
+    ('home = "var/lib"', "home", "var/lib"),
+    ('ca_file = "corporate.pem"', "ca_file", "corporate.pem"),
+    ('database_url = "postgres://u@h/d"', "database_url", "postgres:"),
+    ('database_url = "sqlite:///vault.sqlite"', "database_url", "sqlite:"),
+    ("[limits]\ncalls_at_once = -1", "limits.calls_at_once", "-1"),
+    ('[limits]\nbody = "2 MiB"', "limits.body", "2 MiB"),
+    ("remind_key_days = -1", "remind_key_days", "-1"),
+    ("[prices]\n'openai/x' = { input = -1, output = 2 }", "prices.'openai/x'", "-1"),
+    ('[teams]\nphysics = ""', "teams.'physics'", "''"),
+    ('[teams]\nphysics = "personal"', "teams.'physics'", "personal"),
+    ('[teams]\nphysics = "a:b"', "teams.'physics'", "a:b"),
+    ('[teams]\nphysics = { workspace = "lab", owners = [" prof"] }', "teams.'physics'", " prof"),
+    ('[teams]\nphysics = { workspace = "lab", owner = ["prof"] }', "teams.physics", "owners"),
+    ('[teams]\nphysics = { workspace = "lab", owners = "prof" }', "teams.physics", "owners"),
+    ('[teams]\nphysics = "lab"\nhistory = "lab"', "'physics' and 'history'", "'lab'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "setting", "value"), WRONG)
+def test_impossible_setting_is_named_with_its_value(
+    tmp_path: Path, content: str, setting: str, value: str
+) -> None:
+    with pytest.raises(AssayError) as refused:
+        load(written(tmp_path, content))
+
+    assert setting in refused.value.message
+    assert value in refused.value.message
+    assert refused.value.hint or "must be" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[hub]\napi_url = "https://hub.example.org/jupyter/hub/api/"',
+        '[hub]\napi_url = "http://[::1]:8081/hub/api"',
+        '[hub]\napi_url = "http://hub_internal:8081/hub/api"',
+        '[hub]\nbase_url = "/jupyter/"\nservice = "assay-2"\npublic_url = "https://hub.example.org/"',
+        'listen = "0.0.0.0:8790"',
+        'listen = "[::]:8790"',
+        'listen = "localhost:0"',
+        'allow_origins = ["https://llm.example.org:8443"]\nallow_models = ["local/*"]',
+        'allow_models = ["*/gpt-?", "[ao]*/x"]',
+        'database_url = "postgresql+psycopg://assay:pw@db/assay?sslmode=verify-full"',
+        'database_url = "sqlite:////var/lib/x.sqlite"',
+        "remind_key_days = 0",
+        '[teams]\nphysics = { workspace = "physics-lab", owners = ["prof", "dean"] }\nart = "künste"',
+    ],
+)
+def test_possible_setting_is_taken(tmp_path: Path, content: str) -> None:
+    load(written(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'allow_origins = ["https://ann:hunter22@a.example"]',
+        '[hub]\napi_url = "http://ann:hunter22@hub/hub/api"',
+        'database_url = "mysql://ann:hunter22@db/x"',
+        'database_url = ["postgresql://ann:hunter22@db/x"]',
+        'proxy = ["http://ann:hunter22@p:1"]',
+    ],
+)
+def test_password_in_a_refused_setting_is_not_repeated(tmp_path: Path, content: str) -> None:
+    with pytest.raises(AssayError) as refused:
+        load(written(tmp_path, content))
+
+    assert "hunter22" not in str(refused.value)
 
 
 def test_proxy_password_is_not_in_the_settings_text() -> None:

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,7 +107,10 @@ class Hub:
         return self.directory / "gateway"
 
     def log(self, name: str) -> str:
-        return (self.directory / f"{name}.log").read_text(errors="replace")
+        path = self.directory / f"{name}.log"
+        return (
+            path.read_text(errors="replace") if path.exists() else ""
+        )  # a managed gateway has none
 
     def browser(self, user: str) -> Browser:
         """Return a browser in which this person has signed in to the hub and opened the key page."""
@@ -283,8 +286,16 @@ class Ran:
 
 
 @contextmanager
-def running_hub(fake: FakeProviders, *, managed: bool = False) -> Iterator[Hub]:
-    """Run all of it; the gateway by itself, or started by the hub."""
+def running_hub(
+    fake: FakeProviders, *, managed: bool = False, spoil: Callable[[Hub], None] | None = None
+) -> Iterator[Hub]:
+    """Run all of it; the gateway by itself, or started by the hub.
+
+    Args:
+        fake: The providers.
+        managed: Whether the hub starts the gateway.
+        spoil: Called before the hub starts, for a managed gateway that refuses to start.
+    """
     directory = Path(tempfile.mkdtemp(prefix="hub"))
     directory.chmod(0o711)
     public, hub_port, proxy, gateway = (unused_port() for _ in range(4))
@@ -339,6 +350,8 @@ def running_hub(fake: FakeProviders, *, managed: bool = False) -> Iterator[Hub]:
         if managed:
             environment["STAGE_MANAGED"] = pwd.getpwuid(_NOBODY).pw_name
             write_gateway_config(hub)
+            if spoil is not None:
+                spoil(hub)
         else:
             write_gateway_config(hub, hub_port, tokens["STAGE_SERVICE_TOKEN"])
         command = [python, "-m", "jupyterhub", "-f", str(directory / "jupyterhub_config.py")]
@@ -347,7 +360,7 @@ def running_hub(fake: FakeProviders, *, managed: bool = False) -> Iterator[Hub]:
             start_gateway(hub)
         wait_until(lambda: _answers(hub.admin, "/hub/api/"), 60, lambda: hub.log("hub"))
         wait_until(
-            lambda: _answers(hub.admin, f"{PREFIX}health"),
+            lambda: _answers(hub.admin, f"{PREFIX}health", 200 if spoil is None else 503),
             60,
             lambda: hub.log("gateway") + hub.log("hub"),
         )
@@ -476,9 +489,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             process.wait(5)
 
 
-def _answers(client: httpx2.Client, path: str) -> bool:
+def _answers(client: httpx2.Client, path: str, status: int = 200) -> bool:
     try:
-        return client.get(path).status_code == 200
+        return client.get(path).status_code == status
     except (httpx2.HTTPError, http.client.HTTPException):
         return False
 

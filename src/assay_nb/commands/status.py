@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 
 from assay_nb.commands.keys import how_to_add, keys_table
 from assay_nb.commands.outcome import Console, Outcome, join
@@ -338,7 +339,11 @@ def _dollars(cost: float) -> str:
 
 def doctor(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Look for the usual troubles."""
-    findings = session.portal.call(session.control.doctor)
+    return show_findings(session.portal.call(session.control.doctor))
+
+
+def show_findings(findings: Sequence[Diagnosis]) -> Outcome:
+    """Return what `doctor` shows; it fails where there is a problem."""
     failed = any(finding.level == "problem" for finding in findings)
     return Outcome(
         Document([Items([_item(f) for f in findings])]),

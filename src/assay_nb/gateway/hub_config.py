@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from assay_nb.gateway.teams import Team, read_teams, write_team
+
 _SERVER_SCOPES = ("users:activity!user", "access:servers!server")
 """The scopes that the hub gives every server's token by itself; setting scopes replaces them."""
 
@@ -16,7 +18,7 @@ def configure_hub(
     c: Any,
     *,
     url: str = "http://127.0.0.1:8790",
-    teams: Mapping[str, str] | None = None,
+    teams: Mapping[str, str | Mapping[str, Any]] | None = None,
     managed: bool = True,
     name: str = "assay",
     user: str | None = None,
@@ -36,22 +38,30 @@ def configure_hub(
     Args:
         c: The configuration object.
         url: Where the gateway listens, as the hub's proxy reaches it.
-        teams: JupyterHub group to workspace. The group's members are the workspace's.
+        teams: JupyterHub group to workspace, or to `{"workspace": …, "owners": [user, …]}`. The group's members
+            are the workspace's, and its owners own it as soon as they are in the group. A gateway that is
+            not managed has its own list in its TOML file, which is the one that counts there.
         managed: Whether the hub starts the gateway. A separate unit, under its own user, keeps the gateway's
             secrets out of the hub's reach and is the better choice.
         name: The service's name on the hub.
-        user: The system user that a managed gateway runs as. It refuses to run as root.
+        user: The system user that a managed gateway runs as. It refuses to run as root, and needs a directory
+            of its own: `install -d -o USER -g USER -m 0700 /var/lib/assay-nb`, or another that `config` names.
         api_token: The service's token at the hub. Needed when the gateway is not managed.
-        config: The gateway's TOML file, for a managed gateway.
+        config: The gateway's TOML file, for a managed gateway. Without one, all settings have their defaults.
         kernel_url: How kernels reach the gateway, if not directly at `url`.
         everybody: Whether everybody on the hub may use it, in their personal workspace at least. If not,
-            only members of the groups in `teams` may.
+            only members of the groups in `teams` may. Those of a team that `assay-nb-operator team add`
+            adds need the scope then, from a role of your own.
+
+    Raises:
+        WrongUsage: If `teams` cannot be meant.
+        ValueError: If a gateway that is not managed has no `api_token`.
     """
-    teams = dict(teams or {})
+    bound = read_teams(teams or {})
     scope = f"access:services!service={name}"
     service: dict[str, Any] = {"name": name, "url": url, "oauth_no_confirm": True}
     if managed:
-        service["command"] = _command(teams, config)
+        service["command"] = _command(bound, config)
         if user:
             service["user"] = user
     elif not api_token:
@@ -59,17 +69,17 @@ def configure_hub(
     if api_token:
         service["api_token"] = api_token
     _extend(c.JupyterHub, "services", [service])
-    _grant(c, scope, groups=sorted(teams), everybody=everybody)
+    _grant(c, scope, groups=sorted(bound), everybody=everybody)
     _let_server_tokens(c, scope)
     _update(c.Spawner, "environment", {"ASSAY_GATEWAY_URL": kernel_url or _direct(c, url, name)})
 
 
-def _command(teams: Mapping[str, str], config: str | None) -> list[str]:
+def _command(teams: Mapping[str, Team], config: str | None) -> list[str]:
     command = [sys.executable, "-m", "assay_nb.cli", "gateway"]
     if config:
         command += ["--config", os.path.abspath(config)]  # noqa: PTH100 - nothing else of pathlib is needed here
-    for group, workspace in teams.items():
-        command += ["--team", f"{group}={workspace}"]
+    for group, team in teams.items():
+        command += ["--team", write_team(group, team)]
     return command
 
 

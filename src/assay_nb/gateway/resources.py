@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -27,6 +28,7 @@ from assay_nb.providers.transport import Egress
 from assay_nb.vault.hierarchy import MasterKey
 from assay_nb.vault.keystores.base import KeyStore
 from assay_nb.vault.keystores.key_file import KeyFile
+from assay_nb.workspaces.teams import Teams
 
 
 class _GivenKeyFile(KeyFile):
@@ -57,9 +59,23 @@ class HubEgress(Egress):
 
 
 class GatewayResources(Resources):
-    """What the gateway works with. Proxy, authorities and allowed origins are the operator's alone."""
+    """What the gateway works with. Proxy, authorities and allowed origins are the operator's alone.
 
-    def __init__(self, settings: Settings, log: Log | None = None) -> None:
+    Attributes:
+        settings: What the operator set.
+        bindings: Hub group to the name of its workspace, from the settings.
+        owners: Who is named as an owner by hub group, from the settings.
+
+    Args:
+        settings: What the operator set.
+        log: The gateway's log; nowhere by default.
+        key_copy: A copy of a master key that a service manager hands over, to rotate in: the epoch of that one
+            is noted in `home`, so this one's is too.
+    """
+
+    def __init__(
+        self, settings: Settings, log: Log | None = None, *, key_copy: Path | None = None
+    ) -> None:
         config = Config(
             home=settings.home,
             master_key_file=settings.master_key_file,
@@ -68,6 +84,9 @@ class GatewayResources(Resources):
         policy = OperatorPolicy.from_urls(settings.allow_origins)
         super().__init__(config, say=lambda line: None, policy=policy)
         self.settings = settings
+        self.bindings = {group: team.workspace for group, team in settings.teams.items()}
+        self.owners = {group: team.owners for group, team in settings.teams.items()}
+        self._key_copy = key_copy
         self._log = log or Log(lambda line: None)
 
     def tell_unwritten(self, count: int, error: StoreUnavailable) -> None:
@@ -93,6 +112,10 @@ class GatewayResources(Resources):
         return Price(read=halves[0], written=halves[1], source="set by the operator")
 
     @once
+    def teams(self) -> Teams:
+        return Teams(self.database, self.bindings, self.owners)
+
+    @once
     def allowances(self) -> Allowances:
         return Allowances(self.database, changes=self.changes)
 
@@ -103,8 +126,9 @@ class GatewayResources(Resources):
     @once
     def keystore(self) -> KeyStore:
         path = self.settings.master_key_file or self.settings.home / "master.key"
-        beside = os.access(path.parent, os.W_OK)
+        beside = self._key_copy is None and os.access(path.parent, os.W_OK)
         mark_path = None if beside else self.settings.home / "master.epoch"
+        path = self._key_copy or path
         return _GivenKeyFile(path, mark_path=mark_path, is_shared=True)
 
     @once

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from assay_nb.engine.local.engine import LocalEngine
 from assay_nb.engine.local.planner import CallPlan
 from assay_nb.errors import AssayError, PermissionDenied, StoreUnavailable, WorkspaceNotFound
 from assay_nb.gateway.auth.caller import Caller
+from assay_nb.gateway.auth.ended_sessions import EndedSessions
 from assay_nb.gateway.auth.identity import Hub, Identity, Person
 from assay_nb.gateway.auth.run_tokens import RunTokens, revoked
 from assay_nb.gateway.auth.sessions import Sessions
@@ -86,6 +87,20 @@ class Services:
             return None
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc}"
+
+    @once
+    def ended_sessions(self) -> EndedSessions:
+        """The browsers' sessions that people have ended."""
+        return EndedSessions(self.resources.database)
+
+    async def has_session_ended(self, hub_token: str) -> bool:
+        """Say whether a browser's session has ended, at whichever replica."""
+        return await run_sync(lambda: self.ended_sessions.has_ended(hub_token))
+
+    async def end_session(self, caller: Caller) -> None:
+        """Refuse the token of a browser's session from now on, here and at every replica."""
+        await run_sync(lambda: self.ended_sessions.end(caller.token))
+        self.identity.forget(caller.token)
 
     def control(self, user: str) -> GatewayControl:
         """Return the control of a person: what they may see and change."""
@@ -203,7 +218,10 @@ def make_services(
     hub = Hub(session, settings.hub.api_url, api_token)
 
     async def joined(person: Person) -> None:
-        await run_sync(_sync_groups, resources, settings.teams, person)
+        await run_sync(_sync_groups, resources, person)
+
+    async def ended(token: str) -> bool:
+        return await run_sync(lambda: EndedSessions(resources.database).has_ended(token))
 
     fresh = settings.hub.cache_seconds
     signer = Signer(api_token.encode())
@@ -212,7 +230,12 @@ def make_services(
         resources=resources,
         hub=hub,
         identity=Identity(
-            hub.ask, service=settings.hub.service, joined=joined, fresh=fresh, longest=60.0
+            hub.ask,
+            service=settings.hub.service,
+            ended=ended,
+            joined=joined,
+            fresh=fresh,
+            longest=60.0,
         ),
         signer=signer,
         sessions=Sessions(
@@ -225,9 +248,15 @@ def make_services(
     )
 
 
-def _sync_groups(resources: GatewayResources, teams: Mapping[str, str], person: Person) -> None:
+def _sync_groups(resources: GatewayResources, person: Person) -> None:
     if person.kind == "user":
-        resources.workspaces.sync_groups(person.name, person.groups, teams, hub_admin=person.admin)
+        resources.workspaces.sync_groups(
+            person.name,
+            person.groups,
+            resources.bindings,
+            hub_admin=person.admin,
+            owners=resources.owners,
+        )
 
 
 SERVICES = web.AppKey("services", Services)

@@ -14,11 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
 
 from assay_nb.connections.values import as_price
 from assay_nb.errors import WrongUsage
+from assay_nb.gateway import setting_checks as checks
+from assay_nb.gateway.setting_checks import parse_listen as parse_listen
+from assay_nb.gateway.teams import Team, parse_team, read_teams
 from assay_nb.messages import PROVIDERS
+from assay_nb.plain_files import read_plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +95,10 @@ class Settings:
         proxy: An HTTP proxy for https destinations: `http://HOST:PORT`. It may hold a password.
         no_proxy: Hosts that are reached without it, separated by commas.
         ca_file: Certificate authorities for providers, as a PEM file, in place of the system's.
-        teams: JupyterHub group to workspace.
+        teams: JupyterHub group to workspace and its owners. `assay-nb-operator team add` adds others.
         prices: What models cost, by a pattern as in `allow_models`: US dollars per million tokens of input
             and of output. The first pattern that fits counts, after what a workspace has set itself.
+        remind_key_days: Days after which a stored key is said to be old; 0 never says so.
         hub: The hub.
         limits: The limits.
     """
@@ -109,10 +113,11 @@ class Settings:
     proxy: str | None = field(default=None, repr=False)
     no_proxy: str | None = None
     ca_file: Path | None = None
-    teams: Mapping[str, str] = field(default_factory=dict[str, str])
+    teams: Mapping[str, Team] = field(default_factory=dict[str, Team])
     prices: Mapping[str, tuple[float, float]] = field(
         default_factory=dict[str, tuple[float, float]]
     )
+    remind_key_days: int = 180
     hub: HubSettings = HubSettings()
     limits: LimitSettings = LimitSettings()
 
@@ -194,23 +199,13 @@ def load_settings(given: Mapping[str, Any], base: Settings | None = None) -> Set
     return settings
 
 
-def parse_listen(text: str) -> tuple[str, int]:
-    """Return the host and the port of `HOST:PORT`.
-
-    Raises:
-        WrongUsage: If it is not.
-    """
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 <= int(port) < 65_536:
-        raise WrongUsage(
-            f"listen = '{text}' is not HOST:PORT.", hint="Write it like 127.0.0.1:8790."
-        )
-    return host.strip("[]"), int(port)
+_LARGEST_FILE = 1024 * 1024
+"""Bytes of a configuration file."""
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_plain(path, _LARGEST_FILE).decode("utf-8"))
     except OSError as error:
         raise WrongUsage(f"{path} cannot be read: {error.strerror}.") from None
     except ValueError as error:  # invalid UTF-8, and invalid TOML
@@ -229,7 +224,7 @@ def _build(base: Any, content: Mapping[str, Any], where: str) -> Any:
         current = getattr(base, name)
         if is_dataclass(current):
             if not isinstance(value, dict):
-                raise _mistyped(where + name, "a table")
+                raise _mistyped(where + name, "a table", value)
             changes[name] = _build(current, cast("dict[str, Any]", value), f"{where}{name}.")
         else:
             changes[name] = _convert(where + name, hints[name], value)
@@ -246,14 +241,10 @@ def _convert(name: str, kind: Any, value: Any) -> Any:
     if _is_list(kind):
         items = cast("list[Any]", value) if isinstance(value, list) else [None]
         if not all(isinstance(item, str) for item in items):
-            raise _mistyped(name, "a list of texts")
+            raise _mistyped(name, "a list of texts", value)
         return tuple(items)
     if name == "teams":
-        if not isinstance(value, dict) or not all(
-            isinstance(item, str) for item in cast("dict[str, Any]", value).values()
-        ):
-            raise _mistyped(name, "a table of texts")
-        return cast("dict[str, str]", value)
+        return read_teams(value)
     if name == "prices":
         return _read_prices(value)
     for option in options:
@@ -261,7 +252,7 @@ def _convert(name: str, kind: Any, value: Any) -> Any:
             return float(value)
         if type(value) is option:
             return value
-    raise _mistyped(name, " or ".join(getattr(o, "__name__", str(o)) for o in options))
+    raise _mistyped(name, " or ".join(getattr(o, "__name__", str(o)) for o in options), value)
 
 
 def _parse_flag(path: Sequence[str], kind: Any, text: str) -> Any:
@@ -274,15 +265,8 @@ def _parse_flag(path: Sequence[str], kind: Any, text: str) -> Any:
         if float in options:
             return float(text)
     except (KeyError, ValueError):
-        raise _mistyped(name, options[0].__name__) from None
+        raise _mistyped(name, options[0].__name__, text) from None
     return text
-
-
-def _parse_team(text: str) -> tuple[str, str]:
-    group, sign, workspace = text.partition("=")
-    if not (sign and group and workspace):
-        raise WrongUsage(f"--team '{text}' is not GROUP=WORKSPACE.")
-    return group, workspace
 
 
 def _parse_price(text: str) -> tuple[str, dict[str, float]]:
@@ -301,9 +285,11 @@ def _read_prices(value: Any) -> dict[str, tuple[float, float]]:
     for pattern, entry in listed.items():
         halves = cast("dict[str, Any]", entry) if isinstance(entry, dict) else {}
         into, out = as_price(halves.get("input")), as_price(halves.get("output"))
+        written = checks.quoted(repr(cast("object", entry)))
         if "/" not in pattern or into is None or out is None or len(halves) != 2:
             raise WrongUsage(
-                f"prices.'{pattern}' must be dollars per million tokens, of a PROVIDER/MODEL.",
+                f"prices.'{checks.quoted(pattern)}' = {written} must be dollars per million "
+                "tokens, of a PROVIDER/MODEL.",
                 hint='Write it like prices."openai/my-model" = { input = 0.5, output = 2.0 }.',
             )
         prices[pattern] = into, out
@@ -311,7 +297,7 @@ def _read_prices(value: Any) -> dict[str, tuple[float, float]]:
 
 
 _TABLES: Mapping[str, tuple[str, str, str, Callable[[str], tuple[str, Any]]]] = {
-    "teams": ("team", "GROUP=WORKSPACE", "bind a hub group; repeatable", _parse_team),
+    "teams": ("team", "GROUP=WORKSPACE[:OWNER,…]", "bind a hub group; repeatable", parse_team),
     "prices": (
         "price",
         "PROVIDER/MODEL=INPUT,OUTPUT",
@@ -342,58 +328,28 @@ def _is_list(kind: Any) -> bool:
     return get_origin(kind) is tuple
 
 
-def _mistyped(name: str, wanted: str) -> WrongUsage:
-    return WrongUsage(f"The setting '{name}' must be {wanted}.")
+def _mistyped(name: str, wanted: str, value: Any) -> WrongUsage:
+    return WrongUsage(f"The setting '{name}' must be {wanted}, not {checks.quoted(repr(value))}.")
 
 
 def _check(settings: Settings) -> None:
+    hub = settings.hub
     parse_listen(settings.listen)
-    for provider in settings.allow_providers:
-        if provider not in PROVIDERS:
-            raise WrongUsage(
-                f"allow_providers contains '{provider}', which is not a provider.",
-                hint=f"Use {', '.join(PROVIDERS)}.",
-            )
-    for pattern in settings.allow_models:
-        if "/" not in pattern:
-            raise WrongUsage(
-                f"allow_models contains '{pattern}', which is not PROVIDER/MODEL.",
-                hint="Write it like anthropic/claude-*.",
-            )
-    public = settings.hub.public_url
-    if public is not None:
-        parts = urlsplit(public)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/"):
-            raise WrongUsage(
-                "hub.public_url must be only a scheme and a host.",
-                hint="Put the path into hub.base_url.",
-            )
+    if settings.database_url is not None:
+        checks.check_database_url(settings.database_url)
+    if hub.api_url:
+        checks.check_api_url(hub.api_url)
+    if hub.public_url is not None:
+        checks.check_public_url(hub.public_url)
+    checks.check_service(hub.service)
+    checks.check_base_url(hub.base_url)
+    checks.check_providers(settings.allow_providers)
+    checks.check_origins(settings.allow_origins)
+    checks.check_models(settings.allow_models, settings.allow_origins)
+    checks.check_teams(settings.teams)
     for one in fields(settings.limits):
-        value = getattr(settings.limits, one.name)
-        if not value > 0 or value != value or value == float("inf"):
-            raise WrongUsage(f"limits.{one.name} must be a number above 0.")
-    if settings.limits.passthrough_hours > 24:
-        raise WrongUsage("limits.passthrough_hours must be at most 24.")
-    if not 0 < settings.hub.cache_seconds <= 45:
-        raise WrongUsage("hub.cache_seconds must be above 0 and at most 45.")
-    _check_origins(settings)
-    _check_proxy(settings)
-
-
-def _check_proxy(settings: Settings) -> None:
-    from assay_nb.egress.proxy import Proxies
-    from assay_nb.egress.setting_names import OPERATOR
-
-    proxies = Proxies(settings.proxy, settings.no_proxy, replace(OPERATOR, by_operator=False))
-    proxies.read()
-    if proxies.unread:
-        raise WrongUsage(
-            f"no_proxy contains '{proxies.unread[0]}', which matches no host.",
-            hint="Use a host, .domain, 10.0.0.0/8, [::1] or HOST:PORT.",
-        )
-
-
-def _check_origins(settings: Settings) -> None:
-    from assay_nb.egress.origins import OperatorPolicy
-
-    OperatorPolicy.from_urls(settings.allow_origins)
+        checks.check_number(f"limits.{one.name}", getattr(settings.limits, one.name))
+    checks.check_number("limits.passthrough_hours", settings.limits.passthrough_hours, most=24)
+    checks.check_number("hub.cache_seconds", hub.cache_seconds, most=45)
+    checks.check_number("remind_key_days", settings.remind_key_days, least=-1)
+    checks.check_proxy(settings.proxy, settings.no_proxy)

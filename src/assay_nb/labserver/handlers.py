@@ -115,6 +115,8 @@ class ListedModelsHandler(Handler):
 class LintHandler(Handler):
     """The rules on a text: no key, no provider, nothing kept."""
 
+    takes_halves = True
+
     @guarded
     async def post(self) -> None:
         fields = self.read(text=str, model=str)
@@ -123,6 +125,8 @@ class LintHandler(Handler):
 
 class ScanHandler(Handler):
     """Which of some texts hold something shaped like a credential, and where: never what."""
+
+    takes_halves = True
 
     @guarded
     async def post(self) -> None:

@@ -12,14 +12,13 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.core.getipython import get_ipython
 
 from assay_nb.commands import tree
+from assay_nb.commands.environment import add_environment
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import HelpWanted, Parser
-from assay_nb.commands.registry import add_workspace
 from assay_nb.commands.terminal import NotAsked, ask_hidden, ask_yes
 from assay_nb.engine.session import Session, current_session
 from assay_nb.errors import WrongUsage
 from assay_nb.magics.display import Display, choose_display
-from assay_nb.magics.environment import show_environment
 
 if TYPE_CHECKING:
     from assay_nb.experiments.run.progress import Progress
@@ -86,10 +85,7 @@ def run_line(line: str) -> Outcome | None:
 def assay_parser() -> Parser:
     """Return the parser of `%assay`: the shared sub-commands, and the notebook's own."""
     parser, add = tree.build_parser("%assay", _DESCRIPTION)
-    env = add_workspace(
-        add("env", "let other SDKs in this kernel use the keys, on a hub", show_environment)
-    )
-    env.add_argument("--export", action="store_true", help="set the variables for this kernel")
+    add_environment(add, kernel=True)
     add("try", "start the practice provider and work in a practice workspace", _try)
     panel = add("panel", "widgets: workspace, keys, model; or the review of an improvement", _panel)
     panel.add_argument("name", metavar="NAME", nargs="?", help="a variable that holds one")

@@ -81,6 +81,25 @@ members = Table(
     sqlite_strict=True,
 )
 
+hub_teams = Table(
+    "hub_teams",
+    metadata,
+    Column("hub_group", Text, primary_key=True),
+    Column("workspace", Text, nullable=False, unique=True),
+    Column("added_at", Big, nullable=False),
+    sqlite_strict=True,
+)
+
+hub_owners = Table(
+    "hub_owners",
+    metadata,
+    Column("hub_group", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("added_at", Big, nullable=False),
+    PrimaryKeyConstraint("hub_group", "user"),
+    sqlite_strict=True,
+)
+
 preferences = Table(
     "preferences",
     metadata,
@@ -209,6 +228,14 @@ run_tokens = Table(
     Column("expires_at", Big, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("purpose", Text, nullable=False),
+    sqlite_strict=True,
+)
+
+ended_sessions = Table(
+    "ended_sessions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("ended_at", Big, nullable=False),
     sqlite_strict=True,
 )
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from assay_nb.errors import PermissionDenied, WorkspaceNotFound, WrongUsage, workspace_gone
+from assay_nb.store import team_rows
 from assay_nb.store import workspace_rows as rows
 from assay_nb.store.database import Connection, Database
 from assay_nb.store.workspace_rows import DeletedWorkspace, Member, Role, Workspace
@@ -244,30 +245,40 @@ class Workspaces:
         bindings: Mapping[str, str],
         *,
         hub_admin: bool = False,
+        owners: Mapping[str, Collection[str]] | None = None,
     ) -> tuple[Workspace, ...]:
         """Make a person a member of the workspaces that their JupyterHub groups are bound to.
 
-        They leave with the group. A hub admin who is in the group owns the workspace, and can make
-        owners of others. A workspace made by hand is never taken over because the operator chose its
-        name: the one who made it would own the team's. `list_conflicts` tells the operator.
+        They leave with the group. A hub admin who is in the group owns the workspace, and so does a person
+        whom the operator has named as its owner; both can make owners of others. A workspace made by hand is
+        never taken over because the operator chose its name: the one who made it would own the team's.
+        `list_conflicts` tells the operator.
+
+        Teams and owners that `Teams` has added count beside those that are given here, from the next look on.
 
         Args:
             user: Whose groups they are.
             groups: The groups that the hub says the person is in, now.
             bindings: Group to workspace name, from the operator's configuration.
             hub_admin: Whether the hub says that the person is one of its admins.
+            owners: The people named as owners by group, from the operator's configuration.
         """
         check_user(user)
-        wanted = {group: bindings[group] for group in groups if group in bindings}
+        set_here = {group for group in groups if user in (owners or {}).get(group, ())}
         with self._database.read() as connection:
+            added = team_rows.list_bindings(connection, groups) if groups else {}
+            wanted = {g: one for g, one in {**added, **bindings}.items() if g in groups}
+            named = team_rows.find_owned(connection, user, wanted) if wanted else frozenset[str]()
             bound = rows.find_teams_by_group(connection, wanted)
             current = rows.list_group_memberships(connection, user)
             mine = {workspace.id: workspace for workspace in rows.list_workspaces(connection, user)}
+        owned = frozenset(wanted) if hub_admin else wanted.keys() & (named | set_here)
         settled = wanted.keys() == bound.keys() and all(
-            i in mine and (mine[i].role == "owner" or not hub_admin) for i in bound.values()
+            i in mine and (mine[i].role == "owner" or group not in owned)
+            for group, i in bound.items()
         )
         if not settled or not current <= set(bound.values()):
-            self._join_and_part(user, wanted, hub_admin=hub_admin)
+            self._join_and_part(user, wanted, owned)
             with self._database.read() as connection:
                 bound = rows.find_teams_by_group(connection, wanted)
                 mine = {w.id: w for w in rows.list_workspaces(connection, user)}
@@ -302,21 +313,19 @@ class Workspaces:
                 rows.insert_member(connection, workspace_id, user, "owner", "hand", now)
             return rows.list_workspaces(connection, user)
 
-    def _join_and_part(self, user: str, wanted: Mapping[str, str], *, hub_admin: bool) -> None:
+    def _join_and_part(self, user: str, wanted: Mapping[str, str], owned: Collection[str]) -> None:
         now = _now()
         with self._database.write() as connection:
             for group, name in wanted.items():
                 if group not in rows.find_teams_by_group(connection, [group]):
                     rows.insert_team(connection, os.urandom(16), parse_name(name), now, group)
-            bound = set(rows.find_teams_by_group(connection, wanted).values())
-            for workspace_id in rows.list_group_memberships(connection, user) - bound:
+            bound = rows.find_teams_by_group(connection, wanted)
+            for workspace_id in rows.list_group_memberships(connection, user) - set(bound.values()):
                 rows.delete_member(connection, workspace_id, user)
-            role: Role = "owner" if hub_admin else "member"
-            for workspace_id in bound:
-                if (
-                    not rows.insert_member(connection, workspace_id, user, role, "group", now)
-                    and hub_admin
-                ):
+            for group, workspace_id in bound.items():
+                role: Role = "owner" if group in owned else "member"
+                joined = rows.insert_member(connection, workspace_id, user, role, "group", now)
+                if not joined and role == "owner":
                     rows.set_role(connection, workspace_id, user, role)
 
     def _allowed(

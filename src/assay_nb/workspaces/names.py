@@ -68,6 +68,18 @@ def check_user(name: str) -> None:
         raise WrongUsage("That is not a user's name.", hint="Write it exactly as it is on the hub.")
 
 
+def check_group(name: str) -> None:
+    """Return when this can be a hub group's name; it is compared byte by byte, as people's are.
+
+    Raises:
+        WrongUsage: If it is empty, too long, invisible in part, or has space around it.
+    """
+    try:
+        check_user(name)
+    except WrongUsage as error:
+        raise WrongUsage("That is not the name of a hub group.", hint=error.hint) from None
+
+
 def shown(text: str) -> str:
     """Return a name that somebody typed, fit for a message: visible, and not longer than a name is."""
     visible = "".join(c if c.isprintable() else "�" for c in text)

@@ -11,7 +11,10 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_health_needs_nobody(stage: Stage) -> None:
-    assert await stage.ask("GET", "health") == (200, {"status": "ok", "vault": "empty"})
+    assert await stage.ask("GET", "health") == (
+        200,
+        {"status": "ok", "vault": "empty", "hub": "unknown"},
+    )
 
 
 async def test_me_tells_the_caller_who_they_are(stage: Stage) -> None:

@@ -66,7 +66,7 @@ def connection(resources: Resources) -> Iterator[Diagnosis]:
 
     destinations: dict[str, Destination] = {
         key.destination.origin: key.destination
-        for workspace in resources.workspaces.list(config.LOCAL_USER)
+        for workspace in resources.own_workspaces()
         for key in resources.vault.list_keys(workspace.id)
         if key.state == "ready" and not is_practice(key.destination)
     }

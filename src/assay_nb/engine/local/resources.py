@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from assay_nb.config import Config
+from assay_nb.config import LOCAL_USER, Config
 from assay_nb.egress.origins import Policy, SoloPolicy
 from assay_nb.engine.lazy import once
 from assay_nb.engine.local.practice import WORKSPACE, OwnServer, no_workspace
@@ -156,6 +156,10 @@ class Resources:
     def usable_models(self) -> Sequence[str]:
         """Return the known models that may be used, as `provider/model`."""
         return ALL_MODELS
+
+    def own_workspaces(self) -> Sequence[Workspace]:
+        """Return the workspaces of whoever runs this process; none on a hub, where an operator has none."""
+        return self.workspaces.list(LOCAL_USER) if self.has_practice else ()
 
     def find_workspace(self, user: str, name: str) -> Workspace:
         """Return a workspace that the person is in.

@@ -79,7 +79,7 @@ async def _find_caller(route: Route, request: web.Request, services: Services) -
         person = await services.identity.identify(token)
         return Caller(person, "token", token)
     session = services.sessions.read(request)
-    if session is None:
+    if session is None or await services.has_session_ended(session.token):
         raise NotSignedIn(
             "You are not signed in.",
             hint="Send `Authorization: Bearer TOKEN` with a JupyterHub token.",

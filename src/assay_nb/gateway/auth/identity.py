@@ -13,15 +13,20 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol, TypeAlias, cast
 
 import aiohttp
 
 from assay_nb.errors import PermissionDenied
 from assay_nb.gateway.http.responses import HubUnavailable, NotSignedIn
 
+HubState: TypeAlias = Literal["unknown", "reached", "refused", "silent", "lost"]
+"""Nobody has asked the hub yet; it answers; it answers, but does not know the service's token; it does not
+answer; and it has not for so long that no remembered answer counts any more."""
+
+_LOST_AFTER = 60.0
 _REMEMBERED = 20_000
 _LONGEST_TOKEN = 512
 _STRANGERS = 16
@@ -69,6 +74,7 @@ class Identity:
     Args:
         ask: Asks the hub.
         service: The name that the hub has for this gateway.
+        ended: Says whether a token was given to a browser whose person has signed out since.
         joined: Called with everybody whom the hub has just vouched for, before they are let in: their
             groups may have changed.
         fresh: Seconds that an answer is valid.
@@ -81,6 +87,7 @@ class Identity:
         ask: Asks,
         *,
         service: str = "assay",
+        ended: Callable[[str], Awaitable[bool]] | None = None,
         joined: Callable[[Person], Awaitable[None]] | None = None,
         fresh: float = 30.0,
         longest: float = 60.0,
@@ -89,6 +96,7 @@ class Identity:
     ) -> None:
         self._ask = ask
         self._scope = f"access:services!service={service}"
+        self._ended = ended
         self._joined = joined
         self._fresh, self._longest, self._refused = fresh, longest, refused
         self._clock = clock
@@ -151,6 +159,8 @@ class Identity:
         async with nullcontext() if known and known.person else self._strangers:
             model = await self._ask(token)
         person = None if model is None else _read_person(model)
+        if person is not None and self._ended is not None and await self._ended(token):
+            person = None
         if person is not None and self._joined is not None and self._scope_held(person):
             await self._joined(person)
         self._known[digest] = _Remembered(person, asked_at)
@@ -177,13 +187,48 @@ class Identity:
 class Hub:
     """The hub's REST API, as far as identity needs it."""
 
-    def __init__(self, session: aiohttp.ClientSession, api_url: str, api_token: str) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        api_url: str,
+        api_token: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._session = session
         self._api = api_url.rstrip("/")
         self._token = api_token
+        self._clock = clock
+        self._answered_at: float | None = None
+        self._is_silent = False
+        self._is_refused = False
+
+    @property
+    def state(self) -> HubState:
+        """How the hub answered last. It is lost when nobody's token can be checked any more."""
+        if self._is_silent:
+            since = self._answered_at
+            return "lost" if since is None or self._clock() - since > _LOST_AFTER else "silent"
+        if self._answered_at is None:
+            return "unknown"
+        return "refused" if self._is_refused else "reached"
+
+    async def check(self) -> HubState:
+        """Ask the hub whether it is there and takes the service's token, and return its state then."""
+        with suppress(HubUnavailable):
+            self._is_refused = await self.ask(self._token) is None
+        return self.state
 
     async def ask(self, token: str) -> Mapping[str, Any] | None:
         """Return the hub's model of a token's owner; None when it knows no such token."""
+        try:
+            model = await self._ask(token)
+        except HubUnavailable:
+            self._is_silent = True
+            raise
+        self._is_silent, self._answered_at = False, self._clock()
+        return model
+
+    async def _ask(self, token: str) -> Mapping[str, Any] | None:
         headers = {"Authorization": f"token {token}", "Accept": "application/json"}
         try:
             async with self._session.get(

@@ -56,10 +56,13 @@ async def finish_login(context: RequestContext) -> web.Response:
 
 
 async def sign_out(context: RequestContext) -> web.Response:
-    """Forget the browser's session here. The hub has its own session."""
+    """End the browser's session: its cookie, and the token in it, are refused from now on.
+
+    The hub's own session goes on until the browser opens the hub's page for signing out.
+    """
     response = json_answer({"done": True})
+    await context.services.end_session(context.caller)
     context.services.sessions.end(response)
-    context.services.identity.forget(context.caller.token)
     return response
 
 
@@ -100,7 +103,7 @@ ROUTES = (
         path="api/v1/sign-out",
         who="session",
         handler=sign_out,
-        summary="End the browser's session here",
+        summary="End the browser's session here, at every replica",
         reply=DONE,
     ),
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from aiohttp import web
 from anyio.to_thread import run_sync
 
 from assay_nb.errors import AssayError
+from assay_nb.gateway.auth.identity import HubState
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.openapi import DOCUMENT
 from assay_nb.gateway.http.responses import json_answer
@@ -15,14 +18,15 @@ from assay_nb.gateway.process.metrics import CONTENT_TYPE
 
 
 async def show_health(context: RequestContext) -> web.Response:
-    """Say whether the gateway can serve: the database answers and the vault is not sealed."""
+    """Say whether the gateway can serve: database and hub answer, and the vault is not sealed."""
+    hub = context.services.hub.state
     try:
         vault = (await run_sync(context.services.resources.vault.state)).name
     except AssayError:
-        return json_answer({"status": "failing", "vault": "unknown"}, status=503)
-    if vault == "sealed":
-        return json_answer({"status": "failing", "vault": vault}, status=503)
-    return json_answer({"status": "ok", "vault": vault})
+        return json_answer({"status": "failing", "vault": "unknown", "hub": hub}, status=503)
+    if vault == "sealed" or hub == "lost":
+        return json_answer({"status": "failing", "vault": vault, "hub": hub}, status=503)
+    return json_answer({"status": "ok", "vault": vault, "hub": hub})
 
 
 async def show_metrics(context: RequestContext) -> web.Response:
@@ -38,7 +42,9 @@ async def show_openapi(context: RequestContext) -> web.Response:
 
 
 _HEALTH = exactly(
-    status={"enum": ["ok", "failing"]}, vault={"enum": ["empty", "open", "sealed", "unknown"]}
+    status={"enum": ["ok", "failing"]},
+    vault={"enum": ["empty", "open", "sealed", "unknown"]},
+    hub={"enum": list(get_args(HubState))},
 )
 
 ROUTES = (

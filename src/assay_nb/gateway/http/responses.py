@@ -9,20 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from assay_nb.errors import AssayError
-
-SAFE_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
-"""What every answer carries, unless its handler said otherwise.
-
-Lab pages of the same hub run whatever notebooks hold, often on the same origin. The opener policy takes
-a page of ours out of reach of a window that opened it, and `frame-ancestors` keeps it out of frames.
-"""
+from assay_nb.gateway.http.safe_headers import SAFE_HEADERS as SAFE_HEADERS
 
 
 class NotSignedIn(AssayError):
@@ -65,6 +52,13 @@ class HeadTooSlow(BadHead):
 
     code = "too_slow"
     http_status = 408
+
+
+class NoWebSocket(AssayError):
+    """A WebSocket is asked for where there is none. Clients that can do without one go by this status."""
+
+    code = "no_websocket"
+    http_status = 426
 
 
 class NotFound(AssayError):

@@ -163,13 +163,17 @@ async def show_new_connection(context: RequestContext) -> web.Response:
 
 
 async def sign_out(context: RequestContext) -> web.Response:
-    """Forget the browser's session here, and go to the hub, which has one of its own."""
+    """End the browser's session here, and go to the hub's page that ends its own.
+
+    The hub would otherwise sign the browser in again at the next click, without a question. Its page also ends
+    every token that it has given for this session, the one in our cookie among them.
+    """
     check_navigation(context.request)
     base = context.services.settings.hub.base_url.strip("/")
-    location = f"/{base}/hub/home" if base else "/hub/home"
+    location = f"/{base}/hub/logout" if base else "/hub/logout"
     response = web.Response(status=303, headers={"Location": location})
+    await context.services.end_session(context.caller)
     context.services.sessions.end(response)
-    context.services.identity.forget(context.caller.token)
     return response
 
 

@@ -19,9 +19,12 @@ from urllib.parse import urlsplit
 from assay_nb import config
 from assay_nb.config import HubEnvironment
 from assay_nb.errors import AssayError, StoreUnavailable, WrongUsage
+from assay_nb.gateway.database_lock import sqlite_file
 from assay_nb.gateway.settings import HubSettings, Settings
+from assay_nb.plain_files import read_plain
 
 _PR_SET_DUMPABLE = 4
+_LONGEST_TOKEN = 64 * 1024
 _MASTER_KEY = "anbmk1."
 _KEPT = ("HOME", "LANG", "NOTIFY_SOCKET", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
 _KEPT_PREFIXES = ("LC_", "PYTHONUNBUFFERED")
@@ -95,9 +98,8 @@ def check_surroundings(settings: Settings) -> None:
         Refused: With the reason in one line.
         WrongUsage: If the hub's API is not set.
     """
-    _check_user()
     _check_no_secret_in_environment()
-    _check_directory(settings.home)
+    _check_directory(settings.home, needed=settings.database_url is None)
     for path in _files(settings):
         _check_file(path)
     if not settings.hub.api_url:
@@ -117,7 +119,7 @@ def read_api_token(settings: Settings, environment: HubEnvironment) -> str:
     if path is not None:
         _check_file(path)
         try:
-            token = path.read_text(encoding="ascii").strip()
+            token = read_plain(path, _LONGEST_TOKEN).decode("ascii").strip()
         except (OSError, UnicodeDecodeError):
             raise WrongUsage(f"{path} cannot be read as a token.") from None
     else:
@@ -130,7 +132,12 @@ def read_api_token(settings: Settings, environment: HubEnvironment) -> str:
     return token
 
 
-def _check_user() -> None:
+def check_user() -> None:
+    """Refuse root, and a user who runs notebooks as well. This comes before the settings are read.
+
+    Raises:
+        Refused: With the user that the gateway needs.
+    """
     if not hasattr(os, "geteuid"):
         raise Refused("The gateway runs only on POSIX systems.")
     if os.geteuid() == 0:
@@ -174,18 +181,45 @@ def _files(settings: Settings) -> Iterable[Path]:
     for path in (settings.master_key_file, settings.hub.api_token_file):
         if path is not None:
             yield path
-    if settings.database_url is None:
-        yield settings.home / "vault.sqlite"
-    elif settings.database_url.startswith("sqlite:///"):
-        yield Path(settings.database_url.removeprefix("sqlite:///"))
+    if (database := sqlite_file(settings)) is not None:
+        yield database
 
 
-def _check_directory(path: Path) -> None:
+def _check_directory(path: Path, *, needed: bool) -> None:
     try:
         found = path.lstat()
     except FileNotFoundError:
-        return  # made later, private
+        if needed:
+            _check_can_make(path)
+        return
+    except OSError as error:
+        raise _unusable(path, error) from None
     _check_private(path, found, stat.S_ISDIR(found.st_mode), "a directory", "700")
+    if needed and not os.access(path, os.W_OK | os.X_OK):
+        raise Refused(
+            f"{path} cannot be written to.", hint=f"Run `chmod 700 {shlex.quote(str(path))}`."
+        )
+
+
+def _check_can_make(path: Path) -> None:
+    """Refuse where the gateway's directory is missing and cannot be made: a system user's is made by nobody."""
+    parent = next(one for one in path.parents if one.exists())
+    if os.access(parent, os.W_OK | os.X_OK):
+        return  # made later, private
+    import pwd
+
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container's user has no name
+        user = str(os.geteuid())
+    raise Refused(
+        f"{path} does not exist, and its place belongs to another user.",
+        hint=f"Make it: `install -d -o {user} -m 0700 {shlex.quote(str(path))}`, or set `home` in gateway.toml.",
+    )
+
+
+def _unusable(path: Path, error: OSError) -> StoreUnavailable:
+    return StoreUnavailable(f"{path} cannot be checked: {error.strerror}.")
 
 
 def _check_file(path: Path) -> None:
@@ -194,7 +228,7 @@ def _check_file(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StoreUnavailable(f"{path} cannot be checked: {error.strerror}.") from None
+        raise _unusable(path, error) from None
     _check_private(path, found, stat.S_ISREG(found.st_mode), "a plain file", "600")
 
 

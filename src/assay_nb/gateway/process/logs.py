@@ -30,11 +30,36 @@ class GatewayStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class DependencyOld:
+    """An installed package is older than this release asks for, and has known faults."""
+
+    package: str
+    installed: str
+    floor: str
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayStopped:
     """The gateway has stopped."""
 
     seconds: float
     calls_ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class TeamTaken:
+    """A hub group has no workspace, since one that was made by hand, or another group's, has the name."""
+
+    group: str
+    workspace: str
+
+
+@dataclass(frozen=True, slots=True)
+class HubChecked:
+    """Whether the hub answers and knows the service's token: at the start, and whenever that changes."""
+
+    state: str
+    api_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +127,10 @@ class WentWrong:
 
 LogEvent: TypeAlias = (
     GatewayStarted
+    | DependencyOld
     | GatewayStopped
+    | TeamTaken
+    | HubChecked
     | Answered
     | Changed
     | CallsEnded

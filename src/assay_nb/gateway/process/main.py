@@ -10,17 +10,20 @@ import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from assay_nb.config import load_hub_environment
-from assay_nb.errors import WrongUsage
+from assay_nb.config import HubEnvironment, load_hub_environment
+from assay_nb.errors import AssayError, WrongUsage
 from assay_nb.extras import needing
+from assay_nb.gateway.database_lock import share_database
 from assay_nb.gateway.process.hardening import (
     check_surroundings,
+    check_user,
     harden,
     read_api_token,
     scrub_environment,
     settings_of,
 )
-from assay_nb.gateway.settings import add_flags, load_settings
+from assay_nb.gateway.process.stand_in import stand_in
+from assay_nb.gateway.settings import Settings, add_flags, load_settings
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -30,6 +33,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--new-master-key",
         metavar="FILE",
         help="write a master key to a new file and exit, for a service manager to hand over",
+    )
+    parser.add_argument(
+        "--example",
+        metavar="DIR",
+        help="write the unit, the configuration, the operator's scripts and the other examples, and exit",
     )
 
 
@@ -55,6 +63,9 @@ def make_master_key(path: Path) -> None:
 def run_gateway(args: Namespace) -> None:
     """Check the surroundings and serve until SIGTERM or SIGINT.
 
+    A gateway that a hub has started stays where it refuses to start, and answers with the reason: see
+    `stand_in`.
+
     Raises:
         AssayError: If it does not start.
     """
@@ -63,10 +74,23 @@ def run_gateway(args: Namespace) -> None:
         make_master_key(Path(args.new_master_key))
         return
     environment = load_hub_environment()
-    settings = load_settings(vars(args), settings_of(environment))
+    base = settings_of(environment)
+    try:
+        _start(args, base, environment)
+    except AssayError as error:
+        if not environment.service_url:
+            raise
+        scrub_environment()
+        stand_in(error, base.address, base.prefix)
+
+
+def _start(args: Namespace, base: Settings, environment: HubEnvironment) -> None:
+    check_user()
+    settings = load_settings(vars(args), base)
     check_surroundings(settings)
     token = read_api_token(settings, environment)
     scrub_environment()
     with needing("hub"):
         from assay_nb.gateway.process.server import serve
-    serve(settings, token)
+    with share_database(settings):
+        serve(settings, token)

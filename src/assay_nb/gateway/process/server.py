@@ -16,9 +16,17 @@ from aiohttp import web
 from anyio.to_thread import run_sync
 
 from assay_nb.egress.tls import make_tls_context
+from assay_nb.engine.local.dependencies import find_old_packages
 from assay_nb.errors import ProviderUnavailable, WrongUsage
 from assay_nb.gateway.http.app import make_app
-from assay_nb.gateway.process.logs import CallsEnded, GatewayStarted, GatewayStopped
+from assay_nb.gateway.process.logs import (
+    CallsEnded,
+    DependencyOld,
+    GatewayStarted,
+    GatewayStopped,
+    HubChecked,
+    TeamTaken,
+)
 from assay_nb.gateway.services import Services, make_services
 from assay_nb.gateway.settings import HubSettings, Settings
 
@@ -27,6 +35,9 @@ BACKLOG = 2048
 
 FINISH_SECONDS = 5.0
 """Seconds that calls may continue after the signal to stop; then they are ended, settled and logged."""
+
+HUB_SECONDS = 15.0
+"""How often the hub is asked whether it is there, also when nobody else asks it anything."""
 
 _CLEANUP_SECONDS = 3.0
 _GC_THRESHOLDS = (20_000, 20, 50)
@@ -59,9 +70,11 @@ async def _serve(settings: Settings, api_token: str) -> None:
         services = make_services(settings, session, api_token)
         await run_sync(_warm_up, services)
         runner = await start(services)
+        watching = asyncio.create_task(watch_hub(services))
         tune_collector()
         began = time.monotonic()
         await stop.wait()
+        watching.cancel()
         ended = await _finish(services, runner)
         services.log(GatewayStopped(round(time.monotonic() - began, 1), ended))
         services.log.close()
@@ -123,8 +136,27 @@ def tune_collector() -> None:
 
 
 def _warm_up(services: Services) -> None:
-    """Open the database and check the vault, so that an error in either is reported at the start."""
+    """Open the database and check the vault, so that an error in either is reported at the start.
+
+    Installed packages with known faults are logged, and nothing is refused for them: an upgrade may have to wait.
+    """
     services.resources.vault.state()
+    for old in find_old_packages():
+        services.log(DependencyOld(old.package, old.installed, old.floor))
+    for team in services.resources.teams.list_teams():
+        if team.state == "taken":
+            services.log(TeamTaken(team.group, team.workspace))
+
+
+async def watch_hub(services: Services, every: float = HUB_SECONDS) -> None:
+    """Ask the hub at the start and now and then, and log whenever that ends in another way than before."""
+    last = ""
+    while True:
+        state = await services.hub.check()
+        if state != last:
+            services.log(HubChecked(state, services.settings.hub.api_url))
+        last = state
+        await asyncio.sleep(every)
 
 
 async def _finish(services: Services, runner: web.AppRunner) -> int:

@@ -16,6 +16,14 @@ from assay_nb.egress.setting_names import OPERATOR
 from assay_nb.engine.sse import write_event
 from assay_nb.errors import AssayError, PermissionDenied, ProviderAuthError, ProviderUnavailable
 from assay_nb.gateway.http.responses import TooLarge
+from assay_nb.gateway.proxy.addresses import (
+    AddressReader,
+    AddressWriter,
+    carries_addresses,
+    hands_back,
+    is_json,
+    write_headers,
+)
 from assay_nb.gateway.proxy.metering import INSTRUMENT, CallMeter
 from assay_nb.providers.wording import name_connection
 
@@ -70,6 +78,8 @@ class ProxiedCall:
         self._proxy = proxy
         self._status = 0
         self._left = _MOST_BACK
+        self._reader: AddressReader | None = None
+        self._writer: AddressWriter | None = None
 
     # --- before anything is sent
 
@@ -112,6 +122,19 @@ class ProxiedCall:
         if length is not None and length > most:
             raise TooLarge(f"The request is larger than {most:,} bytes.")
 
+    def read_addresses(self, content_type: str) -> None:
+        """Give the provider its own addresses back in the body that follows, if it may hold any."""
+        if hands_back(self.grant.destination, content_type):
+            self._reader = AddressReader(self.grant.destination, self._services.settings.prefix)
+
+    def send_piece(self, piece: bytes) -> bytes:
+        """Return what may be sent on of a body by now. The end of it may be held back until `send_rest`."""
+        return self._reader.feed(piece) if self._reader else piece
+
+    def send_rest(self) -> bytes:
+        """Return what was held back of a body that is over: all pieces together are as long as they came."""
+        return self._reader.flush() if self._reader else b""
+
     def make_request(self) -> UpstreamRequest:
         """Return what carries the key, which is opened when the connection is established."""
         self.meter.begin()
@@ -149,6 +172,29 @@ class ProxiedCall:
         if head.is_page:
             raise head.not_a_reply(OPERATOR.advise(_IN_BETWEEN))
 
+    def write_addresses(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Have the provider's addresses become the gateway's in the reply that follows, if it may carry any.
+
+        A reply of another length than was stated follows then: see `changes_length`.
+
+        Args:
+            headers: All of its headers.
+
+        Returns:
+            Those of them that lead on, to be passed on with the rest.
+        """
+        there, here = self.grant.destination, self.target.here
+        if self._status >= 400 or not carries_addresses(self.target.path):
+            return {}
+        if is_json(headers.get("Content-Type", "")):
+            self._writer = AddressWriter(there, here)
+        return write_headers(headers.items(), there, here)
+
+    @property
+    def changes_length(self) -> bool:
+        """Whether the reply may have another length than its server has stated."""
+        return self._writer is not None
+
     def pass_whole(self, body: bytes) -> bytes:
         """Return a small body as it may be passed on.
 
@@ -160,7 +206,7 @@ class ProxiedCall:
         if request.echo.has_echo(body):
             raise echoed(request.destination, self._status)
         self.meter.feed(body)
-        return body
+        return self._writer.feed(body) + self._writer.flush() if self._writer else body
 
     def pass_piece(self, piece: bytes) -> bytes:
         """Return what may be passed on of a body by now. The end of it may be held back until `pass_rest`.
@@ -180,12 +226,13 @@ class ProxiedCall:
                 provider=request.destination.provider,
             )
         self.meter.feed(piece)
-        return passed
+        return self._writer.feed(passed) if self._writer else passed
 
     def pass_rest(self) -> bytes:
         """Return what was held back of a body that is over."""
         assert self.request is not None, "nothing was sent"
-        return self.request.echo.flush()
+        rest = self.request.echo.flush()
+        return self._writer.feed(rest) + self._writer.flush() if self._writer else rest
 
     def _key_refused(self, head: ResponseHead) -> AssayError:
         # Providers quote keys in these, and the caller would think that their token is meant.

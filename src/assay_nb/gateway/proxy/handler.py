@@ -139,6 +139,7 @@ class ProxiedRequest:
             heartbeat.beat()
             headers = {**response_headers(response), **call.meter.headers()}
             call.check_head(response.status, response.headers, _raw(headers))
+            headers |= call.write_addresses(response.headers)
             await self._answer(request, response, headers, heartbeat)
         finally:
             self._proxy.upstream.end(request, response)
@@ -153,20 +154,21 @@ class ProxiedRequest:
         length = request.content_length
         call.check_length(length)
         settings = self._services.settings
+        call.read_addresses(self._content_type)
         if has_to_be_read(settings, call.grant.destination):
             body = await self._read(heartbeat)
             await self._check_body_models(body)
             self._see(body)
-            return _pieces(body)
+            return _pieces(call.send_piece(body) + call.send_rest())
         if call.reads_models and length is not None and length <= largest_read(settings):
             body = await self._read(heartbeat)
             call.meter.models = await find_body_models(self._content_type, body)
             self._see(body)
-            return _pieces(body)
+            return _pieces(call.send_piece(body) + call.send_rest())
         if length is not None and length <= SMALL:
             body = await request.content.read()
             self._see(body)
-            return body
+            return call.send_piece(body) + call.send_rest()
         first = await request.content.readany() if call.is_counted else b""
         self._see(first)
         return self._stream(first, heartbeat)
@@ -198,8 +200,8 @@ class ProxiedRequest:
 
     async def _stream(self, first: bytes, heartbeat: Heartbeat) -> AsyncIterator[bytes]:
         passed = len(first)
-        if first:
-            yield first
+        if sent := self._call.send_piece(first):
+            yield sent
         async for piece in self._request.content.iter_any():
             heartbeat.beat()
             passed += len(piece)
@@ -209,7 +211,10 @@ class ProxiedRequest:
                 if self._call.request is not None:
                     self._call.request.failure = error
                 raise
-            yield piece
+            if sent := self._call.send_piece(piece):
+                yield sent
+        if rest := self._call.send_rest():
+            yield rest
 
     # --- the response
 
@@ -234,7 +239,7 @@ class ProxiedRequest:
         self, response: aiohttp.ClientResponse, headers: dict[str, str], heartbeat: Heartbeat
     ) -> None:
         out = self.response = web.StreamResponse(status=response.status, headers=headers)
-        if response.content_length is not None:
+        if response.content_length is not None and not self._call.changes_length:
             out.content_length = response.content_length
         if out.content_type == "text/event-stream":
             out.headers["X-Accel-Buffering"] = "no"

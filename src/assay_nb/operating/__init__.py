@@ -1,0 +1,1 @@
+"""The operator's commands: they act on a gateway's database, as its configuration file names it."""
