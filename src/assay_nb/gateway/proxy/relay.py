@@ -18,7 +18,7 @@ from assay_nb.gateway.proxy.admission import Admission
 from assay_nb.gateway.proxy.answer import Answer
 from assay_nb.gateway.proxy.call import SMALL, ProxiedCall
 from assay_nb.gateway.proxy.headers import request_headers
-from assay_nb.gateway.proxy.pool import NotConnected, find_place
+from assay_nb.gateway.proxy.pool import NotConnected, find_path, find_place
 from assay_nb.gateway.proxy.upstream import explain
 from assay_nb.gateway.proxy.wire import CONTINUE, LAST_CHUNK, Pairs, write_chunk, write_request
 
@@ -37,28 +37,9 @@ class Relay:
     """One request on its way to a provider, and the response on its way back."""
 
     __slots__ = (
-        "_active",
-        "_answer",
-        "_began",
-        "_body",
-        "_call",
-        "_caller",
-        "_client",
-        "_expects",
-        "_head",
-        "_heartbeat",
-        "_is_over",
-        "_is_repeated",
-        "_listener",
-        "_looking",
-        "_passed",
-        "_paused",
-        "_proxy",
-        "_received",
-        "_request",
-        "_services",
-        "_slot",
-        "_upstream",
+        "_active", "_admission", "_answer", "_began", "_body", "_call", "_client", "_expects", "_head",
+        "_heartbeat", "_is_guided", "_is_over", "_is_repeated", "_is_seen", "_listener", "_looking", "_passed",
+        "_paused", "_proxy", "_received", "_services", "_slot", "_upstream",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, client: Connection, head: RequestHead) -> None:
@@ -78,11 +59,13 @@ class Relay:
         self._received = 0
         self._expects = head.expects
         self._looking = False  # a task looks something up
+        self._is_seen = False  # its beginning was shown to the meter
         self._passed = False  # its head was sent on, so the rest follows at once
         self._is_repeated = False
         # the response
         self._answer = Answer()
         self._paused = False
+        self._is_guided = False
         self._is_over = False
 
     # --- the request is let in
@@ -98,15 +81,12 @@ class Relay:
         if found is None:
             self._look_up(self._find)
         elif self._take(*found):
-            if self._the_call.is_counted:
-                self._look_up(self._reserve)
-            else:
-                self._advance()
+            self._advance()
 
     async def _find(self) -> None:
         found = await self._admission.find()
         if not self._is_over and self._take(*found):
-            await self._reserve()
+            self._advance()
 
     async def _reserve(self) -> None:
         await self._the_call.reserve()
@@ -119,15 +99,16 @@ class Relay:
         """Take a slot for the call; False if aiohttp serves it, and takes one."""
         services, proxy, caller = self._services, self._proxy, self._admission.caller
         assert caller is not None, "nobody was let in"
-        if self._admission.needs_aiohttp(grant):
+        call = ProxiedCall(services, proxy, caller.user, target, grant)
+        if self._admission.needs_aiohttp(call):
             self._is_over = True
             self._client.hand_over()
             return False
         self._client.is_decided()
-        call = ProxiedCall(services, proxy, caller.user, target, grant)
         call.check_room()
         call.check_length(self._head.content_length)
-        call.check_length(self._received)
+        if self._head.body_exists:
+            call.read_addresses(self._content_type)
         self._slot = services.limiter.take(caller.user)
         self._call = call
         active = self._active = ActiveCall(caller, grant.workspace.id, self._stop)
@@ -153,8 +134,6 @@ class Relay:
         self._guard(self._go_on)
 
     def _go_on(self) -> None:
-        if self._call is not None:
-            self._call.check_length(self._received)
         if self._passed:
             self._send_body()
         elif self._call is not None and not self._looking:
@@ -171,7 +150,12 @@ class Relay:
             if self._expects:
                 self._expects = False
                 client.write(CONTINUE)
-            if head.content_length is not None and head.content_length <= SMALL:
+            if head.is_small or (self._the_call.is_counted and not self._received):
+                return
+        if not self._is_seen:
+            self._is_seen = True
+            if self._see_request():
+                self._look_up(self._reserve)
                 return
         proxy, connection = self._proxy, None
         if proxy.opens_at_once and proxy.upstream.is_checked(there):
@@ -180,6 +164,18 @@ class Relay:
             self._look_up(self._connect)
         else:
             self._send(connection, self._open(connection))
+
+    def _see_request(self) -> bool:
+        """Show the beginning of the body to the meter; say whether the call has to be counted."""
+        call, head = self._the_call, self._head
+        if head.body_exists:
+            first = b"".join(self._body) if head.is_small or call.is_counted else b""
+            call.meter.see_request(self._content_type, first)
+        return call.is_counted
+
+    @property
+    def _content_type(self) -> str:
+        return self._head.headers.get("Content-Type", "")
 
     def _open(self, connection: UpstreamConnection) -> tuple[bytes, bytes] | None:
         try:
@@ -220,17 +216,13 @@ class Relay:
     def _send(self, connection: UpstreamConnection, key: tuple[bytes, bytes] | None) -> None:
         """Write the head with the key in it, and what has come of the body, at once."""
         call, head = self._the_call, self._head
+        if head.chunked:
+            call.check_length(self._received)
         self._upstream = connection
         connection.expect(self)
-        framing = ""
-        if head.chunked:
-            framing = "Transfer-Encoding: chunked\r\n"
-        elif not head.body_exists and head.method != "GET":
-            framing = "Content-Length: 0\r\n"
-        url = call.target.url(call.grant.destination)
-        line = f"{head.method} {url[url.index('/', len('https://')) :]}"
+        path = find_path(call.target.url(call.grant.destination))
         name = find_place(connection.origin).name
-        written = write_request(line, name, request_headers(cast("Any", head)), key, framing)
+        written = write_request(head, path, name, request_headers(cast("Any", head)), key)
         self._passed = True
         connection.transport.write(b"".join((written, *self._take_body())))
         if self._client.is_full:
@@ -239,18 +231,22 @@ class Relay:
             self._client.resume_reading()
 
     def _send_body(self) -> None:
+        if self._head.chunked:
+            self._the_call.check_length(self._received)
         pieces = self._take_body()
         if pieces and self._upstream is not None:
             self._upstream.transport.write(b"".join(pieces))
 
     def _take_body(self) -> list[bytes]:
-        pieces, self._body = self._body, []
+        call, is_whole = self._the_call, self._client.is_whole
+        pieces = [call.send_piece(piece) for piece in self._body]
+        self._body = []
+        if is_whole:
+            pieces.append(call.send_rest())
         if not self._head.chunked:
             return pieces
-        chunks = [write_chunk(piece) for piece in pieces]
-        if self._client.is_whole:
-            chunks.append(LAST_CHUNK)
-        return chunks
+        chunks = [write_chunk(piece) for piece in pieces if piece]
+        return [*chunks, LAST_CHUNK] if is_whole else chunks
 
     def pause_body(self) -> None:
         """Read no more of the request: the provider does not take it."""
@@ -294,7 +290,7 @@ class Relay:
         if self._is_over or broken is None:
             return
         stale = broken.used and not broken.has_answered
-        if stale and self._head.method == "GET" and not self._is_repeated:
+        if stale and self._head.is_repeatable and not self._is_repeated:
             # The provider closed an idle connection at the moment in which it was used again.
             self._is_repeated = True
             self._look_up(self._connect)
@@ -320,11 +316,19 @@ class Relay:
         """Tell the client of an error, while that is still possible: as an answer, or in the stream."""
         if self._is_over:
             return
+        if error.key_step is not None and self._call is not None and not self._is_guided:
+            self._is_guided = True
+            self._look_up(partial(self._guide, error))
+            return
         code = "" if self._answer.status else error.code
         told = self._answer.fail(error, keep=self._client.keeps_alive)
         if told is None:
             self._client.abort()  # an answer that is cut off must not look whole
         self._end(told or b"", error, code)
+
+    async def _guide(self, error: AssayError) -> None:
+        async with self._the_call.guided():
+            raise error
 
     def _stop(self) -> None:
         """End the call, for the reason that `ActiveCall.end` was given."""
