@@ -57,6 +57,11 @@ class RequestHead:
         return self.method == "GET" and not self.body_exists
 
     @property
+    def content_type(self) -> str:
+        """What the body is, as the request says; empty if it does not."""
+        return self.headers.get("Content-Type", "")
+
+    @property
     def is_small(self) -> bool:
         """Whether the body is read whole before anything of it is sent on."""
         return not self.chunked and (self.content_length or 0) <= SMALL

@@ -19,8 +19,9 @@ from assay_nb.gateway.proxy.answer import Answer
 from assay_nb.gateway.proxy.call import SMALL, ProxiedCall
 from assay_nb.gateway.proxy.headers import request_headers
 from assay_nb.gateway.proxy.pool import NotConnected, find_path, find_place
+from assay_nb.gateway.proxy.upload import Upload
 from assay_nb.gateway.proxy.upstream import explain
-from assay_nb.gateway.proxy.wire import CONTINUE, LAST_CHUNK, Pairs, write_chunk, write_request
+from assay_nb.gateway.proxy.wire import CONTINUE, Pairs, write_request
 
 if TYPE_CHECKING:
     from assay_nb.gateway.calls.limits import Slot
@@ -37,9 +38,9 @@ class Relay:
     """One request on its way to a provider, and the response on its way back."""
 
     __slots__ = (
-        "_active", "_admission", "_answer", "_began", "_body", "_call", "_client", "_expects", "_head",
-        "_heartbeat", "_is_guided", "_is_over", "_is_repeated", "_is_seen", "_listener", "_looking", "_passed",
-        "_paused", "_proxy", "_received", "_services", "_slot", "_upstream",
+        "_active", "_admission", "_answer", "_began", "_call", "_client", "_expects", "_head", "_heartbeat",
+        "_is_guided", "_is_over", "_is_repeated", "_listener", "_looking", "_paused", "_proxy", "_services",
+        "_slot", "_upload", "_upstream",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, client: Connection, head: RequestHead) -> None:
@@ -55,12 +56,9 @@ class Relay:
         self._heartbeat: Heartbeat | None = None
         self._upstream: UpstreamConnection | None = None
         # the request
-        self._body: list[bytes] = []
-        self._received = 0
+        self._upload = Upload(head)
         self._expects = head.expects
         self._looking = False  # a task looks something up
-        self._is_seen = False  # its beginning was shown to the meter
-        self._passed = False  # its head was sent on, so the rest follows at once
         self._is_repeated = False
         # the response
         self._answer = Answer()
@@ -72,8 +70,7 @@ class Relay:
 
     def begin(self, body: list[bytes]) -> None:
         """Let the request in, now if everything is known, else when it was looked up."""
-        self._body = body
-        self._received = sum(map(len, body))
+        self._upload.add(body)
         self._guard(self._begin)
 
     def _begin(self) -> None:
@@ -108,7 +105,7 @@ class Relay:
         call.check_room()
         call.check_length(self._head.content_length)
         if self._head.body_exists:
-            call.read_addresses(self._content_type)
+            call.read_addresses(self._head.content_type)
         self._slot = services.limiter.take(caller.user)
         self._call = call
         active = self._active = ActiveCall(caller, grant.workspace.id, self._stop)
@@ -127,55 +124,40 @@ class Relay:
         """Take what has come of the body, perhaps its end, and go on if it is enough."""
         if self._is_over:
             return
-        self._received += sum(map(len, pieces))
-        self._body += pieces
+        self._upload.add(pieces)
         if self._heartbeat is not None:
             self._heartbeat.beat()
         self._guard(self._go_on)
 
     def _go_on(self) -> None:
-        if self._passed:
+        if self._upload.is_sent_on:
             self._send_body()
         elif self._call is not None and not self._looking:
             self._advance()
-        elif self._received > SMALL:
+        elif self._upload.received > SMALL:
             self._client.pause_reading()
 
     def _advance(self) -> None:
         """Send the request on if enough of it has come."""
         self._looking = False
-        head, client, there = self._head, self._client, self._the_call.grant.destination
+        client, call = self._client, self._the_call
         if not client.is_whole:
             client.resume_reading()
             if self._expects:
                 self._expects = False
                 client.write(CONTINUE)
-            if head.is_small or (self._the_call.is_counted and not self._received):
+            if not self._upload.is_enough(call, is_whole=False):
                 return
-        if not self._is_seen:
-            self._is_seen = True
-            if self._see_request():
-                self._look_up(self._reserve)
-                return
-        proxy, connection = self._proxy, None
+        if self._upload.show(call):
+            self._look_up(self._reserve)
+            return
+        proxy, there, connection = self._proxy, call.grant.destination, None
         if proxy.opens_at_once and proxy.upstream.is_checked(there):
             connection = proxy.pool.take(find_place(there.origin))
         if connection is None:
             self._look_up(self._connect)
         else:
             self._send(connection, self._open(connection))
-
-    def _see_request(self) -> bool:
-        """Show the beginning of the body to the meter; say whether the call has to be counted."""
-        call, head = self._the_call, self._head
-        if head.body_exists:
-            first = b"".join(self._body) if head.is_small or call.is_counted else b""
-            call.meter.see_request(self._content_type, first)
-        return call.is_counted
-
-    @property
-    def _content_type(self) -> str:
-        return self._head.headers.get("Content-Type", "")
 
     def _open(self, connection: UpstreamConnection) -> tuple[bytes, bytes] | None:
         try:
@@ -216,37 +198,23 @@ class Relay:
     def _send(self, connection: UpstreamConnection, key: tuple[bytes, bytes] | None) -> None:
         """Write the head with the key in it, and what has come of the body, at once."""
         call, head = self._the_call, self._head
-        if head.chunked:
-            call.check_length(self._received)
+        body = self._upload.take(call, is_whole=self._client.is_whole)
         self._upstream = connection
         connection.expect(self)
         path = find_path(call.target.url(call.grant.destination))
         name = find_place(connection.origin).name
         written = write_request(head, path, name, request_headers(cast("Any", head)), key)
-        self._passed = True
-        connection.transport.write(b"".join((written, *self._take_body())))
+        self._upload.is_sent_on = True
+        connection.transport.write(b"".join((written, *body)))
         if self._client.is_full:
             self.pause_answer()
         if not self._client.is_whole:
             self._client.resume_reading()
 
     def _send_body(self) -> None:
-        if self._head.chunked:
-            self._the_call.check_length(self._received)
-        pieces = self._take_body()
+        pieces = self._upload.take(self._the_call, is_whole=self._client.is_whole)
         if pieces and self._upstream is not None:
             self._upstream.transport.write(b"".join(pieces))
-
-    def _take_body(self) -> list[bytes]:
-        call, is_whole = self._the_call, self._client.is_whole
-        pieces = [call.send_piece(piece) for piece in self._body]
-        self._body = []
-        if is_whole:
-            pieces.append(call.send_rest())
-        if not self._head.chunked:
-            return pieces
-        chunks = [write_chunk(piece) for piece in pieces if piece]
-        return [*chunks, LAST_CHUNK] if is_whole else chunks
 
     def pause_body(self) -> None:
         """Read no more of the request: the provider does not take it."""
@@ -318,6 +286,7 @@ class Relay:
             return
         if error.key_step is not None and self._call is not None and not self._is_guided:
             self._is_guided = True
+            self._leave_upstream(keep=False)
             self._look_up(partial(self._guide, error))
             return
         code = "" if self._answer.status else error.code
@@ -376,11 +345,7 @@ class Relay:
         """Give everything back that the call has taken, and note it. Done once, whatever happened."""
         self._is_over = True
         services, call = self._services, self._call
-        self.resume_answer()
-        upstream, self._upstream = self._upstream, None
-        if upstream is not None:
-            upstream.keep &= not stopped and error is None and self._client.is_whole
-            self._proxy.pool.give_back(upstream)
+        self._leave_upstream(keep=not stopped and error is None and self._client.is_whole)
         if self._slot is not None:
             services.limiter.give_back(self._slot)
         if self._active is not None:
@@ -388,10 +353,17 @@ class Relay:
             self._active = None  # it knows how to stop this, which knows it
         if self._heartbeat is not None:
             self._proxy.watchdog.end(self._heartbeat)
-        self._body = []
+        self._upload.clear()
         if call is not None:
             call.forget_key()
             call.note(error, stopped=stopped)
+
+    def _leave_upstream(self, *, keep: bool) -> None:
+        self.resume_answer()
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.keep &= keep
+            self._proxy.pool.give_back(upstream)
 
     def _note_answer(self, status: int, code: str) -> None:
         seconds = time.monotonic() - self._began
