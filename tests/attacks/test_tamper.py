@@ -316,6 +316,16 @@ def test_a023_key_entered_again_opens_and_makes_good_no_other(house: House) -> N
     assert house.read(provider="openai") == house.keys[RESEARCH, "openai"]
 
 
+def test_a023_key_that_is_removed_makes_good_no_other(house: House) -> None:
+    """Hope that the next removal signs what was done → the key beside it is doubted."""
+    house.sql("UPDATE provider_keys SET added_by = 'eve' WHERE provider = 'openai'")
+
+    house.vault.remove_key(RESEARCH, "anthropic", actor="ada")
+
+    assert house.events()[-3:] == ["manifest_mismatch", "key_doubted", "key_removed"]
+    assert_closed(house, provider="openai")
+
+
 def test_a024_yesterdays_database_is_refused_until_accepted(house: House, tmp_path: Path) -> None:
     """Put back a backup, so that a removed key works again → refused, until somebody stands by it."""
     backup = tmp_path / "backup"
