@@ -10,11 +10,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from assay_nb.errors import AssayError, ProviderKeyMissing, VaultIntegrityError, VaultSealed
+from assay_nb.vault.keystores.key_file import KeyFile
 from tests.canaries import find_canary
 from tests.vault.builders import ANTHROPIC, GOOGLE, OPENAI, RESEARCH, SUPPORT, House
 
@@ -397,6 +399,16 @@ def test_a025_retired_master_key_made_active_is_noticed(house: House) -> None:
 
     with pytest.raises(VaultSealed):
         house.open().open_key(RESEARCH, "anthropic")
+
+
+def test_a025_retirement_that_is_dated_back_is_noticed(house: House) -> None:
+    """Date a master key's retirement back, so that a purge takes it from young backups → nothing is purged."""
+    house.vault.rotate_master()
+    house.sql("UPDATE master_keys SET retired_at = 1 WHERE state = 'retired'")
+
+    with pytest.raises(VaultSealed, match="changed from outside"):
+        house.open().purge_master(timedelta(days=30))
+    assert len(KeyFile(house.key_file).list_ids(b"")) == 2
 
 
 def test_a026_raised_demo_limit_closes_the_platform_key(house: House) -> None:
