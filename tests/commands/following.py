@@ -19,7 +19,9 @@ from tests.canaries import make_canary
 from tests.commands.walking import Person
 
 _COMMAND = re.compile(r"`((?:assay-nb|%assay)[^`]*)`")
-_PAGE = re.compile(r"(?P<who>Open|Ask (?P<whom>[^:]*?)(?:,| to open| who can open)) ?(?P<page>\S*/workspaces/\S+)")
+_PAGE = re.compile(
+    r"(?P<who>Open|Ask (?P<whom>[^:]*?)(?:,| to open| who can open)) ?(?P<page>\S*/workspaces/\S+)"
+)
 _STOREKEEPERS = ("keys set", "connect ")
 
 FILLED = {

@@ -107,7 +107,10 @@ class Place:
         async def furnish() -> None:
             made = await self.control.create_workspace(name)
             if self.role.has_key:
-                key, there = bytearray(self.practice.key.encode()), self.practice.endpoint("anthropic")
+                key, there = (
+                    bytearray(self.practice.key.encode()),
+                    self.practice.endpoint("anthropic"),
+                )
                 await self.control.set_key(made.id, "anthropic", key, endpoint=there, check=False)
 
         self.session.portal.call(furnish)
@@ -188,7 +191,9 @@ def _open_session(stack: ExitStack, role: Role, hub: Hub, place: Path) -> Sessio
 
 
 @pytest.fixture(scope="module", params=ROLES)
-def there(request: pytest.FixtureRequest, hub: Hub, practice: Practice, place: Path) -> Iterator[Place]:
+def there(
+    request: pytest.FixtureRequest, hub: Hub, practice: Practice, place: Path
+) -> Iterator[Place]:
     """Somebody in their session."""
     role = ROLES[request.param]
     with ExitStack() as stack:
