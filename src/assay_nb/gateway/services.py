@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -81,12 +80,8 @@ class Services:
 
     @property
     def public_origin(self) -> str | None:
-        """The hub's public origin, if the operator set it."""
-        url = self.settings.hub.public_url
-        if url is None:
-            return None
-        parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.netloc}"
+        """The origin under which browsers reach this gateway, if the operator set the hub's address."""
+        return self.settings.public_origin
 
     @once
     def ended_sessions(self) -> EndedSessions:
