@@ -52,10 +52,10 @@ class OperatorSession(Session):
 
     @once
     def _seams(self) -> tuple[Engine, Control]:
-        from assay_nb.gateway.calls.engine import make_engine
+        from assay_nb.gateway.calls.engine import Engines
         from assay_nb.gateway.control import GatewayControl
 
-        engine = make_engine(self.resources, OPERATOR, None)
+        engine = Engines(self.resources).make(OPERATOR)
         return engine, GatewayControl(self.resources, OPERATOR)
 
     def close(self) -> None:

@@ -162,10 +162,22 @@ def list_deleted(connection: Connection, before: int) -> tuple[DeletedWorkspace,
     rows = connection.execute(
         select(workspaces).where(workspaces.c.deleted_at < before).order_by(workspaces.c.deleted_at)
     )
-    return tuple(
-        DeletedWorkspace(row.workspace_id, row.name.split(":", 2)[2], row.deleted_at)
-        for row in rows
+    return tuple(map(_deleted, rows))
+
+
+def list_deleted_of_owner(connection: Connection, user: str) -> tuple[DeletedWorkspace, ...]:
+    """Return the deleted workspaces that a person owns, the latest first."""
+    rows = connection.execute(
+        select(workspaces)
+        .join(members, members.c.workspace_id == workspaces.c.workspace_id)
+        .where(
+            members.c.user == user,
+            members.c.role == "owner",
+            workspaces.c.deleted_at.is_not(None),
+        )
+        .order_by(workspaces.c.deleted_at.desc())
     )
+    return tuple(map(_deleted, rows))
 
 
 def restore_workspace(connection: Connection, workspace_id: bytes, name: str) -> bool:
@@ -286,6 +298,10 @@ def _workspace(row: Row[Any]) -> Workspace:
     return Workspace(
         row.workspace_id, name, kind, row.role, row.model, row.created_at, row.hub_group
     )
+
+
+def _deleted(row: Row[Any]) -> DeletedWorkspace:
+    return DeletedWorkspace(row.workspace_id, row.name.split(":", 2)[2], row.deleted_at)
 
 
 def _insert(connection: Connection, workspace_id: bytes, values: dict[str, Any], at: int) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from assay_nb.connections.missing import explain_missing, explain_unnamed
@@ -19,6 +19,7 @@ from assay_nb.models import catalog
 if TYPE_CHECKING:
     from assay_nb.connections.keyway import Keyway
     from assay_nb.engine.local.resources import Resources
+    from assay_nb.vault.stored import OpenedKey
     from assay_nb.vault.vault import Vault
     from assay_nb.workspaces.membership import Workspace
 
@@ -31,18 +32,40 @@ def make_credential(
     A key that was replaced while a call was on its way may be bound to another place. It is then not
     sent to the old one.
     """
-
-    @contextmanager
-    def opening() -> Generator[bytes | bytearray | memoryview]:
-        with vault.open_key(workspace_id, destination.connection, mode=mode) as opened:
-            if opened.destination != destination:
-                raise EndpointRefused(
-                    "The key was replaced by one for another endpoint while this call was on its way.",
-                    hint="Run it again.",
-                )
-            yield opened.secret.reveal()
-
+    opening = partial(_Opening, vault, workspace_id, destination, mode)
     return Credential(destination, opening, workspace_id.hex())
+
+
+class _Opening:
+    """A key while it is open. A gateway makes thousands a second, so it is not a generator."""
+
+    __slots__ = ("_opened", "_what")
+
+    def __init__(
+        self,
+        vault: Vault,
+        workspace_id: bytes,
+        destination: Destination,
+        mode: Literal["byok", "demo"],
+    ) -> None:
+        self._what = vault, workspace_id, destination, mode
+        self._opened: OpenedKey | None = None
+
+    def __enter__(self) -> bytes | bytearray | memoryview:
+        vault, workspace_id, destination, mode = self._what
+        opened = vault.open_key(workspace_id, destination.connection, mode=mode)
+        if opened.destination != destination:
+            opened.secret.wipe()
+            raise EndpointRefused(
+                "The key was replaced by one for another endpoint while this call was on its way.",
+                hint="Run it again.",
+            )
+        self._opened = opened
+        return opened.secret.reveal()
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._opened is not None:
+            self._opened.secret.wipe()
 
 
 def find_credential(

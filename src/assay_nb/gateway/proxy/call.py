@@ -256,6 +256,11 @@ class ProxiedCall:
             self._services.metrics.count_call(INSTRUMENT, provider, "workspace", status)
         self.meter.end(status, sent=sent, whole=error is None and not stopped)
 
+    def forget_key(self) -> None:
+        """Forget the key's traces: nothing more comes back."""
+        if self.request is not None:
+            self.request.echo.disarm()
+
     @property
     def is_reserved(self) -> bool:
         """Whether there is something to settle."""

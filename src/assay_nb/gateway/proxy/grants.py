@@ -84,8 +84,7 @@ class Grants:
             ProviderKeyMissing: If the workspace has no such connection. Nobody else's is taken instead.
         """
         key: _Key = (user, name, connection)
-        # Who is out may be so a few milliseconds later. The key is another matter: see `CachedVault`.
-        grant = self._known.find(key, self._changes.look_lately())
+        grant = self.find_known(user, name, connection)
         if grant is not None:
             return grant
         reading = self._reading.get(key)
@@ -94,6 +93,11 @@ class Grants:
             reading.add_done_callback(lambda done: self._forget_reading(key, done))
         # One look at the database for all who ask the same; a caller who hangs up does not cancel the others'.
         return await asyncio.shield(reading)
+
+    def find_known(self, user: str, name: str | None, connection: str) -> Grant | None:
+        """Return a grant that was read before, if the database was not changed meanwhile."""
+        # Who is out may be so a few milliseconds later. The key is another matter: see `CachedVault`.
+        return self._known.find((user, name, connection), self._changes.look_lately())
 
     async def _read(self, key: _Key) -> Grant:
         user, name, connection = key
