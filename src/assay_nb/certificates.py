@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from assay_nb.errors import WrongUsage
+from assay_nb.plain_files import read_plain
 
 REASONS: dict[int, str] = {
     2: "an authority that is not known here signed it",
@@ -37,6 +38,8 @@ _MISTIMED = frozenset({9, 10})
 _PEM = (b"-----BEGIN CERTIFICATE-----", b"-----BEGIN TRUSTED CERTIFICATE-----")
 _DER = b"\x30"
 _DEEPEST = 12
+_LARGEST = 16 * 1024 * 1024
+"""Bytes. All public authorities together have a fifth of a million."""
 
 
 def trust_file(ca_file: Path | str, setting: str) -> ssl.SSLContext:
@@ -54,7 +57,7 @@ def trust_file(ca_file: Path | str, setting: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        content = Path(ca_file).read_bytes()
+        content = read_plain(ca_file, _LARGEST)
         if problem := _find_problem(content):
             raise _unusable(ca_file, setting, problem)
         context.load_verify_locations(cafile=str(ca_file))

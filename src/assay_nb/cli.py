@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from assay_nb.commands import tree
+from assay_nb.commands.environment import add_environment
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.output import ReaderGone, write_err, write_out
 from assay_nb.commands.parser import MODEL, HelpWanted, Parser
@@ -164,6 +165,7 @@ def _add_own(add: Adder, parser: Parser) -> None:
     trying.add_argument(
         "--lab", action="store_true", help="open the quickstart notebook in JupyterLab"
     )
+    add_environment(add, kernel=False)
     add_arguments(add("gateway", "run the hub service that holds a team's keys", _gateway))
     add_operator(add, parser)
 
@@ -229,7 +231,7 @@ def _try(session: Session, args: Namespace, desk: Console) -> Outcome:
 
     if args.lab:
         return _open_lab()
-    for document in run_tour():
+    for document in run_tour(on_hub=session.mode == "hub"):
         write_out(plain(document))
     return Outcome(Document(), {})
 

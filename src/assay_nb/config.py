@@ -104,6 +104,11 @@ def hub_token() -> str | None:
     return _get("JUPYTERHUB_API_TOKEN")
 
 
+def is_on_hub() -> bool:
+    """Say whether a gateway holds the keys, and not this process's own vault."""
+    return _get("ASSAY_GATEWAY_URL") is not None
+
+
 def is_smart_terminal() -> bool:
     """Say whether the terminal, if there is one, knows sequences that move the cursor and erase."""
     return _get("TERM") not in ("dumb", "unknown")
@@ -114,11 +119,26 @@ def set_variables(values: Mapping[str, str]) -> None:
     os.environ.update(values)
 
 
-def unset_variables(names: Collection[str], *, holding: str) -> list[str]:
-    """Remove those of these variables that hold exactly this value; return their names."""
-    held = [name for name in names if os.environ.get(name) == holding]
-    for name in held:
-        del os.environ[name]
+def pass_token() -> str | None:
+    """Return the token for the pass-through that `env` has set here, for programs to show as their key."""
+    return _get("ASSAY_TOKEN")
+
+
+def names_holding(names: Collection[str], values: Collection[str]) -> list[str]:
+    """Return those of these variables that hold exactly one of these values."""
+    return [name for name in names if os.environ.get(name) in values]
+
+
+def remove_variables(names: Collection[str]) -> None:
+    """Take environment variables out of this process."""
+    for name in names:
+        os.environ.pop(name, None)
+
+
+def unset_variables(names: Collection[str], *, holding: Collection[str]) -> list[str]:
+    """Remove those of these variables that hold exactly one of these values; return their names."""
+    held = names_holding(names, holding)
+    remove_variables(held)
     return held
 
 

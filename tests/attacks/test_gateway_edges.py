@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import re
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
+import aiohttp
 import pytest
+from anyio.to_thread import run_sync
 
-from assay_nb.errors import PermissionDenied
+from assay_nb.engine.local.people import forget_person
+from assay_nb.errors import PermissionDenied, ProviderUnavailable, WrongUsage
+from assay_nb.gateway.auth.ended_sessions import EndedSessions, forget_old_sessions
+from assay_nb.gateway.http.responses import NotSignedIn
 from assay_nb.gateway.proxy.model_list import check_body_models
 from assay_nb.gateway.proxy.target import Target
+from assay_nb.gateway.services import make_services
 from assay_nb.gateway.settings import Settings
 from assay_nb.messages import Destination
+from assay_nb.providers.transport import Egress
+from assay_nb.store import person_rows
+from assay_nb.store.tables import metadata
+from assay_nb.vault.secret import SecretBytes
+from tests.attacks.test_egress import ask
+from tests.canaries import find_canary, make_canary
 from tests.fakes.providers import FakeProviders, only
+from tests.fakes.providers_client import text_of
 from tests.gateway.conftest import make_stage, stage
 from tests.gateway.members import Member, join
-from tests.gateway.stage import Stage
+from tests.gateway.stage import SECRET, Stage
 
 __all__ = ["make_stage", "stage"]
 
@@ -214,3 +231,290 @@ async def test_a113_others_have_their_turn_while_a_body_is_read(body: bytes) -> 
     counting.cancel()
 
     assert turns >= len(body) // 65_536
+
+
+# --- a115 and a116: what an upstream puts into its answer
+
+
+class RawServer:
+    """A provider that answers with the bytes that `answer` makes of the key it was shown."""
+
+    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
+        self.answer = answer
+        self.keys: list[bytes] = []
+
+    async def __aenter__(self) -> RawServer:
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.origin = f"http://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        found = re.search(rb"(?i)bearer ([^\r]+)", head)
+        assert found is not None
+        self.keys.append(found[1])
+        with suppress(ConnectionError):
+            writer.write(self.answer(found[1]))
+            await writer.drain()
+        writer.close()
+
+
+def whole(body: bytes, head: bytes = b"") -> bytes:
+    start = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    return start + head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+async def pass_to(server: RawServer, make_stage: Any) -> tuple[str, int, bytes]:
+    """Pass one request to the server; return its key, and the status and every byte of the answer."""
+    stage: Stage = await make_stage(allow_origins=(server.origin,))
+    token, key = stage.token("ada"), make_canary("openai")
+    workspace = (await stage.ask("GET", "api/v1/me", token))[1]["workspaces"][0]["id"]
+    there = Destination("openai", server.origin, server.origin, "bearer")
+
+    def save() -> None:
+        with SecretBytes(key.encode()) as secret:
+            stage.services.resources.vault.save_key(
+                bytes.fromhex(workspace), there, secret, added_by="ada", verified=True
+            )
+
+    await run_sync(save)
+    url = f"{stage.url}providers/-/openai/chat/completions"
+    headers = {"Authorization": f"Bearer {token}"}
+    async with stage.http.post(url, json={"model": "m"}, headers=headers) as response:
+        heard = b"".join(b"%s: %s\n" % pair for pair in response.raw_headers)
+        with suppress(aiohttp.ClientError):
+            heard += await response.read()
+    return key, response.status, heard
+
+
+HELD: dict[str, Callable[[bytes], bytes]] = {
+    "in a header's name": lambda key: whole(b"{}", b"x-ratelimit-%s: 1\r\n" % key),
+    "in a header": lambda key: whole(b"{}", b"x-ratelimit-left: %s\r\n" % key),
+    "in hex with spaces": lambda key: whole(key.hex(" ").encode()),
+    "in hex with colons": lambda key: whole(key.hex(":").upper().encode()),
+    "in HTML entities": lambda key: whole("".join(f"&#{byte};" for byte in key).encode()),
+    "in hex entities": lambda key: whole("".join(f"&#x{byte:x};" for byte in key).encode()),
+    "in UTF-16": lambda key: whole(key.decode().encode("utf-16")),
+    "in numbers": lambda key: whole(json.dumps({"key": list(key)}).encode()),
+}
+
+
+@pytest.mark.parametrize("place", HELD)
+async def test_a115_key_is_cut_off_in_every_form_that_the_page_names(
+    place: str, make_stage: Any
+) -> None:
+    """The key comes back in a header's name, in separated hex, entities, UTF-16 → nothing of it is relayed."""
+    async with RawServer(HELD[place]) as server:
+        key, status, heard = await pass_to(server, make_stage)
+
+    assert server.keys == [key.encode()]
+    assert status == 502
+    assert b"held the key itself" in heard
+    assert not find_canary(heard, key)
+
+
+@pytest.mark.parametrize("place", HELD)
+async def test_a115_control_the_same_of_another_key_is_relayed(place: str, make_stage: Any) -> None:
+    other = make_canary("openai").encode()
+    async with RawServer(lambda _: HELD[place](other)) as server:
+        _, status, heard = await pass_to(server, make_stage)
+
+    body = HELD[place](other).partition(b"\r\n\r\n")[2]
+    assert status == 200
+    assert heard.endswith(body)
+    assert (other in heard) is ("header" in place)
+
+
+SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
+EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n"
+ODD = b"HTTP/1.1 199 Odd\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "status"), [(SWITCHED, 502), (EARLY, 200), (ODD, 200), (EARLY + SWITCHED, 502)]
+)
+async def test_a116_status_that_is_not_final_is_never_passed_on(
+    before: bytes, status: int, make_stage: Any
+) -> None:
+    """Upstream answers 101 unasked → refused; any other 1xx → skipped, and the answer after it passed on."""
+    async with RawServer(lambda _: before + whole(b'{"whole": true}')) as server:
+        _, told, heard = await pass_to(server, make_stage)
+
+    assert told == status
+    assert (b'{"whole": true}' in heard) is (status == 200)
+    assert b"Upgrade" not in heard
+    assert b"preload" not in heard
+
+
+@pytest.mark.parametrize("before", [b"", EARLY, SWITCHED])
+async def test_a116_sdk_hears_of_no_switched_protocol(
+    before: bytes, egress: Egress, fake: FakeProviders
+) -> None:
+    """The same under an SDK: 101 ends the call, 103 is skipped, as in the control without either."""
+    reply = json.dumps({"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]})
+    async with RawServer(lambda _: before + whole(reply.encode())) as server:
+        there = Destination("openai", server.origin, server.origin, "bearer")
+        events = await ask("openai-chat", egress, fake, make_canary("openai"), there)
+
+    assert isinstance(events[-1], ProviderUnavailable) is (before == SWITCHED)
+    assert ("hi" in text_of([one for one in events if not isinstance(one, Exception)])) is (
+        before != SWITCHED
+    )
+
+
+# --- a119: what is left of a session after its end
+
+
+def hub_token_in(headers: dict[str, str]) -> str:
+    """Return the hub token that whoever has a copy of the cookie can read in it."""
+    packed = headers["Cookie"].partition("=")[2].partition(".")[0]
+    return str(json.loads(base64.urlsafe_b64decode(packed))["token"])
+
+
+@pytest.mark.parametrize("way", ["api/v1/sign-out", "sign-out"])
+async def test_a119_cookie_copied_before_sign_out_opens_nothing_after_it(
+    way: str, stage: Stage
+) -> None:
+    """A copied cookie, and the hub token in it, after sign-out → refused, here and at another replica."""
+    session, other = await stage.sign_in("ada"), await stage.sign_in("ada")
+    copied = {"Cookie": session["Cookie"]}
+    token = hub_token_in(session)
+    before = [
+        (await stage.ask("GET", "api/v1/me", headers=copied))[0],
+        (await stage.ask("GET", "api/v1/me", token))[0],
+    ]
+
+    form: Any = {"data": {"_xsrf": session["X-XSRFToken"]}} if way == "sign-out" else {}
+    ended, _ = await stage.ask("POST", way, headers=session, **form)
+    after = [
+        (await stage.ask("GET", "api/v1/me", headers=copied))[0],
+        (await stage.ask("GET", "api/v1/me", token))[0],
+        (await stage.ask("GET", "api/v1/me", headers={"Cookie": other["Cookie"]}))[0],
+    ]
+    replica = make_services(stage.services.settings, stage.asking, SECRET)
+    try:
+        assert await replica.has_session_ended(token)
+        with pytest.raises(NotSignedIn):
+            await replica.identity.identify(token)
+    finally:
+        await run_sync(replica.resources.database.close)
+
+    assert before == [200, 200]
+    assert ended in {200, 303}
+    assert after == [401, 401, 200]
+
+
+async def test_a119_end_of_a_session_holds_no_token(stage: Stage) -> None:
+    session = await stage.sign_in("ada")
+
+    await stage.ask("POST", "api/v1/sign-out", headers=session)
+
+    assert stage.services.settings.home is not None
+    for file in stage.services.settings.home.glob("vault.sqlite*"):
+        assert hub_token_in(session).encode() not in file.read_bytes()
+
+
+async def test_a119_ends_of_sessions_are_forgotten_when_the_hub_has_ended_them_too(
+    stage: Stage,
+) -> None:
+    database, later = stage.services.resources.database, 61 * 86_400
+    await stage.services.has_session_ended("x")
+    ended = EndedSessions(database)
+    await run_sync(ended.end, "token")
+    await run_sync(forget_old_sessions, database)
+    assert await run_sync(ended.has_ended, "token")
+
+    await run_sync(forget_old_sessions, database, lambda: time.time() + later)
+    assert not await run_sync(ended.has_ended, "token")
+
+
+# --- a120: a name that is given again
+
+
+async def give_again(stage: Stage, name: str) -> tuple[dict[str, Any], int, list[dict[str, Any]]]:
+    """Return what somebody new finds under a name: their facts, a call's status, and the team's calls log."""
+    token = stage.token(name)
+    me = (await stage.ask("GET", "api/v1/me", token))[1]
+    path = "providers/personal/anthropic/v1/messages"
+    status, _ = await stage.ask("POST", path, token, body={"model": "m"})
+    return (
+        me,
+        status,
+        (await stage.ask("GET", "api/v1/workspaces/lab/calls", stage.token("olga")))[1],
+    )
+
+
+async def leave_things_behind(stage: Stage, fake: FakeProviders) -> str:
+    """Let ada have a key, a team, a limit, a run token and a call; return her hub token's workspace id."""
+    member = await join(stage, "anthropic")
+    owner = await stage.sign_in("olga")
+    _, lab = await stage.ask("POST", "api/v1/workspaces", headers=owner, body={"name": "lab"})
+    await stage.store_key(lab["id"], "anthropic")
+    await stage.ask(
+        "POST",
+        "api/v1/workspaces/lab/members",
+        headers=owner,
+        body={"user": "ada", "role": "owner"},
+    )
+    await stage.ask("PATCH", "api/v1/workspaces/lab", member.token, body={"active": True})
+    await stage.ask(
+        "POST", "providers/lab/anthropic/v1/messages", member.token, body={"model": "m"}
+    )
+    await until_logged(stage, lab["id"])
+    stage.hub.revoke(member.token)
+    return member.workspace
+
+
+async def until_logged(stage: Stage, workspace: str) -> None:
+    token = stage.token("olga")
+    for _ in range(500):
+        found = (await stage.ask("GET", f"api/v1/workspaces/{workspace}/calls", token))[1]
+        if found and all(one["status"] != "running" for one in found):
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("no call was logged")
+
+
+async def test_a120_name_given_again_inherits_nothing_after_forgetting(
+    stage: Stage, fake: FakeProviders
+) -> None:
+    """The hub gives ada's name to somebody else, after `person forget` → no key, team, choice or history."""
+    old = await leave_things_behind(stage, fake)
+    resources = stage.services.resources
+    done = await run_sync(lambda: forget_person(resources, "ada", actor="(operator)"))
+
+    me, status, calls = await give_again(stage, "ada")
+
+    assert (done.personal, done.teams, done.without_owner, done.calls) == (True, ["lab"], [], 1)
+    assert [one["name"] for one in me["workspaces"]] == ["personal"]
+    assert me["workspaces"][0]["id"] != old
+    assert status == 409
+    assert {one["user"] for one in calls} == {done.former}
+    stored = await run_sync(lambda: resources.vault.list_keys(bytes.fromhex(old)))
+    assert stored == []
+    with pytest.raises(WrongUsage):
+        await run_sync(lambda: forget_person(resources, "somebody", actor="(operator)"))
+
+
+async def test_a120_control_without_forgetting_the_name_inherits(
+    stage: Stage, fake: FakeProviders
+) -> None:
+    """What the page warns of: the gateway knows people by their names."""
+    old = await leave_things_behind(stage, fake)
+
+    me, status, calls = await give_again(stage, "ada")
+
+    assert {one["name"] for one in me["workspaces"]} == {"personal", "lab"}
+    assert old in {one["id"] for one in me["workspaces"]}
+    assert status == 200
+    assert {one["user"] for one in calls} == {"ada"}
+
+
+def test_a120_every_table_that_names_people_is_looked_at() -> None:
+    """A table with a person's name in it is deleted from or renamed in; a new one has to be put on a list."""
+    naming = {table for table in metadata.tables.values() if "user" in table.c}
+
+    assert naming == {*person_rows._OWN, *person_rows._HISTORY}

@@ -26,6 +26,12 @@ def test_redirect_is_refused(status: int) -> None:
     assert caught.value.hint == "Save it again."
 
 
+@pytest.mark.parametrize("status", [100, 101, 103, 199])
+def test_status_that_is_not_final_is_refused(status: int) -> None:
+    with pytest.raises(ProviderUnavailable, match=f"the status {status}"):
+        head(status).check_redirect("")
+
+
 @pytest.mark.parametrize("status", [200, 204, 400, 401, 500])
 def test_another_status_is_no_redirect(status: int) -> None:
     head(status).check_redirect("")
@@ -69,6 +75,8 @@ def test_key_in_a_header_is_an_error_and_another_is_not() -> None:
 
     with pytest.raises(ProviderError, match="held the key itself"):
         head().check_echo(echo, [(b"x-request-id", b"r1"), (b"x-debug", b"Bearer " + key)])
+    with pytest.raises(ProviderError, match="held the key itself"):
+        head().check_echo(echo, [(b"x-ratelimit-" + key, b"1")])
     head().check_echo(echo, [(b"x-debug", make_canary("openai").encode())])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
 from urllib.parse import quote
 
 import pytest
@@ -40,6 +41,18 @@ FORMS = {
     "hex": KEY.hex().encode(),
     "percent": "".join(f"%{byte:02X}" for byte in KEY).encode(),
     "URL-quoted": quote(KEY).encode(),
+    "hex with spaces": KEY.hex(" ").upper().encode(),
+    "hex with colons": KEY.hex(":").encode(),
+    "hex with backslashes": "".join(f"\\x{byte:02x}" for byte in KEY).encode(),
+    "hex numbers": ", ".join(f"0x{byte:02X}" for byte in KEY).encode(),
+    "HTML entities": "".join(f"&#{byte};" for byte in KEY).encode(),
+    "hex HTML entities": "".join(f"&#x{byte:x};" for byte in KEY).encode(),
+    "long HTML entities": "".join(f"&#x{byte:04X};" for byte in KEY).encode(),
+    "a list of numbers": json.dumps(list(KEY)).encode(),
+    "a list on lines": json.dumps(list(KEY), indent=4).encode(),
+    "UTF-16": KEY.decode().encode("utf-16-le"),
+    "UTF-16, big end first": KEY.decode().encode("utf-16-be"),
+    "UTF-32": KEY.decode().encode("utf-32"),
     "JSON": "".join(f"\\u{byte:04x}" for byte in KEY).encode(),
     "reversed halves": KEY[40:] + KEY[:40],
     "first two thirds": KEY[:72],
@@ -88,6 +101,27 @@ def test_text_lags_behind_by_no_more_than_a_likely_beginning(text: str) -> None:
         assert held == b"" or 4 <= len(held) < 12
 
 
+@pytest.mark.parametrize(
+    "form",
+    [KEY.hex(" "), KEY.hex(), "".join(f"&#x{byte:x};" for byte in KEY), str(list(KEY))],
+    ids=["separated", "hexadecimal", "entities", "decimal"],
+)
+@given(cut=st.integers(0, 400))
+def test_numbers_of_five_characters_at_most_have_passed_when_the_key_is_noticed(
+    form: str, cut: int
+) -> None:
+    scanner = EchoScanner()
+    scanner.arm(KEY)
+    data, secret = form.encode(), len("sk-ant-api03-")
+    each = len(form) / len(KEY)
+    passed = scanner.feed(data[:cut])
+    if passed is None:
+        return
+
+    assert scanner.feed(data[cut:]) is None
+    assert len(passed) <= each * (secret + 5)
+
+
 def test_text_that_ends_like_no_key_is_not_held_back() -> None:
     scanner = EchoScanner()
     scanner.arm(KEY)
@@ -97,6 +131,18 @@ def test_text_that_ends_like_no_key_is_not_held_back() -> None:
 
 def test_key_that_is_made_of_words_may_stand_in_a_reply() -> None:
     assert scan(b"This is the practice provider.", [], b"practice-key-not-a-secret") is not None
+
+
+@pytest.mark.parametrize(
+    "key", ["correcthorsebatterystaplexyz", "QWERTYUIOPASDFGHJKLZXC", "314159265358979323846264"]
+)
+def test_key_of_one_kind_of_characters_is_noticed_all_the_same(key: str) -> None:
+    assert scan(b"Authorization: Bearer " + key.encode(), [], key.encode()) is None
+
+
+def test_part_from_between_the_two_looked_for_passes() -> None:
+    """What the page says is not found, so that it is not taken for a promise."""
+    assert scan(KEY[30:70], []) == KEY[30:70]
 
 
 def test_dummy_key_of_a_local_server_may_stand_in_a_reply() -> None:

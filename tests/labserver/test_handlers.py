@@ -95,6 +95,60 @@ def test_switching_is_what_kernels_follow(server: Server, stage: Stage) -> None:
     kernel.close()
 
 
+DEEP = {
+    "lists": b"[" * 100_000,
+    "lists that end": b"[" * 100_000 + b"]" * 100_000,
+    "objects": b'{"name":' * 100_000 + b"1" + b"}" * 100_000,
+    "in a field": b'{"name": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "not UTF-8": b'{"name": "\xff"}',
+    "a long number": b'{"name": ' + b"1" * 100_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("body", DEEP)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "workspaces"), ("POST", "lint"), ("POST", "scan"), ("POST", "instruments/critique")],
+)
+def test_body_made_to_break_the_reader_is_refused_in_our_form(
+    server: Server, method: str, path: str, body: str
+) -> None:
+    answer = server.ask(method, path, DEEP[body])
+
+    assert (answer.status, answer.code) == (400, "wrong_usage")
+    assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "fields"),
+    [
+        ("POST", "workspaces", {"name": "team-\ud800"}),
+        ("PUT", "{workspace}/model", {"model": "openai/\udfff"}),
+        ("PUT", "{workspace}/keys/openai", {"key": "sk-proj-\ud800-and-some-more-characters"}),
+        ("PUT", "{workspace}/connections/local", {"key": "", "endpoint": "http://\udc00/v1"}),
+        ("PATCH", "{workspace}/connections/openai", {"name": "\ud83d"}),
+        ("POST", "instruments/critique", {"prompt": "Summarise \ud83d."}),
+    ],
+)
+def test_half_of_a_surrogate_pair_is_refused_in_our_form(
+    server: Server, workspace: str, method: str, path: str, fields: dict[str, str]
+) -> None:
+    answer = server.ask(method, path.format(workspace=f"workspaces/{workspace}"), fields)
+
+    assert (answer.status, answer.code) == (400, "wrong_usage")
+    assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("lint", {"text": "Go \ud83d on."}), ("scan", {"texts": ["x \ud83d y"]})]
+)
+def test_half_of_a_surrogate_pair_in_a_notebook_is_looked_at(
+    server: Server, path: str, body: dict[str, object]
+) -> None:
+    """The save guard must not stop at what an editor leaves when it cuts an emoji in two."""
+    assert server.ask("POST", path, body).status == 200
+
+
 @pytest.mark.slow
 def test_key_goes_in_and_is_nowhere_to_be_read(
     server: Server, stage: Stage, make_key, workspace: str

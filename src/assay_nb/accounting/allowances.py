@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TypeAlias
@@ -102,7 +102,7 @@ class Allowances:
         """Return how full each allowance is that a member's calls count against."""
         with self._database.read(workspace=workspace_id) as connection:
             listed = rows.list_allowances(connection, workspace_id)
-            places = self._places(workspace_id, user, rows.applying(listed, user, None))
+            places = self._places(workspace_id, user, rows.applying(listed, user))
             found = rows.find_used(connection, [counter for counter, _ in places])
         return tuple(
             Level.of(counter, limits, used)
@@ -129,15 +129,19 @@ class Allowances:
                 rows.set_allowance(connection, workspace_id, allowance)
 
     def reserve(
-        self, workspace_id: bytes, user: str, model: str = "", dollars: float = 0.0
+        self,
+        workspace_id: bytes,
+        user: str,
+        models: Sequence[str] = (),
+        dollars: float = 0.0,
     ) -> AllowanceReservation:
         """Count a call that is about to be made.
 
         Args:
             workspace_id: The workspace whose account pays.
             user: The member.
-            model: The model, as `connection/model`; `""` where it is not known, and then the call counts against
-                every model's allowance.
+            models: The models that it may ask, as `connection/model`; none where that is not known, and then the
+                call counts against every model's allowance.
             dollars: What the call may cost.
 
         Raises:
@@ -145,7 +149,7 @@ class Allowances:
         """
         with self._database.read(workspace=workspace_id) as connection:
             listed = rows.list_allowances(connection, workspace_id)
-        places = self._places(workspace_id, user, rows.applying(listed, user, model))
+        places = self._places(workspace_id, user, rows.applying(listed, user, models))
         day = self._today()
         if not places:
             return AllowanceReservation((), day)

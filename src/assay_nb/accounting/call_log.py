@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 from anyio.to_thread import run_sync
 
@@ -29,6 +29,9 @@ OnFailure: TypeAlias = Literal["warn", "refuse"]
 
 Tell: TypeAlias = Callable[[int, StoreUnavailable], None]
 """Receives how many lines could not be written, or with `refuse` how many wait, and why."""
+
+Line: TypeAlias = CallRecord | Callable[[], CallRecord]
+"""A line, or what makes it when it is written: what a call cost is found out in the thread that writes."""
 
 EVERY = 1.0
 MOST = 20_000
@@ -189,13 +192,22 @@ class CallLog:
 
     # --- soon, from an event loop
 
-    def begin(self, record: CallRecord) -> None:
-        """Note a call that begins, in the state `RUNNING`, to be written soon unless it ends before."""
-        self._batch().begin(record)
+    def begin(self, call_id: bytes, make: Callable[[], CallRecord]) -> None:
+        """Note a call that begins, to be written soon unless it ends before.
+
+        Args:
+            call_id: The call's id, from `make_id`.
+            make: Makes its line, in the state `RUNNING`.
+        """
+        self._batch().begin(call_id, make)
 
     def add(self, record: CallRecord) -> None:
         """Note a call that has ended, to be written soon; one that was begun has the same id."""
-        self._batch().add(record)
+        self._batch().add(record.call_id, record)
+
+    def add_later(self, call_id: bytes, make: Callable[[], CallRecord]) -> None:
+        """Note a call that has ended, whose line is made when it is written, in another thread."""
+        self._batch().add(call_id, make)
 
     def forget(self, call_id: bytes) -> bool:
         """Forget a call that was begun and never sent; False if its line is written, and needs an end."""
@@ -228,20 +240,26 @@ class CallLog:
             self._added = _Batch(loop, self._write_batch, self._every)
         return self._added
 
-    async def _write_batch(self, batch: _Batch, records: list[CallRecord]) -> None:
-        if not records and not self._is_sign_due(records):
+    async def _write_batch(self, batch: _Batch, lines: dict[bytes, Line]) -> None:
+        if not lines and not self._is_sign_due(()):
             return
         try:
-            await run_sync(self.record_all, records)
+            await run_sync(self._make_and_record, lines)
             batch.is_failing = False
         except StoreUnavailable as error:
-            lost = len(records)
+            lost = len(lines)
             if self._refuses:
                 # Locked or full: they wait for the next time, in their order.
                 batch.is_failing = True
-                batch.put_back(records)
+                batch.put_back(lines)
                 lost = len(batch.waiting)
             self._tell(lost, error)
+
+    def _make_and_record(self, lines: dict[bytes, Line]) -> None:
+        for call_id, line in lines.items():
+            if not isinstance(line, CallRecord):
+                lines[call_id] = line()  # once, also where it has to be written again
+        self.record_all(cast("list[CallRecord]", list(lines.values())))
 
 
 class _Batch:
@@ -259,7 +277,7 @@ class _Batch:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, write: _Write, every: float) -> None:
         self.loop = loop
-        self.waiting: dict[bytes, CallRecord] = {}
+        self.waiting: dict[bytes, Line] = {}
         self.running: set[bytes] = set()
         self.is_failing = False
         self._write = write
@@ -269,14 +287,14 @@ class _Batch:
         self._closing = asyncio.Event()
         self._ended = asyncio.Event()
 
-    def begin(self, record: CallRecord) -> None:
-        self.waiting[record.call_id] = record
-        self.running.add(record.call_id)
+    def begin(self, call_id: bytes, line: Line) -> None:
+        self.waiting[call_id] = line
+        self.running.add(call_id)
         self._start()
 
-    def add(self, record: CallRecord) -> None:
-        self.waiting[record.call_id] = record
-        self.running.discard(record.call_id)
+    def add(self, call_id: bytes, line: Line) -> None:
+        self.waiting[call_id] = line
+        self.running.discard(call_id)
         self._ended.set()
         self._start()
 
@@ -284,16 +302,15 @@ class _Batch:
         self.running.discard(call_id)
         return self.waiting.pop(call_id, None) is not None
 
-    def put_back(self, records: Sequence[CallRecord]) -> None:
+    def put_back(self, lines: dict[bytes, Line]) -> None:
         """Take lines back that could not be written, before those that came meanwhile."""
-        old = {one.call_id: one for one in records}
-        self.waiting = {**old, **self.waiting}
+        self.waiting = {**lines, **self.waiting}
 
     async def flush(self) -> None:
         async with self._turn:
-            records, self.waiting = list(self.waiting.values()), {}
-            if records or self.running:
-                await self._write(self, records)
+            lines, self.waiting = self.waiting, {}
+            if lines or self.running:
+                await self._write(self, lines)
 
     async def close(self) -> None:
         self._closing.set()
@@ -321,7 +338,16 @@ class _Batch:
             await asyncio.wait_for(event.wait(), seconds)
 
 
-_Write: TypeAlias = "Callable[[_Batch, list[CallRecord]], Awaitable[None]]"
+_Write: TypeAlias = "Callable[[_Batch, dict[bytes, Line]], Awaitable[None]]"
+
+
+def make_id() -> bytes:
+    """Return the id of a call that begins now.
+
+    The time stands first, so that the newest calls are found by their key, in their order.
+    """
+    number = next(_numbers) % 2**24
+    return time.time_ns().to_bytes(8, "big") + _PROCESS + number.to_bytes(3, "big")
 
 
 def make_record(
@@ -339,15 +365,15 @@ def make_record(
     milliseconds: int | None = None,
     cached_tokens: int | None = None,
     counted_micros: int | None = None,
+    call_id: bytes | None = None,
 ) -> CallRecord:
-    """Return the record of a call that begins or ends now."""
-    now = time.time_ns()
+    """Return the record of a call: of the one with the id, or of one that begins and ends now."""
+    call_id = call_id or make_id()
     return CallRecord(
-        # The time first, so that the newest calls are found by their key, in their order.
-        call_id=now.to_bytes(8, "big") + _PROCESS + (next(_numbers) % 2**24).to_bytes(3, "big"),
+        call_id=call_id,
         workspace_id=workspace_id,
         user=user,
-        at=now // 1_000_000_000,
+        at=int.from_bytes(call_id[:8], "big") // 1_000_000_000,
         instrument=instrument,
         provider=provider,
         model=model,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import codecs
-from pathlib import Path
+import os
 from typing import BinaryIO
 
 from assay_nb.errors import WrongUsage
 from assay_nb.instruments.exchange.validation import LARGEST_PROMPT
+from assay_nb.plain_files import open_plain
 
 _MOST_READ = 5 * LARGEST_PROMPT
 """Bytes of a file. A prompt of the largest size has four times as many in UTF-32."""
@@ -28,7 +29,7 @@ def read_prompt_file(name: str) -> str:
         WrongUsage: If it cannot be read, is too large, or is not text.
     """
     try:
-        with Path(name).open("rb") as file:
+        with os.fdopen(open_plain(name), "rb") as file:
             return read_prompt(file, name)
     except OSError as exc:
         raise WrongUsage(f"{name} cannot be read: {exc.strerror}.") from exc

@@ -65,7 +65,16 @@ class ResponseHead:
             raise echoed(self.destination, self.status)
 
     def check_redirect(self, hint: str) -> None:
-        """Raise if the response is a redirect."""
+        """Raise if the response is a redirect, or not a final one.
+
+        A proxy in front would take an unasked `101 Switching Protocols` for a tunnel.
+        """
+        if self.status < 200:
+            raise self.refusal(
+                ProviderUnavailable,
+                f"{self.destination.origin} answered with the status {self.status}, which nobody asked for.",
+                "Look for a proxy in between, and try again.",
+            )
         if 300 <= self.status < 400:
             raise self.refusal(
                 ProviderError,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,26 +14,26 @@ from anyio.to_thread import run_sync
 
 from assay_nb.engine.lazy import once
 from assay_nb.engine.local.engine import LocalEngine
-from assay_nb.engine.local.planner import CallPlan
 from assay_nb.errors import AssayError, PermissionDenied, StoreUnavailable, WorkspaceNotFound
 from assay_nb.gateway.auth.caller import Caller
+from assay_nb.gateway.auth.ended_sessions import EndedSessions
 from assay_nb.gateway.auth.identity import Hub, Identity, Person
 from assay_nb.gateway.auth.run_tokens import RunTokens, revoked
 from assay_nb.gateway.auth.sessions import Sessions
 from assay_nb.gateway.auth.signing import Signer
-from assay_nb.gateway.calls.engine import make_engine
+from assay_nb.gateway.calls.engine import Engines, Planned
 from assay_nb.gateway.calls.idempotency import IdempotencyCache
 from assay_nb.gateway.calls.inflight import ActiveCalls, taken_out
 from assay_nb.gateway.calls.limits import Limiter
+from assay_nb.gateway.calls.lookup import Lookup
 from assay_nb.gateway.control import GatewayControl
 from assay_nb.gateway.http.responses import Broken, HubUnavailable, NotSignedIn
 from assay_nb.gateway.process.logs import Answered, CallsEnded, Log, WentWrong
 from assay_nb.gateway.process.metrics import Metrics
 from assay_nb.gateway.resources import GatewayResources
 from assay_nb.gateway.settings import Settings
-from assay_nb.store.changes import Remembered
 from assay_nb.store.workspace_rows import Workspace
-from assay_nb.workspaces.roles import Action
+from assay_nb.workspaces.roles import Action, check_allowed
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
@@ -74,10 +73,6 @@ class Services:
         """The tokens that the workers of a run show, and other programs."""
         return RunTokens(self.resources.database, self.signer, changes=self.resources.changes)
 
-    @once
-    def _ids(self) -> Remembered[tuple[str, str | None], bytes]:
-        return Remembered(self.resources.changes)
-
     @property
     def public_origin(self) -> str | None:
         """The hub's public origin, if the operator set it."""
@@ -87,18 +82,42 @@ class Services:
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc}"
 
+    @once
+    def ended_sessions(self) -> EndedSessions:
+        """The browsers' sessions that people have ended."""
+        return EndedSessions(self.resources.database)
+
+    async def has_session_ended(self, hub_token: str) -> bool:
+        """Say whether a browser's session has ended, at whichever replica."""
+        return await run_sync(lambda: self.ended_sessions.has_ended(hub_token))
+
+    async def end_session(self, caller: Caller) -> None:
+        """Refuse the token of a browser's session from now on, here and at every replica."""
+        await run_sync(lambda: self.ended_sessions.end(caller.token))
+        self.identity.forget(caller.token)
+
     def control(self, user: str) -> GatewayControl:
         """Return the control of a person: what they may see and change."""
         return GatewayControl(self.resources, user)
 
-    def engine(self, user: str, planned: Callable[[CallPlan], None] | None = None) -> LocalEngine:
+    @once
+    def engines(self) -> Engines:
+        """Makes the engines of all members."""
+        return Engines(self.resources)
+
+    @once
+    def memberships(self) -> Lookup[tuple[str, str | None], Workspace]:
+        """Which workspace a person means by a name or an id; by None the active one."""
+        return Lookup(self.resources, lambda asked: self._find_workspace(*asked))
+
+    def engine(self, user: str, planned: Planned | None = None) -> LocalEngine:
         """Return an engine that makes calls for a person.
 
         Args:
             user: Whose calls they are.
             planned: Told what each call becomes, before anything is sent.
         """
-        return make_engine(self.resources, user, planned)
+        return self.engines.make(user, planned)
 
     async def find_workspace_id(self, user: str, workspace: str | None) -> bytes:
         """Return the id of a person's workspace by its name or id; None is the active one.
@@ -106,23 +125,13 @@ class Services:
         Raises:
             WorkspaceNotFound: If they are not a member of such a workspace.
         """
-        changes, key = self.resources.changes, (user, workspace)
-        known = self._ids.find(key, changes.look_lately())
-        if known is not None:
-            return known
-        number = changes.look()
-        found = (await run_sync(self._find_workspace, user, workspace)).id
-        self._ids.keep(key, number, found)
-        return found
+        return (await self.memberships.find((user, workspace))).id
 
     async def authorize(self, user: str, workspace: str | None, action: Action) -> Workspace:
         """Return a person's workspace if their role in it allows the action; None is the active one."""
-
-        def run() -> Workspace:
-            where = self._find_workspace(user, workspace)
-            return self.resources.workspaces.authorize(user, where.id, action)
-
-        return await run_sync(run)
+        where = await self.memberships.find((user, workspace))
+        check_allowed(where.role, action)
+        return where
 
     def went_wrong(self, error: BaseException) -> Broken:
         """Log an internal error, and return the error for the caller, which has only its number."""
@@ -168,7 +177,7 @@ class Services:
         """Say why a person may no longer call in a workspace, or None while they may."""
         try:
             await self.identity.identify(caller.token)
-            await run_sync(self._find_workspace, caller.user, workspace_id.hex())
+            await self.memberships.find((caller.user, workspace_id.hex()))
             if caller.run and not await run_sync(self.run_tokens.is_kept, caller.run.digest):
                 raise revoked()
         except WorkspaceNotFound:
@@ -205,6 +214,9 @@ def make_services(
     async def joined(person: Person) -> None:
         await run_sync(_sync_groups, resources, person)
 
+    async def ended(token: str) -> bool:
+        return await run_sync(lambda: EndedSessions(resources.database).has_ended(token))
+
     fresh = settings.hub.cache_seconds
     signer = Signer(api_token.encode())
     return Services(
@@ -212,7 +224,12 @@ def make_services(
         resources=resources,
         hub=hub,
         identity=Identity(
-            hub.ask, service=settings.hub.service, joined=joined, fresh=fresh, longest=60.0
+            hub.ask,
+            service=settings.hub.service,
+            ended=ended,
+            joined=joined,
+            fresh=fresh,
+            longest=60.0,
         ),
         signer=signer,
         sessions=Sessions(

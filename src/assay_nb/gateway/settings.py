@@ -21,6 +21,7 @@ from assay_nb.gateway import setting_checks as checks
 from assay_nb.gateway.setting_checks import parse_listen as parse_listen
 from assay_nb.gateway.teams import Team, parse_team, read_teams
 from assay_nb.messages import PROVIDERS
+from assay_nb.plain_files import read_plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class LimitSettings:
         calls_per_minute: Calls that one person may start in a minute, at each replica.
         calls_at_once: Calls of one person that may run at the same time.
         streams: Calls of everybody that may run at the same time.
+        connections: Connections of clients that may be open at the same time. There are fewer where the
+            process may not open as many files.
         body: Bytes of a request to the API.
         passthrough_body: Bytes of a request that is passed through.
         passthrough_hours: Hours that a token for the pass-through is valid, at most 24, until its kernel extends
@@ -44,6 +47,7 @@ class LimitSettings:
     calls_per_minute: int = 60
     calls_at_once: int = 8
     streams: int = 1_000
+    connections: int = 10_000
     body: int = 2 * 1024 * 1024
     passthrough_body: int = 32 * 1024 * 1024
     passthrough_hours: float = 8.0
@@ -198,9 +202,13 @@ def load_settings(given: Mapping[str, Any], base: Settings | None = None) -> Set
     return settings
 
 
+_LARGEST_FILE = 1024 * 1024
+"""Bytes of a configuration file."""
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_plain(path, _LARGEST_FILE).decode("utf-8"))
     except OSError as error:
         raise WrongUsage(f"{path} cannot be read: {error.strerror}.") from None
     except ValueError as error:  # invalid UTF-8, and invalid TOML

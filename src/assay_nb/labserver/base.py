@@ -35,6 +35,8 @@ class Handler(APIHandler):
     """
 
     auth_resource = "assay_nb"
+    takes_halves = False
+    """Whether texts may contain half of a surrogate pair, which cannot be stored or sent anywhere."""
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
@@ -73,8 +75,14 @@ class Handler(APIHandler):
             )
         try:
             body = json.loads(self.request.body or b"{}")
-        except ValueError:
-            raise WrongUsage("The request's body is not valid JSON.") from None
+            if not self.takes_halves:
+                json.dumps(body, ensure_ascii=False).encode("utf-8")
+        except UnicodeEncodeError:
+            raise WrongUsage("The request's body has half of a surrogate pair in a text.") from None
+        except (ValueError, RecursionError):
+            raise WrongUsage(
+                "The request's body is not valid JSON, or is nested too deeply."
+            ) from None
         if not isinstance(body, dict) or set(body) - set(wanted):
             raise WrongUsage(f"The body is an object with {', '.join(wanted) or 'no field'}.")
         for name, kind in wanted.items():

@@ -20,7 +20,7 @@ from assay_nb.messages import (
 from assay_nb.models.catalog import find_model
 from assay_nb.providers.adapter import Adapter
 from assay_nb.providers.base import ListedModel
-from assay_nb.providers.counts import read_tokens
+from assay_nb.providers.counts import read_anthropic
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Kind
 from assay_nb.providers.ladder import Rungs, Shape
@@ -87,12 +87,12 @@ class Anthropic(Adapter):
             if event.type == "message_start":
                 message = getattr(event, "message", None)
                 answered = getattr(message, "model", None)
-                usage = _usage(message, usage)
+                usage = read_anthropic(getattr(message, "usage", None), usage)
                 yield UsageReport(usage)
             elif event.type == "message_delta":
                 said = getattr(getattr(event, "delta", None), "stop_reason", None)
                 reason = read_stop(said, reason)
-                usage = _usage(event, usage)
+                usage = read_anthropic(getattr(event, "usage", None), usage)
                 yield UsageReport(usage)
             elif event.type == "message_stop":
                 is_over = True
@@ -167,20 +167,3 @@ def _settings(request: Request, model: str, exchange: Exchange, shape: Shape) ->
 
 def _version(request: Request) -> dict[str, str]:
     return {"anthropic-version": _SAMPLING_VERSION} if sampling_of(request) else {}
-
-
-def _usage(event: Any, before: Usage) -> Usage:
-    """Return the count so far. Anthropic leaves cached tokens out of `input_tokens`; we count them in."""
-    usage = getattr(event, "usage", None)
-    if usage is None:
-        return before
-    read = read_tokens(getattr(usage, "cache_read_input_tokens", None))
-    written = read_tokens(getattr(usage, "cache_creation_input_tokens", None))
-    fresh = read_tokens(getattr(usage, "input_tokens", None))
-    output = read_tokens(getattr(usage, "output_tokens", None))
-    total = None if fresh is None else fresh + (read or 0) + (written or 0)
-    return Usage(
-        total or before.input_tokens,  # a prompt has no zero tokens
-        before.output_tokens if output is None else output,
-        before.cached_tokens if read is None else read,
-    )

@@ -18,12 +18,11 @@ from assay_nb.messages import (
     Request,
     Stopped,
     StopReason,
-    Usage,
     UsageReport,
 )
 from assay_nb.providers.adapter import Adapter
 from assay_nb.providers.base import ListedModel
-from assay_nb.providers.counts import read_usage
+from assay_nb.providers.counts import read_gemini
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Kind, refuse
 from assay_nb.providers.ladder import Rungs, Shape
@@ -96,7 +95,7 @@ class Google(Adapter):
                     reason = read_stop(candidate.finish_reason.value, reason)
             if chunk.usage_metadata:
                 thought = thought or bool(chunk.usage_metadata.thoughts_token_count)
-                if counted := _usage(chunk.usage_metadata):
+                if counted := read_gemini(chunk.usage_metadata):
                     yield UsageReport(counted)
         yield Stopped(reason, answered, exchange.request_id, thought)
 
@@ -207,12 +206,3 @@ def _generates(model: ListedModel) -> bool:
     """Return whether a model answers calls of ours; one that does not say is taken to."""
     actions: Any = model.extra.get("supportedGenerationMethods")
     return not isinstance(actions, list) or not actions or "generateContent" in actions
-
-
-def _usage(metadata: types.GenerateContentResponseUsageMetadata) -> Usage | None:
-    """Return the count so far. Google counts thoughts apart; they are billed as output."""
-    output = metadata.candidates_token_count
-    if metadata.thoughts_token_count:
-        output = (output or 0) + metadata.thoughts_token_count
-    counted = read_usage(metadata.prompt_token_count, output, metadata.cached_content_token_count)
-    return counted if counted != Usage() else None

@@ -17,13 +17,12 @@ from assay_nb.messages import (
     Request,
     Stopped,
     StopReason,
-    Usage,
     UsageReport,
 )
 from assay_nb.models.catalog import find_model
 from assay_nb.providers.adapter import Adapter
 from assay_nb.providers.base import ListedModel
-from assay_nb.providers.counts import read_tokens, read_usage
+from assay_nb.providers.counts import read_chat, read_responses, read_tokens
 from assay_nb.providers.exchange import Exchange
 from assay_nb.providers.failures import Errors, Failed, Kind, refuse
 from assay_nb.providers.ladder import Rungs, Shape
@@ -140,7 +139,7 @@ class OpenAI(Adapter):
                 reason = "refusal" if reply.refused else _responses_stop(event)
                 usage = getattr(response, "usage", None)
                 thought = _reasoned(usage, "output_tokens_details")
-                if counted := _responses_usage(usage):
+                if counted := read_responses(usage):
                     yield UsageReport(counted)
         yield Stopped(reason, answered, exchange.request_id, thought)
 
@@ -167,7 +166,7 @@ class OpenAI(Adapter):
                 yield part
             usage = getattr(chunk, "usage", None)
             thought = thought or _reasoned(usage, "completion_tokens_details")
-            if counted := _chat_usage(usage):
+            if counted := read_chat(usage):
                 yield UsageReport(counted)
         yield Stopped(reply.stop, answered, exchange.request_id, thought)
 
@@ -281,25 +280,3 @@ def _responses_stop(event: Any) -> StopReason:
 def _reasoned(usage: Any, details: str) -> bool:
     """Return whether tokens went into thoughts, which are counted also where none is sent."""
     return bool(read_tokens(getattr(getattr(usage, details, None), "reasoning_tokens", None)))
-
-
-def _responses_usage(usage: Any) -> Usage | None:
-    """Return what was counted, or None where nothing was."""
-    details = getattr(usage, "input_tokens_details", None)
-    counted = read_usage(
-        getattr(usage, "input_tokens", None),
-        getattr(usage, "output_tokens", None),
-        getattr(details, "cached_tokens", None),
-    )
-    return counted if counted != Usage() else None
-
-
-def _chat_usage(usage: Any) -> Usage | None:
-    """Return what was counted, or None where nothing was."""
-    details = getattr(usage, "prompt_tokens_details", None)
-    counted = read_usage(
-        getattr(usage, "prompt_tokens", None),
-        getattr(usage, "completion_tokens", None),
-        getattr(details, "cached_tokens", None),
-    )
-    return counted if counted != Usage() else None

@@ -24,6 +24,7 @@ from typing import Any
 import anyio
 import httpx2
 
+from assay_nb.connections.keyway import wanting
 from assay_nb.egress import faults, headers
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.key_header import HeaderWriter
@@ -32,12 +33,13 @@ from assay_nb.egress.proxy import Proxies, Proxy
 from assay_nb.egress.resolver import Vet
 from assay_nb.egress.setting_names import SOLO, SettingNames
 from assay_nb.egress.tls import make_tls_context
-from assay_nb.errors import AssayError, EndpointRefused
+from assay_nb.errors import AssayError, EndpointRefused, KeyStep
 from assay_nb.messages import Destination
 from assay_nb.providers import log_muting
 from assay_nb.providers.body import GuardedBody, decoder_for, reader_for
 from assay_nb.providers.exchange import TICKET, Exchange, Limits
 from assay_nb.providers.learned import Learned
+from assay_nb.providers.pool import EXPIRY, ConnectionPool
 
 Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 """What httpcore tells of each step of a request."""
@@ -132,10 +134,11 @@ def check_destination(url: httpx2.URL, destination: Destination) -> None:
     port = url.port or (443 if url.scheme == "https" else 80)
     host = f"[{url.host}]" if ":" in url.host else url.host
     if f"{url.scheme}://{host}:{port}" != destination.origin or url.userinfo:
-        raise EndpointRefused(
-            "A request was about to leave for another place than the key is bound to, and was stopped.",
-            hint="If the provider's address changed, save the key again with `--endpoint`.",
+        error = EndpointRefused(
+            "A request was about to leave for another place than the key is bound to, and was stopped."
         )
+        lead = "If the provider's address changed, the key has to be bound to the new one."
+        raise wanting(error, KeyStep("replace", destination.connection, lead=lead))
 
 
 @dataclass
@@ -148,13 +151,13 @@ class _Pool:
         proxied: Those by the proxy, since a first destination wanted it.
     """
 
-    open: Callable[[Proxy | None], httpx2.AsyncHTTPTransport]
-    direct: httpx2.AsyncHTTPTransport
-    proxied: httpx2.AsyncHTTPTransport | None = None
+    open: Callable[[Proxy | None], ConnectionPool]
+    direct: ConnectionPool
+    proxied: ConnectionPool | None = None
     client: httpx2.AsyncClient = field(init=False)
     sdk: dict[object, Any] = field(default_factory=dict[object, Any])
 
-    def for_proxy(self, proxy: Proxy | None) -> httpx2.AsyncHTTPTransport:
+    def for_proxy(self, proxy: Proxy | None) -> ConnectionPool:
         if proxy is None:
             return self.direct
         if self.proxied is None:
@@ -317,19 +320,16 @@ class Egress:
         log_muting.install()  # httpcore's loggers exist by now
         return pool
 
-    def _connections(self, tls: ssl.SSLContext, proxy: Proxy | None) -> httpx2.AsyncHTTPTransport:
-        limits = httpx2.Limits(
-            max_connections=self.limits.connections,
-            max_keepalive_connections=32,
-            keepalive_expiry=30.0,
-        )
-        return httpx2.AsyncHTTPTransport(
+    def _connections(self, tls: ssl.SSLContext, proxy: Proxy | None) -> ConnectionPool:
+        open_one = partial(
+            httpx2.AsyncHTTPTransport,
             verify=tls,
             trust_env=False,
             http2=False,
-            limits=limits,
+            limits=httpx2.Limits(max_keepalive_connections=1, keepalive_expiry=EXPIRY),
             proxy=None if proxy is None else _for_client(proxy, tls),
         )
+        return ConnectionPool(open_one, most=self.limits.connections)
 
 
 class ConnectionWatch:

@@ -60,9 +60,13 @@ class Allowance:
             return self.calls_per_day, self.micros_per_day
         return self.calls_per_month, self.micros_per_month
 
-    def is_about(self, model: str) -> bool:
-        """Say whether a model counts against it; one whose name is not known counts against all."""
-        return not self.model or not model or fnmatch.fnmatchcase(model, self.model)
+    def is_about(self, models: Sequence[str]) -> bool:
+        """Say whether one of the models counts against it; where no name is known, all do."""
+        return (
+            not self.model
+            or not models
+            or any(fnmatch.fnmatchcase(model, self.model) for model in models)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,9 @@ def list_allowances(connection: Connection, workspace_id: bytes) -> tuple[Allowa
     )
 
 
-def applying(listed: Iterable[Allowance], user: str, model: str | None) -> Iterator[Allowance]:
+def applying(
+    listed: Iterable[Allowance], user: str, models: Sequence[str] = ()
+) -> Iterator[Allowance]:
     """Yield the allowances that a member's call counts against.
 
     A member's own takes the place of everybody's for the same models.
@@ -131,12 +137,12 @@ def applying(listed: Iterable[Allowance], user: str, model: str | None) -> Itera
     Args:
         listed: The workspace's allowances.
         user: The member.
-        model: The model, as `connection/model`; `""` where it is not known; None for whichever it may be.
+        models: The models that the call may ask, as `connection/model`; none where that is not known.
     """
     known = tuple(listed)
     own = {one.model for one in known if one.user == user and not one.together}
     for one in known:
-        if model is not None and not one.is_about(model):
+        if not one.is_about(models):
             continue
         if one.together or one.user == user or (one.user == EVERYBODY and one.model not in own):
             yield one

@@ -131,6 +131,66 @@ def test_one_trouble_with_the_home_is_told_once(stage: Stage) -> None:
     assert problem.hint == f"Close it first: `chmod 700 {stage.home}`."
 
 
+# --- what is protected from whom
+
+
+def protection(stage: Stage) -> str:
+    (found,) = examine(stage, "what is protected")
+    return found.text
+
+
+def test_key_file_beside_the_database_is_never_called_apart(stage: Stage) -> None:
+    text = protection(stage)
+
+    assert "apart" not in text
+    assert "keyring" not in text
+    assert f"the key file {stage.home / 'master.key'}, beside the database" in text
+    assert "anyone who copies that directory can open them" in text
+    assert "Code that runs as you" in text
+
+
+@pytest.mark.parametrize(
+    ("place", "beside"),
+    [
+        ("vault/keys/my.key", True),
+        ("my.key", True),  # the database is in a folder below it
+        ("link/my.key", True),
+        ("elsewhere/my.key", False),
+    ],
+)
+def test_key_file_elsewhere_is_called_beside_where_one_copy_takes_both(
+    home: Path, place: str, beside: bool
+) -> None:
+    for name in ("vault", "vault/keys", "elsewhere"):
+        (home / name).mkdir(mode=0o700)
+    (home / "link").symlink_to(home / "vault")
+    session = Session(Config(home=home / "vault", master_key_file=home / place), say=lambda _: None)
+
+    found = session.portal.call(session.control.doctor)
+    session.close()
+
+    (text,) = [one.text for one in found if one.subject == "what is protected"]
+    assert ("beside the database" in text) is beside
+    assert ("anyone who gets that file and the database can open them" in text) is not beside
+    assert not any("apart" in one.text for one in found)
+
+
+def test_keyring_is_what_is_called_apart(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    from assay_nb.engine.local.resources import Resources
+    from assay_nb.vault.keystores.os_keyring import OsKeyring
+
+    keyring = object.__new__(OsKeyring)
+    keyring._label = "Secret Service"
+    monkeypatch.setattr(Resources, "keystore", keyring)
+    session = stage.session(hasty=True)
+    session.close()
+
+    from assay_nb.engine.local import doctor
+
+    text = doctor._encryption(session.control._resources)  # type: ignore[attr-defined]
+    assert text.endswith("the master key is in the OS keyring (Secret Service), apart from them.")
+
+
 # --- why the master key is in a file
 
 

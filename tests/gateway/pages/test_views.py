@@ -381,7 +381,7 @@ async def test_signing_out_ends_the_session(browser: Open) -> None:
 
     answer = await ada.send("sign-out")
 
-    assert answer.headers["Location"] == "/hub/home"
+    assert answer.headers["Location"] == "/hub/logout"
     assert 'assay-session=""' in answer.headers["Set-Cookie"]
 
 

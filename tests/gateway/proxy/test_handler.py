@@ -23,10 +23,12 @@ from assay_nb.accounting.allowances import EVERYBODY, Allowance
 from assay_nb.egress.origins import parse_endpoint
 from assay_nb.errors import PermissionDenied
 from assay_nb.gateway.proxy import watchdog
+from assay_nb.gateway.proxy.relay import Relay
 from assay_nb.gateway.proxy.upstream import KeyedRequest
 from assay_nb.messages import PROVIDERS
 from assay_nb.vault.secret import SecretBytes
 from tests.canaries import find_canary
+from tests.fakes.batches import answer_batches
 from tests.fakes.providers import Answer, FakeProviders, only
 from tests.gateway.members import (
     STREAMED,
@@ -39,6 +41,7 @@ from tests.gateway.members import (
     post_bytes,
 )
 from tests.gateway.stage import Stage
+from tests.gateway.ways import Way
 
 pytestmark = pytest.mark.anyio
 
@@ -356,10 +359,11 @@ async def test_token_is_taken_where_any_sdk_puts_its_key(
 
 
 async def test_request_object_is_rid_of_the_key_when_its_head_is_written(
-    make_member: MakeMember, fake: FakeProviders, monkeypatch: pytest.MonkeyPatch
+    way: Way, make_member: MakeMember, fake: FakeProviders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
     send = KeyedRequest.send
+    ask = Relay._send
 
     async def watched(self: KeyedRequest, conn: Any) -> Any:
         assert not find_canary(repr(self.headers), member.key)
@@ -367,12 +371,19 @@ async def test_request_object_is_rid_of_the_key_when_its_head_is_written(
         seen.append((dict(self.headers), dict(response.request_info.headers)))
         return response
 
+    def watched_too(self: Relay, connection: Any, key: Any) -> None:
+        ask(self, connection, key)
+        held = [getattr(self, name) for name in Relay.__slots__ if hasattr(self, name)]
+        seen.append((held, self._head.headers, [*vars(self._call).values()]))
+
     member = await make_member("google")
     monkeypatch.setattr(KeyedRequest, "send", watched)
+    monkeypatch.setattr(Relay, "_send", watched_too)
     await ask_raw(member, "google", "v1beta/models/m:generateContent", {})
 
     assert only(fake.calls).key == member.key
-    assert seen
+    assert len(seen) == 1
+    assert (len(seen[0]) == 3) is (way == "relay")
     assert not find_canary(repr(seen), member.key)
 
 
@@ -687,13 +698,18 @@ async def test_example_on_the_page_runs(
     where = await run_sync(stage.services.resources.workspaces.create, "research", "ada")
     keys = [await stage.store_key(where.id.hex(), provider) for provider in PROVIDERS]
     monkeypatch.setenv("ASSAY_GATEWAY_URL", stage.url)
-    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", token)
+    issue = stage.services.run_tokens.issue
+    issued = await run_sync(issue, "ada", where.id, token, 60, "pass-through")
+    monkeypatch.setenv("ASSAY_TOKEN", issued.token)
+    fake.answer_by(lambda call: answer_batches(fake, call) or Answer())
     found: dict[str, Any] = {}
 
     await run_sync(exec, code, found)
     await run_sync(found["client"].close)
 
-    assert only(fake.calls).key in keys
+    assert fake.calls
+    assert {call.key for call in fake.calls} <= set(keys)
+    assert issued.token not in json.dumps([call.headers for call in fake.calls])
 
 
 # --- what an admin allows
@@ -813,3 +829,100 @@ async def test_sdk_does_not_repeat_a_call_whose_key_is_refused(
             await client.responses.create(model="m", input="hi")
 
     assert len(fake.calls) == 1
+
+
+# --- addresses in replies
+
+
+async def test_batches_are_collected_by_the_sdk_to_the_end(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    from anthropic import Anthropic
+
+    member = await make_member("anthropic")
+    fake.answer_by(lambda call: answer_batches(fake, call) or Answer())
+
+    def collect() -> tuple[str | None, list[str]]:
+        with Anthropic(base_url=member.base("anthropic"), api_key=member.token) as client:
+            batch = client.messages.batches.retrieve("msgbatch_01")
+            results = client.messages.batches.results(batch.id)
+            return batch.results_url, [one.custom_id for one in results]
+
+    url, collected = await run_sync(collect)
+
+    assert url == f"{member.base('anthropic')}/v1/messages/batches/msgbatch_01/results"
+    assert collected == ["first"]
+    assert [call.key for call in fake.calls] == [member.key] * 3
+
+
+async def test_long_reply_has_its_addresses_written_anew_piece_by_piece(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("google")
+    own = fake.endpoint("google")
+    files = [{"uri": f"{own}/v1beta/files/f{n}", "text": f"not {own}"} for n in range(2_000)]
+    body = json.dumps({"files": files}).encode()
+    fake.answers(raw=[body[:70_001], body[70_001:]], label="application/json; charset=utf-8")
+
+    status, answer = await member.stage.ask("GET", "providers/-/google/v1beta/files", member.token)
+
+    here = member.base("google", "-")
+    assert status == 200
+    assert [one["uri"] for one in answer["files"]] == [
+        f"{here}/v1beta/files/f{n}" for n in range(2_000)
+    ]
+    assert {one["text"] for one in answer["files"]} == {f"not {own}"}
+
+
+async def test_address_comes_back_to_the_provider_as_its_own(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("google")
+    here, own = member.base("google"), fake.endpoint("google")
+    asked = {"contents": [{"parts": [{"fileData": {"fileUri": f"{here}/v1beta/files/f1"}}]}]}
+
+    await ask_raw(member, "google", "v1beta/models/m:generateContent", asked)
+
+    sent = only(fake.calls).body["contents"][0]["parts"][0]["fileData"]["fileUri"]
+    assert sent == f"{own}/v1beta/files/f1"
+
+
+async def test_models_own_words_pass_byte_by_byte(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("anthropic")
+    said = f"{fake.endpoint('anthropic')}/v1/messages"
+    fake.answers(said)
+
+    _, answer = await ask_raw(member, "anthropic", "v1/messages", {"model": "m"})
+
+    assert answer["content"][0]["text"] == said
+
+
+async def test_header_that_leads_on_leads_back_here(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("openai")
+    own = fake.endpoint("openai")
+    headers = {"Location": f"{own}/files/f1", "Link": "<https://evil.example/x>; rel=next"}
+    fake.answers(raw=[b"{}"], label="application/json", headers=headers)
+
+    async with post(member, "openai", "files", {}) as response:
+        told = response.headers
+
+    assert told["Location"] == f"{member.base('openai')}/files/f1"
+    assert "Link" not in told
+
+
+async def test_websocket_is_refused_so_that_clients_fall_back(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("openai")
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+
+    status, answer = await member.stage.ask(
+        "GET", "providers/-/openai/v1/responses", member.token, headers=headers
+    )
+
+    assert (status, answer["error"]["code"]) == (426, "no_websocket")
+    assert fake.calls == []

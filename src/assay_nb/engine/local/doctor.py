@@ -5,7 +5,6 @@ It reads and never repairs. What it says of protection is the same promise that 
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from assay_nb import config
 from assay_nb.engine.control import Diagnosis
-from assay_nb.engine.local import network
+from assay_nb.engine.local import dependencies, network
 from assay_nb.engine.local.credentials import find_destinations
 from assay_nb.engine.local.live_facts import this_day
 from assay_nb.engine.local.models import warn_of
@@ -26,21 +25,11 @@ from assay_nb.models import catalog
 from assay_nb.models.retirements import find_retirement
 
 PROMISE = (
-    "Keys are encrypted on disk, and the master key is kept apart from them. They are not written to notebooks, "
-    "logs, history or the browser. Code that runs as you, notebook cells and installed packages included, can "
-    "get at them, because it can do whatever you can. Hub mode keeps keys out of reach of notebook code."
+    "They are not written to notebooks, logs, history or the browser. Code that runs as you, notebook cells and "
+    "installed packages included, can get at them, because it can do whatever you can. Hub mode keeps keys out "
+    "of reach of notebook code."
 )
-"""What solo mode protects from, and what it does not."""
-
-_FLOORS = {
-    "anthropic": "2",
-    "google-genai": "2.33",
-    "ipython": "8.20",
-    "jupyter-server": "2.21",
-    "jupyterlab": "4.6.2",
-    "openai": "3",
-}
-"""Versions below these either do not work here or have known security faults."""
+"""What solo mode protects from and what it does not, wherever the master key is."""
 
 _FOREIGN = (
     "ANTHROPIC_API_KEY",
@@ -97,7 +86,30 @@ def _guarded(
 
 
 def _promise(resources: Resources) -> Iterator[Diagnosis]:
-    yield Diagnosis(level="info", subject="what is protected", text=PROMISE)
+    text = f"{_encryption(resources)} {PROMISE}"
+    yield Diagnosis(level="info", subject="what is protected", text=text)
+
+
+def _encryption(resources: Resources) -> str:
+    """Return what the encryption is worth here, which depends on where the master key is."""
+    try:
+        keystore, database = resources.keystore, resources.database.path
+    except AssayError:  # the looks at database and master key say what is wrong
+        return (
+            "Keys are encrypted on disk; from whom that protects them here could not be found out."
+        )
+    where = keystore.describe()
+    if keystore.protection().strong:
+        return f"Keys are encrypted on disk, and the master key is in {where}, apart from them."
+    if keystore.is_apart(database):
+        return (
+            f"Keys are encrypted on disk, and the master key is in {where}: "
+            "anyone who gets that file and the database can open them."
+        )
+    return (
+        f"Keys are encrypted on disk, but the master key is in {where}, beside the database: "
+        "anyone who copies that directory can open them."
+    )
 
 
 def _python(resources: Resources) -> Iterator[Diagnosis]:
@@ -107,25 +119,7 @@ def _python(resources: Resources) -> Iterator[Diagnosis]:
 
 
 def _versions(resources: Resources) -> Iterator[Diagnosis]:
-    for name, floor in _FLOORS.items():
-        try:
-            installed = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            if name != "jupyter-server":
-                yield Diagnosis(
-                    level="problem",
-                    subject=name,
-                    text="is not installed.",
-                    hint="Reinstall assay-nb.",
-                )
-            continue
-        if _parts(installed) < _parts(floor):
-            yield Diagnosis(
-                level="warning",
-                subject=name,
-                text=f"is {installed}; {floor} or newer is better.",
-                hint=f"pip install --upgrade {name}",
-            )
+    yield from dependencies.look()
 
 
 def _database(resources: Resources) -> Iterator[Diagnosis]:
@@ -235,7 +229,3 @@ def _retirements(resources: Resources) -> Iterator[Diagnosis]:
             found[text] = f"Upgrade assay-nb: the demo continues on {catalog.DEMO_SUCCESSOR}."
     for text, hint in found.items():
         yield Diagnosis(level="warning", subject="model", text=text, hint=hint)
-
-
-def _parts(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:3] if part.isdigit())

@@ -71,6 +71,11 @@ class Resources:
         """Days after which a stored key is said to be old; 0 never says so."""
         return REMIND_KEY_DAYS
 
+    @property
+    def key_page(self) -> str:
+        """The address below which a browser finds the workspaces' pages, on a hub; `""` elsewhere."""
+        return ""
+
     @once
     def database(self) -> Database:
         from assay_nb.store.database import Database

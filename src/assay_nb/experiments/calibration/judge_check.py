@@ -34,6 +34,7 @@ from assay_nb.instruments.base import Provenance, Shown, encode_provenance
 from assay_nb.instruments.fineprint import make_fine_print, make_notices
 from assay_nb.instruments.judge import RubricLike, parse_rubric
 from assay_nb.instruments.judge.criteria import DEFAULT_RUBRIC
+from assay_nb.plain_files import read_plain
 from assay_nb.render.document import Badge, Block, Document, Heading, Paragraph, Table, Tone
 
 FEWEST = 10
@@ -141,6 +142,10 @@ class JudgeCheck(Shown):
         return Document(tuple(_describe(self)))
 
 
+_LARGEST = 64 * 1024 * 1024
+"""Bytes of a file of labelled pairs."""
+
+
 def read_pairs(path: Path) -> list[LabelledPair]:
     """Return the pairs of a file: a JSON list of objects with `task`, `better` and `worse`, or one a line.
 
@@ -148,9 +153,11 @@ def read_pairs(path: Path) -> list[LabelledPair]:
         WrongUsage: If it is no such file.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_plain(path, _LARGEST).decode("utf-8-sig")
     except OSError as error:
         raise WrongUsage(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        raise WrongUsage(f"{path} is not UTF-8 text.") from None
     try:
         data = json.loads(text) if text.lstrip().startswith("[") else _read_lines(text)
         return [

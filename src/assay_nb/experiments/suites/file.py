@@ -27,6 +27,10 @@ from typing import Any, cast
 from assay_nb.errors import WrongUsage
 from assay_nb.experiments.suites.expectations import CHECKS, Case
 from assay_nb.instruments.judge import RubricLike
+from assay_nb.plain_files import read_plain
+
+_LARGEST = 16 * 1024 * 1024
+"""Bytes of a suite, or of the prompt that it names."""
 
 _KNOWN = (
     "name",
@@ -101,9 +105,15 @@ def read_suite(path: Path) -> Suite:
 def read_text(path: Path) -> str:
     """Return a file's text, or say that it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8-sig")  # an editor may begin it with a mark
+        return read_plain(path, _LARGEST).decode("utf-8-sig")  # an editor may begin it with a mark
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongUsage(f"{path} cannot be read.") from error
+        raise WrongUsage(f"{path} cannot be read{_because(error)}.") from error
+
+
+def _because(error: OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return ": it is not UTF-8 text"
+    return f": {error.strerror}" if error.strerror else ""
 
 
 def _parse(path: Path) -> dict[str, Any]:

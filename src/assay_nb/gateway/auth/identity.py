@@ -74,6 +74,7 @@ class Identity:
     Args:
         ask: Asks the hub.
         service: The name that the hub has for this gateway.
+        ended: Says whether a token was given to a browser whose person has signed out since.
         joined: Called with everybody whom the hub has just vouched for, before they are let in: their
             groups may have changed.
         fresh: Seconds that an answer is valid.
@@ -86,6 +87,7 @@ class Identity:
         ask: Asks,
         *,
         service: str = "assay",
+        ended: Callable[[str], Awaitable[bool]] | None = None,
         joined: Callable[[Person], Awaitable[None]] | None = None,
         fresh: float = 30.0,
         longest: float = 60.0,
@@ -94,6 +96,7 @@ class Identity:
     ) -> None:
         self._ask = ask
         self._scope = f"access:services!service={service}"
+        self._ended = ended
         self._joined = joined
         self._fresh, self._longest, self._refused = fresh, longest, refused
         self._clock = clock
@@ -111,13 +114,25 @@ class Identity:
             PermissionDenied: If it may not use this service.
             HubUnavailable: If the hub gives no answer and no valid one is remembered.
         """
-        if not (token.isascii() and token.isprintable() and 0 < len(token) <= _LONGEST_TOKEN):
+        if not _is_written_as_one(token):
             raise _unknown()
         person = await self._find(token)
         if person is None:
             raise _unknown()
         self._check_scope(person)
         return person
+
+    def find_known(self, token: str) -> Person | None:
+        """Return whose token this is if the hub has said so lately, and they may use this service.
+
+        None for everything else: `identify` asks the hub, or says what is wrong.
+        """
+        if not _is_written_as_one(token):
+            return None
+        known = self._known.get(self._digest(token))
+        if known is None or known.person is None or self._clock() - known.asked_at >= self._fresh:
+            return None
+        return known.person if self._scope_held(known.person) else None
 
     def forget(self, token: str) -> None:
         """Ask the hub again at the token's next use."""
@@ -156,6 +171,8 @@ class Identity:
         async with nullcontext() if known and known.person else self._strangers:
             model = await self._ask(token)
         person = None if model is None else _read_person(model)
+        if person is not None and self._ended is not None and await self._ended(token):
+            person = None
         if person is not None and self._joined is not None and self._scope_held(person):
             await self._joined(person)
         self._known[digest] = _Remembered(person, asked_at)
@@ -259,6 +276,10 @@ class Hub:
             raise _silent() from None
         token = answer.get("access_token")
         return token if isinstance(token, str) else None
+
+
+def _is_written_as_one(token: str) -> bool:
+    return token.isascii() and token.isprintable() and 0 < len(token) <= _LONGEST_TOKEN
 
 
 def _read_person(model: Mapping[str, Any]) -> Person | None:

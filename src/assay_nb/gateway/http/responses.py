@@ -54,6 +54,13 @@ class HeadTooSlow(BadHead):
     http_status = 408
 
 
+class NoWebSocket(AssayError):
+    """A WebSocket is asked for where there is none. Clients that can do without one go by this status."""
+
+    code = "no_websocket"
+    http_status = 426
+
+
 class NotFound(AssayError):
     """Nothing is at this address."""
 

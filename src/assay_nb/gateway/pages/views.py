@@ -83,6 +83,7 @@ async def show_workspace(context: RequestContext) -> web.Response:
         where=where,
         may=may,
         cards=cards,
+        way=await control.keyway(where.id),
         has_named=any(not card.was_there for card in cards),
         members=await control.members(where.id),
         roles=ROLES if may.manage_owners else ROLES[1:],
@@ -122,6 +123,7 @@ async def _show_key(context: RequestContext, connection: str, official: str) -> 
         where=where,
         may=May(where),
         card=card,
+        way=await context.control.keyway(where.id),
         official=official,
         placed=PLACED,
         origins=context.services.settings.allow_origins,
@@ -163,13 +165,17 @@ async def show_new_connection(context: RequestContext) -> web.Response:
 
 
 async def sign_out(context: RequestContext) -> web.Response:
-    """Forget the browser's session here, and go to the hub, which has one of its own."""
+    """End the browser's session here, and go to the hub's page that ends its own.
+
+    The hub would otherwise sign the browser in again at the next click, without a question. Its page also ends
+    every token that it has given for this session, the one in our cookie among them.
+    """
     check_navigation(context.request)
     base = context.services.settings.hub.base_url.strip("/")
-    location = f"/{base}/hub/home" if base else "/hub/home"
+    location = f"/{base}/hub/logout" if base else "/hub/logout"
     response = web.Response(status=303, headers={"Location": location})
+    await context.services.end_session(context.caller)
     context.services.sessions.end(response)
-    context.services.identity.forget(context.caller.token)
     return response
 
 

@@ -21,8 +21,10 @@ from assay_nb.config import HubEnvironment
 from assay_nb.errors import AssayError, StoreUnavailable, WrongUsage
 from assay_nb.gateway.database_lock import sqlite_file
 from assay_nb.gateway.settings import HubSettings, Settings
+from assay_nb.plain_files import read_plain
 
 _PR_SET_DUMPABLE = 4
+_LONGEST_TOKEN = 64 * 1024
 _MASTER_KEY = "anbmk1."
 _KEPT = ("HOME", "LANG", "NOTIFY_SOCKET", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
 _KEPT_PREFIXES = ("LC_", "PYTHONUNBUFFERED")
@@ -117,7 +119,7 @@ def read_api_token(settings: Settings, environment: HubEnvironment) -> str:
     if path is not None:
         _check_file(path)
         try:
-            token = path.read_text(encoding="ascii").strip()
+            token = read_plain(path, _LONGEST_TOKEN).decode("ascii").strip()
         except (OSError, UnicodeDecodeError):
             raise WrongUsage(f"{path} cannot be read as a token.") from None
     else:

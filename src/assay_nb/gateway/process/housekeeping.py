@@ -1,4 +1,4 @@
-"""Periodic maintenance: purge expired workspaces, usage and run tokens."""
+"""Periodic maintenance: purge expired workspaces, usage, run tokens and ended sessions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 from anyio.to_thread import run_sync
 
 from assay_nb.errors import AssayError
+from assay_nb.gateway.auth.ended_sessions import forget_old_sessions
 from assay_nb.gateway.auth.run_tokens import forget_old
 from assay_nb.gateway.process.logs import Changed
 from assay_nb.gateway.resources import GatewayResources
@@ -28,11 +29,12 @@ async def keep_house(services: Services) -> None:
 
 
 def clean_up(resources: GatewayResources) -> list[bytes]:
-    """Purge workspaces whose grace period is over, and forget old usage and old run tokens."""
+    """Purge workspaces whose grace period is over, forget old usage, run tokens and ended sessions."""
     gone = [deleted.id for deleted in resources.workspaces.list_expired()]
     for workspace_id in gone:
         resources.vault.remove_workspace(workspace_id, actor=_NAME)
         resources.workspaces.purge(workspace_id)
     resources.allowances.forget_old()
     forget_old(resources.database)
+    forget_old_sessions(resources.database)
     return gone

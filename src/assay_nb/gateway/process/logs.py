@@ -30,6 +30,15 @@ class GatewayStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class DependencyOld:
+    """An installed package is older than this release asks for, and has known faults."""
+
+    package: str
+    installed: str
+    floor: str
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayStopped:
     """The gateway has stopped."""
 
@@ -94,6 +103,13 @@ class TokensRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionsClosed:
+    """The number of connections that were closed since the last such line, since there were too many."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallsUnwritten:
     """The call log could not be written: the number of waiting records. No call starts meanwhile."""
 
@@ -118,6 +134,7 @@ class WentWrong:
 
 LogEvent: TypeAlias = (
     GatewayStarted
+    | DependencyOld
     | GatewayStopped
     | TeamTaken
     | HubChecked
@@ -125,6 +142,7 @@ LogEvent: TypeAlias = (
     | Changed
     | CallsEnded
     | TokensRefused
+    | ConnectionsClosed
     | CallsUnwritten
     | LinesDropped
     | WentWrong

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from assay_nb.messages import Usage
+
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180, 600)
 
 
@@ -31,6 +33,24 @@ class Metrics:
             ["instrument", "provider", "funding", "status"],
             registry=self._registry,
         )
+        self.tokens = Counter(
+            "assay_tokens",
+            "Tokens that providers counted.",
+            ["provider", "direction"],
+            registry=self._registry,
+        )
+        self.cost = Counter(
+            "assay_cost_dollars",
+            "US dollars that calls cost whose price and tokens are known.",
+            ["provider"],
+            registry=self._registry,
+        )
+        self.counted = Counter(
+            "assay_counted_dollars",
+            "US dollars that calls count for: the cost, or an estimate where that is not known.",
+            ["provider"],
+            registry=self._registry,
+        )
         self.running = Gauge("assay_calls_running", "Calls that run now.", registry=self._registry)
         self.refused = Counter(
             "assay_tokens_refused",
@@ -39,6 +59,7 @@ class Metrics:
         )
         # Finding a labelled counter takes several times as long as counting.
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._used: dict[str, tuple[Counter, ...]] = {}
         self._called: dict[tuple[str, str, str, str], Counter] = {}
 
     def note_answer(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -58,6 +79,23 @@ class Metrics:
         if counter is None:
             counter = self._called[key] = self.calls.labels(*key)
         counter.inc()
+
+    def count_use(
+        self, provider: str, usage: Usage, cost: float | None, counted: float | None
+    ) -> None:
+        """Count what a call used and cost, in tokens and US dollars. Any thread may do so."""
+        counters = self._used.get(provider)
+        if counters is None:
+            directions = ("input", "output", "cached")
+            counters = self._used[provider] = (
+                *(self.tokens.labels(provider, one) for one in directions),
+                self.cost.labels(provider),
+                self.counted.labels(provider),
+            )
+        tokens = (usage.input_tokens, usage.output_tokens, usage.cached_tokens)
+        for counter, amount in zip(counters, (*tokens, cost, counted), strict=True):
+            if amount:
+                counter.inc(amount)
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""

@@ -16,20 +16,20 @@ from aiohttp import web
 from anyio.to_thread import run_sync
 
 from assay_nb.egress.tls import make_tls_context
+from assay_nb.engine.local.dependencies import find_old_packages
 from assay_nb.errors import ProviderUnavailable, WrongUsage
 from assay_nb.gateway.http.app import make_app
 from assay_nb.gateway.process.logs import (
     CallsEnded,
+    DependencyOld,
     GatewayStarted,
     GatewayStopped,
     HubChecked,
     TeamTaken,
 )
+from assay_nb.gateway.proxy.listener import GatewaySite
 from assay_nb.gateway.services import Services, make_services
 from assay_nb.gateway.settings import HubSettings, Settings
-
-BACKLOG = 2048
-"""Connections that may wait to be accepted. With the default of 128, 143 of 1,000 streams were opened."""
 
 FINISH_SECONDS = 5.0
 """Seconds that calls may continue after the signal to stop; then they are ended, settled and logged."""
@@ -89,15 +89,12 @@ async def start(services: Services) -> web.AppRunner:
     runner = web.AppRunner(
         make_app(services),
         handler_cancellation=True,  # else a client that hung up is only noticed at the provider's next word
-        auto_decompress=False,  # a request is read as it is, so none can grow in our memory
-        access_log=None,
         shutdown_timeout=_CLEANUP_SECONDS,
-        keepalive_timeout=75.0,
     )
     await runner.setup()
     host, port = services.settings.address
     try:
-        await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+        await GatewaySite(runner, host, port).start()
     except OSError as error:
         await runner.cleanup()
         raise WrongUsage(
@@ -134,8 +131,13 @@ def tune_collector() -> None:
 
 
 def _warm_up(services: Services) -> None:
-    """Open the database and check the vault, so that an error in either is reported at the start."""
+    """Open the database and check the vault, so that an error in either is reported at the start.
+
+    Installed packages with known faults are logged, and nothing is refused for them: an upgrade may have to wait.
+    """
     services.resources.vault.state()
+    for old in find_old_packages():
+        services.log(DependencyOld(old.package, old.installed, old.floor))
     for team in services.resources.teams.list_teams():
         if team.state == "taken":
             services.log(TeamTaken(team.group, team.workspace))

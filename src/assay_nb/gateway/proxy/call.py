@@ -6,29 +6,35 @@ moves bytes and nothing else: what is counted, checked, looked for, refused and 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
-from assay_nb.accounting.call_log import make_record
+from anyio import CancelScope
+
 from assay_nb.egress.checks import ResponseHead, echoed
 from assay_nb.egress.setting_names import OPERATOR
+from assay_nb.engine.local.keyways import guided
 from assay_nb.engine.sse import write_event
-from assay_nb.errors import AssayError, PermissionDenied, ProviderAuthError, ProviderUnavailable
+from assay_nb.errors import AssayError, PermissionDenied, ProviderUnavailable
 from assay_nb.gateway.http.responses import TooLarge
-from assay_nb.providers.wording import name_connection
+from assay_nb.gateway.proxy.addresses import (
+    AddressReader,
+    AddressWriter,
+    carries_addresses,
+    hands_back,
+    is_json,
+    write_headers,
+)
+from assay_nb.gateway.proxy.metering import INSTRUMENT, CallMeter
 
 if TYPE_CHECKING:
-    from assay_nb.accounting.allowances import AllowanceReservation
     from assay_nb.gateway.auth.caller import Caller
     from assay_nb.gateway.proxy.grants import Grant
     from assay_nb.gateway.proxy.reverse_proxy import ReverseProxy
     from assay_nb.gateway.proxy.target import Target
     from assay_nb.gateway.proxy.upstream import UpstreamRequest
     from assay_nb.gateway.services import Services
-
-INSTRUMENT = "pass-through"
-"""What the calls log has in the place of an instrument."""
 
 SMALL = 64 * 1024
 """Bytes up to which a body is read whole: it is one write then, not several, and can be refused as a whole."""
@@ -58,7 +64,7 @@ class ProxiedCall:
     Attributes:
         target: What the request asks for.
         grant: What it may use.
-        model: The model, where the request names one.
+        meter: What reads what it uses, and writes its line.
         request: What carries the key; None before there is a connection to wait for.
     """
 
@@ -67,15 +73,18 @@ class ProxiedCall:
     ) -> None:
         self.target = target
         self.grant = grant
-        self.model = target.models[-1] if target.models else None
+        self.meter = CallMeter(proxy.metering, user, target, grant)
         self.request: UpstreamRequest | None = None
         self._services = services
         self._proxy = proxy
-        self._user = user
-        self._began = time.monotonic()
         self._status = 0
         self._left = _MOST_BACK
-        self._reservation: AllowanceReservation | None = None
+        self._reader: AddressReader | None = None
+        self._writer: AddressWriter | None = None
+
+    def guided(self) -> AbstractAsyncContextManager[None]:
+        """Put into what is raised within how a key that is missing or refused is replaced here, and by whom."""
+        return guided(self._services.resources, self.grant.workspace)
 
     # --- before anything is sent
 
@@ -89,17 +98,23 @@ class ProxiedCall:
 
     @property
     def is_counted(self) -> bool:
-        """Whether the call counts against what an admin has set for its member."""
-        return self.grant.limited and not self.target.bodiless
+        """Whether the call counts against what an admin has set, so that the body's beginning is looked at."""
+        return self.meter.is_counted
+
+    @property
+    def reads_models(self) -> bool:
+        """Whether the body is read for its models, because an admin has limited some of them."""
+        return self.grant.by_model and self.meter.is_counted and not self.target.models
 
     async def reserve(self) -> None:
-        """Count the call against what an admin lets its member use, if anything is set.
+        """Count the call against what an admin lets members use, if anything is set.
+
+        Where it `is_counted`, `meter.see_request` comes before.
 
         Raises:
             LimitReached: If it is used up.
         """
-        if self.is_counted:
-            self._reservation = await self._proxy.reserve(self.grant, self._user)
+        await self.meter.reserve()
 
     def check_length(self, length: int | None) -> None:
         """Refuse a body that is larger than any that is passed through.
@@ -108,11 +123,26 @@ class ProxiedCall:
             TooLarge: If it is. A body without a stated length is counted while it passes.
         """
         most = self._services.settings.limits.passthrough_body
+        self.meter.size = length if length is not None else self.meter.size
         if length is not None and length > most:
             raise TooLarge(f"The request is larger than {most:,} bytes.")
 
+    def read_addresses(self, content_type: str) -> None:
+        """Give the provider its own addresses back in the body that follows, if it may hold any."""
+        if hands_back(self.grant.destination, content_type):
+            self._reader = AddressReader(self.grant.destination, self._services.settings.prefix)
+
+    def send_piece(self, piece: bytes) -> bytes:
+        """Return what may be sent on of a body by now. The end of it may be held back until `send_rest`."""
+        return self._reader.feed(piece) if self._reader else piece
+
+    def send_rest(self) -> bytes:
+        """Return what was held back of a body that is over: all pieces together are as long as they came."""
+        return self._reader.flush() if self._reader else b""
+
     def make_request(self) -> UpstreamRequest:
         """Return what carries the key, which is opened when the connection is established."""
+        self.meter.begin()
         self.request = self._proxy.make_request(self.grant)
         return self.request
 
@@ -134,17 +164,41 @@ class ProxiedCall:
         request = self.request
         assert request is not None, "nothing was sent"
         self._status = status
+        self.meter.see_response(status, headers.get("content-type", ""))
         head = ResponseHead(request.destination, status, headers)
         head.check_echo(request.echo, kept)
         head.check_redirect(
             "If the endpoint moved, an admin saves the key again with its new address."
         )
         if status == 401:
-            raise self._key_refused(head)
+            raise self.grant.key_refused(head)
         if head.encoding:
             raise head.compressed()
         if head.is_page:
             raise head.not_a_reply(OPERATOR.advise(_IN_BETWEEN))
+
+    def write_addresses(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Have the provider's addresses become the gateway's in the reply that follows, if it may carry any.
+
+        A reply of another length than was stated follows then: see `changes_length`.
+
+        Args:
+            headers: All of its headers.
+
+        Returns:
+            Those of them that lead on, to be passed on with the rest.
+        """
+        there, here = self.grant.destination, self.target.here
+        if self._status >= 400 or not carries_addresses(self.target.path):
+            return {}
+        if is_json(headers.get("Content-Type", "")):
+            self._writer = AddressWriter(there, here)
+        return write_headers(headers.items(), there, here)
+
+    @property
+    def changes_length(self) -> bool:
+        """Whether the reply may have another length than its server has stated."""
+        return self._writer is not None
 
     def pass_whole(self, body: bytes) -> bytes:
         """Return a small body as it may be passed on.
@@ -156,7 +210,8 @@ class ProxiedCall:
         assert request is not None, "nothing was sent"
         if request.echo.has_echo(body):
             raise echoed(request.destination, self._status)
-        return body
+        self.meter.feed(body)
+        return self._writer.feed(body) + self._writer.flush() if self._writer else body
 
     def pass_piece(self, piece: bytes) -> bytes:
         """Return what may be passed on of a body by now. The end of it may be held back until `pass_rest`.
@@ -175,27 +230,14 @@ class ProxiedCall:
                 "The answer is longer than any that is passed through.",
                 provider=request.destination.provider,
             )
-        return passed
+        self.meter.feed(piece)
+        return self._writer.feed(passed) if self._writer else passed
 
     def pass_rest(self) -> bytes:
         """Return what was held back of a body that is over."""
         assert self.request is not None, "nothing was sent"
-        return self.request.echo.flush()
-
-    def _key_refused(self, head: ResponseHead) -> AssayError:
-        # Providers quote keys in these, and the caller would think that their token is meant.
-        name, destination = self.grant.workspace.name, head.destination
-        if destination.keyless:
-            return head.refusal(
-                ProviderAuthError,
-                f"{destination.origin} asks for a key, and '{name}' has none for it.",
-                "An owner or admin enters one on the hub's page for keys.",
-            )
-        return head.refusal(
-            ProviderAuthError,
-            f"{name_connection(destination)} does not accept the key of '{name}'.",
-            "An owner or admin replaces it on the hub's page for keys.",
-        )
+        rest = self.request.echo.flush()
+        return self._writer.feed(rest) + self._writer.flush() if self._writer else rest
 
     # --- when it is over
 
@@ -206,40 +248,28 @@ class ProxiedCall:
             error: What ended it; None for what the provider has answered.
             stopped: Whether the caller hung up.
         """
-        request = self.request
-        if request is None or not request.sent:
-            return
+        sent = self.request is not None and self.request.sent
         status = error.code if error else "stopped" if stopped else _status_of(self._status)
-        there = self.grant.destination
-        # The provider's name, not the connection's: people make those up without end.
-        self._services.metrics.count_call(INSTRUMENT, there.provider, "workspace", status)
-        self._proxy.journal.add(
-            make_record(
-                workspace_id=self.grant.workspace.id,
-                user=self._user,
-                instrument=INSTRUMENT,
-                provider=there.connection,
-                model=self.model or "",
-                funding="workspace",
-                status=status,
-                milliseconds=round((time.monotonic() - self._began) * 1000),
-            )
-        )
+        if sent:
+            # The provider's name, not the connection's: people make those up without end.
+            provider = self.grant.destination.provider
+            self._services.metrics.count_call(INSTRUMENT, provider, "workspace", status)
+        self.meter.end(status, sent=sent, whole=error is None and not stopped)
+
+    def forget_key(self) -> None:
+        """Forget the key's traces: nothing more comes back."""
+        if self.request is not None:
+            self.request.echo.disarm()
 
     @property
     def is_reserved(self) -> bool:
         """Whether there is something to settle."""
-        return self._reservation is not None
+        return self.meter.is_reserved
 
     async def settle(self) -> None:
-        """Add what the call has cost to what its member has used, if it was counted."""
-        if self._reservation is not None:
-            await self._proxy.settle(self._reservation, 0.0 if self._was_refused else None)
-
-    @property
-    def _was_refused(self) -> bool:
-        """Whether the provider has answered that it did nothing, or was never asked."""
-        return self.request is None or not self.request.sent or self._status >= 400
+        """Put what the call counts for in the place of what was reserved for it, if it was counted."""
+        with CancelScope(shield=True):
+            await self.meter.settle()
 
 
 def write_failure(error: AssayError) -> bytes:

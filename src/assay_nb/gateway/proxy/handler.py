@@ -25,6 +25,7 @@ from assay_nb.gateway.proxy.call import SMALL, ProxiedCall, check_program, write
 from assay_nb.gateway.proxy.headers import request_headers, response_headers
 from assay_nb.gateway.proxy.model_list import (
     check_body_models,
+    find_body_models,
     has_to_be_read,
     largest_read,
     too_large_to_read,
@@ -53,7 +54,8 @@ async def pass_through(context: RequestContext) -> web.StreamResponse:
     try:
         with services.limiter.slot(caller.user):
             with services.active_calls.hold(caller, grant.workspace.id) as active:
-                await proxied.run(active)
+                async with call.guided():
+                    await proxied.run(active)
             if active.ended_by is not None:
                 await proxied.fail(active.ended_by)
     except ProviderAuthError as error:
@@ -100,7 +102,6 @@ class ProxiedRequest:
         """
         call, seconds = self._call, self._services.settings.limits.call_seconds
         call.check_room()
-        await call.reserve()
         over, failure = False, None
         try:
             with self._proxy.watchdog.watch(active, seconds) as heartbeat:
@@ -129,6 +130,7 @@ class ProxiedRequest:
     async def _pass(self, heartbeat: Heartbeat) -> None:
         call = self._call
         body = await self._body(heartbeat)
+        await call.reserve()
         request = call.make_request()
         url = call.target.url(request.destination)
         response = await self._proxy.upstream.send(
@@ -136,8 +138,9 @@ class ProxiedRequest:
         )
         try:
             heartbeat.beat()
-            headers = response_headers(response)
+            headers = {**response_headers(response), **call.meter.headers()}
             call.check_head(response.status, response.headers, _raw(headers))
+            headers |= call.write_addresses(response.headers)
             await self._answer(request, response, headers, heartbeat)
         finally:
             self._proxy.upstream.end(request, response)
@@ -151,13 +154,32 @@ class ProxiedRequest:
             return None
         length = request.content_length
         call.check_length(length)
-        if has_to_be_read(self._services.settings, call.grant.destination):
+        settings = self._services.settings
+        call.read_addresses(self._content_type)
+        if has_to_be_read(settings, call.grant.destination):
             body = await self._read(heartbeat)
             await self._check_body_models(body)
-            return _pieces(body)
+            self._see(body)
+            return _pieces(call.send_piece(body) + call.send_rest())
+        if call.reads_models and length is not None and length <= largest_read(settings):
+            body = await self._read(heartbeat)
+            call.meter.models = await find_body_models(self._content_type, body)
+            self._see(body)
+            return _pieces(call.send_piece(body) + call.send_rest())
         if length is not None and length <= SMALL:
-            return await request.content.read()
-        return self._stream(heartbeat)
+            body = await request.content.read()
+            self._see(body)
+            return call.send_piece(body) + call.send_rest()
+        first = await request.content.readany() if call.is_counted else b""
+        self._see(first)
+        return self._stream(first, heartbeat)
+
+    @property
+    def _content_type(self) -> str:
+        return self._request.headers.get("Content-Type", "")
+
+    def _see(self, head: bytes) -> None:
+        self._call.meter.see_request(self._content_type, head)
 
     async def _read(self, heartbeat: Heartbeat) -> bytes:
         most, found = largest_read(self._services.settings), bytearray()
@@ -172,14 +194,15 @@ class ProxiedRequest:
 
     async def _check_body_models(self, body: bytes) -> None:
         call, settings = self._call, self._services.settings
-        content_type = self._request.headers.get("Content-Type", "")
-        model = await check_body_models(
-            settings, call.target, call.grant.destination, content_type, body
+        named = await check_body_models(
+            settings, call.target, call.grant.destination, self._content_type, body
         )
-        call.model = model or call.model
+        call.meter.models = named or call.meter.models
 
-    async def _stream(self, heartbeat: Heartbeat) -> AsyncIterator[bytes]:
-        passed = 0
+    async def _stream(self, first: bytes, heartbeat: Heartbeat) -> AsyncIterator[bytes]:
+        passed = len(first)
+        if sent := self._call.send_piece(first):
+            yield sent
         async for piece in self._request.content.iter_any():
             heartbeat.beat()
             passed += len(piece)
@@ -189,7 +212,10 @@ class ProxiedRequest:
                 if self._call.request is not None:
                     self._call.request.failure = error
                 raise
-            yield piece
+            if sent := self._call.send_piece(piece):
+                yield sent
+        if rest := self._call.send_rest():
+            yield rest
 
     # --- the response
 
@@ -214,7 +240,7 @@ class ProxiedRequest:
         self, response: aiohttp.ClientResponse, headers: dict[str, str], heartbeat: Heartbeat
     ) -> None:
         out = self.response = web.StreamResponse(status=response.status, headers=headers)
-        if response.content_length is not None:
+        if response.content_length is not None and not self._call.changes_length:
             out.content_length = response.content_length
         if out.content_type == "text/event-stream":
             out.headers["X-Accel-Buffering"] = "no"

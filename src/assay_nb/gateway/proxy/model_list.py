@@ -40,7 +40,7 @@ def too_large_to_read(most: int) -> AssayError:
 
 async def check_body_models(
     settings: Settings, target: Target, destination: Destination, content_type: str, body: bytes
-) -> str | None:
+) -> tuple[str, ...]:
     """Refuse a body that names a model which the operator's list does not have.
 
     Reading gives way to others every few milliseconds.
@@ -53,19 +53,14 @@ async def check_body_models(
         body: All of it.
 
     Returns:
-        The model that the request asks; None if only its path says so.
+        The models that the request names, its own first; none if only its path says so.
 
     Raises:
         PermissionDenied: If a model is not on the list, the request does not say which model it asks, or it
             cannot be read for that.
     """
-    reading = _read_models(body, content_type)
     try:
-        while True:
-            next(reading)
-            await asyncio.sleep(0)
-    except StopIteration as end:
-        named: NamedModels = end.value
+        named = await _read_in_slices(body, content_type)
     except UnreadableModels as error:
         raise PermissionDenied(
             f"This hub has a list of models, and the request {error.reason}.",
@@ -78,7 +73,27 @@ async def check_body_models(
             "This hub has a list of models, and the request does not say which one it asks.",
             hint="Send JSON that names one `model`, and in a batch one for each request.",
         )
-    return named.models[0] if named.models else None
+    return named.models
+
+
+async def find_body_models(content_type: str, body: bytes) -> tuple[str, ...]:
+    """Return the models that a body names; none where it cannot be read, or does not say all of them."""
+    try:
+        named = await _read_in_slices(body, content_type)
+    except UnreadableModels:
+        return ()
+    return named.models if named.complete else ()
+
+
+async def _read_in_slices(body: bytes, content_type: str) -> NamedModels:
+    """Read the models that a body names, and give way to others every few milliseconds."""
+    reading = _read_models(body, content_type)
+    try:
+        while True:
+            next(reading)
+            await asyncio.sleep(0)
+    except StopIteration as end:
+        return end.value
 
 
 def _may_be_silent(target: Target, destination: Destination) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import dropwhile
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 from assay_nb.errors import PermissionDenied, WrongUsage
 from assay_nb.gateway.http.context import RequestContext
+from assay_nb.gateway.http.responses import NoWebSocket
 from assay_nb.gateway.policy import check_model, check_place, check_provider
+from assay_nb.gateway.proxy.addresses import find_here, unfold
 from assay_nb.gateway.proxy.named_models import clean, names_model
 from assay_nb.gateway.settings import Settings
 from assay_nb.messages import PROVIDERS, Destination
@@ -23,6 +26,13 @@ _CREDENTIALS = frozenset({
 })  # fmt: skip
 _MODEL = re.compile(r"(?:^|/)(?:models?|tunedmodels|deployments|engines)/([^/:]+)", re.IGNORECASE)
 """How a path names a model: Google's way, Bedrock's, Azure's and OpenAI's first one. Azure's takes any case."""
+_VERSION = re.compile(r"v[1-9][0-9]?(?:alpha|beta)?(?:[1-9][0-9]?)?")
+_VERSIONS: Mapping[str, str] = {"anthropic": "v1", "gemini": "v1beta"}
+"""The version that a protocol has in its paths, where a client leaves it out. OpenAI's is in its endpoint."""
+
+_BEFORE_VERSION = frozenset({"upload", "download"})
+"""What Google has before the version in a path."""
+
 _UNSAFE = re.compile(r"[\x00-\x20\x7f/\\;]")
 
 
@@ -36,6 +46,7 @@ class Target:
         path: Below the connection's endpoint, as it was written, without a leading slash.
         query: As it was written.
         models: The models that the path names; none where the method has no body, since it asks no model.
+        here: The gateway's address of the connection, as the client wrote it.
     """
 
     connection: str
@@ -43,6 +54,7 @@ class Target:
     path: str
     query: str
     models: tuple[str, ...]
+    here: str = ""
 
     @property
     def bodiless(self) -> bool:
@@ -52,13 +64,11 @@ class Target:
     def url(self, destination: Destination) -> str:
         """Return the URL at a key's destination.
 
-        Some SDKs take a base URL with the version in it and some without, and people try both; a
-        version on both sides is not doubled.
+        Some SDKs take a base URL with the version in it and some without, and people try both. A version
+        that stands there twice is written once; one that is missing is added where the protocol has one.
         """
-        path, endpoint = self.path, destination.endpoint.rstrip("/")
-        version = endpoint.rpartition("/")[2]
-        if path.startswith(f"{version}/") and urlsplit(endpoint).path.count("/"):
-            path = path[len(version) + 1 :]
+        endpoint = destination.endpoint.rstrip("/")
+        path = write_version(destination, self.path)
         return f"{endpoint}/{path}?{self.query}" if self.query else f"{endpoint}/{path}"
 
 
@@ -72,16 +82,41 @@ def read_target(context: RequestContext) -> Target:
     request, connection = context.request, context.connection
     if connection in PROVIDERS:  # that it is barred is told before that it is missing
         check_provider(context.services.settings, connection)
-    if request.method not in _METHODS or "Upgrade" in request.headers:
-        raise WrongUsage("Only plain HTTP requests are passed through, and no WebSockets.")
+    if "Upgrade" in request.headers:
+        raise NoWebSocket(
+            "Only plain HTTP requests are passed through, and no WebSockets.",
+            hint="Ask in plain HTTP: clients that can do both fall back to it.",
+        )
+    if request.method not in _METHODS:
+        raise WrongUsage(f"Only {', '.join(sorted(_METHODS))} requests are passed through.")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise WrongUsage("A compressed request is not passed through.", hint="Send it as it is.")
-    path = _check_path(request.rel_url.raw_path, context.services.settings.prefix)
+    settings = context.services.settings
+    raw = request.rel_url.raw_path
+    if "/files/http" in raw:
+        raw = unfold(raw, settings.prefix)
+    path = _check_path(raw, settings.prefix)
     query = request.rel_url.raw_query_string
     if query:
         _check_query(query)
     named = () if request.method in _BODILESS else tuple(_MODEL.findall(unquote(path)))
-    return Target(connection, request.method, path, query, named)
+    here = find_here(request.headers, raw, settings.prefix, settings.hub.public_url)
+    return Target(connection, request.method, path, query, named, here)
+
+
+def write_version(destination: Destination, path: str) -> str:
+    """Return a path below a destination's endpoint with its version in it once, wherever clients put theirs."""
+    segments = path.split("/")
+    own = urlsplit(destination.endpoint).path.rstrip("/").rpartition("/")[2]
+    if _VERSION.fullmatch(own):
+        return "/".join(dropwhile(own.__eq__, segments))
+    rest = [*dropwhile(_VERSION.fullmatch, segments)]
+    usual = _VERSIONS.get(destination.kind)
+    if len(rest) > 1 and rest[0] in _BEFORE_VERSION and _VERSION.fullmatch(rest[1]):
+        return "/".join(rest)
+    if len(rest) < len(segments):
+        return "/".join([segments[-len(rest) - 1], *rest])
+    return f"{usual}/{path}" if usual and path else path
 
 
 def check_target(settings: Settings, target: Target, destination: Destination) -> None:
@@ -111,7 +146,8 @@ def _check_path(raw: str, prefix: str) -> str:
     named = [_read_segment(segment) for segment in segments[:-1]]
     if segments and segments[-1]:  # a path may end in a slash
         named.append(_read_segment(segments[-1]))
-    if not _ADMINISTRATION.isdisjoint(name.lower() for name in named[:3]):
+    unversioned = [*dropwhile(_VERSION.fullmatch, named)]
+    if not _ADMINISTRATION.isdisjoint(name.lower() for name in unversioned[:3]):
         raise PermissionDenied(
             "The provider's administration is not passed through.",
             hint="Use its own console.",

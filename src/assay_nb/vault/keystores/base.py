@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from assay_nb.vault.hierarchy import MasterKey
@@ -45,6 +46,14 @@ class KeyStore(Protocol):
 
     def protection(self) -> Protection:
         """Return what it protects from, and what not."""
+        ...
+
+    def is_apart(self, database: Path | None) -> bool:
+        """Return whether a copy of the database's directory leaves the master key behind.
+
+        Args:
+            database: The database's file; None for one on a server.
+        """
         ...
 
     def find(self, vault_id: bytes, mk_id: bytes) -> MasterKey | None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hmac
 import os
 import shlex
-import stat
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from assay_nb.errors import VaultSealed
+from assay_nb.plain_files import open_plain
 from assay_nb.vault.failpoints import failpoint
 from assay_nb.vault.hierarchy import MasterKey, parse_master_key
 from assay_nb.vault.keystores.base import Protection
@@ -62,6 +62,13 @@ class KeyFile:
             text="A copy of the database without this file stays closed. Anyone who can read both, you and "
             "every program you run among them, can open the keys.",
         )
+
+    def is_apart(self, database: Path | None) -> bool:
+        if database is None:
+            return True
+        # Links are followed on both sides: two names of one directory are not two places.
+        here, there = self._path.resolve().parent, database.resolve().parent
+        return not (here.is_relative_to(there) or there.is_relative_to(here))
 
     def find(self, vault_id: bytes, mk_id: bytes) -> MasterKey | None:
         return next((key for key in self._read() if key.mk_id == mk_id), None)
@@ -124,8 +131,7 @@ def _read_private(path: Path) -> bytes | None:
     """Return a file's content, or None where there is no file; refuse one that others may read."""
     with _explained(path):
         try:
-            # Opening a named pipe waits for somebody to write to it, unless it is told not to.
-            descriptor = os.open(path, os.O_RDONLY | _NO_WAIT | _NO_FOLLOW)
+            descriptor = open_plain(path, follow=False)
         except FileNotFoundError:
             return None
         with os.fdopen(descriptor, "rb") as file:
@@ -134,8 +140,6 @@ def _read_private(path: Path) -> bytes | None:
 
 
 def _check_private(path: Path, found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise VaultSealed(f"{path} is not a file.")
     if os.name != "posix":
         return  # other systems keep access rights elsewhere
     if found.st_uid not in (os.geteuid(), 0):
@@ -219,4 +223,3 @@ def _explained(path: Path) -> Generator[None]:
 
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_NO_WAIT = getattr(os, "O_NONBLOCK", 0)

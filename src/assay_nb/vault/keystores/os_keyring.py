@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as OutOfTime
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from assay_nb import config
@@ -98,6 +99,9 @@ class OsKeyring:
             text="A copy of your files stays closed without your login password. Programs that run as "
             "you, notebook cells among them, can ask the keyring as this one does.",
         )
+
+    def is_apart(self, database: Path | None) -> bool:
+        return True
 
     def find(self, vault_id: bytes, mk_id: bytes) -> MasterKey | None:
         value = self._get(_name(vault_id, mk_id.hex()))

@@ -1,4 +1,4 @@
-"""`%assay env` in a real shell, on a gateway with a fake hub before it and fake providers behind it."""
+"""`%assay env` in a real shell and `assay-nb env` in a terminal, on a gateway with a fake hub before it and fake providers behind it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from assay_nb.cli import main
+from assay_nb.commands.foreign_clients import CLIENTS
+from assay_nb.engine.session import set_session
 from tests.fakes.providers import FakeProviders, only
 from tests.gateway.threaded import Hub, open_hub
 from tests.magics.shells import Shell, open_shell
@@ -121,21 +126,27 @@ def root(hub: Hub) -> str:
     return f"{hub.stage.url}providers/{WORKSPACE}"
 
 
-def expect(hub: Hub, token: str) -> dict[str, str]:
+def expect(hub: Hub, token: str, *keys: str) -> dict[str, str]:
     """Return the variables that are set, with what stands for the token there."""
     urls = {name: f"{root(hub)}/{path}" for name, path in BASE_URLS.items()}
-    return {**urls, "ANTHROPIC_AUTH_TOKEN": token}
+    return {**urls, **dict.fromkeys(("ANTHROPIC_AUTH_TOKEN", *keys), token)}
 
 
 def names_of(variables: Any, value: str) -> set[str]:
     return {name for name, held in variables.items() if held == value}
 
 
+def is_good(hub: Hub, token: str, workspace: str = WORKSPACE) -> bool:
+    """Say whether a token passes a request through."""
+    path = f"providers/{workspace}/openai/v1/models"
+    return hub.wait(hub.stage.ask("GET", path, token))[0] == 200
+
+
 # --- what is set
 
 
 def test_exactly_these_variables_are_printed(shell: Shell, hub: Hub) -> None:
-    assert read_exports(shell) == expect(hub, '"$JUPYTERHUB_API_TOKEN"')
+    assert read_exports(shell) == expect(hub, '"$ASSAY_TOKEN"')
 
 
 def test_printing_sets_nothing(shell: Shell) -> None:
@@ -151,7 +162,9 @@ def test_exactly_these_variables_are_exported(shell: Shell, hub: Hub) -> None:
 
     show(shell, "--export")
 
-    assert dict(os.environ) == {**before, **expect(hub, hub.token)}
+    token = os.environ["ASSAY_TOKEN"]
+    assert dict(os.environ) == {**before, **expect(hub, token, "ASSAY_TOKEN")}
+    assert token.startswith("assay-pass-")
 
 
 @pytest.mark.parametrize("options", ["", "--export"])
@@ -162,46 +175,51 @@ def test_data_holds_the_variables_and_what_is_left_out(
 
     assert data.pop("not_set").keys() == NOT_SET.keys()
     assert data.pop("unset") == []
-    assert data == expect(hub, "$JUPYTERHUB_API_TOKEN")
+    assert data == expect(hub, "$ASSAY_TOKEN", "ASSAY_TOKEN")
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_client_gets_the_names_that_it_reads_and_no_others(
+    shell: Shell, hub: Hub, client: str
+) -> None:
+    data = read_data(shell, f"--for {client}")
+
+    wanted = {"ASSAY_TOKEN", "ANTHROPIC_AUTH_TOKEN", *CLIENTS[client].keys}
+    assert names_of(data, "$ASSAY_TOKEN") == wanted
+    assert data["not_set"].keys() == NOT_SET.keys() - wanted
+    assert "{openai}" not in json.dumps(data)
+    assert "{anthropic}" not in json.dumps(data)
+    assert "{google}" not in json.dumps(data)
 
 
 # --- what is not
 
 
-def test_token_is_exported_under_no_name_that_a_client_takes_elsewhere(
-    shell: Shell, hub: Hub
-) -> None:
+def test_hub_token_is_exported_under_no_name(shell: Shell, hub: Hub) -> None:
+    for client in CLIENTS:
+        show(shell, f"--export --for {client}")
+
+    assert names_of(os.environ, hub.token) == {"JUPYTERHUB_API_TOKEN"}
+
+
+def test_token_is_exported_under_no_name_that_a_client_takes_elsewhere(shell: Shell) -> None:
     show(shell, "--export")
 
-    holding = names_of(os.environ, hub.token)
-    assert holding == {"ANTHROPIC_AUTH_TOKEN", "JUPYTERHUB_API_TOKEN"}
+    holding = names_of(os.environ, os.environ["ASSAY_TOKEN"])
+    assert holding == {"ASSAY_TOKEN", "ANTHROPIC_AUTH_TOKEN"}
     assert not holding & set(NOT_SET)
 
 
-def test_token_is_printed_under_no_name_that_a_client_takes_elsewhere(shell: Shell) -> None:
-    exports = read_exports(shell)
-
-    assert names_of(exports, '"$JUPYTERHUB_API_TOKEN"') == {"ANTHROPIC_AUTH_TOKEN"}
-    assert not exports.keys() & set(NOT_SET)
-
-
-@pytest.mark.parametrize("options", ["", "--export"])
-def test_data_gives_the_token_to_no_name_that_a_client_takes_elsewhere(
-    shell: Shell, options: str
-) -> None:
-    data = read_data(shell, options)
-
-    assert names_of(data, "$JUPYTERHUB_API_TOKEN") == {"ANTHROPIC_AUTH_TOKEN"}
-    assert not data.keys() & set(NOT_SET)
-
-
-@pytest.mark.parametrize("options", ["", "--export"])
-def test_token_itself_is_never_shown(shell: Shell, hub: Hub, options: str) -> None:
+@pytest.mark.parametrize("options", ["", "--export", "--json", "--export --json"])
+def test_tokens_themselves_are_never_shown(shell: Shell, hub: Hub, options: str) -> None:
+    """What a notebook shows is saved with it."""
     ran = shell.run(f"%assay env -w {WORKSPACE} {options}")
-    shown = ran.shown + json.dumps([ran.result._repr_mimebundle_(), ran.result.data])
+    result = ran.result and [ran.result._repr_mimebundle_(), ran.result.data]
+    shown = ran.shown + json.dumps(result)
 
-    assert "JUPYTERHUB_API_TOKEN" in shown
+    assert "$ASSAY_TOKEN" in shown
     assert hub.token not in shown
+    assert "assay-pass-" not in shown
 
 
 @pytest.mark.parametrize("options", ["", "--export"])
@@ -213,22 +231,14 @@ def test_reason_why_a_name_is_not_set_is_said(shell: Shell, name: str, options: 
 
     assert NOT_SET[name] in reason
     assert f"[{name}] {reason}" in shown
-    assert "Your hub token opens your whole notebook server." in shown
-
-
-@pytest.mark.parametrize("options", ["", "--export"])
-def test_call_that_follows_a_url_in_the_reply_is_warned_of(shell: Shell, options: str) -> None:
-    shown = show(shell, options)
-
-    assert "`client.messages.batches.results()`" in shown
-    assert '`client.get("/v1/messages/batches/ID/results", cast_to=str)`' in shown
+    assert "It is good for nothing there" in shown
 
 
 # --- what was there before
 
 
 @pytest.mark.parametrize("name", NOT_SET)
-def test_token_of_an_earlier_export_is_taken_away(
+def test_hub_token_of_an_earlier_export_is_taken_away(
     shell: Shell, hub: Hub, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, hub.token)
@@ -236,7 +246,7 @@ def test_token_of_an_earlier_export_is_taken_away(
     shown = show(shell, "--export")
 
     assert name not in os.environ
-    assert f"{name} held your hub token from an earlier export. Now unset." in shown
+    assert f"{name} held a token from an earlier export. Now unset." in shown
     assert f'del os.environ["{name}"]' not in shown
 
 
@@ -248,6 +258,13 @@ def test_data_names_what_was_taken_away(
     assert read_data(shell)["unset"] == []
     assert read_data(shell, "--export")["unset"] == ["OPENAI_API_KEY"]
     assert read_data(shell, "--export")["unset"] == []
+
+
+def test_name_of_another_client_is_taken_away(shell: Shell) -> None:
+    show(shell, "--export --for openai")
+    assert "OPENAI_API_KEY" in os.environ
+
+    assert read_data(shell, "--export --for gemini")["unset"] == ["OPENAI_API_KEY"]
 
 
 @pytest.mark.parametrize("name", NOT_SET)
@@ -262,6 +279,103 @@ def test_another_key_stays_and_is_warned_of(
     assert f"{name} holds another key" in shown
     assert f'del os.environ["{name}"]' in shown
     assert "of-my-own" not in shown
+
+
+# --- the token
+
+
+def test_one_kernel_has_one_token_for_a_workspace(shell: Shell, hub: Hub) -> None:
+    show(shell, "--export")
+    first = os.environ["ASSAY_TOKEN"]
+
+    show(shell, "--export")
+
+    assert os.environ["ASSAY_TOKEN"] == first
+    assert is_good(hub, first)
+    assert not is_good(hub, first, "personal")
+
+
+def test_token_ends_when_it_is_given_back(shell: Shell, hub: Hub) -> None:
+    before = dict(os.environ)
+    show(shell, "--export --for goose")
+    token = os.environ["ASSAY_TOKEN"]
+    assert is_good(hub, token)
+
+    shell.run("%assay env --off")
+
+    assert not is_good(hub, token)
+    assert dict(os.environ) == before
+
+
+def test_token_ends_with_its_kernel(shell: Shell, hub: Hub) -> None:
+    show(shell, "--export")
+    token = os.environ["ASSAY_TOKEN"]
+    assert is_good(hub, token)
+
+    set_session(None)  # what the end of a process does: its background loop is stopped
+
+    assert not is_good(hub, token)
+
+
+# --- in a terminal
+
+
+def run_terminal(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run `assay-nb` as a person in a terminal of the hub does."""
+    command = [sys.executable, "-m", "assay_nb.cli", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.slow
+def test_shell_that_evaluates_it_has_the_variables(hub: Hub) -> None:
+    script = (
+        f'eval "$({sys.executable} -m assay_nb.cli env --shell -w {WORKSPACE})" && env && '
+        f'eval "$({sys.executable} -m assay_nb.cli env --off --shell)" && echo now && env'
+    )
+
+    ran = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, timeout=60)
+
+    assert ran.returncode == 0, ran.stderr
+    found, after = (
+        dict(line.split("=", 1) for line in part.splitlines() if "=" in line)
+        for part in ran.stdout.split("\nnow\n")
+    )
+    token = found["ASSAY_TOKEN"]
+    assert found.items() >= expect(hub, token, "ASSAY_TOKEN").items()
+    assert not names_of(after, token)
+    assert not after.keys() & BASE_URLS.keys()
+    assert not is_good(hub, token)
+
+
+@pytest.mark.slow
+def test_terminal_shows_the_token_only_where_a_program_asks(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = run_terminal("env", "-w", WORKSPACE, "--for", "codex")
+    told = json.loads(run_terminal("env", "-w", WORKSPACE, "--for", "codex", "--json").stdout)
+
+    assert "assay-pass-" not in shown.stdout + shown.stderr
+    assert "~/.codex/config.toml" in shown.stdout
+    assert is_good(hub, told["ASSAY_TOKEN"])
+    assert f'base_url = "{root(hub)}/openai/v1"' in told["files"]["~/.codex/config.toml"]
+
+    monkeypatch.setenv("ASSAY_TOKEN", told["ASSAY_TOKEN"])
+    again = json.loads(run_terminal("env", "-w", WORKSPACE, "--json").stdout)
+    assert again["ASSAY_TOKEN"] == told["ASSAY_TOKEN"]
+
+
+@pytest.mark.parametrize("words", [["env"], ["env", "--shell"], ["env", "--off"]])
+def test_alone_one_is_told_that_there_is_no_gateway(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("ASSAY_GATEWAY_URL", raising=False)
+    set_session(None)
+
+    assert main(words) == 2
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("assay-nb: No gateway is available here for other software.\n")
 
 
 # --- the SDKs
@@ -290,8 +404,8 @@ def test_anthropic_sdk_works_with_what_is_exported(
 def test_code_that_is_shown_works_untouched(
     shell: Shell, provider: str, fake: FakeProviders, keys: dict[str, str]
 ) -> None:
-    """Without an export: it has all that it needs."""
     code = read_code(shell, provider)
+    show(shell, "--export")
 
     ran = shell.run(f"{code}\n{CALLS[provider]}\nclient.close(); del client")
 
@@ -322,6 +436,6 @@ def test_sdk_without_a_key_fails_before_it_connects(
 # --- the page
 
 
-@pytest.mark.parametrize("name", [*BASE_URLS, "ANTHROPIC_AUTH_TOKEN", *NOT_SET])
+@pytest.mark.parametrize("name", [*BASE_URLS, "ASSAY_TOKEN", "ANTHROPIC_AUTH_TOKEN", *NOT_SET])
 def test_page_names_every_variable(name: str) -> None:
     assert f"`{name}`" in PAGE.read_text("utf-8")
