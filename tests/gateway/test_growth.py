@@ -23,6 +23,7 @@ from assay_nb.accounting.allowances import Allowance
 from assay_nb.gateway.auth.caller import Caller
 from assay_nb.gateway.handlers.table import ROUTES
 from assay_nb.gateway.process.housekeeping import clean_up
+from assay_nb.gateway.teams import Team
 from tests.gateway.stage import Kernel, Stage
 
 pytestmark = pytest.mark.anyio
@@ -104,7 +105,7 @@ Act = Callable[[World], Awaitable[Any]]
 
 @pytest.fixture
 async def world(make_stage: Callable[..., Any]) -> World:
-    stage: Stage = await make_stage(teams={"physics": "physics-lab"})
+    stage: Stage = await make_stage(teams={"physics": Team("physics-lab")})
     stage.fake.answers("yes")
     mia = await stage.kernel("mia", groups=("physics",))
     (token,) = stage.hub.people
