@@ -6,8 +6,8 @@ repeating them would otherwise put the key on the screen and into the notebook.
 
 from __future__ import annotations
 
-import base64
 import re
+from binascii import b2a_base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -198,6 +198,7 @@ def _is_random(piece: bytes) -> bool:
 
 
 def _forms(piece: bytes) -> Iterator[bytes]:
+    """Yield a fragment as it is, and in base64 at any alignment."""
     yield piece
     for offset in range(3):
         digits = _base64_within(piece, offset)
@@ -215,5 +216,5 @@ def _hexadecimal(piece: bytes) -> Iterator[bytes]:
 
 def _base64_within(piece: bytes, offset: int) -> bytes:
     """Encode as it reads `offset` bytes into a longer text, without the digits shared with it."""
-    digits = base64.b64encode(bytes(offset) + piece)
+    digits = b2a_base64(bytes(offset) + piece, newline=False)
     return digits[(offset * 8 + 5) // 6 : (offset + len(piece)) * 8 // 6]

@@ -46,9 +46,9 @@ class OperatorSession(Session):
     @once
     def resources(self) -> GatewayResources:
         """What the gateway works with. Nothing is opened yet."""
-        from assay_nb.gateway.resources import GatewayResources
+        from assay_nb.operating.resources import OperatorResources
 
-        return GatewayResources(self.settings, key_copy=self.key_copy)
+        return OperatorResources(self.settings, key_copy=self.key_copy)
 
     @once
     def _seams(self) -> tuple[Engine, Control]:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, literal, or_, select, update
 
 from assay_nb.store.connection_fact_rows import forget
 from assay_nb.store.run_token_rows import delete_run_tokens_of
@@ -78,6 +78,22 @@ def list_workspaces(connection: Connection, user: str) -> tuple[Workspace, ...]:
         .order_by(workspaces.c.kind, workspaces.c.name)
     )
     return tuple(_workspace(row) for row in rows)
+
+
+def find_any_workspace(
+    connection: Connection, name: str, workspace_id: bytes | None
+) -> Workspace | None:
+    """Return a team workspace by its name, or any by its id, as its owner has it; None if there is none."""
+    rows = connection.execute(
+        select(workspaces, literal("owner").label("role")).where(
+            workspaces.c.deleted_at.is_(None),
+            or_(
+                and_(workspaces.c.name == name, workspaces.c.kind == "team"),
+                workspaces.c.workspace_id == workspace_id,
+            ),
+        )
+    )
+    return next(map(_workspace, rows), None)
 
 
 def insert_personal(connection: Connection, workspace_id: bytes, user: str, at: int) -> bool:
@@ -187,6 +203,22 @@ def list_members(connection: Connection, workspace_id: bytes) -> tuple[Member, .
         select(members).where(members.c.workspace_id == workspace_id).order_by(members.c.user)
     )
     return tuple(Member(row.user, row.role, row.source, row.added_at) for row in rows)
+
+
+def list_names(
+    connection: Connection, workspace_id: bytes, roles: Collection[Role], most: int
+) -> list[str]:
+    """Return the names of a workspace's members with these roles: owners first, then by name; `most` of them."""
+    where = (members.c.workspace_id == workspace_id, members.c.role.in_(roles))
+    query = select(members.c.user).where(*where)
+    by_role = members.c.role.desc()  # "owner" comes after "admin"
+    return list(connection.scalars(query.order_by(by_role, members.c.user).limit(most)))
+
+
+def count_members(connection: Connection, workspace_id: bytes, roles: Collection[Role]) -> int:
+    """Return how many members of a workspace have one of these roles."""
+    where = (members.c.workspace_id == workspace_id, members.c.role.in_(roles))
+    return connection.scalar(select(func.count()).select_from(members).where(*where)) or 0
 
 
 def find_member(connection: Connection, workspace_id: bytes, user: str) -> Member | None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from assay_nb.connections.names import on_key_page
 from assay_nb.egress.origins import is_official
 from assay_nb.engine.call import Call
 from assay_nb.engine.known import Known
@@ -15,6 +14,7 @@ from assay_nb.engine.local.credentials import (
     missing_key,
     parse_model,
 )
+from assay_nb.engine.local.keyways import find_keyway
 from assay_nb.engine.local.models import find_known
 from assay_nb.engine.local.practice import is_practice
 from assay_nb.engine.local.resources import PLATFORM, Resources
@@ -158,7 +158,9 @@ class CallPlanner:
         self, workspace: Workspace, model: str | None, wanted: str, connection: str | None
     ) -> ProviderKeyMissing:
         chosen = model is None
-        return missing_key(self._resources, workspace, connection, wanted, chosen=chosen)
+        return missing_key(
+            self._resources, workspace, self._user, connection, wanted, chosen=chosen
+        )
 
     def _plan_demo(self, workspace: Workspace, call: Call) -> CallPlan | None:
         """Reserve a demo call, where the operator has stored a platform key."""
@@ -170,10 +172,8 @@ class CallPlanner:
         try:
             reservation = budget.reserve(self._user, call.idempotency_key)
         except DemoExhausted as exc:
-            hint = "Add a key to the workspace to continue: `assay-nb keys set google` is the fastest start."
-            if not self._resources.has_practice:
-                hint = on_key_page("adds a key")
-            raise DemoExhausted(exc.message, hint=hint) from None
+            way = find_keyway(self._resources, workspace)
+            raise DemoExhausted(exc.message, hint=way.say_start()) from None
         if reservation.repeated:
             raise WrongUsage(
                 "This demo call was made already.", hint="Run the cell again to make another."

@@ -9,21 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeAlias
 
 from anyio.to_thread import run_sync
 
-from assay_nb.accounting.allowances import EVERYBODY
 from assay_nb.egress.origins import check_destination
 from assay_nb.engine.call import Call
 from assay_nb.engine.local.account import Account
 from assay_nb.engine.local.engine import LocalEngine
+from assay_nb.engine.local.keyways import guide_member
 from assay_nb.engine.local.planner import CallPlan, CallPlanner
 from assay_nb.engine.local.recorder import CallWriter, SharedLog
+from assay_nb.errors import AssayError
 from assay_nb.gateway.calls.lookup import Lookup
 from assay_nb.gateway.policy import check_model
 from assay_nb.gateway.resources import GatewayResources
 from assay_nb.instruments.base import Instrument
+from assay_nb.store.allowance_rows import applying
 
 Planned: TypeAlias = Callable[[CallPlan], None]
 
@@ -76,7 +79,11 @@ class Engines:
             EndpointRefused: If the place is not.
         """
         check_model(self._resources.settings, plan.destination, plan.model)
-        check_destination(plan.destination, self._resources.policy)
+        try:
+            check_destination(plan.destination, self._resources.policy)
+        except AssayError as error:
+            guide_member(error, self._resources, plan.workspace)
+            raise
 
     def _find_own(self, asked: _Asked) -> CallPlan | None:
         user, workspace, model = asked
@@ -88,7 +95,7 @@ class Engines:
     def _is_limited(self, asked: tuple[bytes, str]) -> bool:
         workspace_id, user = asked
         listed = self._resources.allowances.list(workspace_id)
-        return any(one.user in (EVERYBODY, user) for one in listed)
+        return any(True for _ in applying(listed, user))
 
 
 class GatewayPlanner:
@@ -128,8 +135,9 @@ class GatewayPlanner:
         where = plan.workspace.id
         if not await self._engines.is_limited(where, self._user):
             return plan
-        reserved = await run_sync(self._resources.allowances.reserve, where, self._user)
-        return replace(plan, allowance=reserved)
+        model = f"{plan.connection}/{plan.model}"
+        reserve = partial(self._resources.allowances.reserve, where, self._user, (model,))
+        return replace(plan, allowance=await run_sync(reserve))
 
 
 class GatewayRecorder:
