@@ -38,6 +38,7 @@ class Relay:
 
     __slots__ = (
         "_active",
+        "_admission",
         "_answer",
         "_began",
         "_body",
