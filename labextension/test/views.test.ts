@@ -233,7 +233,7 @@ describe('without an active workspace', () => {
     budget: { granted: 7, left: 7 },
     warnings: [],
     setups: [],
-    key_page: null
+    keyway: null
   };
   const facts = [
     { id: 'a', name: 'research', kind: 'team', role: 'owner', model: null, active: false },
@@ -296,7 +296,7 @@ describe('a model that is about to be shut down', () => {
       budget: { granted: 0, left: 0 },
       warnings: [warning],
       setups: [],
-      key_page: null
+      keyway: null
     };
     const none = () => Promise.resolve([]);
     const api = {

@@ -231,7 +231,7 @@ def _try(session: Session, args: Namespace, desk: Console) -> Outcome:
 
     if args.lab:
         return _open_lab()
-    for document in run_tour():
+    for document in run_tour(on_hub=session.mode == "hub"):
         write_out(plain(document))
     return Outcome(Document(), {})
 

@@ -104,6 +104,11 @@ def hub_token() -> str | None:
     return _get("JUPYTERHUB_API_TOKEN")
 
 
+def is_on_hub() -> bool:
+    """Say whether a gateway holds the keys, and not this process's own vault."""
+    return _get("ASSAY_GATEWAY_URL") is not None
+
+
 def is_smart_terminal() -> bool:
     """Say whether the terminal, if there is one, knows sequences that move the cursor and erase."""
     return _get("TERM") not in ("dumb", "unknown")

@@ -27,13 +27,34 @@ provider's own error text, since providers quote keys in theirs.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+KeyAct = Literal["add", "replace", "test", "remove", "rename", "connect", "change"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStep:
+    """What is to be done to a key after an error. Where and by whom depends on who reads it: see `keyway`.
+
+    Attributes:
+        act: What is done.
+        connection: The connection's name.
+        endpoint: The server's address, where it has to be said again.
+        lead: What the hint says before it.
+    """
+
+    act: KeyAct
+    connection: str
+    endpoint: str = ""
+    lead: str = ""
 
 
 class AssayError(Exception):
     """What happened, in one sentence, and what to do next.
 
-    `partial` is the result of a run of many calls as far as it came, where the error ended one.
+    `partial` is the result of a run of many calls as far as it came, where the error ended one. `key_step`
+    is what is to be done to a key, until somebody who knows how that is done here has put it into the hint.
 
     In a notebook it prints as one line without a traceback, and the cell still fails: IPython asks an
     exception for `_render_traceback_` before it draws its own, and nbclient, papermill and nbconvert
@@ -50,6 +71,7 @@ class AssayError(Exception):
         self.message = message
         self.hint = hint
         self.partial: Any = None
+        self.key_step: KeyStep | None = None
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}" if self.hint else self.message

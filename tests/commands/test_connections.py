@@ -295,13 +295,13 @@ def test_key_is_taken_over_from_the_environment(
     assert "unset MY_KEY" in said
 
 
-def test_on_a_hub_it_names_the_key_page(home: Path) -> None:
+def test_on_a_hub_that_does_not_answer_nothing_is_asked_for(home: Path) -> None:
     hub = Session(Config(home=home, gateway_url="http://127.0.0.1:1/services/assay"))
 
     error = refused(hub, "connect ollama")
 
     assert isinstance(error, PermissionDenied)
-    assert "key page: http://127.0.0.1:1/services/assay" in (error.hint or "")
+    assert "There is no hub token in this process" in (error.hint or "")
     hub.close()
 
 
@@ -392,7 +392,7 @@ UNKNOWN = ("connections test {}", "connections remove {}", "connections rename {
     ("name", "hint"),
     [
         ("locl", "Did you mean local?"),
-        ("groq", "Connect it: `assay-nb connect groq`."),
+        ("groq", "Connect it: `assay-nb connect groq -w "),
         ("elsewhere", "Make it: `assay-nb connect PRESET elsewhere`"),
     ],
 )
@@ -473,9 +473,9 @@ def test_status_says_where_calls_go(two: Session, fake: FakeProviders) -> None:
     after = plain_words(run_command(two, "status"))
 
     assert "It has no model yet." in before
-    assert "Choose a model: `assay-nb model local/MODEL`." in before
+    assert "Choose one: `assay-nb model local/MODEL -w " in before
     assert f"Its model is `work/m`, at {url(fake)}." in after
-    assert "Choose a model" not in after
+    assert "Choose one" not in after
 
 
 def test_status_warns_of_a_model_whose_connection_is_gone(two: Session) -> None:

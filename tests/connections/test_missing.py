@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
+from assay_nb.connections.keyway import Keyway
 from assay_nb.connections.missing import explain_missing, explain_unnamed
 
 WHOLE = "If that is the model's whole name, put the connection before it: "
-PAGE = "An owner or admin connects it on the key page: `%assay keys list` shows its address."
+SOLO = Keyway(mode="solo")
+HUB = Keyway(mode="hub", page="https://hub.example.org/services/assay/workspaces/1")
 
 MEANT = {
     "a slip in a name of the start": ("antropic", "antropic/claude-x", [], "Did you mean `anthropic/claude-x`?"),
@@ -29,18 +31,18 @@ MEANT = {
 def test_what_was_probably_meant_is_said(case: str) -> None:
     connection, asked, servers, expected = MEANT[case]
 
-    assert explain_missing(connection, servers, asked=asked, servers=servers) == expected
+    assert explain_missing(connection, servers, SOLO, asked=asked, servers=servers) == expected
 
 
 def test_model_of_an_unknown_server_is_told_how_it_is_connected() -> None:
-    hint = explain_missing("qwen", [], asked="Qwen/Qwen3-8B")
+    hint = explain_missing("qwen", [], SOLO, asked="Qwen/Qwen3-8B")
 
     assert hint.startswith("Connect the server that has this model: `assay-nb connect`")
     assert hint.endswith("write NAME/Qwen/Qwen3-8B.")
 
 
 def test_unknown_name_alone_is_told_how_it_is_made() -> None:
-    assert "`assay-nb connect PRESET mine`" in explain_missing("mine", ["local"])
+    assert "`assay-nb connect PRESET mine`" in explain_missing("mine", ["local"], SOLO)
 
 
 @pytest.mark.parametrize(
@@ -50,13 +52,14 @@ def test_unknown_name_alone_is_told_how_it_is_made() -> None:
 def test_on_a_hub_nobody_is_sent_to_a_command(
     connection: str, asked: str, servers: Sequence[str]
 ) -> None:
-    hint = explain_missing(connection, servers, asked=asked, servers=servers, hub=True)
+    hint = explain_missing(connection, servers, HUB, asked=asked, servers=servers)
 
-    assert hint == PAGE
+    assert hint == HUB.say("connect", "groq" if connection == "groq" else "")
+    assert "`" not in hint
 
 
 def test_on_a_hub_a_slip_is_still_a_slip() -> None:
-    assert explain_missing("locl", ["local"], asked="locl/a", hub=True) == "Did you mean `local/a`?"
+    assert explain_missing("locl", ["local"], HUB, asked="locl/a") == "Did you mean `local/a`?"
 
 
 @pytest.mark.parametrize(

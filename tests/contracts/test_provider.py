@@ -501,15 +501,14 @@ async def test_error_drags_nothing_of_the_sdk_along(subject: Subject, fake: Fake
     assert error.__context__ is None
 
 
-async def test_refused_key_names_the_command_that_replaces_it(
-    subject: Subject, fake: FakeProviders
-) -> None:
+async def test_refused_key_is_to_be_replaced(subject: Subject, fake: FakeProviders) -> None:
     fake.keys = {"another"}
 
     error = await subject.fail()
 
     assert isinstance(error, ProviderAuthError)
-    assert f"assay-nb keys set {subject.provider.id}" in (error.hint or "")
+    assert error.key_step is not None
+    assert (error.key_step.act, error.key_step.connection) == ("replace", subject.provider.id)
 
 
 async def test_unknown_model_is_named_with_the_nearest_known_one(

@@ -67,12 +67,12 @@ def test_key_and_placement_that_do_not_belong_together_are_not_sent(
 @pytest.mark.parametrize("key", [b"", b"a b", b"a\n", b"\xc3\xa9", b"a\x7f", b"a\x00"])
 def test_key_with_a_character_that_no_header_takes_is_refused(key: bytes) -> None:
     with pytest.raises(EndpointRefused):
-        check_header_safe(key)
+        check_header_safe(own_server("openai"), key)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_real_looking_key_is_accepted(provider: ProviderId) -> None:
-    check_header_safe(make_canary(provider).encode())
+    check_header_safe(own_server("openai"), make_canary(provider).encode())
 
 
 # --- both ways on which a request gets its key

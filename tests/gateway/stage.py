@@ -23,6 +23,7 @@ from assay_nb.gateway.auth.sessions import COOKIE, XSRF_HEADER, Sessions
 from assay_nb.gateway.auth.signing import Signer
 from assay_nb.gateway.http.app import make_app
 from assay_nb.gateway.process.logs import Log
+from assay_nb.gateway.proxy.listener import GatewaySite
 from assay_nb.gateway.services import Services, make_services
 from assay_nb.gateway.settings import HubSettings, LimitSettings, Settings
 from assay_nb.messages import NO_KEY, ProviderId
@@ -192,7 +193,7 @@ async def open_stage(
     asking = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
     services = make_services(chosen, asking, SECRET, Log(lines.append))
     os.umask(0o077)
-    runner = web.AppRunner(make_app(services), handler_cancellation=True, access_log=None)
+    runner = web.AppRunner(make_app(services), handler_cancellation=True)
     try:
         await runner.setup()
     except BaseException:
@@ -200,8 +201,7 @@ async def open_stage(
         await asking.close()
         await fake_hub.stop()
         raise
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
+    await GatewaySite(runner, "127.0.0.1", 0).start()
     port = runner.addresses[0][1]
     return Stage(
         fake_hub, fake, services, runner, f"http://127.0.0.1:{port}", session, asking, lines

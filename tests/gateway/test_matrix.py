@@ -116,6 +116,7 @@ ROWS: dict[str, Mapping[str, Any]] = {
     f"GET {_ONE}/allowances": MEMBER,
     f"PUT {_ONE}/allowances": PAGE_ADMIN,
     f"GET {_ONE}/keys": MEMBER,
+    f"GET {_ONE}/keyway": MEMBER,
     f"PUT {_ONE}/keys/{{provider}}": PAGE_ADMIN,
     f"DELETE {_ONE}/keys/{{provider}}": PAGE_ADMIN,
     f"POST {_ONE}/keys/{{provider}}/test": PAGE_ADMIN,

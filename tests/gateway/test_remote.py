@@ -108,7 +108,7 @@ async def test_a_refused_key_keeps_its_status_and_says_nothing_of_the_key(stage:
 
     assert caught.value.status == 401
     assert not find_canary(str(caught.value), ada.key)
-    assert "the key page" in (caught.value.hint or ""), "a kernel on a hub takes no key"
+    assert "in a browser and replace the key." in (caught.value.hint or "")
 
 
 async def test_an_unknown_workspace_does_not_exist(stage: Stage) -> None:

@@ -36,7 +36,7 @@ def test_outcome_shows_itself_in_every_form(stage: Stage, shell: Shell) -> None:
 
 
 def test_without_a_key_it_names_the_fastest_start(shell: Shell) -> None:
-    assert "assay-nb keys set google" in shell.run("%assay").out
+    assert "%assay keys set google" in shell.run("%assay").out
 
 
 def test_created_workspace_is_used_after_it_is_chosen(stage: Stage, shell: Shell) -> None:
@@ -236,3 +236,48 @@ def test_practice_needs_no_key_and_leaves_the_stored_default_alone(
     assert shell["review"].provenance.practice
     assert stored == "personal"
     assert stage.fake.calls == []
+
+
+STANDING = {
+    "alone": ("%assay budget", 1),
+    "at the end": ("x = 1\n%assay budget", 1),
+    "at the beginning": ("%assay budget\nx = 1", 1),
+    "twice": ("%assay budget\n%assay budget", 2),
+    "in a loop": ("for _ in range(3):\n    %assay budget", 3),
+    "in a branch": ("if True:\n    %assay budget\nelse:\n    %assay calls\nx = 1", 1),
+    "in a function": ("def f():\n    %assay budget\nf()\nx = 1", 1),
+    "in a try": ("try:\n    %assay budget\nfinally:\n    x = 1", 1),
+    "called by name": ("get_ipython().run_line_magic('assay', 'budget')\nx = 1", 1),
+    "under another magic": ("%%capture kept\n%assay budget\nx = 1", 0),
+    "kept in a variable": ("said = %assay budget", 0),
+    "kept, with more below": ("said = %assay budget\nx = 1", 0),
+    "kept within an expression": (
+        "said = [get_ipython().run_line_magic('assay', 'budget')]\nx = 1",
+        0,
+    ),
+}
+"""Where a line magic can stand, and how often its outcome is seen."""
+
+
+@pytest.mark.parametrize("where", STANDING)
+def test_outcome_is_seen_once_wherever_the_line_stands(shell: Shell, where: str) -> None:
+    cell, times = STANDING[where]
+
+    ran = shell.run(cell)
+
+    assert ran.error is None
+    assert ran.out.count("There are no demo calls here") == times
+    if "said" in cell:
+        kept = shell["said"]
+        assert isinstance(kept[0] if isinstance(kept, list) else kept, Outcome)
+    if "kept" in cell:
+        assert len(shell["kept"].outputs) == 1
+
+
+@pytest.mark.parametrize("setting", ["all", "last", "last_expr", "last_expr_or_assign"])
+def test_no_setting_of_the_shell_has_it_seen_twice(shell: Shell, setting: str) -> None:
+    shell.ip.ast_node_interactivity = setting
+
+    ran = shell.run("%assay budget\nx = 1\n%assay budget")
+
+    assert ran.out.count("There are no demo calls here") == 2

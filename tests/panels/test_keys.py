@@ -11,6 +11,8 @@ import pytest
 
 from assay_nb.commands.keys import setup_lines
 from assay_nb.config import Config
+from assay_nb.connections.keyway import Keyway
+from assay_nb.engine.local.control import LocalControl
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
 from assay_nb.panels.key_cards import ORDER, KeyCard
@@ -205,13 +207,20 @@ def test_static_form_shows_state_and_command(session: Session, practice: Practic
 
 def test_hub_mode_has_no_field(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = Config(home=session.config.home, gateway_url="http://127.0.0.1:8790/services/assay/")
+    page = "http://127.0.0.1:8790/services/assay/workspaces/1"
+
+    async def keyway(control: object, workspace: str | None) -> Keyway:
+        return Keyway(mode="hub", workspace="personal", page=page)
+
+    monkeypatch.setattr(LocalControl, "keyway", keyway)
     panel = KeysPanel(HubSession(hub, session))
 
     kinds = {type(widget) for widget in walk(panel.widget)}
 
     assert KeyField not in kinds
     assert widgets.Button not in kinds
-    assert "127.0.0.1:8790" in panel._repr_mimebundle_()["text/plain"]
+    assert f"Open {page} in a browser" in " ".join(panel._repr_mimebundle_()["text/plain"].split())
+    assert any(f'href="{page}"' in getattr(one, "value", "") for one in walk(panel.widget))
 
 
 class HubSession(Session):

@@ -25,6 +25,7 @@ from assay_nb.providers.error_body import read_error_body
 from assay_nb.providers.meanings import CONSEQUENCES, Meaning, Then
 from assay_nb.providers.refusals import Refusal, read_refusal
 from assay_nb.providers.retry import Retry
+from assay_nb.providers.sentences import KEY_ACTS
 from assay_nb.providers.transport import Egress
 from assay_nb.providers.wording import describe_refusal
 from tests.canaries import find_canary, make_canary
@@ -266,9 +267,9 @@ def test_no_refusal_that_is_not_known_blames_a_revoked_key(line: Line) -> None:
         return
     there = parse_endpoint("openai", FOREIGN)
 
-    text = " ".join(describe_refusal(there, refusal, "a-model", make_request()))
+    said = describe_refusal(there, refusal, "a-model", make_request())
 
-    assert "revoked" not in text
+    assert "revoked" not in f"{said.message} {said.hint}"
 
 
 @pytest.mark.parametrize("meaning", Meaning)
@@ -284,34 +285,33 @@ def test_every_meaning_has_a_sentence_and_says_whose_limit_it_is(wire: str, offi
     passing = {M.RATE, M.DAY_QUOTA, M.BUSY, M.DOWN, M.LOADING}
     told = [meaning for meaning in Meaning if meaning not in passing]
 
-    texts = {
+    said = {
         meaning: describe_refusal(there, Refusal(meaning, 400), "a-model", make_request())
         for meaning in told
     }
+    texts = {meaning: (one.message, one.hint) for meaning, one in said.items()}
 
-    assert all(message.endswith(".") and hint.endswith(".") for message, hint in texts.values())
+    assert all(one.message.endswith(".") for one in said.values())
+    assert all(one.hint.endswith(".") or (one.step and not one.hint) for one in said.values())
     if not official:
         strangers = {
-            meaning: text
-            for meaning, text in texts.items()
-            if label_of(provider) in " ".join(text).replace(f"assay-nb keys set {provider}", "")
+            meaning: text for meaning, text in texts.items() if label_of(provider) in " ".join(text)
         }
         assert strangers == {}, "a foreign server is not the provider"
 
 
 @pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("meaning", Meaning)
-def test_next_step_on_a_hub_names_no_command_that_is_refused_there(
-    wire: str, meaning: Meaning
-) -> None:
+def test_what_is_to_be_done_to_a_key_is_left_to_who_knows_how(wire: str, meaning: Meaning) -> None:
     if meaning in {M.RATE, M.DAY_QUOTA, M.BUSY, M.LOADING, M.DOWN}:
         return
     there = parse_endpoint(provider_of(wire))
-    _, solo = describe_refusal(there, Refusal(meaning, 401), "a-model", None)
-    _, hub = describe_refusal(there, Refusal(meaning, 401), "a-model", None, hub=True)
+    said = describe_refusal(there, Refusal(meaning, 401), "a-model", None)
 
-    assert not re.search(r"assay-nb (keys (set|test|remove)|connect )", hub)
-    assert ("the key page" in hub) == bool(re.search(r"assay-nb keys (set|test)", solo))
+    assert not re.search(r"assay-nb (keys|connect )|key page", said.hint)
+    assert (said.step is not None) == (meaning in KEY_ACTS)
+    if said.step is not None:
+        assert (said.step.act, said.step.lead) == (KEY_ACTS[meaning], said.hint)
 
 
 MONEY = [M.NO_CREDIT, M.PREPAID_USED_UP, M.SPEND_OWN, M.SPEND_PROJECT, M.MODEL_NOT_ALLOWED]
@@ -321,9 +321,9 @@ MONEY = [M.NO_CREDIT, M.PREPAID_USED_UP, M.SPEND_OWN, M.SPEND_PROJECT, M.MODEL_N
 def test_limit_at_a_server_without_a_key_is_not_put_on_a_key(meaning: Meaning) -> None:
     there = replace(parse_endpoint("openai", FOREIGN), placement=NO_KEY)
 
-    message, _ = describe_refusal(there, Refusal(meaning, 429), "a-model", None)
+    said = describe_refusal(there, Refusal(meaning, 429), "a-model", None)
 
-    assert "workspace's key" not in message
+    assert "workspace's key" not in said.message
 
 
 TOO_LONG = [
@@ -523,7 +523,8 @@ async def test_error_in_a_stream_that_nobody_knows_is_not_called_harmless(
 
     assert (error.status, error.reason) == (500, "unknown_error")
     assert "Nothing is wrong" not in str(error)
-    assert "keys test" in str(error)
+    assert error.key_step is not None
+    assert error.key_step.act == "test"
 
 
 @pytest_anyio
@@ -653,7 +654,7 @@ def test_path_that_is_not_there_may_be_the_protocols(
     url = "http://127.0.0.1:8000" + ("/v1" if kind.startswith("openai") else "")
     there = parse_endpoint(PROVIDER_OF_KIND[kind], url, connection="mine", kind=kind)
 
-    message, hint = describe_refusal(there, read_refusal(404, body), "a-model", make_request())
+    told = describe_refusal(there, read_refusal(404, body), "a-model", make_request())
 
-    assert said in message
-    assert step in hint
+    assert said in told.message
+    assert step in told.hint

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assay_nb.errors import ProviderKeyMissing, VaultSealed, WrongUsage
+from assay_nb.errors import KeyStep, ProviderKeyMissing, VaultSealed, WrongUsage
 from assay_nb.store import vault_rows
 from assay_nb.store.database import Database
 from assay_nb.vault.keystores.key_file import KeyFile
@@ -112,7 +112,7 @@ def test_key_file_put_there_before_is_taken_over(house: House) -> None:
     assert [status.mk_id for status in house.vault.master_status()] == [master.mk_id]
 
 
-def test_missing_key_names_the_workspace_and_the_command(house: House) -> None:
+def test_missing_key_names_the_workspace_and_what_is_to_be_done(house: House) -> None:
     house.sql(
         "INSERT INTO workspaces VALUES (?, 'research', 'team', NULL, NULL, NULL, 0, NULL)", RESEARCH
     )
@@ -121,7 +121,8 @@ def test_missing_key_names_the_workspace_and_the_command(house: House) -> None:
         house.vault.open_key(RESEARCH, "anthropic")
 
     assert caught.value.message == "Workspace 'research' has no Anthropic key."
-    assert "assay-nb keys set anthropic --workspace research" in (caught.value.hint or "")
+    assert caught.value.key_step == KeyStep("add", "anthropic")
+    assert "`" not in (caught.value.hint or ""), "who reads it is not known here"
 
 
 def test_unreadable_key_names_the_workspace_and_nothing_else(house: House) -> None:

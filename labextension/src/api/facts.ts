@@ -101,6 +101,18 @@ export interface Call {
   status: string;
 }
 
+/** How keys get into a workspace, in the words of the server: they depend on mode, role and workspace. */
+export interface Keyway {
+  /** The workspace's page on the hub, or a path on it; null where keys are entered here. */
+  page: string | null;
+  /** What is said beside the link to it; empty where there is none. */
+  text: string;
+  /** The last step of getting a key. */
+  last: string;
+  /** What can be done without a key meanwhile; may be empty. */
+  demo: string;
+}
+
 export interface Status {
   mode: 'solo' | 'hub';
   version: string;
@@ -113,7 +125,8 @@ export interface Status {
   /** What is to be known of the model in use, such as that it is about to be shut down. */
   warnings: string[];
   setups: Setup[];
-  key_page: string | null;
+  /** How keys get into the active workspace; null where that one is gone. */
+  keyway: Keyway | null;
 }
 
 export interface Marks {

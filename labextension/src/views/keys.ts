@@ -4,6 +4,8 @@ import { button, fill, h } from './dom';
 
 export interface KeyCardOptions extends CardOptions {
   setup: Setup;
+  /** The last step of getting a key where none is entered here, in the server's words. */
+  last: string;
   /** Whether this is the provider to begin with. */
   fastest: boolean;
 }
@@ -42,7 +44,7 @@ export class KeyCard extends Card<KeyCardOptions> {
   }
 
   private guide(): HTMLElement {
-    const { setup, fastest, entry, trans } = this.options;
+    const { setup, fastest, entry, last, trans } = this.options;
     const link = h(
       'a',
       { attributes: { target: '_blank', rel: 'noopener noreferrer' } },
@@ -67,7 +69,7 @@ export class KeyCard extends Card<KeyCardOptions> {
         {},
         entry
           ? trans.__('Paste it below and save: it is tested first, for free, and then sealed.')
-          : trans.__('An owner or admin stores it on the key page: it is tested first, for free.')
+          : last
       )
     ];
     const title = fastest ? trans.__('Get a key (the fastest start)') : trans.__('Get a key');

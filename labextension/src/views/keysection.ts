@@ -26,9 +26,10 @@ export class KeySection {
     private readonly options: CardOptions
   ) {
     const { trans, entry } = options;
+    const last = status.keyway?.last ?? '';
     this.first = [...status.setups]
       .sort((a, b) => ORDER.indexOf(a.provider) - ORDER.indexOf(b.provider))
-      .map((setup, index) => new KeyCard({ ...options, setup, fastest: index === 0 }));
+      .map((setup, index) => new KeyCard({ ...options, setup, last, fastest: index === 0 }));
     this.adding = entry ? new ConnectFold(options) : null;
     const title = h('summary', {}, trans.__('More providers'));
     this.fold = h('details', { class: 'assay-details' }, title, this.unused);

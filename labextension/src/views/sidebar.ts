@@ -96,7 +96,7 @@ export class Sidebar extends Widget {
       this.body,
       this.section(trans.__('Workspace'), ...this.workspace(active, workspaces, members)),
       active &&
-        this.section(trans.__('Keys'), ...this.hub(status, active), this.keys && this.keys.node),
+        this.section(trans.__('Keys'), ...this.keyway(status), this.keys && this.keys.node),
       active && this.section(trans.__('Model'), ...this.model(status, active, models)),
       this.section(trans.__('Demo calls'), this.budget(status)),
       active && this.section(trans.__('Calls'), this.calls(calls))
@@ -174,26 +174,20 @@ export class Sidebar extends Widget {
     });
   }
 
-  private hub(status: Status, active: Workspace): HTMLElement[] {
-    const page = status.mode === 'hub' ? keyPage(status, active) : null;
+  /** Show where keys are changed and by whom, in the server's words, with a way to the page. */
+  private keyway({ keyway }: Status): HTMLElement[] {
+    const shown = [keyway?.text, keyway?.demo]
+      .filter(text => text)
+      .map(text => h('p', { class: 'assay-note' }, ...withCode(text ?? '')));
+    const page = findPage(keyway?.page ?? null);
     if (!page) {
-      return [];
+      return shown;
     }
     const open = (): void => {
       window.open(page, '_blank', 'noopener,noreferrer');
     };
-    return [
-      h(
-        'p',
-        { class: 'assay-note' },
-        this.trans.__('On this hub, keys and connections are changed on a page of their own.')
-      ),
-      h(
-        'div',
-        { class: 'assay-actions' },
-        button(this.trans.__('Open the key page'), open, 'assay-primary')
-      )
-    ];
+    const act = button(this.trans.__('Open the key page'), open, 'assay-primary');
+    return [...shown, h('div', { class: 'assay-actions' }, act)];
   }
 
   private model(status: Status, active: Workspace, models: string[]): HTMLElement[] {
@@ -319,17 +313,12 @@ export class Sidebar extends Widget {
   }
 }
 
-/**
- * Return the address of the gateway's page on the active workspace, where its keys are entered.
- *
- * A gateway that does not know the hub's public host names a path on it.
- */
-function keyPage({ key_page: page }: Status, workspace: Workspace): string | null {
+/** Return the key page's address. A gateway that does not know the hub's public host names a path on it. */
+function findPage(page: string | null): string | null {
   if (!page) {
     return null;
   }
-  const base = new URL(page.replace(/\/?$/, '/'), window.location.origin);
-  const url = new URL(`workspaces/${encodeURIComponent(workspace.id)}`, base);
+  const url = new URL(page, window.location.origin);
   return ['http:', 'https:'].includes(url.protocol) ? url.href : null;
 }
 

@@ -62,7 +62,7 @@ class DemoBudget:
             if not rows.take_one(connection, user, self.granted):
                 raise DemoExhausted(
                     f"Your {self.granted} demo calls are used up.",
-                    hint="Add a key of your own: `assay-nb keys set anthropic`.",
+                    hint="Calls need a key of the workspace's own from now on.",
                 )
         return DemoReservation(reservation_id, user, "reserved")
 

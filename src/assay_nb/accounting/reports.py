@@ -16,7 +16,7 @@ from assay_nb.errors import WrongUsage
 from assay_nb.store import usage_rows as rows
 from assay_nb.store.database import Database
 from assay_nb.store.usage_rows import Part, UsageSum
-from assay_nb.store.workspace_rows import list_names
+from assay_nb.store.workspace_rows import list_workspace_names
 
 ReportPart: TypeAlias = Literal["workspace", "month", "day", "user", "model"]
 
@@ -142,7 +142,7 @@ class Reports:
     def workspace_names(self) -> dict[str, str]:
         """Return the names of all workspaces by their ids in hexadecimal, for the operator."""
         with self._database.read() as connection:
-            return {one.hex(): name for one, name in list_names(connection).items()}
+            return {one.hex(): name for one, name in list_workspace_names(connection).items()}
 
 
 def total(found: Iterable[UsageRow]) -> UsageRow:

@@ -9,13 +9,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 from assay_nb.commands.key_entry import (
-    KEY_IN_KERNEL,
     Entered,
     Entry,
     add_entry,
     enter_key,
     own_lines,
-    refuse_on_hub,
     setup_lines,
     still_set,
 )
@@ -23,7 +21,6 @@ from assay_nb.commands.keys import (
     KEY_HEADS,
     add_connection,
     check_known,
-    how_to_add,
     key_cells,
     remove_key,
     say_check,
@@ -31,10 +28,11 @@ from assay_nb.commands.keys import (
     test_key,
     tone_of,
 )
+from assay_nb.commands.keyways import KEY_IN_KERNEL, how_to_add, refuse_on_hub
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import PRESET, nearest
 from assay_nb.commands.registry import Adder, add_json, add_workspace, adder, program
-from assay_nb.connections.names import PLACEMENTS, SPOKEN, check_kind, page_of
+from assay_nb.connections.names import PLACEMENTS, SPOKEN, check_kind
 from assay_nb.connections.presets import PRESETS, Preset, find_preset
 from assay_nb.engine.control import STORE_UNTESTED, KeyCheck, KeyFacts, Setup
 from assay_nb.engine.endpoints import find_service, usual_placement, would_lose_key
@@ -117,8 +115,7 @@ def connect(session: Session, args: Namespace, desk: Console) -> Outcome:
         return list_presets(session, args)
     preset = _find_preset(args.preset)
     is_first = preset.name in PROVIDERS and args.name in {None, preset.name}
-    page = page_of(preset.name) if is_first else f"add/{preset.name}"
-    refuse_on_hub(session, args, KEY_IN_KERNEL, page)
+    refuse_on_hub(session, args, KEY_IN_KERNEL, "replace" if is_first else "connect", preset.name)
     if is_first and not _is_changed(args):
         args.provider = preset.name
         return set_key(session, args, desk)
@@ -143,7 +140,7 @@ def list_presets(session: Session, args: Namespace) -> Outcome:
     ]
     blocks: list[Block] = [Table(["preset", "what it is · key · address"], rows)]
     if session.mode == "hub":
-        blocks.append(Paragraph(how_to_add(session, args, "")))
+        blocks.append(Paragraph(how_to_add(session, args, args.workspace)))
         blocks.append(FinePrint(["That page shows which of them this hub is open to."]))
     else:
         command = f"{program(args)} connect PRESET [NAME]"
@@ -300,7 +297,7 @@ def list_connections(session: Session, args: Namespace, desk: Console) -> Outcom
     ]
     blocks: list[Block] = [Table(["connection", "speaks", "leads to", *KEY_HEADS], rows)]
     if session.mode == "hub":
-        blocks.append(Paragraph(how_to_add(session, args, "")))
+        blocks.append(Paragraph(how_to_add(session, args, args.workspace)))
     else:
         listing = f"{program(args)} connect"
         blocks.append(FinePrint([Code(listing), " lists what else can be connected."]))
@@ -317,7 +314,7 @@ def rename_connection(session: Session, args: Namespace, desk: Console) -> Outco
     """Give a connection another name. The workspace's model goes along; what names it elsewhere does not."""
     check_known(session, args, args.connection)
     renamed = "On a hub, connections are renamed in a browser and not in a kernel, where any code could do it."
-    refuse_on_hub(session, args, renamed, page_of(args.connection))
+    refuse_on_hub(session, args, renamed, "rename", args.connection)
     control, old, new = session.control, args.connection, args.new_name
     session.portal.call(control.rename_connection, args.workspace, old, new)
     line: list[Inline] = ["Connection ", Code(old), " is now ", Code(new), ". Write "]

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from assay_nb import config
 from assay_nb.commands.outcome import Console
 from assay_nb.commands.parser import Parser
-from assay_nb.commands.registry import add_json, add_workspace, program
+from assay_nb.commands.registry import add_json, add_workspace
 from assay_nb.commands.terminal import NotAsked
 from assay_nb.connections.presets import Preset
 from assay_nb.engine.control import KeyCheck, Setup
-from assay_nb.engine.remote.key_page import find_key_page
 from assay_nb.engine.session import Session
-from assay_nb.errors import AssayError, PermissionDenied, WorkspaceNotFound, WrongUsage
+from assay_nb.errors import WrongUsage
 from assay_nb.messages import PROVIDERS, Kind
 from assay_nb.render.document import Block, Callout, Code
 
@@ -84,39 +83,6 @@ def add_entry(parser: Parser) -> None:
     parser.add_argument(
         "--unverified", action="store_true", help="store it without asking the provider"
     )
-
-
-KEY_IN_KERNEL = "On a hub, a key never goes through a kernel, so nothing was stored."
-
-
-def refuse_on_hub(session: Session, args: Namespace, message: str, page: str) -> None:
-    """Refuse what is done on the key page of a hub, and never in a kernel.
-
-    Args:
-        session: Where it was asked for; in solo mode, nothing is refused.
-        args: The command's arguments.
-        message: What is not done here.
-        page: The path of the page where it is done, below the workspace's.
-
-    Raises:
-        PermissionDenied: With the page's address for owners and admins, and whom to ask for anybody else.
-    """
-    if session.mode == "hub":
-        raise PermissionDenied(message, hint=_where_on_hub(session, args, page))
-
-
-def _where_on_hub(session: Session, args: Namespace, page: str) -> str:
-    home = (find_key_page(session.config) or "").rstrip("/")
-    try:
-        where = session.portal.call(session.control.show_workspace, args.workspace)
-    except WorkspaceNotFound:
-        raise
-    except AssayError:  # the gateway is not there, say, and the address helps all the same
-        return f"An owner or admin does it on the key page: {home}"
-    if where.role in {"owner", "admin"}:
-        return f"Open its page in a browser: {home}/workspaces/{where.id}/{page}"
-    ask = f"`{program(args)} member list` shows whom to ask"
-    return f"An owner or admin of '{where.name}' does it on the key page; {ask}."
 
 
 def enter_key(session: Session, args: Namespace, desk: Console, entry: Entry) -> Entered:

@@ -7,24 +7,22 @@ from argparse import Namespace
 from typing import cast
 
 from assay_nb.commands.key_entry import (
-    KEY_IN_KERNEL,
     Entry,
     add_entry,
     ask_key,
     enter_key,
     own_lines,
-    refuse_on_hub,
     still_set,
 )
 from assay_nb.commands.key_entry import setup_lines as setup_lines
+from assay_nb.commands.keyways import KEY_IN_KERNEL, find_way, how_to_add, refuse_on_hub
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import CONNECTION, Parser
 from assay_nb.commands.registry import Adder, add_json, add_workspace, program
+from assay_nb.connections.keyway import Keyway
 from assay_nb.connections.missing import explain_missing
-from assay_nb.connections.names import page_of
 from assay_nb.engine.control import KeyCheck, KeyFacts, Removal, Setup
 from assay_nb.engine.endpoints import find_service, would_lose_key
-from assay_nb.engine.remote.key_page import find_key_page
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import PROVIDERS, ProviderId, label_of
@@ -84,17 +82,20 @@ def add_platform_key(add: Adder) -> None:
 def list_keys(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Show every provider, with the state of its key from a real decrypt check."""
     facts = session.portal.call(session.control.keys, args.workspace)
+    way = find_way(session, args.workspace)
     blocks: list[Block] = [keys_table(facts)]
     if session.mode == "hub":
-        blocks.append(Paragraph(how_to_add(session, args, "")))
-    return Outcome(Document(blocks), [fact.to_dict() for fact in facts])
+        blocks.append(Paragraph(how_to_add(session, args, args.workspace)))
+    pages = [way.address("change", fact.connection) or None for fact in facts]
+    listed = [{**fact.to_dict(), "page": page} for fact, page in zip(facts, pages, strict=True)]
+    return Outcome(Document(blocks), listed)
 
 
 def set_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Take a key from standard input, a hidden prompt, or once from an environment variable; or none."""
     if session.mode == "hub":
         check_known(session, args, args.provider)
-    refuse_on_hub(session, args, KEY_IN_KERNEL, page_of(args.provider))
+    refuse_on_hub(session, args, KEY_IN_KERNEL, "replace", args.provider)
     entry = _entry(session, args, session.portal.call(session.control.keys, args.workspace))
     entered = enter_key(session, args, desk, entry)
     check = entered.check
@@ -115,7 +116,7 @@ def test_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     tested = (
         "On a hub, keys are tested in a browser and not in a kernel, where any code could do it."
     )
-    refuse_on_hub(session, args, tested, page_of(args.provider))
+    refuse_on_hub(session, args, tested, "test", args.provider)
     check = session.portal.call(session.control.test_key, args.workspace, args.provider)
     done = 0 if check.outcome != "unchecked" else 1
     callout = Callout(tone_of(check), [say_check(check)])
@@ -128,7 +129,7 @@ def remove_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     removed = (
         "On a hub, keys are removed in a browser and not in a kernel, where any code could do it."
     )
-    refuse_on_hub(session, args, removed, page_of(args.provider))
+    refuse_on_hub(session, args, removed, "remove", args.provider)
     removal = session.portal.call(session.control.remove_key, args.workspace, args.provider)
     blocks = [Callout("info", removal_line(removal))]
     if not removal.scrubbed:
@@ -150,14 +151,14 @@ def check_known(session: Session, args: Namespace, connection: str) -> None:
     """
     names = session.portal.call(session.control.connection_names, args.workspace)
     if connection not in names:
-        raise unknown_connection(connection, names, hub=session.mode == "hub")
+        raise unknown_connection(connection, names, find_way(session, args.workspace))
 
 
-def unknown_connection(connection: str, names: list[str], *, hub: bool = False) -> WrongUsage:
+def unknown_connection(connection: str, names: list[str], way: Keyway) -> WrongUsage:
     """Return the error for a name that no connection has."""
     return WrongUsage(
         f"There is no connection '{connection[:40]}' in this workspace.",
-        hint=explain_missing(connection, names, hub=hub),
+        hint=explain_missing(connection, names, way),
     )
 
 
@@ -165,7 +166,9 @@ def set_platform_key(session: Session, args: Namespace, desk: Console) -> Outcom
     """Store the operator's key for demo calls."""
     provider = cast("ProviderId", args.provider)
     pipe = f'printf %s "$KEY" | assay-nb platform-key set {provider}'
-    key = ask_key(desk, f"Platform key for {provider}: ", f"In a terminal: `{pipe}`.")
+    key = bytearray()  # on a hub the control refuses, so nobody is asked for one
+    if session.mode == "solo":
+        key = ask_key(desk, f"Platform key for {provider}: ", f"In a terminal: `{pipe}`.")
     try:
         session.portal.call(session.control.set_platform_key, provider, key)
     finally:
@@ -199,15 +202,6 @@ def key_cells(fact: KeyFacts) -> list[Inline]:
     word, tone = KEY_STATES["keyless" if fact.keyless else fact.state]
     last4 = f"…{fact.last4}" if fact.last4 else ""
     return [Badge(word, tone), last4, tested_word(fact), fact.added_by, fact.added_at]
-
-
-def how_to_add(session: Session, args: Namespace, workspace: str) -> list[Inline]:
-    """Return how a key gets into a workspace: by a command, or on a hub on the gateway's page."""
-    if session.mode == "hub":
-        page = find_key_page(session.config) or ""
-        return ["An owner or admin adds keys on the key page: ", Code(page)]
-    command = f"{program(args)} keys set PROVIDER -w {shlex.quote(workspace)}"
-    return ["Add one: ", Code(command), "."]
 
 
 def tested_word(fact: KeyFacts) -> str:
@@ -267,7 +261,8 @@ def _entry(session: Session, args: Namespace, facts: list[KeyFacts]) -> Entry:
     name = args.provider
     fact = next((one for one in facts if one.connection == name), None)
     if fact is None:
-        raise unknown_connection(name, [one.connection for one in facts])
+        known = [one.connection for one in facts]
+        raise unknown_connection(name, known, find_way(session, args.workspace))
     kept = None if name in PROVIDERS else fact.endpoint
     endpoint = args.endpoint or kept
     service = find_service(fact.provider, endpoint)

@@ -11,8 +11,10 @@ import argparse
 import difflib
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
+from assay_nb import config
 from assay_nb.errors import AssayError, WrongUsage
 from assay_nb.render.surroundings import find_width
 from assay_nb.text.pasted import CELL, TERMINAL, Surface, refuse_secrets
@@ -163,8 +165,14 @@ def refuse_keys(words: Iterable[str], where: str = "This line", surface: Surface
     Raises:
         KeyPasted: Without a part of it in it, saying where it is kept now and what to do.
     """
+    here = surface_here(surface)
     for word in words:
-        refuse_secrets(word, where, surface)
+        refuse_secrets(word, where, here)
+
+
+def surface_here(surface: Surface) -> Surface:
+    """Return where a person typed, with whether this process's keys are a hub's."""
+    return replace(surface, hub=config.is_on_hub())
 
 
 def refuse_keys_in_options(options: Mapping[str, Any], surface: Surface = CELL) -> None:

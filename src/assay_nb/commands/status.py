@@ -5,13 +5,15 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 
-from assay_nb.commands.keys import how_to_add, keys_table
+from assay_nb.commands.keys import keys_table
+from assay_nb.commands.keyways import find_way, how_to_start
 from assay_nb.commands.outcome import Console, Outcome, join
 from assay_nb.commands.parser import MODEL
 from assay_nb.commands.registry import Adder, add_json, add_workspace, program
 from assay_nb.commands.workspaces import name_workspace
 from assay_nb.connections.facts import shown_name
 from assay_nb.engine.control import (
+    BudgetFacts,
     CallFacts,
     Diagnosis,
     KeyFacts,
@@ -42,16 +44,6 @@ from assay_nb.render.document import (
     sentence,
 )
 from assay_nb.text.english import count
-
-_START: list[Inline] = [
-    "No key yet. Google is the fastest start: ",
-    Code("assay-nb keys set google"),
-    ". A server of your own may need none: ",
-    Code("assay-nb connect"),
-    " lists what can be connected. Without either, ",
-    Code("assay-nb try"),
-    " shows everything on the practice provider.",
-]
 
 _LEVELS: dict[str, tuple[str, Tone]] = {
     "ok": ("ok", "good"),
@@ -139,15 +131,14 @@ def _workspace(
         blocks.append(Callout("info", _how_to_start(session, args, where)))
     elif standing.model is None:
         named = next(key.connection for key in standing.keys if key.state != "missing")
-        choose = f"{program(args)} model {named}/MODEL"
-        listing = f"{program(args)} models --ask"
-        hint: list[Inline] = ["Choose a model: ", Code(choose), ". ", Code(listing), " lists them."]
-        blocks.append(Callout("info", hint))
+        hint = find_way(session, where.id).say_model(f"{named}/MODEL", program=program(args))
+        blocks.append(Callout("info", sentence(hint)))
     elif _find_connection(standing) is None:
         name = parse_model(standing.model)[0]
         what = "key for" if name in PROVIDERS else "connection"
         lost = f"Calls that name no model fail: there is no {what} '{name}' in this workspace."
-        blocks.append(Callout("warning", [lost]))
+        hint = find_way(session, where.id).say_model(program=program(args))
+        blocks.append(Callout("warning", sentence(f"{lost} {hint}")))
     return blocks
 
 
@@ -172,9 +163,9 @@ def _find_connection(standing: Standing) -> KeyFacts | None:
 
 
 def _how_to_start(session: Session, args: Namespace, where: WorkspaceFacts) -> list[Inline]:
-    if session.mode == "hub":
-        return ["No key yet. ", *how_to_add(session, args, where.name)]
-    return sentence(str(no_key())) if where.name == WORKSPACE else _START
+    if session.mode == "solo" and where.name == WORKSPACE:
+        return sentence(str(no_key()))
+    return ["No key yet. ", *how_to_start(session, args, where.id)]
 
 
 def _gone(args: Namespace, names: list[str]) -> Block:
@@ -285,7 +276,17 @@ def budget(session: Session, args: Namespace, desk: Console) -> Outcome:
         if facts.granted
         else "There are no demo calls here: calls use the workspace's own key."
     )
-    return Outcome(Document([Paragraph([text])]), facts.to_dict())
+    return Outcome(
+        Document([Paragraph([text]), *_after_demo(session, args, facts)]), facts.to_dict()
+    )
+
+
+def _after_demo(session: Session, args: Namespace, facts: BudgetFacts) -> list[Block]:
+    """Return how to begin without a demo call, where the active workspace has no key."""
+    where = session.portal.call(session.control.standing)
+    if facts.left or where.workspace is None or any(key.state != "missing" for key in where.keys):
+        return []
+    return [Callout("info", _how_to_start(session, args, where.workspace))]
 
 
 def calls(session: Session, args: Namespace, desk: Console) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from assay_nb.commands.keys import how_to_add
+from assay_nb.commands.keyways import how_to_start
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.registry import Adder, add_json, add_workspace
 from assay_nb.engine.control import MemberFacts, Mode, WorkspaceFacts
@@ -89,7 +89,7 @@ def create(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Make a workspace."""
     fact = session.portal.call(session.control.create_workspace, args.name)
     line: list[Inline] = ["Workspace ", Strong(f"'{fact.name}'"), " is made", _for_whom(session)]
-    line += [" It has no keys yet. ", *how_to_add(session, args, fact.name)]
+    line += [" It has no keys yet. ", *how_to_start(session, args, fact.id)]
     return Outcome(Document([Callout("good", line)]), fact.to_dict())
 
 

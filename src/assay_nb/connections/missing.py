@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from assay_nb.connections.names import on_key_page
+from assay_nb.connections.keyway import Keyway
 from assay_nb.connections.presets import PRESETS
 from assay_nb.messages import PROVIDERS
 
@@ -23,20 +23,20 @@ def _find_alike(connection: str, known: Iterable[str]) -> str | None:
 def explain_missing(
     connection: str,
     known: Iterable[str],
+    way: Keyway,
     *,
     asked: str = "",
     servers: Iterable[str] = (),
-    hub: bool = False,
 ) -> str:
     """Return the next step where a workspace has no connection of this name.
 
     Args:
         connection: The name.
         known: The names of the connections that there are.
+        way: How connections are made here.
         asked: What was written for a model, such as `Qwen/Qwen3-8B`: many names of models hold a slash, and
             what stands before it is then not a connection. Empty where no model was named.
         servers: The connections whose models may have such names.
-        hub: Whether connections are made on the key page of a hub, and not by a command.
     """
     if near := _find_alike(connection, dict.fromkeys([*known, *PROVIDERS])):
         model = asked.partition("/")[2]
@@ -45,10 +45,8 @@ def explain_missing(
     preset = _find_alike(connection, PRESETS)
     if asked and whole and connection != preset:
         return f"If that is the model's whole name, put the connection before it: {' or '.join(whole)}."
-    if hub:
-        return on_key_page("connects it")
-    if preset:
-        return f"Connect it: `assay-nb connect {preset}`."
+    if preset or way.mode == "hub":
+        return way.say("connect", preset or "")
     if asked:
         return (
             "Connect the server that has this model: `assay-nb connect` lists what can be connected. "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
 
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import NO_KEY, PROVIDER_OF_KIND, PROVIDERS, Kind, ProviderId
@@ -20,17 +19,6 @@ SPOKEN: dict[Kind, str] = {
 """What servers of each kind speak, for people."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
-
-
-def page_of(connection: str) -> str:
-    """Return the path of a connection's page on a hub, below its workspace's."""
-    folder = "keys" if connection in PROVIDERS else "connections"
-    return f"{folder}/{quote(connection, safe='')}"
-
-
-def on_key_page(does: str) -> str:
-    """Return who does something about a connection on a hub, and where, as the next step."""
-    return f"An owner or admin {does} on the key page: `%assay keys list` shows its address."
 
 
 def is_name(text: str) -> bool:

@@ -6,8 +6,8 @@ repeating them would otherwise put the key on the screen and into the notebook.
 
 from __future__ import annotations
 
-import base64
 import re
+from binascii import b2a_base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -116,7 +116,7 @@ class EchoScanner:
 
     def feed(self, piece: bytes) -> bytes | None:
         """Return what may be passed on by now, or None when the key is in it."""
-        if not self._needles:
+        if not self._fragments:
             return piece
         data = self._passed + self._held + piece
         if self.has_echo(data):
@@ -197,7 +197,18 @@ def _is_random(piece: bytes) -> bool:
     return lower + upper + (piece != piece.translate(None, _DIGITS)) >= 2
 
 
+def _percented(digits: bytes) -> bytes:
+    """Return hex digits as a URL has them."""
+    return b"%" + b"%".join([digits[at : at + 2] for at in range(0, len(digits), 2)])
+
+
+def _escaped(digits: bytes) -> bytes:
+    """Return hex digits as JSON may escape characters."""
+    return _percented(digits).replace(b"%", b"\\u00")
+
+
 def _forms(piece: bytes) -> Iterator[bytes]:
+    """Yield a fragment as it is, and in base64 at any alignment."""
     yield piece
     for offset in range(3):
         digits = _base64_within(piece, offset)
@@ -215,5 +226,5 @@ def _hexadecimal(piece: bytes) -> Iterator[bytes]:
 
 def _base64_within(piece: bytes, offset: int) -> bytes:
     """Encode as it reads `offset` bytes into a longer text, without the digits shared with it."""
-    digits = base64.b64encode(bytes(offset) + piece)
+    digits = b2a_base64(bytes(offset) + piece, newline=False)
     return digits[(offset * 8 + 5) // 6 : (offset + len(piece)) * 8 // 6]

@@ -1,18 +1,20 @@
 """The key's header: which one carries a key, and how it is put on a request and taken off again.
 
 This is the only module that opens a credential. An SDK's request gets its key from a `HeaderWriter`, a
-request that is passed through from `put_key`; both use the same table.
+request that is passed through from `put_key` or `take_header`; all use the same table.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Protocol
 
 from anyio.to_thread import run_sync
 
+from assay_nb.connections.keyway import wanting
 from assay_nb.egress.credential import Credential
-from assay_nb.errors import AssayError, EndpointRefused
+from assay_nb.errors import AssayError, EndpointRefused, KeyStep
 from assay_nb.messages import Destination
 
 _HEADERS = {
@@ -24,7 +26,7 @@ _HEADERS = {
 }
 """What carries the key, by placement: the header's name, and the prefix before the key."""
 
-_HEADER_SAFE = frozenset(range(0x21, 0x7F))
+_HEADER_SAFE = re.compile(rb"[\x21-\x7e]+")
 
 
 def header_for(
@@ -39,18 +41,18 @@ def header_for(
         return None
     if destination.placement not in _HEADERS:
         raise EndpointRefused("The key is to be sent in a way that is not known here.")
-    check_header_safe(key)
+    check_header_safe(destination, key)
     name, before = _HEADERS[destination.placement]
     return name, before + key
 
 
-def check_header_safe(key: bytes | bytearray | memoryview) -> None:
+def check_header_safe(destination: Destination, key: bytes | bytearray | memoryview) -> None:
     """Raise unless the key can be written in a header. h11 would print all of it in its own complaint."""
-    if not key or not _HEADER_SAFE.issuperset(key):
-        raise EndpointRefused(
-            "The stored key holds a space, a line break or a character that no key has.",
-            hint="Enter it again: `assay-nb keys set`.",
+    if _HEADER_SAFE.fullmatch(key) is None:
+        error = EndpointRefused(
+            "The stored key holds a space, a line break or a character that no key has."
         )
+        raise wanting(error, KeyStep("replace", destination.connection))
 
 
 class KeyBearer(Protocol):
@@ -120,6 +122,31 @@ class HeaderWriter:
             self._headers = None
 
 
+def take_header(bearer: KeyBearer) -> tuple[bytes, bytes] | None:
+    """Open the key and return the header that carries it, to be written at once and kept nowhere.
+
+    None where the destination is called without a key. Its row is opened all the same, as in `put_key`.
+    """
+    credential = bearer.credential
+    with credential.open() as key:
+        header = header_for(credential.destination, key)
+        bearer.watch_for(key)
+        return header
+
+
+async def take_header_off_loop(bearer: KeyBearer) -> tuple[bytes, bytes] | None:
+    """Do what `take_header` does where opening may take long, as a database elsewhere does: in a thread."""
+    credential = bearer.credential
+    opening = credential.open()
+    key = await run_sync(opening.__enter__)
+    try:
+        header = header_for(credential.destination, key)
+        bearer.watch_for(key)
+        return header
+    finally:
+        opening.__exit__(None, None, None)
+
+
 async def put_key(
     bearer: KeyBearer, headers: MutableMapping[str, str], *, off_loop: bool
 ) -> str | None:
@@ -133,16 +160,9 @@ async def put_key(
         headers: Its headers.
         off_loop: Whether opening the key may take long, as a database elsewhere does: then a thread opens it.
     """
-    credential = bearer.credential
-    opening = credential.open()
-    key = await run_sync(opening.__enter__) if off_loop else opening.__enter__()
-    try:
-        header = header_for(credential.destination, key)
-        bearer.watch_for(key)
-        if header is None:
-            return None
-        name = header[0].decode("ascii")
-        headers[name] = header[1].decode("ascii")
-        return name
-    finally:
-        opening.__exit__(None, None, None)
+    header = await take_header_off_loop(bearer) if off_loop else take_header(bearer)
+    if header is None:
+        return None
+    name = header[0].decode("ascii")
+    headers[name] = header[1].decode("ascii")
+    return name

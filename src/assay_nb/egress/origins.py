@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
+from assay_nb.connections.keyway import wanting
 from assay_nb.connections.presets import PRESETS, path_at_host_of, preset_of
 from assay_nb.egress.operations import find_operation
-from assay_nb.errors import EndpointRefused
+from assay_nb.errors import EndpointRefused, KeyStep
 from assay_nb.messages import PROVIDERS, Destination, Kind, ProviderId, first_kind
 
 OFFICIAL: dict[ProviderId, str] = {one: PRESETS[one].endpoint for one in PROVIDERS}
@@ -172,20 +173,20 @@ def _read_origin(endpoint: str, policy: Policy | None) -> str:
 def check_destination(destination: Destination, policy: Policy) -> None:
     """Raise unless a stored destination is still allowed: the policy may have become stricter."""
     if _read_origin(destination.endpoint, policy) != destination.origin:
-        raise EndpointRefused(
-            "The stored endpoint and the origin it is bound to do not belong together.",
-            hint="Enter the key again, with its endpoint.",
+        error = EndpointRefused(
+            "The stored endpoint and the origin it is bound to do not belong together."
         )
+        raise wanting(error, KeyStep("replace", destination.connection, destination.endpoint))
     check_placement(destination)
 
 
 def check_placement(destination: Destination) -> None:
     """Raise if a provider's own endpoint would be called without a key."""
     if destination.keyless and is_official(destination):
-        raise EndpointRefused(
-            f"{destination.origin} needs a key, and this workspace is set to call it without one.",
-            hint=f"Enter a key: `assay-nb keys set {destination.connection}`.",
+        error = EndpointRefused(
+            f"{destination.origin} needs a key, and this workspace is set to call it without one."
         )
+        raise wanting(error, KeyStep("add", destination.connection))
 
 
 def vet_addresses(origin: str, host: str, addresses: Sequence[str], *, policy: Policy) -> list[str]:

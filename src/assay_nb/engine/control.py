@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from assay_nb.connections.keyway import Keyway
 from assay_nb.connections.presets import Preset
 from assay_nb.errors import workspace_gone
 from assay_nb.messages import NO_KEY, Kind, ProviderId
@@ -319,6 +320,10 @@ class Control(Protocol):
     async def set_role(self, workspace: str | None, user: str, role: str) -> None: ...
 
     async def keys(self, workspace: str | None) -> list[KeyFacts]: ...
+    async def keyway(self, workspace: str | None) -> Keyway:
+        """Return how a key gets into the workspace here, and who can put it there."""
+        ...
+
     async def set_key(
         self,
         workspace: str | None,

@@ -108,7 +108,7 @@ async def _find_destination(
             return parse_endpoint(provider)
     workspace = await context.services.authorize(context.user, where, "view")
     asked = f"{connection}/{model}"
-    raise await run_sync(missing_key, resources, workspace, connection, asked)
+    raise await run_sync(missing_key, resources, workspace, context.user, connection, asked)
 
 
 async def rename_workspace(context: RequestContext, name: str) -> WorkspaceFacts:

@@ -89,6 +89,11 @@ class GatewayResources(Resources):
         self._key_copy = key_copy
         self._log = log or Log(lambda line: None)
 
+    @property
+    def key_page(self) -> str:
+        """The address below which a browser finds the workspaces' pages."""
+        return self.settings.public_page
+
     def tell_unwritten(self, count: int, error: StoreUnavailable) -> None:
         """Let the operator know that the calls log cannot be written."""
         self._log(CallsUnwritten(count))

@@ -32,6 +32,8 @@ class LimitSettings:
         calls_per_minute: Calls that one person may start in a minute, at each replica.
         calls_at_once: Calls of one person that may run at the same time.
         streams: Calls of everybody that may run at the same time.
+        connections: Connections of clients that may be open at the same time. There are fewer where the
+            process may not open as many files.
         body: Bytes of a request to the API.
         passthrough_body: Bytes of a request that is passed through.
         passthrough_hours: Hours that a token for the pass-through is valid, at most 24, until its kernel extends
@@ -45,6 +47,7 @@ class LimitSettings:
     calls_per_minute: int = 60
     calls_at_once: int = 8
     streams: int = 1_000
+    connections: int = 10_000
     body: int = 2 * 1024 * 1024
     passthrough_body: int = 32 * 1024 * 1024
     passthrough_hours: float = 8.0

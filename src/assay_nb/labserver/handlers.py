@@ -10,10 +10,9 @@ from contextlib import suppress
 from typing import Any, cast
 
 from assay_nb.engine.control import Control, WorkspaceFacts
-from assay_nb.engine.remote.key_page import find_key_page
 from assay_nb.errors import PermissionDenied, WrongUsage
 from assay_nb.labserver.base import Handler, guarded
-from assay_nb.labserver.keys import KEY_ROUTES, PresetsHandler, tell_key
+from assay_nb.labserver.keys import KEY_ROUTES, PresetsHandler, tell_key, tell_keyway
 from assay_nb.labserver.run import RunHandler
 from assay_nb.labserver.scanning import scan_texts
 from assay_nb.messages import PROVIDERS
@@ -27,9 +26,11 @@ class StatusHandler(Handler):
         standing = await self.ask(self.control.standing)
         # On a hub both ask the gateway and wait for it, which the server's own loop must not.
         setups = await asyncio.to_thread(_setups, self.control)
-        page = await asyncio.to_thread(find_key_page, self.session.config)
+        way = None
+        if standing.workspace is not None:
+            way = tell_keyway(await self.ask(self.control.keyway, standing.workspace.id))
         keys = [tell_key(fact) for fact in standing.keys]
-        self.answer({**standing.to_dict(), "keys": keys, "setups": setups, "key_page": page})
+        self.answer({**standing.to_dict(), "keys": keys, "setups": setups, "keyway": way})
 
 
 class WorkspacesHandler(Handler):

@@ -8,18 +8,17 @@ A key goes in through the body of one request, is overwritten once it is sealed,
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, cast
 
 from assay_nb.commands.keys import KEY_STATES
+from assay_nb.connections.keyway import Keyway
 from assay_nb.connections.presets import PRESETS
 from assay_nb.engine.connect_form import connect, describe_service, replace_key, save_key
 from assay_nb.engine.control import KeyFacts
-from assay_nb.engine.remote.key_page import find_key_page
-from assay_nb.errors import PermissionDenied, WrongUsage
+from assay_nb.errors import KeyAct, PermissionDenied, WrongUsage
 from assay_nb.labserver.base import Handler, guarded
 from assay_nb.messages import PROVIDERS
 
@@ -29,6 +28,22 @@ def tell_key(fact: KeyFacts) -> dict[str, Any]:
     word, tone = KEY_STATES["keyless" if fact.keyless else fact.state]
     service = asdict(describe_service(fact))
     return {**fact.to_dict(), "keyless": fact.keyless, "word": word, "tone": tone, **service}
+
+
+def tell_keyway(way: Keyway) -> dict[str, Any]:
+    """Return how a key gets into the active workspace, in the words that stand beside a link to its page.
+
+    `last` is the last step of getting a key, `demo` what can be done without one meanwhile.
+    """
+    last = "Paste it below and save: it is tested first, for free, and then sealed."
+    if way.mode == "hub":
+        last = way.say_here("add") or "Enter it on the key page: it is tested first, for free."
+    return {
+        "page": way.address() or None,
+        "text": way.say_beside_link() if way.mode == "hub" else "",
+        "last": last,
+        "demo": way.say_demo(),
+    }
 
 
 class KeysHandler(Handler):
@@ -51,12 +66,11 @@ class PresetsHandler(Handler):
 class _SoloHandler(Handler):
     """On a hub, keys are entered on the gateway's own page, which shows no model output."""
 
-    async def _check_solo(self) -> None:
+    async def _check_solo(self, workspace: str, act: KeyAct, connection: str) -> None:
         if self.session.mode == "hub":
-            page = await asyncio.to_thread(find_key_page, self.session.config)
+            way = await self.ask(self.control.keyway, workspace)
             raise PermissionDenied(
-                "On a hub, keys are not entered here.",
-                hint=f"Owners and admins do it on the gateway's page: {page}",
+                "On a hub, keys are not changed here.", hint=way.say(act, connection)
             )
 
 
@@ -65,7 +79,7 @@ class KeyTestHandler(_SoloHandler):
 
     @guarded
     async def post(self, workspace: str, connection: str) -> None:
-        await self._check_solo()
+        await self._check_solo(workspace, "test", connection)
         self.read()
         check = await self.ask(self.control.test_key, workspace, connection)
         self.answer(check.to_dict())
@@ -76,7 +90,7 @@ class _Removable(_SoloHandler):
 
     @guarded
     async def delete(self, workspace: str, connection: str) -> None:
-        await self._check_solo()
+        await self._check_solo(workspace, "remove", connection)
         removal = await self.ask(self.control.remove_key, workspace, connection)
         self.answer(removal.to_dict())
 
@@ -86,7 +100,7 @@ class KeyHandler(_Removable):
 
     @guarded
     async def put(self, workspace: str, connection: str) -> None:
-        await self._check_solo()
+        await self._check_solo(workspace, "replace", connection)
         fields = self.read(key=str, endpoint=str, check=bool)
         if connection not in PROVIDERS:
             raise WrongUsage(
@@ -111,7 +125,7 @@ class ConnectionHandler(_Removable):
 
     @guarded
     async def put(self, workspace: str, connection: str) -> None:
-        await self._check_solo()
+        await self._check_solo(workspace, "connect", connection)
         fields = self.read(key=str, preset=str, parts=dict, endpoint=str, check=bool)
         with _taken(fields) as key:
             said = {"endpoint": fields["endpoint"] or None, "check": fields["check"] is not False}
@@ -127,7 +141,7 @@ class ConnectionHandler(_Removable):
 
     @guarded
     async def patch(self, workspace: str, connection: str) -> None:
-        await self._check_solo()
+        await self._check_solo(workspace, "rename", connection)
         name = self.need(self.read(name=str), "name")
         await self.ask(self.control.rename_connection, workspace, connection, name)
         self.answer({"done": True})

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from tornado.iostream import StreamClosedError
 
+from assay_nb.commands.parser import surface_here
 from assay_nb.engine.call import Call
 from assay_nb.engine.events import Delta, Event, Finished, NextRound, Thought
 from assay_nb.engine.sse import encode_error, encode_event, write_event
@@ -75,7 +76,7 @@ class RunHandler(Handler):
         call = Call.from_dict(
             {**fields, "instrument": instrument, "options": fields["options"] or {}}
         )
-        refuse_secrets(call.prompt, "The prompt", LAB)
+        refuse_secrets(call.prompt, "The prompt", surface_here(LAB))
         return call
 
     async def _relay(self, call: Call, put: Put) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from IPython.core.interactiveshell import InteractiveShell
 
 from assay_nb.commands.magic_lines import options_of, parser_for, refuse_variable
-from assay_nb.commands.parser import HelpWanted, nearest, refuse_keys_in_options
+from assay_nb.commands.parser import HelpWanted, nearest, refuse_keys_in_options, surface_here
 from assay_nb.engine.call import Call
 from assay_nb.engine.session import current_session
 from assay_nb.errors import BelowThreshold, WrongUsage
@@ -92,9 +92,9 @@ def find_prompt(value: Any) -> str | None:
 
 def _refuse_key_in(prompt: str, variable: str | None) -> None:
     if variable is None:
-        refuse_secrets(prompt, "The prompt", CELL)
+        refuse_secrets(prompt, "The prompt", surface_here(CELL))
     else:
-        refuse_secrets(prompt, f"The variable '{variable}'", VARIABLE)
+        refuse_secrets(prompt, f"The variable '{variable}'", surface_here(VARIABLE))
 
 
 def _lint(prompt: str, args: Namespace, shell: InteractiveShell) -> Result:

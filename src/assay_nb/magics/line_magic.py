@@ -1,5 +1,8 @@
 """`%assay`: the sub-commands of `assay-nb`, in a notebook."""
 
+# pyright: reportUnknownVariableType=false
+# IPython's own types are partial.
+
 from __future__ import annotations
 
 import json
@@ -10,14 +13,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import StdinNotImplementedError
 from IPython.core.getipython import get_ipython
+from IPython.display import display
 
 from assay_nb.commands import tree
 from assay_nb.commands.environment import add_environment
+from assay_nb.commands.keyways import KEY_IN_KERNEL
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import HelpWanted, Parser
 from assay_nb.commands.terminal import NotAsked, ask_hidden, ask_yes
 from assay_nb.engine.session import Session, current_session
-from assay_nb.errors import WrongUsage
+from assay_nb.errors import PermissionDenied, WrongUsage
+from assay_nb.magics.discarded import is_discarded
 from assay_nb.magics.display import Display, choose_display
 
 if TYPE_CHECKING:
@@ -38,9 +44,9 @@ class NotebookConsole:
 
     def read_key(self, prompt: str) -> bytearray:
         if current_session().mode == "hub":
-            raise WrongUsage(
-                "On a hub, a key never goes through a kernel.",
-                hint="An owner or admin adds it on the gateway's key page: `%assay keys list` shows its address.",
+            raise PermissionDenied(
+                KEY_IN_KERNEL,
+                hint="Ask `%assay keys list` where keys are entered here, and by whom.",
             )
         return _asking(ask_hidden, prompt)
 
@@ -65,7 +71,10 @@ class NotebookConsole:
 
 
 def run_line(line: str) -> Outcome | None:
-    """Run one sub-command; its outcome shows itself, or prints as JSON with `--json`."""
+    """Run one sub-command and return its outcome; with `--json` it prints, and returns nothing.
+
+    At the end of a cell IPython shows what is returned. Anywhere else it is shown here, unless it is kept.
+    """
     desk = NotebookConsole()
     try:
         args = assay_parser().parse_line(line)
@@ -78,6 +87,8 @@ def run_line(line: str) -> Outcome | None:
     if getattr(args, "json", False):
         print(json.dumps(outcome.data, indent=2, ensure_ascii=False))
         return None
+    if is_discarded():
+        display(outcome)
     return outcome
 
 

@@ -218,7 +218,7 @@ def guide(key_url: str, looks_like: str, costs: str, has_field: bool) -> list[Bl
     place = (
         "Paste it into the field below and press Save."
         if has_field
-        else "An owner or admin stores it on the key page."
+        else "Store it as the line at the top says."
     )
     return [
         Paragraph(["1. Open ", Code(key_url), " and make a key there."]),

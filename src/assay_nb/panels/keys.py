@@ -16,9 +16,9 @@ from typing import Any
 import ipywidgets as widgets
 
 from assay_nb.commands.keys import tested_word
+from assay_nb.connections.keyway import Keyway
 from assay_nb.engine.connect_form import is_first
 from assay_nb.engine.control import KeyFacts
-from assay_nb.engine.remote.key_page import find_key_page
 from assay_nb.engine.session import Session
 from assay_nb.errors import PermissionDenied
 from assay_nb.messages import ProviderId
@@ -40,6 +40,7 @@ from assay_nb.render.document import (
     Inline,
     Paragraph,
     Table,
+    sentence,
 )
 
 
@@ -57,6 +58,7 @@ class KeysPanel(LivePanel):
         self.cards = [KeyCard(session, provider) for provider in _offered(session)]
         self.named: dict[str, ConnectionCard] = {}
         self.adding = ConnectFold(session) if session.mode == "solo" else None
+        self._way = widgets.HTML()
         self._shown = widgets.VBox()
         self._unused = widgets.VBox()
         self._fold = widgets.Accordion([self._unused], titles=("More providers",))
@@ -70,7 +72,8 @@ class KeysPanel(LivePanel):
             self.adding.changed = self._on_change
             parts.append(self.adding.widget)
         if self.session.mode == "hub":
-            parts.insert(0, _open_page(find_key_page(self.session.config) or ""))
+            parts.insert(0, self._way)
+            self._show_way()
         self._lay_out(self.look(self.session.control.keys))
         return widgets.VBox([*parts, self.news.widget])
 
@@ -78,6 +81,8 @@ class KeysPanel(LivePanel):
         facts = self.look(self.session.control.keys)
         for card in self.cards:
             card.show(facts)
+        if self.session.mode == "hub":
+            self._show_way()
         self._lay_out(facts)
 
     def document(self) -> Document:
@@ -88,13 +93,10 @@ class KeysPanel(LivePanel):
         names = [name for name in (*ORDER, *sorted(set(facts) - set(ORDER))) if name in facts]
         rows: list[list[Inline]] = [[Code(name), *_cells(facts[name])] for name in names]
         table = Table(["connection", "key", "ends in", "tested", "added by", "leads to"], rows)
-        if self.session.mode == "hub":
-            return Document([Heading("Keys"), table, *self._hub()])
-        how = Paragraph(["Add one: ", Code("%assay keys set PROVIDER"), ", with a hidden prompt."])
-        more = Paragraph(
-            ["Other services and servers of your own: ", Code("%assay connect"), " lists them."]
-        )
-        return Document([Heading("Keys"), table, how, more, *_ways(self.session)])
+        way = self.ask(self.session.control.keyway, None)
+        how = f"{way.say('change', program='%assay')} {way.say_demo()}".rstrip()
+        more = _ways(self.session) if self.session.mode == "solo" else []
+        return Document([Heading("Keys"), table, Paragraph(sentence(how)), *more])
 
     def _on_change(self) -> None:
         self.refresh()
@@ -120,10 +122,10 @@ class KeysPanel(LivePanel):
         card.show([fact])
         return card
 
-    def _hub(self) -> list[Block]:
-        page = find_key_page(self.session.config) or ""
-        text = "On a hub a key never goes through a kernel. Owners and admins add it at "
-        return [Paragraph([text, Code(page), "."])]
+    def _show_way(self) -> None:
+        """Show where keys are entered, for the workspace that is active now."""
+        way = self.look(self.session.control.keyway)
+        self._way.value = "" if way is None else _link_page(way)
 
 
 def _offered(session: Session) -> list[ProviderId]:
@@ -136,18 +138,16 @@ def _offered(session: Session) -> list[ProviderId]:
     return offered
 
 
-def _open_page(page: str) -> Any:
+def _link_page(way: Keyway) -> str:
     """Return what opens the gateway's page. A widget's button would need the kernel for it; a link does not."""
-    about = show(
-        [Paragraph(["On a hub a key never goes through a kernel: it has a page of its own."])]
-    )
+    page = way.address()
+    about = show([Paragraph([way.say_beside_link()])])
     if not page.startswith(("https://", "http://", "/")):
-        return widgets.HTML(about)
-    link = (
+        return about
+    return about + (
         '<a class="jupyter-button widget-button" style="width: auto; text-decoration: none"'
         f' href="{escape(page)}" target="_blank" rel="noopener noreferrer">Open the key page</a>'
     )
-    return widgets.HTML(about + link)
 
 
 def _cells(fact: KeyFacts) -> list[Inline]:

@@ -23,6 +23,7 @@ from assay_nb.render.document import (
     Paragraph,
     Strong,
     Table,
+    sentence,
 )
 
 
@@ -63,7 +64,8 @@ class WorkspacePanel(LivePanel):
         """Make a workspace of the name in the field, and work in it."""
         made = self.ask(self.session.control.create_workspace, self.name.value.strip())
         self.name.value = ""
-        self._use(made.id, f"Workspace '{made.name}' is made. It has no keys yet.")
+        start = self.ask(self.session.control.keyway, made.id).say_start(program="%assay")
+        self._use(made.id, f"Workspace '{made.name}' is made. It has no keys yet. {start}")
 
     def document(self) -> Document:
         more = ["Another one: ", Code("%assay workspace use NAME"), ". A new one: "]
@@ -95,5 +97,5 @@ class WorkspacePanel(LivePanel):
     def _use(self, workspace: str, text: str) -> None:
         fact = self.ask(self.session.control.use_workspace, workspace)
         self.refresh()
-        self.news.say("good", [text or f"You now work in '{fact.name}'."])
+        self.news.say("good", sentence(text or f"You now work in '{fact.name}'."))
         self.changed()

@@ -16,11 +16,19 @@ from assay_nb.engine.events import Finished
 from assay_nb.engine.local.control import LocalControl
 from assay_nb.engine.local.practice import WORKSPACE, check_only_practice
 from assay_nb.engine.session import Session
-from assay_nb.errors import WorkspaceNotFound, WrongUsage
+from assay_nb.errors import AssayError, WorkspaceNotFound, WrongUsage
 from assay_nb.instruments.base import Result
 from assay_nb.messages import PROVIDERS, ProviderId
 from assay_nb.practice.server import MODEL, PracticeServer
-from assay_nb.render.document import Callout, Code, Document, Heading, Paragraph, Verbatim
+from assay_nb.render.document import (
+    Callout,
+    Code,
+    Document,
+    Heading,
+    Paragraph,
+    Verbatim,
+    sentence,
+)
 
 SAMPLE = """\
 You are a support agent. Write in the tone of our guide: [INSERT TONE GUIDE]
@@ -46,6 +54,13 @@ _STOPS: tuple[tuple[str, ProviderId], ...] = (
 )
 
 
+_AFTERWARDS = (
+    "In a notebook: `%load_ext assay_nb`, then `%assay try`, then `%%critique`.",
+    "With a model: `assay-nb keys set google` (the fastest start, free), or anthropic, or openai.",
+)
+_ON_HUB = ("In a notebook on this hub: `%load_ext assay_nb`, then `%assay` says how to begin.",)
+"""What to do after the tour."""
+
 _servers: WeakKeyDictionary[Session, PracticeServer] = WeakKeyDictionary()
 
 
@@ -59,7 +74,7 @@ def start_practice(session: Session) -> Document:
     if not isinstance(control, LocalControl):
         raise WrongUsage(
             "The practice provider is for solo mode.",
-            hint="On a hub, your demo calls show everything: `%assay budget`.",
+            hint=_begin_on_hub(session),
         )
     session.portal.call(_furnish, control, _find_server(session))
     text = [
@@ -72,6 +87,17 @@ def start_practice(session: Session) -> Document:
     return Document([Callout("good", text)])
 
 
+def _begin_on_hub(session: Session) -> str:
+    """Return how to begin in the active workspace of a hub."""
+    try:
+        way = session.portal.call(session.control.keyway, None)
+    except AssayError:  # the active one is gone, say: the status tells what to do about that
+        return "See `%assay`: it says how to begin on this hub."
+    if way.demo:
+        return f"{way.say_demo()} {way.say('add')}"
+    return way.say("change")
+
+
 def _find_server(session: Session) -> PracticeServer:
     """Return the session's server, started at the first time."""
     if session not in _servers:
@@ -80,8 +106,12 @@ def _find_server(session: Session) -> PracticeServer:
     return _servers[session]
 
 
-def run_tour() -> Iterator[Document]:
-    """Yield what the tour shows, step by step: a prompt, and each instrument's result on it."""
+def run_tour(*, on_hub: bool = False) -> Iterator[Document]:
+    """Yield what the tour shows, step by step: a prompt, and each instrument's result on it.
+
+    Args:
+        on_hub: Whether the person's keys are a hub's, and notebooks there cannot practise.
+    """
     with _practising() as session:
         yield Document(
             [
@@ -92,28 +122,7 @@ def run_tour() -> Iterator[Document]:
         )
         for instrument, provider in _STOPS:
             yield _ask(session, instrument, provider).to_document()
-    yield Document(
-        [
-            Paragraph(
-                [
-                    "In a notebook: ",
-                    Code("%load_ext assay_nb"),
-                    ", then ",
-                    Code("%assay try"),
-                    ", then ",
-                    Code("%%critique"),
-                    ".",
-                ]
-            ),
-            Paragraph(
-                [
-                    "With a model: ",
-                    Code("assay-nb keys set google"),
-                    " (the fastest start, free), or anthropic, or openai.",
-                ]
-            ),
-        ]
-    )
+    yield Document([Paragraph(sentence(line)) for line in (_ON_HUB if on_hub else _AFTERWARDS)])
 
 
 def _ask(session: Session, instrument: str, provider: ProviderId) -> Result:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import httpx2
 
+from assay_nb.connections.keyway import wanting
 from assay_nb.egress.origins import is_official, path_hint
 from assay_nb.errors import (
     BROKEN_OFF,
@@ -157,17 +158,18 @@ def for_refusal(
     if exchange.is_page and status in _OF_A_PAGE:
         refusal = replace(refusal, meaning=_OF_A_PAGE[status])
     wait = read_wait(status, exchange.waits, refusal.body)
-    meaning = refusal.meaning
+    meaning, step = refusal.meaning, None
     if meaning is Meaning.RATE:
         message, hint = _limited(exchange, wait)
         meaning = Meaning.DAY_QUOTA if wait.daily else meaning
     elif meaning in _PASSING and (model or status != 501):  # a server without a listing
         message, hint = _down(exchange, refusal, wait)
     else:
-        hub = exchange.names.by_operator
-        message, hint = describe_refusal(exchange.destination, refusal, model, request, hub=hub)
+        said = describe_refusal(exchange.destination, refusal, model, request)
+        message, hint, step = said.message, said.hint, said.step
     kind = CONSEQUENCES[meaning].kind
-    return _error(kind, exchange, status, message, hint, wait=wait.seconds, reason=meaning)
+    error = _error(kind, exchange, status, message, hint, wait=wait.seconds, reason=meaning)
+    return wanting(error, step) if step else error
 
 
 def _error(

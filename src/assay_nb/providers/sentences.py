@@ -1,21 +1,34 @@
-"""Sentences on refusals: for each meaning what happened, and the next step. `wording` fills in who and which."""
+"""Sentences on refusals: for each meaning what happened, and the next step. `wording` fills in who and which.
+
+Where the next step is about the key itself, `KEY_ACTS` names it, and what stands here leads to it: how a key is
+replaced or tested depends on who reads the error, which is not known here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from assay_nb.errors import KeyAct
 from assay_nb.providers.meanings import Meaning
 
 _M = Meaning
 
+KEY_ACTS: Mapping[Meaning, KeyAct] = {
+    _M.KEY_REFUSED: "replace",
+    _M.KEY_LEAKED: "replace",
+    _M.UNKNOWN_ERROR: "test",
+    _M.UNKNOWN_401: "test",
+}
+"""What is to be done to the key, of the meanings that are about it."""
+
 SENTENCES: Mapping[Meaning, tuple[str, str]] = {
     _M.KEY_REFUSED: (
         "{who} does not accept the workspace's key.",
-        "Replace it {entry} if it was revoked or belongs elsewhere; {keys_valid}.",
+        "Perhaps it was revoked, or belongs elsewhere; {keys_valid}.",
     ),
     _M.KEY_LEAKED: (
         "{who} has blocked the workspace's key because it was found in public.",
-        "Make a new key{keys_at}, save it {entry}, and find where the old one leaked.",
+        "Make a new key{keys_at}, and find where the old one leaked.",
     ),
     _M.KEY_SUSPENDED: (
         "{who} has suspended the project behind the workspace's key.",
@@ -175,11 +188,11 @@ SENTENCES: Mapping[Meaning, tuple[str, str]] = {
     ),
     _M.UNKNOWN_ERROR: (
         "{who} sent an error in the place of a reply, without a reason that is known here.",
-        "Try again; if it persists: {test}",
+        "Try again; if it persists, the key may be why.",
     ),
     _M.UNKNOWN_401: (
         "{who} refused the request as not authorised (status 401), without a reason that is known here.",
-        "{test}",
+        "",
     ),
     _M.UNKNOWN_403: (
         "{who} refused the request as forbidden (status 403), without a reason that is known here.",

@@ -24,6 +24,7 @@ from typing import Any
 import anyio
 import httpx2
 
+from assay_nb.connections.keyway import wanting
 from assay_nb.egress import faults, headers
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.key_header import HeaderWriter
@@ -32,7 +33,7 @@ from assay_nb.egress.proxy import Proxies, Proxy
 from assay_nb.egress.resolver import Vet
 from assay_nb.egress.setting_names import SOLO, SettingNames
 from assay_nb.egress.tls import make_tls_context
-from assay_nb.errors import AssayError, EndpointRefused
+from assay_nb.errors import AssayError, EndpointRefused, KeyStep
 from assay_nb.messages import Destination
 from assay_nb.providers import log_muting
 from assay_nb.providers.body import GuardedBody, decoder_for, reader_for
@@ -132,10 +133,11 @@ def check_destination(url: httpx2.URL, destination: Destination) -> None:
     port = url.port or (443 if url.scheme == "https" else 80)
     host = f"[{url.host}]" if ":" in url.host else url.host
     if f"{url.scheme}://{host}:{port}" != destination.origin or url.userinfo:
-        raise EndpointRefused(
-            "A request was about to leave for another place than the key is bound to, and was stopped.",
-            hint="If the provider's address changed, save the key again with `--endpoint`.",
+        error = EndpointRefused(
+            "A request was about to leave for another place than the key is bound to, and was stopped."
         )
+        lead = "If the provider's address changed, the key has to be bound to the new one."
+        raise wanting(error, KeyStep("replace", destination.connection, lead=lead))
 
 
 @dataclass

@@ -7,14 +7,17 @@ over from an answer is numbers.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from assay_nb.connections.names import SPOKEN
 from assay_nb.connections.presets import preset_of
 from assay_nb.egress.origins import is_official, path_hint
+from assay_nb.errors import KeyStep
 from assay_nb.messages import PROVIDERS, Destination, Request, label_of
 from assay_nb.models.catalog import suggest_model
 from assay_nb.providers.meanings import Meaning
 from assay_nb.providers.refusals import Refusal, names_ceiling, names_knob
-from assay_nb.providers.sentences import SENTENCES
+from assay_nb.providers.sentences import KEY_ACTS, SENTENCES
 from assay_nb.providers.setup import SETUP
 
 _M = Meaning
@@ -22,7 +25,6 @@ _KEY_WANTED = frozenset(
     {_M.KEY_REFUSED, _M.UNKNOWN_401, _M.UNKNOWN_403, _M.NOT_ALLOWED, _M.BILLING}
 )
 """What means, of a server that is called without a key, that it wants one."""
-_KEY_PAGE = "`%assay keys list` shows the page's address."
 
 _NOT_OF_A_MODEL = frozenset(
     {_M.MODEL_UNKNOWN, _M.PAGE_UNKNOWN, _M.UNKNOWN_404, _M.PARAMETER, _M.UNKNOWN, _M.DOWN}
@@ -30,14 +32,24 @@ _NOT_OF_A_MODEL = frozenset(
 """What a model is asked about, and what means another thing where a list of models was asked for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is said of a refusal.
+
+    Attributes:
+        message: What happened.
+        hint: The next step, or what leads to it.
+        step: What is to be done to the key, if that is the next step.
+    """
+
+    message: str
+    hint: str = ""
+    step: KeyStep | None = None
+
+
 def describe_refusal(
-    there: Destination,
-    refusal: Refusal,
-    model: str | None,
-    request: Request | None,
-    *,
-    hub: bool = False,
-) -> tuple[str, str]:
+    there: Destination, refusal: Refusal, model: str | None, request: Request | None
+) -> Said:
     """Return what happened and the next step, for a refusal that says nothing of time.
 
     Args:
@@ -45,25 +57,24 @@ def describe_refusal(
         refusal: What it means.
         model: Which model was asked; None for a listing.
         request: What was asked, for the settings that it names.
-        hub: Whether keys are entered on a hub's key page, and not by a command.
     """
     if there.keyless and refusal.meaning in _KEY_WANTED and refusal.status in {401, 402, 403}:
-        return _key_wanted(there, hub=hub)
+        what = f"{there.origin} asks for a key, and none is stored for it."
+        return Said(what, step=KeyStep("add", there.connection, there.endpoint))
     if model is None and refusal.meaning in _NOT_OF_A_MODEL:
-        return _not_listed(there, refusal.status)
+        return Said(*_not_listed(there, refusal.status))
     if refusal.meaning is _M.PAGE_UNKNOWN:
-        return _no_path(there, refusal.status)
+        return Said(*_no_path(there, refusal.status))
     if refusal.meaning in {_M.MODEL_UNKNOWN, _M.UNKNOWN_404}:
-        return _not_found(there, refusal, model or "")
+        return Said(*_not_found(there, refusal, model or ""))
     if refusal.meaning is _M.CONTEXT:
-        return _too_long(refusal, model)
+        return Said(*_too_long(refusal, model))
     if refusal.meaning in {_M.PARAMETER, _M.UNKNOWN}:
-        return _refused(there, refusal, model, request)
-    message, hint = SENTENCES[refusal.meaning]
-    facts = _facts(there, refusal, model, request) | _ways_to_keys(there, hub=hub)
-    if hub and ("{entry}" in hint or "{test}" in hint):
-        hint = f"{hint} {_KEY_PAGE}"
-    return message.format_map(facts), hint.format_map(facts)
+        return Said(*_refused(there, refusal, model, request))
+    facts = _facts(there, refusal, model, request)
+    message, hint = (text.format_map(facts) for text in SENTENCES[refusal.meaning])
+    act = KEY_ACTS.get(refusal.meaning)
+    return Said(message, hint, KeyStep(act, there.connection, lead=hint) if act else None)
 
 
 def who_is(there: Destination) -> str:
@@ -116,22 +127,6 @@ def _facts(
         "most": f": it gives at most {most:,}" if most else "",
         "minute": f": {minute[1]:,}, and the limit is {minute[0]:,}" if minute else "",
     }
-
-
-def _ways_to_keys(there: Destination, *, hub: bool) -> dict[str, str]:
-    """Return how a key is entered and tested where the error is read."""
-    if hub:
-        page = "on the key page (as an owner or admin)"
-        return {"entry": page, "test": f"Test or replace the key {page}."}
-    test, entry = (f"with `assay-nb keys {do} {there.connection}`" for do in ("test", "set"))
-    return {"entry": entry, "test": f"Test the key {test}, or replace it {entry}."}
-
-
-def _key_wanted(there: Destination, *, hub: bool) -> tuple[str, str]:
-    hint = f"Enter one: `assay-nb keys set {there.connection} --endpoint {there.endpoint}`."
-    if hub:
-        hint = f"Enter one on the key page (as an owner or admin). {_KEY_PAGE}"
-    return f"{there.origin} asks for a key, and none is stored for it.", hint
 
 
 def _not_listed(there: Destination, status: int) -> tuple[str, str]:

@@ -169,7 +169,7 @@ def purge_workspace(connection: Connection, workspace_id: bytes) -> None:
         connection.execute(delete(workspaces).where(where))
 
 
-def list_names(connection: Connection) -> dict[bytes, str]:
+def list_workspace_names(connection: Connection) -> dict[bytes, str]:
     """Return the names of all workspaces by their ids, also of those that are deleted."""
     query = select(workspaces.c.workspace_id, workspaces.c.name)
     return {bytes(row.workspace_id): row.name for row in connection.execute(query)}
@@ -181,6 +181,22 @@ def list_members(connection: Connection, workspace_id: bytes) -> tuple[Member, .
         select(members).where(members.c.workspace_id == workspace_id).order_by(members.c.user)
     )
     return tuple(Member(row.user, row.role, row.source, row.added_at) for row in rows)
+
+
+def list_names(
+    connection: Connection, workspace_id: bytes, roles: Collection[Role], most: int
+) -> list[str]:
+    """Return the names of a workspace's members with these roles: owners first, then by name; `most` of them."""
+    where = (members.c.workspace_id == workspace_id, members.c.role.in_(roles))
+    query = select(members.c.user).where(*where)
+    by_role = members.c.role.desc()  # "owner" comes after "admin"
+    return list(connection.scalars(query.order_by(by_role, members.c.user).limit(most)))
+
+
+def count_members(connection: Connection, workspace_id: bytes, roles: Collection[Role]) -> int:
+    """Return how many members of a workspace have one of these roles."""
+    where = (members.c.workspace_id == workspace_id, members.c.role.in_(roles))
+    return connection.scalar(select(func.count()).select_from(members).where(*where)) or 0
 
 
 def find_member(connection: Connection, workspace_id: bytes, user: str) -> Member | None:

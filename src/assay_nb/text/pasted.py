@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from assay_nb.connections.keyway import say_unasked
 from assay_nb.errors import KeyPasted
 from assay_nb.text.redaction import KeyShape, describe_secret, secret_in
 
@@ -14,18 +15,20 @@ class Surface:
 
     Attributes:
         kept: Where the text is now, as a clause; empty where nothing here has kept it.
-        add: The command that adds a key the right way; empty where none is at hand.
+        program: What the command that adds a key is typed after; empty where none is at hand.
+        hub: Whether no command does, since a hub's gateway has a page for keys.
     """
 
     kept: str = ""
-    add: str = ""
+    program: str = ""
+    hub: bool = False
 
 
 ANYWHERE = Surface()
-CELL = Surface("it is in the history now", "%assay keys set")
-VARIABLE = Surface("it may be in the history", "%assay keys set")
-TERMINAL = Surface("it may be in the shell's history", "assay-nb keys set")
-LAB = Surface("the notebook's file may have it", "%assay keys set")
+CELL = Surface("it is in the history now", "%assay")
+VARIABLE = Surface("it may be in the history", "%assay")
+TERMINAL = Surface("it may be in the shell's history", "assay-nb")
+LAB = Surface("the notebook's file may have it", "%assay")
 
 
 def refuse_secrets(
@@ -70,6 +73,6 @@ def _next_step(shape: KeyShape, surface: Surface) -> str:
     if shape.issuer is None:
         return f"Take it out, or put it in other words. If it is real, replace it{kept}."
     step = f"Take it out, and revoke it {shape.issuer}{kept}."
-    if shape.is_storable and surface.add:
-        step += f" Add the new one with `{surface.add} {shape.provider}`."
+    if shape.is_storable and surface.program:
+        step += f" {say_unasked(shape.provider or '', hub=surface.hub, program=surface.program)}"
     return step

@@ -1,7 +1,7 @@
 """The cached vault: it reads a workspace's rows again only when the database was changed.
 
-For processes that open one key a thousand times. What is remembered are rows as they are stored, sealed, and the data
-keys that open them, as the master key is remembered anyway. Each provider key is opened again for each
+For processes that open one key a thousand times. What is remembered are rows as they are stored, sealed, and for each
+the message key that opens it, as the master key is remembered anyway. Each provider key is opened again for each
 request, and its plaintext is kept no longer than ever.
 """
 
@@ -13,8 +13,7 @@ from assay_nb.messages import Destination
 from assay_nb.store.changes import Changes, Remembered
 from assay_nb.store.database import Database
 from assay_nb.store.vault_rows import KeyRow, WorkspaceRows
-from assay_nb.vault.envelope import CannotOpen
-from assay_nb.vault.hierarchy import DataKey
+from assay_nb.vault.envelope import CannotOpen, MessageKey
 from assay_nb.vault.keystores.base import KeyStore
 from assay_nb.vault.sealed_keys import destination_of, find_opener
 from assay_nb.vault.stored import Mode, OpenedKey
@@ -48,7 +47,7 @@ class CachedVault(Vault):
             self._keep(workspace_id, connection, mode, opened)
             return opened
         try:
-            secret = ready.data_key.open(ready.row.envelope, ready.context)
+            secret = ready.key.open()
         except CannotOpen:
             return super().open_key(workspace_id, connection, mode=mode)
         return OpenedKey(ready.row.row_id, ready.row.row_version, ready.destination, secret)
@@ -60,12 +59,13 @@ class CachedVault(Vault):
             return
         for row in rows.keys:
             if (row.row_id, row.row_version) == (opened.row_id, opened.row_version):
-                opener = find_opener(
+                data_key, context = find_opener(
                     self._cached.masters, rows.vault.vault_id, workspace_id, rows, row
                 )
+                key = data_key.derive_key(row.envelope, context)
                 if len(self._ready) >= _MOST:
                     self._ready.clear()
-                ready = _Ready(rows, row, destination_of(row), *opener)
+                ready = _Ready(rows, row, destination_of(row), key)
                 self._ready[workspace_id, connection, mode] = ready
 
 
@@ -73,8 +73,7 @@ class _Ready(NamedTuple):
     rows: WorkspaceRows
     row: KeyRow
     destination: Destination
-    data_key: DataKey
-    context: bytes
+    key: MessageKey
 
 
 class CachedTransactions(Transactions):

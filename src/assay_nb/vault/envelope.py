@@ -96,13 +96,22 @@ class SealingKey:
         Raises:
             CannotOpen: If the envelope, the key or the associated data is not the one it was sealed with.
         """
+        with self.derive_key(envelope, associated_data) as key:
+            return key.open()
+
+    def derive_key(self, envelope: bytes, associated_data: bytes) -> MessageKey:
+        """Return the key of one message, to open it more than once.
+
+        Raises:
+            CannotOpen: If the envelope, the key or the associated data is not the one it was sealed with.
+        """
         _check_bound(associated_data)
         self._check_header(envelope)
-        with self._derive(envelope[_SALT], associated_data) as derived:
-            encryption_key, commitment = _split(derived)
-            if not hmac.compare_digest(envelope[_COMMITMENT], commitment):
-                raise CannotOpen(Cause.COMMITMENT)
-            return _decrypt(encryption_key, envelope, associated_data)
+        derived = self._derive(envelope[_SALT], associated_data)
+        if hmac.compare_digest(envelope[_COMMITMENT], _split(derived)[1]):
+            return MessageKey(derived, envelope, associated_data)
+        derived.wipe()
+        raise CannotOpen(Cause.COMMITMENT)
 
     def _check_header(self, envelope: bytes) -> None:
         length = len(envelope) - _HEADER - _TAG
@@ -114,6 +123,34 @@ class SealingKey:
     def _derive(self, salt: bytes, associated_data: bytes) -> SecretBytes:
         info = _LABEL + _SUITE + hashlib.sha256(associated_data).digest()
         return derive(self._secret, info, salt=salt, length=64)
+
+
+class MessageKey:
+    """The key of one sealed message, which opens that message and no other one.
+
+    Leaving the `with` block overwrites it. It says no more than the key that it was derived from does.
+    """
+
+    __slots__ = ("_bound", "_derived", "_envelope")
+
+    def __init__(self, derived: SecretBytes, envelope: bytes, associated_data: bytes) -> None:
+        self._derived = derived
+        self._envelope = envelope
+        self._bound = associated_data
+
+    def open(self) -> SecretBytes:
+        """Return what was sealed.
+
+        Raises:
+            CannotOpen: If the ciphertext is not what was sealed.
+        """
+        return _decrypt(_split(self._derived)[0], self._envelope, self._bound)
+
+    def __enter__(self) -> MessageKey:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._derived.wipe()
 
 
 def derive(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
 from assay_nb.connections.facts import SET
+from assay_nb.connections.keyway import wanting
 from assay_nb.errors import (
+    KeyStep,
     ProviderKeyMissing,
     StoreUnavailable,
     VaultIntegrityError,
@@ -368,13 +369,12 @@ class Vault:
                 f"{whose} has no connection '{connection}'.",
                 hint="List those it has: `assay-nb connections list`.",
             )
-        where = f" --workspace {shlex.quote(name)}" if name else ""
-        return ProviderKeyMissing(
+        error = ProviderKeyMissing(
             f"Workspace '{name}' has no {label_of(connection)} key."
             if name
-            else f"This workspace has no {label_of(connection)} key.",
-            hint=f"An owner or admin adds one: `assay-nb keys set {connection}{where}`.",
+            else f"This workspace has no {label_of(connection)} key."
         )
+        return wanting(error, KeyStep("add", connection))
 
     def _refusal(
         self, workspace_id: bytes, connection: str | None, event: Event, cause: str
@@ -384,10 +384,8 @@ class Vault:
         name = self._name(workspace_id)
         whose = f"'{name}'" if name else "this workspace"
         what = f"The {label_of(connection)} key" if connection else "A key"
-        return VaultIntegrityError(
-            f"{what} of {whose} cannot be opened.",
-            hint="Enter it again to replace it; `assay-nb doctor` shows what is known.",
-        )
+        error = VaultIntegrityError(f"{what} of {whose} cannot be opened.")
+        return wanting(error, KeyStep("replace", connection or ""))
 
     def _report(self, workspace_id: bytes, connection: str, event: Event, cause: str) -> None:
         # Once a process: a caller that tries again and again must not fill the audit.

@@ -18,7 +18,7 @@ from assay_nb.store import workspace_rows as rows
 from assay_nb.store.database import Connection, Database
 from assay_nb.store.workspace_rows import DeletedWorkspace, Member, Role, Workspace
 from assay_nb.workspaces.names import check_user, normalize, parse_id, parse_name, shown
-from assay_nb.workspaces.roles import Action, check_allowed, parse_role
+from assay_nb.workspaces.roles import ALLOWED, Action, check_allowed, is_allowed, parse_role
 
 GRACE_DAYS = 30
 """How long a deleted workspace can be restored."""
@@ -175,6 +175,18 @@ class Workspaces:
             workspace = self._allowed(connection, user, name_or_id, "view")
             return rows.list_members(connection, workspace.id)
 
+    def find_managers(self, workspace_id: bytes, *, most: int) -> tuple[tuple[str, ...], int]:
+        """Return some of those who may change a workspace's keys, by name, and how many more there are."""
+        able = ALLOWED["manage_keys"]
+        with self._database.read() as connection:
+            names = rows.list_names(connection, workspace_id, able, most)
+            more = rows.count_members(connection, workspace_id, able) - len(names)
+        return tuple(shown(name) for name in names), more
+
+    def may_manage_keys(self, workspace: Workspace) -> bool:
+        """Say whether the member who sees a workspace so may change its keys."""
+        return is_allowed(workspace.role, "manage_keys")
+
     def add_member(
         self, user: str, name_or_id: str | bytes, new: str, role: Role = "member"
     ) -> Member:
@@ -188,7 +200,7 @@ class Workspaces:
             if not rows.insert_member(connection, workspace.id, new, role, "hand", now):
                 raise WrongUsage(
                     f"'{shown(new)}' is in '{workspace.name}' already.",
-                    hint="`assay-nb member role` changes what they may do.",
+                    hint="Change their role, if they are to do more or less.",
                 )
         return Member(new, role, "hand", now)
 
@@ -363,7 +375,7 @@ class Workspaces:
         if rows.count_owners(connection, workspace.id) < 2:
             raise PermissionDenied(
                 f"'{workspace.name}' would have no owner.",
-                hint="Make another member an owner first: `assay-nb member role NAME owner`.",
+                hint="Make another member an owner first.",
             )
 
 

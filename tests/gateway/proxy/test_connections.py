@@ -318,5 +318,6 @@ async def test_every_kind_answers_an_instrument_and_its_limit_is_told_by_the_ser
     for error in (limited.value, refused.value):
         assert fake.origin in error.message
         assert not any(name in error.message for name in ("OpenAI", "Anthropic", "Google"))
-    assert "on the key page" in (refused.value.hint or "")
+    act = "replace the key" if key else "enter one"
+    assert f"/connections/house on this hub in a browser and {act}." in (refused.value.hint or "")
     assert "keys set" not in (refused.value.hint or "")

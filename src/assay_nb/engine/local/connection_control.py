@@ -19,6 +19,7 @@ from assay_nb.engine.key_checks import not_stored, untested
 from assay_nb.engine.local import models
 from assay_nb.engine.local.credentials import find_credential, find_destinations, missing_key
 from assay_nb.engine.local.key_test import check_key
+from assay_nb.engine.local.keyways import find_keyway, guided
 from assay_nb.engine.local.practice import hold_key, is_practice
 from assay_nb.errors import WrongUsage
 from assay_nb.messages import PROVIDERS, Destination, Kind, ProviderId
@@ -26,6 +27,7 @@ from assay_nb.models import catalog
 from assay_nb.providers.keys import place_key
 
 if TYPE_CHECKING:
+    from assay_nb.connections.keyway import Keyway
     from assay_nb.providers.base import ListedModel
     from assay_nb.workspaces.membership import Workspace
 from assay_nb.engine.local.workspace_control import WorkspaceControl
@@ -38,6 +40,12 @@ class ConnectionControl(WorkspaceControl):
 
     async def keys(self, workspace: str | None) -> list[KeyFacts]:
         return await run_sync(lambda: self._keys(self._workspace(workspace)))
+
+    async def keyway(self, workspace: str | None) -> Keyway:
+        def run() -> Keyway:
+            return find_keyway(self._resources, self._workspace(workspace), self._user)
+
+        return await run_sync(run)
 
     async def set_key(
         self,
@@ -80,11 +88,12 @@ class ConnectionControl(WorkspaceControl):
         where = await run_sync(self._workspace, workspace)
         there = (await run_sync(find_destinations, self._resources, where.id)).get(connection)
         if there is None:
-            raise await run_sync(missing_key, self._resources, where, connection)
+            raise await run_sync(missing_key, self._resources, where, self._user, connection)
         stored = await run_sync(self._resources.vault.find_key, where.id, connection)
-        outcome, listed = await check_key(
-            self._resources, find_credential(self._resources, where.id, there)
-        )
+        async with guided(self._resources, where):
+            outcome, listed = await check_key(
+                self._resources, find_credential(self._resources, where.id, there)
+            )
         await models.keep_facts(self._resources, where.id, there, listed)
         if outcome.outcome == "accepted" and stored is not None and not stored.verified:
             await run_sync(
@@ -99,7 +108,7 @@ class ConnectionControl(WorkspaceControl):
         self._resources.own_practice.forget(where.id, connection)
         stored = await run_sync(self._resources.vault.find_key, where.id, connection)
         if stored is None:
-            raise await run_sync(missing_key, self._resources, where, connection)
+            raise await run_sync(missing_key, self._resources, where, self._user, connection)
         # From really opening it: a row that was edited to hold none talks nobody out of revoking its key.
         known = {fact.connection: fact for fact in await run_sync(self._keys, where)}
         removal = await run_sync(
@@ -170,7 +179,7 @@ class ConnectionControl(WorkspaceControl):
         spoken = kind or (before.kind if before else None)
         provider = check_kind(connection, spoken)
         if provider is None:
-            raise missing_key(self._resources, where, connection)
+            raise missing_key(self._resources, where, self._user, connection)
         if before is not None and before.kind == spoken and not before.keyless:
             placement = placement or before.placement  # another protocol has a header of its own
         if before is not None and endpoint is None:

@@ -24,11 +24,10 @@ from assay_nb.engine.control import (
 from assay_nb.engine.facts import read_call_facts
 from assay_nb.engine.local import models
 from assay_nb.engine.local.credentials import find_destinations, missing_key, parse_model
-from assay_nb.engine.local.resources import PLATFORM
+from assay_nb.engine.local.keyways import read_budget
 from assay_nb.engine.resolve import ALL_MODELS, choose_model
 from assay_nb.errors import AssayError
 from assay_nb.messages import PROVIDERS, Destination, ProviderId
-from assay_nb.models import catalog
 
 if TYPE_CHECKING:
     from assay_nb.engine.usage import UsageFacts, UsagePart
@@ -95,7 +94,7 @@ class LocalControl(ConnectionControl):
         stored = find_destinations(self._resources, where.id)
         connection, name = parse_model(stored, model)
         if connection not in {*PROVIDERS, *stored}:
-            raise missing_key(self._resources, where, connection, model)
+            raise missing_key(self._resources, where, self._user, connection, model)
         return f"{connection}/{name}"
 
     async def models(self, workspace: str | None, *, ask: bool) -> Listing:
@@ -105,7 +104,7 @@ class LocalControl(ConnectionControl):
             return Listing(models=known)
         where = await run_sync(self._workspace, workspace)
         places = await run_sync(self._places_to_ask, where)
-        return await models.ask_servers(self._resources, where.id, places)
+        return await models.ask_servers(self._resources, where, places)
 
     def _places_to_ask(self, where: Workspace) -> Sequence[Destination]:
         """Return where a workspace's connections lead, each of which may be asked for its models."""
@@ -180,8 +179,4 @@ class LocalControl(ConnectionControl):
         return choose_model(None, workspace.model, stored, self._resources.usable_models)
 
     def _budget(self) -> BudgetFacts:
-        provider, _ = catalog.parse_model(catalog.DEMO_MODEL)
-        if self._resources.vault.find_key(PLATFORM, provider, mode="demo") is None:
-            return BudgetFacts(granted=0, left=0)
-        budget = self._resources.budget
-        return BudgetFacts(granted=budget.granted, left=budget.left(self._user))
+        return read_budget(self._resources, self._user)

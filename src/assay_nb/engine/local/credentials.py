@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, cast
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from assay_nb.connections.missing import explain_missing, explain_unnamed
-from assay_nb.connections.names import on_key_page
 from assay_nb.connections.presets import preset_of
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.origins import is_official
+from assay_nb.engine.local.keyways import find_keyway
 from assay_nb.engine.local.practice import WORKSPACE, is_practice, no_key
 from assay_nb.errors import EndpointRefused, ProviderKeyMissing, WrongUsage
-from assay_nb.messages import PROVIDERS, Destination
+from assay_nb.messages import PROVIDERS, Destination, label_of
 from assay_nb.models import catalog
-from assay_nb.providers import setup
 
 if TYPE_CHECKING:
+    from assay_nb.connections.keyway import Keyway
     from assay_nb.engine.local.resources import Resources
-    from assay_nb.messages import ProviderId
+    from assay_nb.vault.stored import OpenedKey
     from assay_nb.vault.vault import Vault
     from assay_nb.workspaces.membership import Workspace
 
@@ -33,18 +32,40 @@ def make_credential(
     A key that was replaced while a call was on its way may be bound to another place. It is then not
     sent to the old one.
     """
-
-    @contextmanager
-    def opening() -> Generator[bytes | bytearray | memoryview]:
-        with vault.open_key(workspace_id, destination.connection, mode=mode) as opened:
-            if opened.destination != destination:
-                raise EndpointRefused(
-                    "The key was replaced by one for another endpoint while this call was on its way.",
-                    hint="Run it again.",
-                )
-            yield opened.secret.reveal()
-
+    opening = partial(_Opening, vault, workspace_id, destination, mode)
     return Credential(destination, opening, workspace_id.hex())
+
+
+class _Opening:
+    """A key while it is open. A gateway makes thousands a second, so it is not a generator."""
+
+    __slots__ = ("_opened", "_what")
+
+    def __init__(
+        self,
+        vault: Vault,
+        workspace_id: bytes,
+        destination: Destination,
+        mode: Literal["byok", "demo"],
+    ) -> None:
+        self._what = vault, workspace_id, destination, mode
+        self._opened: OpenedKey | None = None
+
+    def __enter__(self) -> bytes | bytearray | memoryview:
+        vault, workspace_id, destination, mode = self._what
+        opened = vault.open_key(workspace_id, destination.connection, mode=mode)
+        if opened.destination != destination:
+            opened.secret.wipe()
+            raise EndpointRefused(
+                "The key was replaced by one for another endpoint while this call was on its way.",
+                hint="Run it again.",
+            )
+        self._opened = opened
+        return opened.secret.reveal()
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._opened is not None:
+            self._opened.secret.wipe()
 
 
 def find_credential(
@@ -71,6 +92,7 @@ def find_destinations(resources: Resources, workspace_id: bytes) -> dict[str, De
 def missing_key(
     resources: Resources,
     workspace: Workspace,
+    user: str,
     connection: str | None,
     asked: str = "",
     *,
@@ -80,29 +102,33 @@ def missing_key(
 
     Args:
         resources: The vault, and whether one may practise here.
-        workspace: The workspace.
+        workspace: The workspace, as its member sees it.
+        user: The member.
         connection: The connection's name; None where the call names no model, and nothing has a default one.
         asked: What was written for a model, as `connection/model`; empty where none was named.
         chosen: Whether it is the workspace's own model, and the call named none.
     """
     stored = find_destinations(resources, workspace.id)
-    hub = not resources.has_practice
     practising = resources.has_practice and workspace.name == WORKSPACE
     if practising and all(is_practice(destination) for destination in stored.values()):
         return no_key()
+    way = find_keyway(resources, workspace, user)
     if connection is None and stored:
-        return _no_model(workspace.name, stored)
+        return ProviderKeyMissing(
+            f"No model is chosen in workspace '{workspace.name}'.",
+            hint=way.say_model(f"{min(stored)}/MODEL"),
+        )
     if connection in PROVIDERS or connection is None:
-        return key_missing(workspace.name, connection, hub=hub)
+        return _key_missing(way, connection)
     if chosen:
         return ProviderKeyMissing(
             f"The model of workspace '{workspace.name}' is {asked}, and there is no connection '{connection}'.",
-            hint="Choose another: `assay-nb model CONNECTION/MODEL`; `assay-nb models --ask` lists what there is.",
+            hint=way.say_model(),
         )
     servers = _order_servers(stored)
     return ProviderKeyMissing(
         f"Workspace '{workspace.name}' has no connection '{connection}'.",
-        hint=explain_missing(connection, sorted(stored), asked=asked, servers=servers, hub=hub),
+        hint=explain_missing(connection, sorted(stored), way, asked=asked, servers=servers),
     )
 
 
@@ -130,27 +156,9 @@ def _order_servers(stored: Mapping[str, Destination]) -> list[str]:
     return sorted(others, key=lambda name: (preset_of(stored[name].endpoint) is not None, name))
 
 
-def _no_model(workspace: str, connections: Iterable[str]) -> ProviderKeyMissing:
-    name = min(connections)
-    return ProviderKeyMissing(
-        f"No model is chosen in workspace '{workspace}'.",
-        hint=f"Choose one: `assay-nb model {name}/MODEL`; `assay-nb models --ask` lists what there is.",
-    )
-
-
-def key_missing(workspace: str, provider: str | None, *, hub: bool = False) -> ProviderKeyMissing:
+def _key_missing(way: Keyway, provider: str | None) -> ProviderKeyMissing:
     """Return the error for a workspace without the key that a call needs, with how to get one."""
-    about = setup.SETUP[cast("ProviderId", provider or "google")]
-    what = f"{about.label} key" if provider else "provider key"
-    if hub:
-        return ProviderKeyMissing(
-            f"Workspace '{workspace}' has no {what}.",
-            hint=on_key_page("adds one"),
-        )
-    first = "" if provider else f"{about.label} is the fastest start. "
+    what = f"{label_of(provider)} key" if provider else "provider key"
     return ProviderKeyMissing(
-        f"Workspace '{workspace}' has no {what}.",
-        hint=f"{first}Get one at {about.keys_url}, "
-        f"then `assay-nb keys set {about.provider} -w {shlex.quote(workspace)}`. "
-        "`assay-nb try` shows everything without a key.",
+        f"Workspace '{way.workspace}' has no {what}.", hint=way.say_start(provider or "")
     )

@@ -21,6 +21,7 @@ from assay_nb.engine.events import Event, Finished, NextRound, Started, Waiting
 from assay_nb.engine.local.account import Account
 from assay_nb.engine.local.credentials import find_credential
 from assay_nb.engine.local.gathering import Gathering
+from assay_nb.engine.local.keyways import guided
 from assay_nb.engine.local.planner import CallPlan, Planner
 from assay_nb.engine.local.practice import explained
 from assay_nb.engine.local.recorder import Recorder
@@ -116,8 +117,10 @@ class LocalEngine(Engine):
         )
         account = Account(plan, call.max_requests)
         self._recorder.begin(plan, call, account)
+        owner = guided(self._resources, plan.workspace, is_demo=plan.mode == "demo")
         try:
-            result = await self._drive(script, len(call.prompt), plan, account, emit)
+            async with owner:
+                result = await self._drive(script, len(call.prompt), plan, account, emit)
         except BaseException as error:
             await self._close(plan, call, account, error)
             raise

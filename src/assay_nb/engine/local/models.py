@@ -16,6 +16,7 @@ from assay_nb.engine.control import Listing, ListingFailure, ModelFacts
 from assay_nb.engine.known import Known
 from assay_nb.engine.local.credentials import find_credential, find_destinations
 from assay_nb.engine.local.key_test import list_models
+from assay_nb.engine.local.keyways import guided
 from assay_nb.engine.local.live_facts import source_of, this_day
 from assay_nb.engine.local.practice import is_practice
 from assay_nb.errors import AssayError, StoreUnavailable, WrongUsage
@@ -145,7 +146,7 @@ def list_known(resources: Resources, workspace: Workspace | None) -> list[ModelF
 
 
 async def ask_servers(
-    resources: Resources, workspace_id: bytes, places: Sequence[Destination]
+    resources: Resources, workspace: Workspace, places: Sequence[Destination]
 ) -> Listing:
     """Return the models that servers list, with what is known of each. They are asked side by side.
 
@@ -159,9 +160,10 @@ async def ask_servers(
     async def ask(there: Destination) -> None:
         async with turns:
             try:
-                credential = find_credential(resources, workspace_id, there)
-                listed = await list_models(resources, credential)
-                came[there.connection] = await read_listed(resources, workspace_id, there, listed)
+                credential = find_credential(resources, workspace.id, there)
+                async with guided(resources, workspace):
+                    listed = await list_models(resources, credential)
+                came[there.connection] = await read_listed(resources, workspace.id, there, listed)
             except AssayError as error:
                 failed[there.connection] = error
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from assay_nb.connections.names import on_key_page
 from assay_nb.egress.origins import is_official
 from assay_nb.engine.call import Call
 from assay_nb.engine.known import Known
@@ -14,6 +13,7 @@ from assay_nb.engine.local.credentials import (
     missing_key,
     parse_model,
 )
+from assay_nb.engine.local.keyways import find_keyway
 from assay_nb.engine.local.models import find_known
 from assay_nb.engine.local.practice import is_practice
 from assay_nb.engine.local.resources import PLATFORM, Resources
@@ -132,7 +132,7 @@ class CallPlanner:
             if demo is not None:
                 return demo
         chosen = call.model is None
-        raise missing_key(resources, workspace, connection, wanted or "", chosen=chosen)
+        raise missing_key(resources, workspace, self._user, connection, wanted or "", chosen=chosen)
 
     def _plan_demo(self, workspace: Workspace, call: Call) -> CallPlan | None:
         """Reserve a demo call, where the operator has stored a platform key."""
@@ -144,10 +144,8 @@ class CallPlanner:
         try:
             reservation = budget.reserve(self._user, call.idempotency_key)
         except DemoExhausted as exc:
-            hint = "Add a key to the workspace to continue: `assay-nb keys set google` is the fastest start."
-            if not self._resources.has_practice:
-                hint = on_key_page("adds a key")
-            raise DemoExhausted(exc.message, hint=hint) from None
+            way = find_keyway(self._resources, workspace)
+            raise DemoExhausted(exc.message, hint=way.say_start()) from None
         if reservation.repeated:
             raise WrongUsage(
                 "This demo call was made already.", hint="Run the cell again to make another."

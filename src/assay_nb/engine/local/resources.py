@@ -63,6 +63,11 @@ class Resources:
         """Whether one may practise here. On a hub a workspace that is named so is a team's."""
         return isinstance(self.policy, SoloPolicy)
 
+    @property
+    def key_page(self) -> str:
+        """The address below which a browser finds the workspaces' pages, on a hub; `""` elsewhere."""
+        return ""
+
     @once
     def database(self) -> Database:
         from assay_nb.store.database import Database

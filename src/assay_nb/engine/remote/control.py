@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from assay_nb._version import read_version
+from assay_nb.connections.keyway import Keyway
 from assay_nb.engine.control import (
     BudgetFacts,
     CallFacts,
     Diagnosis,
-    Facts,
     KeyCheck,
     KeyFacts,
     Listing,
@@ -37,7 +37,7 @@ from assay_nb.errors import AssayError, PermissionDenied, WorkspaceNotFound, wor
 from assay_nb.messages import Kind, ProviderId
 from assay_nb.models.catalog import parse_model
 
-F = TypeVar("F", bound=Facts)
+F = TypeVar("F")
 
 
 class RemoteControl:
@@ -121,6 +121,9 @@ class RemoteControl:
     async def keys(self, workspace: str | None) -> list[KeyFacts]:
         return await self._list(KeyFacts, self._path(workspace, "keys"))
 
+    async def keyway(self, workspace: str | None) -> Keyway:
+        return _read(Keyway, await self._get("keyway", workspace))
+
     async def set_key(
         self,
         workspace: str | None,
@@ -132,8 +135,10 @@ class RemoteControl:
         kind: Kind | None = None,
         placement: str | None = None,
     ) -> KeyCheck:
-        raise await self._in_a_browser(
-            "Nothing was stored: on a hub, a key never goes through a kernel."
+        way = await self.keyway(workspace)
+        raise PermissionDenied(
+            "Nothing was stored: on a hub, a key never goes through a kernel.",
+            hint=way.say("replace", connection),
         )
 
     async def test_key(self, workspace: str | None, connection: str) -> KeyCheck:
@@ -315,16 +320,10 @@ class RemoteControl:
         facts = _read(WorkspaceFacts, found)
         return facts if self.selected is None else replace(facts, active=facts.id == self.selected)
 
-    async def _in_a_browser(self, message: str) -> PermissionDenied:
-        me = await self._ask("GET", "api/v1/me")
-        return PermissionDenied(
-            message, hint=f"An owner or admin adds it in a browser: {me['page']} on the hub."
-        )
-
 
 def _read(kind: Callable[..., F], found: Mapping[str, Any]) -> F:
     """Return facts from their JSON form. What a newer gateway says beyond them is left out."""
-    known = {one.name for one in fields(kind)}  # pyright: ignore[reportArgumentType] - a dataclass, by its bound
+    known = {one.name for one in fields(kind)}  # pyright: ignore[reportArgumentType] - a dataclass, all of them
     return kind(**{name: value for name, value in found.items() if name in known})
 
 

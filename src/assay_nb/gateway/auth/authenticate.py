@@ -55,6 +55,29 @@ async def authenticate(route: Route, request: web.Request, services: Services) -
     return caller
 
 
+def find_known_caller(route: Route, request: web.Request, services: Services) -> Caller | None:
+    """Return a member who shows a token that was found good lately; None for everybody else.
+
+    It waits for nothing. Whoever is not found is let in or refused by `authenticate`.
+    """
+    token = _find_token(route, request)
+    if token is None:
+        return None
+    purpose = find_purpose(token)
+    run = services.run_tokens.recall(token) if purpose else None
+    if purpose and (run is None or run.purpose != route.run_tokens):
+        return None
+    shown = token if run is None else run.hub_token
+    person = services.identity.find_known(shown)
+    if person is None or person.kind != "user":
+        return None
+    if run is None:
+        return Caller(person, "token", shown)
+    if run.user != person.name or not _names_workspace_of(run, request):
+        return None
+    return Caller(person, "run", shown, run=run)
+
+
 def check_operator(person: Person) -> None:
     """Let in hub admins, and tokens that may read the hub's own metrics.
 
@@ -107,11 +130,17 @@ async def _check_run(
     """
     if route.run_tokens != run.purpose or user != run.user:
         raise PermissionDenied(_WRONG_ROUTE[run.purpose], hint="Show a hub token.")
-    named = request.match_info["workspace"]
-    if named == ACTIVE or named == run.workspace_id.hex():
+    if _names_workspace_of(run, request):
         return
+    named = request.match_info["workspace"]
     if await services.find_workspace_id(user, named) != run.workspace_id:
         raise PermissionDenied("This run token is for another workspace.")
+
+
+def _names_workspace_of(run: RunToken, request: web.Request) -> bool:
+    """Say whether a path names a run token's workspace in a way that nobody has to look up."""
+    named = request.match_info["workspace"]
+    return named == ACTIVE or named == run.workspace_id.hex()
 
 
 async def _check_change(request: web.Request, caller: Caller, services: Services) -> None:

@@ -14,8 +14,10 @@ from assay_nb.engine.call import Call
 from assay_nb.engine.local.account import Account
 from assay_nb.engine.local.charges import estimate_call
 from assay_nb.engine.local.engine import LocalEngine
+from assay_nb.engine.local.keyways import guide_member
 from assay_nb.engine.local.planner import CallPlan, CallPlanner
 from assay_nb.engine.local.recorder import CallWriter
+from assay_nb.errors import AssayError
 from assay_nb.gateway.policy import check_model
 from assay_nb.gateway.resources import GatewayResources
 from assay_nb.instruments.base import Instrument
@@ -62,7 +64,11 @@ class GatewayPlanner:
         if plan.mode != "byok":
             return plan
         check_model(resources.settings, plan.destination, plan.model)
-        check_destination(plan.destination, resources.policy)
+        try:
+            check_destination(plan.destination, resources.policy)
+        except AssayError as error:
+            guide_member(error, resources, plan.workspace)
+            raise
         model = f"{plan.connection}/{plan.model}"
         reservation = resources.allowances.reserve(
             plan.workspace.id, self._user, (model,), estimate_call(plan, call)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from aiohttp import web
 
+from assay_nb.connections.keyway import Keyway
 from assay_nb.engine.control import KeyCheck, KeyFacts, Removal, Setup
 from assay_nb.gateway import actions
 from assay_nb.gateway.http.context import RequestContext
@@ -16,6 +19,11 @@ from assay_nb.messages import PROVIDERS
 async def list_keys(context: RequestContext) -> web.Response:
     """List what is known of a workspace's keys. The keys are not."""
     return json_answer([one.to_dict() for one in await context.control.keys(context.workspace)])
+
+
+async def show_keyway(context: RequestContext) -> web.Response:
+    """Tell the caller how a key gets into a workspace, or whom to ask for it."""
+    return json_answer(asdict(await context.control.keyway(context.workspace)))
 
 
 async def set_key(context: RequestContext) -> web.Response:
@@ -72,6 +80,15 @@ ROUTES = (
         handler=list_keys,
         summary="The state of each provider's key: never the key",
         reply=listed(schema_of(KeyFacts)),
+    ),
+    Route(
+        method="GET",
+        path="api/v1/workspaces/{workspace}/keyway",
+        who="member",
+        action="view",
+        handler=show_keyway,
+        summary="How a key gets into a workspace: the page for it, and who may open it",
+        reply=schema_of(Keyway),
     ),
     Route(
         method="PUT",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from assay_nb.connections.names import page_of
+from assay_nb.connections.keyway import page_of
 from assay_nb.connections.presets import preset_of
 from assay_nb.egress.origins import OFFICIAL
 from assay_nb.engine.control import KeyFacts, Setup, WorkspaceFacts

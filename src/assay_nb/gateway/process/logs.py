@@ -103,6 +103,13 @@ class TokensRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionsClosed:
+    """The number of connections that were closed since the last such line, since there were too many."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallsUnwritten:
     """The call log could not be written: the number of waiting records. No call starts meanwhile."""
 
@@ -135,6 +142,7 @@ LogEvent: TypeAlias = (
     | Changed
     | CallsEnded
     | TokensRefused
+    | ConnectionsClosed
     | CallsUnwritten
     | LinesDropped
     | WentWrong

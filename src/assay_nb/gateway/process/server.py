@@ -27,11 +27,9 @@ from assay_nb.gateway.process.logs import (
     HubChecked,
     TeamTaken,
 )
+from assay_nb.gateway.proxy.listener import GatewaySite
 from assay_nb.gateway.services import Services, make_services
 from assay_nb.gateway.settings import HubSettings, Settings
-
-BACKLOG = 2048
-"""Connections that may wait to be accepted. With the default of 128, 143 of 1,000 streams were opened."""
 
 FINISH_SECONDS = 5.0
 """Seconds that calls may continue after the signal to stop; then they are ended, settled and logged."""
@@ -91,15 +89,12 @@ async def start(services: Services) -> web.AppRunner:
     runner = web.AppRunner(
         make_app(services),
         handler_cancellation=True,  # else a client that hung up is only noticed at the provider's next word
-        auto_decompress=False,  # a request is read as it is, so none can grow in our memory
-        access_log=None,
         shutdown_timeout=_CLEANUP_SECONDS,
-        keepalive_timeout=75.0,
     )
     await runner.setup()
     host, port = services.settings.address
     try:
-        await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+        await GatewaySite(runner, host, port).start()
     except OSError as error:
         await runner.cleanup()
         raise WrongUsage(

@@ -7,14 +7,16 @@ moves bytes and nothing else: what is counted, checked, looked for, refused and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from anyio import CancelScope
 
 from assay_nb.egress.checks import ResponseHead, echoed
 from assay_nb.egress.setting_names import OPERATOR
+from assay_nb.engine.local.keyways import guided
 from assay_nb.engine.sse import write_event
-from assay_nb.errors import AssayError, PermissionDenied, ProviderAuthError, ProviderUnavailable
+from assay_nb.errors import AssayError, PermissionDenied, ProviderUnavailable
 from assay_nb.gateway.http.responses import TooLarge
 from assay_nb.gateway.proxy.addresses import (
     AddressReader,
@@ -25,7 +27,6 @@ from assay_nb.gateway.proxy.addresses import (
     write_headers,
 )
 from assay_nb.gateway.proxy.metering import INSTRUMENT, CallMeter
-from assay_nb.providers.wording import name_connection
 
 if TYPE_CHECKING:
     from assay_nb.gateway.auth.caller import Caller
@@ -80,6 +81,10 @@ class ProxiedCall:
         self._left = _MOST_BACK
         self._reader: AddressReader | None = None
         self._writer: AddressWriter | None = None
+
+    def guided(self) -> AbstractAsyncContextManager[None]:
+        """Put into what is raised within how a key that is missing or refused is replaced here, and by whom."""
+        return guided(self._services.resources, self.grant.workspace)
 
     # --- before anything is sent
 
@@ -166,7 +171,7 @@ class ProxiedCall:
             "If the endpoint moved, an admin saves the key again with its new address."
         )
         if status == 401:
-            raise self._key_refused(head)
+            raise self.grant.key_refused(head)
         if head.encoding:
             raise head.compressed()
         if head.is_page:
@@ -234,21 +239,6 @@ class ProxiedCall:
         rest = self.request.echo.flush()
         return self._writer.feed(rest) + self._writer.flush() if self._writer else rest
 
-    def _key_refused(self, head: ResponseHead) -> AssayError:
-        # Providers quote keys in these, and the caller would think that their token is meant.
-        name, destination = self.grant.workspace.name, head.destination
-        if destination.keyless:
-            return head.refusal(
-                ProviderAuthError,
-                f"{destination.origin} asks for a key, and '{name}' has none for it.",
-                "An owner or admin enters one on the hub's page for keys.",
-            )
-        return head.refusal(
-            ProviderAuthError,
-            f"{name_connection(destination)} does not accept the key of '{name}'.",
-            "An owner or admin replaces it on the hub's page for keys.",
-        )
-
     # --- when it is over
 
     def note(self, error: AssayError | None, *, stopped: bool = False) -> None:
@@ -265,6 +255,11 @@ class ProxiedCall:
             provider = self.grant.destination.provider
             self._services.metrics.count_call(INSTRUMENT, provider, "workspace", status)
         self.meter.end(status, sent=sent, whole=error is None and not stopped)
+
+    def forget_key(self) -> None:
+        """Forget the key's traces: nothing more comes back."""
+        if self.request is not None:
+            self.request.echo.disarm()
 
     @property
     def is_reserved(self) -> bool:

@@ -9,9 +9,13 @@ from typing import TypeAlias
 
 from anyio.to_thread import run_sync
 
+from assay_nb.connections.keyway import wanting
+from assay_nb.egress.checks import ResponseHead
 from assay_nb.engine.local.credentials import missing_key
+from assay_nb.errors import KeyStep, ProviderAuthError, ProviderError
 from assay_nb.gateway.resources import GatewayResources
 from assay_nb.messages import Destination
+from assay_nb.providers.wording import name_connection
 from assay_nb.store.allowance_rows import applying
 from assay_nb.store.changes import Remembered
 from assay_nb.store.workspace_rows import Workspace
@@ -32,6 +36,20 @@ class Grant:
     destination: Destination
     limited: bool
     by_model: bool = False
+
+    def key_refused(self, head: ResponseHead) -> ProviderError:
+        """Return the error for a provider's 401, whose own text may quote the key.
+
+        The caller would think that their token is meant, so it names the workspace's key.
+        """
+        name, there = self.workspace.name, self.destination
+        if there.keyless:
+            text = f"{there.origin} asks for a key, and '{name}' has none for it."
+            step = KeyStep("add", there.connection, there.endpoint)
+        else:
+            text = f"{name_connection(there)} does not accept the key of '{name}'."
+            step = KeyStep("replace", there.connection)
+        return wanting(head.refusal(ProviderAuthError, text, ""), step)
 
 
 Authorize: TypeAlias = Callable[[str, "str | None"], Awaitable[Workspace]]
@@ -66,8 +84,7 @@ class Grants:
             ProviderKeyMissing: If the workspace has no such connection. Nobody else's is taken instead.
         """
         key: _Key = (user, name, connection)
-        # Who is out may be so a few milliseconds later. The key is another matter: see `CachedVault`.
-        grant = self._known.find(key, self._changes.look_lately())
+        grant = self.find_known(user, name, connection)
         if grant is not None:
             return grant
         reading = self._reading.get(key)
@@ -76,6 +93,11 @@ class Grants:
             reading.add_done_callback(lambda done: self._forget_reading(key, done))
         # One look at the database for all who ask the same; a caller who hangs up does not cancel the others'.
         return await asyncio.shield(reading)
+
+    def find_known(self, user: str, name: str | None, connection: str) -> Grant | None:
+        """Return a grant that was read before, if the database was not changed meanwhile."""
+        # Who is out may be so a few milliseconds later. The key is another matter: see `CachedVault`.
+        return self._known.find((user, name, connection), self._changes.look_lately())
 
     async def _read(self, key: _Key) -> Grant:
         user, name, connection = key
@@ -93,7 +115,7 @@ class Grants:
     def _look_up(self, workspace: Workspace, user: str, connection: str) -> Grant:
         stored = self._resources.vault.find_key(workspace.id, connection)
         if stored is None:
-            raise missing_key(self._resources, workspace, connection)
+            raise missing_key(self._resources, workspace, user, connection)
         limits = list(applying(self._resources.allowances.list(workspace.id), user))
         return Grant(
             workspace,

@@ -54,7 +54,8 @@ async def pass_through(context: RequestContext) -> web.StreamResponse:
     try:
         with services.limiter.slot(caller.user):
             with services.active_calls.hold(caller, grant.workspace.id) as active:
-                await proxied.run(active)
+                async with call.guided():
+                    await proxied.run(active)
             if active.ended_by is not None:
                 await proxied.fail(active.ended_by)
     except ProviderAuthError as error:

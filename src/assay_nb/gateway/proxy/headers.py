@@ -27,8 +27,9 @@ def request_headers(request: web.Request) -> dict[str, str]:
 
 def response_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
     """Return the provider's headers that the caller may see."""
-    return {
-        name: value
-        for name, value in response.headers.items()
-        if (lower := name.lower()) in _RECEIVED or lower.startswith(_RECEIVED_PREFIXES)
-    }
+    return {name: value for name, value in response.headers.items() if is_received(name.lower())}
+
+
+def is_received(lower: str) -> bool:
+    """Say whether the caller may see a header of the provider's, by its name in lower case."""
+    return lower in _RECEIVED or lower.startswith(_RECEIVED_PREFIXES)

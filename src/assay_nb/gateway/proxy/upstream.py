@@ -8,6 +8,7 @@ the key in it, and the header is taken off again before anything else happens.
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from yarl import URL
 from assay_nb.egress import faults
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.echo import EchoScanner
-from assay_nb.egress.key_header import put_key
+from assay_nb.egress.key_header import put_key, take_header, take_header_off_loop
 from assay_nb.egress.origins import Policy, check_destination
 from assay_nb.egress.proxy import Proxy
 from assay_nb.egress.resolver import Vet
@@ -58,6 +59,14 @@ class UpstreamRequest:
     @property
     def destination(self) -> Destination:
         return self.credential.destination
+
+    def take_header(self) -> tuple[bytes, bytes] | None:
+        """Open the key and return the header that carries it, to be written at once; None if there is none."""
+        return take_header(self)
+
+    async def take_header_off_loop(self) -> tuple[bytes, bytes] | None:
+        """Do what `take_header` does, in a thread if it may take long."""
+        return await take_header_off_loop(self) if self.off_loop else take_header(self)
 
     def watch_for(self, key: bytes | bytearray | memoryview) -> None:
         """Look for this key, which is about to be sent, in what comes back."""
@@ -129,8 +138,8 @@ class Upstream:
         self._proxied: aiohttp.ClientSession | None = None
         self._allowed: set[Destination] = set()
 
-    async def open(self) -> None:
-        """Make the one TLS context and the sessions. Done at start: it takes 20 to 40 ms.
+    async def open(self) -> ssl.SSLContext:
+        """Make the one TLS context, which is returned, and the sessions. Done at start: it takes 20 to 40 ms.
 
         Raises:
             WrongUsage: If the proxy or the file of authorities is set wrongly.
@@ -150,6 +159,7 @@ class Upstream:
             self._proxied = self._session(
                 aiohttp.TCPConnector(ssl=tls, limit=self._connections, keepalive_timeout=_KEEP)
             )
+        return tls
 
     async def close(self) -> None:
         """Close every connection."""
@@ -172,8 +182,7 @@ class Upstream:
             EndpointRefused: If the key may not be sent there.
             ProviderUnavailable: If there is no response.
         """
-        if request.destination not in self._allowed:
-            await self._check(request.destination)
+        await self.check(request.destination)
         return await self._request(request, method, url, headers, body)
 
     def end(self, request: UpstreamRequest, response: aiohttp.ClientResponse) -> None:
@@ -206,11 +215,24 @@ class Upstream:
         finally:
             _current.reset(token)
 
-    async def _check(self, destination: Destination) -> None:
+    def is_proxied(self, destination: Destination) -> bool:
+        """Say whether a destination is reached by the operator's proxy."""
+        return self._egress.proxies.find(destination) is not None
+
+    def is_checked(self, destination: Destination) -> bool:
+        """Say whether `check` has let a destination pass."""
+        return destination in self._allowed
+
+    async def check(self, destination: Destination) -> None:
         """Refuse what the operator's list no longer has, and addresses, which nobody resolves.
 
         The list is fixed for the life of this process, so each destination is checked once.
+
+        Raises:
+            EndpointRefused: If the key may not be sent there.
         """
+        if destination in self._allowed:
+            return
         check_destination(destination, self._policy)
         host = URL(destination.origin).raw_host or ""
         if ":" in host or host.rpartition(".")[2].isdigit():
@@ -232,7 +254,11 @@ class Upstream:
 
 
 def explain(
-    destination: Destination, error: BaseException, proxy: Proxy | None = None
+    destination: Destination,
+    error: BaseException,
+    proxy: Proxy | None = None,
+    *,
+    is_unreached: bool = False,
 ) -> ProviderUnavailable:
     """Return our own words for a failure of the connection. The library's own may quote a header.
 
@@ -240,6 +266,7 @@ def explain(
         destination: Where the request was to go.
         error: What was raised.
         proxy: The proxy that the connection was to go by, where there was none yet.
+        is_unreached: Whether there was no connection; known of aiohttp's errors by their kind.
     """
     place = faults.name_host(destination.origin)
     fault = faults.find_tls_fault(error, place, OPERATOR)
@@ -250,7 +277,7 @@ def explain(
     label, hint = name_connection(destination), "Try again."
     if isinstance(error, TimeoutError):
         text = f"{label} did not answer in time."
-    elif isinstance(error, aiohttp.ClientConnectorError):
+    elif is_unreached or isinstance(error, aiohttp.ClientConnectorError):
         text = f"{destination.origin} cannot be reached."
         hint = "Ask the gateway's operator whether its network is up."
     else:

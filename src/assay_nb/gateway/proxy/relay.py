@@ -1,0 +1,448 @@
+"""The relay: one request that is passed through, between the client's connection and the provider's.
+
+Nothing here waits where nothing has to be waited for: who asks, what they may use and a connection are nearly always
+known, and then a request is sent on in the turn of the event loop in which it came. What has to be looked up is
+looked up in a task. It is not cancelled when the client hangs up, but finds that the call is over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from assay_nb.errors import AssayError
+from assay_nb.gateway.auth.authenticate import authenticate, find_known_caller
+from assay_nb.gateway.calls.inflight import ActiveCall
+from assay_nb.gateway.http.context import RequestContext
+from assay_nb.gateway.proxy.call import SMALL, ProxiedCall, check_program, write_failure
+from assay_nb.gateway.proxy.headers import request_headers
+from assay_nb.gateway.proxy.metering import is_limited
+from assay_nb.gateway.proxy.model_list import has_to_be_read
+from assay_nb.gateway.proxy.pool import NotConnected, find_place
+from assay_nb.gateway.proxy.target import Target, check_target, read_target
+from assay_nb.gateway.proxy.upstream import explain
+from assay_nb.gateway.proxy.wire import (
+    CONTINUE,
+    EVENT_STREAM,
+    LAST_CHUNK,
+    Pairs,
+    sort_headers,
+    write_chunk,
+    write_error,
+    write_head,
+    write_request,
+)
+
+if TYPE_CHECKING:
+    from assay_nb.gateway.auth.caller import Caller
+    from assay_nb.gateway.calls.limits import Slot
+    from assay_nb.gateway.proxy.grants import Grant
+    from assay_nb.gateway.proxy.head import RequestHead
+    from assay_nb.gateway.proxy.listener import Listener
+    from assay_nb.gateway.proxy.protocol import Connection
+    from assay_nb.gateway.proxy.upstream_protocol import UpstreamConnection
+    from assay_nb.gateway.proxy.watchdog import Heartbeat
+
+
+class Relay:
+    """One request on its way to a provider, and the response on its way back."""
+
+    __slots__ = (
+        "_active", "_began", "_begun", "_body", "_call", "_caller", "_client", "_expects", "_framed", "_head",
+        "_heartbeat", "_is_events", "_is_over", "_is_repeated", "_keep", "_kept", "_listener", "_looking", "_passed",
+        "_paused", "_pieces", "_proxy", "_received", "_request", "_services", "_slot", "_status", "_upstream",
+    )  # fmt: skip
+
+    def __init__(self, listener: Listener, client: Connection, head: RequestHead) -> None:
+        self._listener = listener
+        self._services, self._proxy = listener.services, listener.proxy
+        self._client = client
+        self._head = head
+        self._request = cast("Any", head)  # for the rules, which take aiohttp's as well
+        self._began = time.monotonic()
+        self._caller: Caller | None = None
+        self._call: ProxiedCall | None = None
+        self._slot: Slot | None = None
+        self._active: ActiveCall | None = None
+        self._heartbeat: Heartbeat | None = None
+        self._upstream: UpstreamConnection | None = None
+        # the request
+        self._body: list[bytes] = []
+        self._received = 0
+        self._expects = head.expects
+        self._looking = False  # a task looks something up
+        self._passed = False  # its head was sent on, so the rest follows at once
+        self._is_repeated = False
+        # the response
+        self._pieces: list[bytes] = []
+        self._kept: Pairs = []
+        self._status = 0
+        self._begun = False  # its head was sent to the client
+        self._framed = True  # its length is stated
+        self._is_events = False
+        self._keep = False
+        self._paused = False
+        self._is_over = False
+
+    # --- the request is let in
+
+    def begin(self, body: list[bytes]) -> None:
+        """Let the request in, now if everything is known, else when it was looked up."""
+        self._body = body
+        self._received = sum(map(len, body))
+        self._guard(self._begin)
+
+    def _begin(self) -> None:
+        caller = find_known_caller(self._listener.route, self._request, self._services)
+        if caller is None:
+            self._look_up(self._let_in)
+            return
+        self._caller = caller
+        context = RequestContext(self._request, self._services, caller)
+        target = read_target(context)
+        grant = self._proxy.grants.find_known(caller.user, context.workspace, target.connection)
+        if grant is None:
+            self._look_up(partial(self._find_grant, context, target))
+        elif self._admit(caller, target, grant):
+            if self._the_call.is_counted:
+                self._look_up(self._reserve)
+            else:
+                self._advance()
+
+    async def _let_in(self) -> None:
+        caller = await authenticate(self._listener.route, self._request, self._services)
+        assert caller is not None, "the route is not open to everybody"
+        self._caller = caller
+        check_program(caller)
+        context = RequestContext(self._request, self._services, caller)
+        await self._find_grant(context, read_target(context))
+
+    async def _find_grant(self, context: RequestContext, target: Target) -> None:
+        grant = await self._proxy.grants.find(context.user, context.workspace, target.connection)
+        if not self._is_over and self._admit(context.caller, target, grant):
+            await self._reserve()
+
+    async def _reserve(self) -> None:
+        await self._the_call.reserve()
+        if self._is_over:
+            await self._the_call.settle()
+        else:
+            self._advance()
+
+    def _admit(self, caller: Caller, target: Target, grant: Grant) -> bool:
+        """Take a slot for the call; False if aiohttp serves it: by a proxy, or where its body has to be read."""
+        services, proxy, there = self._services, self._proxy, grant.destination
+        check_target(services.settings, target, there)
+        is_read = self._head.body_exists and (
+            is_limited(target, grant) or has_to_be_read(services.settings, there)
+        )
+        if is_read or proxy.upstream.is_proxied(there):
+            self._is_over = True
+            self._client.hand_over()
+            return False
+        self._client.is_decided()
+        call = ProxiedCall(services, proxy, caller.user, target, grant)
+        call.check_room()
+        call.check_length(self._head.content_length)
+        call.check_length(self._received)
+        self._slot = services.limiter.take(caller.user)
+        self._call = call
+        active = self._active = ActiveCall(caller, grant.workspace.id, self._stop)
+        services.active_calls.add(active)
+        self._heartbeat = proxy.watchdog.begin(active, services.settings.limits.call_seconds)
+        return True
+
+    @property
+    def _the_call(self) -> ProxiedCall:
+        assert self._call is not None, "the request was not let in"
+        return self._call
+
+    # --- the request is sent on
+
+    def body_moves(self, pieces: list[bytes]) -> None:
+        """Take what has come of the body, perhaps its end, and go on if it is enough."""
+        if self._is_over:
+            return
+        self._received += sum(map(len, pieces))
+        self._body += pieces
+        if self._heartbeat is not None:
+            self._heartbeat.beat()
+        self._guard(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._call is not None:
+            self._call.check_length(self._received)
+        if self._passed:
+            self._send_body()
+        elif self._call is not None and not self._looking:
+            self._advance()
+        elif self._received > SMALL:
+            self._client.pause_reading()
+
+    def _advance(self) -> None:
+        """Send the request on if enough of it has come."""
+        self._looking = False
+        head, client, there = self._head, self._client, self._the_call.grant.destination
+        if not client.is_whole:
+            client.resume_reading()
+            if self._expects:
+                self._expects = False
+                client.write(CONTINUE)
+            if head.content_length is not None and head.content_length <= SMALL:
+                return
+        proxy, connection = self._proxy, None
+        if proxy.opens_at_once and proxy.upstream.is_checked(there):
+            connection = proxy.pool.take(find_place(there.origin))
+        if connection is None:
+            self._look_up(self._connect)
+        else:
+            self._send(connection, self._open(connection))
+
+    def _open(self, connection: UpstreamConnection) -> tuple[bytes, bytes] | None:
+        try:
+            return self._the_call.make_request().take_header()
+        except BaseException:
+            self._proxy.pool.return_unused(connection)
+            raise
+
+    async def _connect(self) -> None:
+        """Connect, then open the key, in a thread if that may take long, then send."""
+        connection = await self._find_connection()
+        try:
+            key = None
+            if not self._is_over:
+                key = await self._the_call.make_request().take_header_off_loop()
+        except BaseException:
+            self._proxy.pool.return_unused(connection)
+            raise
+        if self._is_over:
+            self._proxy.pool.return_unused(connection)
+        else:
+            self._send(connection, key)
+
+    async def _find_connection(self) -> UpstreamConnection:
+        there, pool = self._the_call.grant.destination, self._proxy.pool
+        await self._proxy.upstream.check(there)
+        place = find_place(there.origin)
+        connection = None if self._is_repeated else pool.take(place)
+        if connection is not None:
+            return connection
+        try:
+            return await pool.connect(place)
+        except NotConnected as error:
+            raise explain(there, error.__cause__ or error, is_unreached=True) from None
+        except TimeoutError as error:
+            raise explain(there, error) from None
+
+    def _send(self, connection: UpstreamConnection, key: tuple[bytes, bytes] | None) -> None:
+        """Write the head with the key in it, and what has come of the body, at once."""
+        call, head = self._the_call, self._head
+        self._upstream = connection
+        connection.expect(self)
+        framing = ""
+        if head.chunked:
+            framing = "Transfer-Encoding: chunked\r\n"
+        elif not head.body_exists and head.method != "GET":
+            framing = "Content-Length: 0\r\n"
+        url = call.target.url(call.grant.destination)
+        line = f"{head.method} {url[url.index('/', len('https://')) :]}"
+        name = find_place(connection.origin).name
+        if self._body and not call.target.bodiless:
+            call.meter.see_request(head.headers.get("Content-Type", ""), self._body[0])
+        written = write_request(line, name, request_headers(self._request), key, framing)
+        self._passed = True
+        connection.transport.write(b"".join((written, *self._take_body())))
+        if self._client.is_full:
+            self.pause_answer()
+        if not self._client.is_whole:
+            self._client.resume_reading()
+
+    def _send_body(self) -> None:
+        pieces = self._take_body()
+        if pieces and self._upstream is not None:
+            self._upstream.transport.write(b"".join(pieces))
+
+    def _take_body(self) -> list[bytes]:
+        pieces, self._body = self._body, []
+        if not self._head.chunked:
+            return pieces
+        chunks = [write_chunk(piece) for piece in pieces]
+        if self._client.is_whole:
+            chunks.append(LAST_CHUNK)
+        return chunks
+
+    def pause_body(self) -> None:
+        """Read no more of the request: the provider does not take it."""
+        self._client.pause_reading()
+
+    def resume_body(self) -> None:
+        """Continue to read the request."""
+        if not self._client.is_whole:
+            self._client.resume_reading()
+
+    # --- the response comes back
+
+    def answer_begins(self, status: int, headers: Pairs, length: int | None) -> None:
+        """Judge the head of the response, and pass it on unless the whole response will be small."""
+        self._guard(lambda: self._begin_answer(status, headers, length))
+
+    def _begin_answer(self, status: int, headers: Pairs, length: int | None) -> None:
+        telling, kept = sort_headers(headers)
+        self._the_call.check_head(status, telling, kept.values())
+        self._status = status
+        self._kept = [*kept.values()]
+        kind = kept.get(b"content-type")
+        if kind is None:
+            self._kept.append((b"Content-Type", b"application/octet-stream"))
+        if length is not None and length <= SMALL:
+            return
+        self._framed = length is not None
+        if kind is not None and kind[1].lower().startswith(EVENT_STREAM):
+            self._is_events = True
+            self._kept.append((b"X-Accel-Buffering", b"no"))
+        self._begun = True
+        self._keep = self._client.keeps_alive
+        self._client.write(write_head(status, self._kept, length=length, close=not self._keep))
+
+    def answer_moves(self, data: bytes, *, is_over: bool) -> None:
+        """Pass a piece of the response on."""
+        if not self._is_over:
+            if self._heartbeat is not None:
+                self._heartbeat.beat()
+            self._guard(lambda: self._pass_on(data, is_over=is_over))
+
+    def _pass_on(self, data: bytes, *, is_over: bool) -> None:
+        call, client = self._the_call, self._client
+        if not self._begun:
+            self._pieces.append(data)
+            if is_over:
+                body = call.pass_whole(b"".join(self._pieces))
+                keep = client.keeps_alive
+                head = write_head(self._status, self._kept, length=len(body), close=not keep)
+                client.write(head + body)
+                self._end(self._status, keep=keep)
+            return
+        passed = call.pass_piece(data)
+        if is_over:
+            passed += call.pass_rest()
+        if not self._framed:
+            passed = (write_chunk(passed) if passed else b"") + (LAST_CHUNK if is_over else b"")
+        if passed:
+            client.write(passed)
+        if is_over:
+            self._end(self._status, keep=self._keep and client.keeps_alive)
+
+    def answer_breaks(self, error: Exception | None) -> None:
+        """Tell the client that the provider's connection broke, or ask again where that is harmless."""
+        broken, self._upstream = self._upstream, None
+        if self._is_over or broken is None:
+            return
+        stale = broken.used and not broken.has_answered
+        if stale and self._head.method == "GET" and not self._is_repeated:
+            # The provider closed an idle connection at the moment in which it was used again.
+            self._is_repeated = True
+            self._look_up(self._connect)
+            return
+        there = self._the_call.grant.destination
+        self.fail(explain(there, error or ConnectionResetError()))
+
+    def pause_answer(self) -> None:
+        """Read no more of the response: the client does not take it."""
+        if self._upstream is not None and self._upstream.is_open and not self._paused:
+            self._paused = True
+            self._upstream.transport.pause_reading()
+
+    def resume_answer(self) -> None:
+        """Continue to read the response."""
+        if self._upstream is not None and self._upstream.is_open and self._paused:
+            self._paused = False
+            self._upstream.transport.resume_reading()
+
+    # --- the end
+
+    def fail(self, error: AssayError) -> None:
+        """Tell the client of an error, while that is still possible: as an answer, or in the stream."""
+        if self._is_over:
+            return
+        client = self._client
+        if not self._begun:
+            keep = client.keeps_alive
+            client.write(write_error(error, close=not keep))
+            self._end(error.http_status, keep=keep, error=error, code=error.code)
+        elif self._is_events and not self._framed:
+            client.write(write_chunk(write_failure(error)) + LAST_CHUNK)
+            self._end(self._status, keep=self._keep and client.keeps_alive, error=error)
+        else:
+            client.abort()
+            self._end(self._status, keep=False, error=error)
+
+    def _stop(self) -> None:
+        """End the call, for the reason that `ActiveCall.end` was given."""
+        if self._active is not None and self._active.ended_by is not None:
+            self.fail(self._active.ended_by)
+
+    def client_is_gone(self) -> None:
+        """Close the provider's connection at once: nobody listens."""
+        if not self._is_over:
+            self._settle(499, stopped=True)
+
+    def _end(
+        self, status: int, *, keep: bool, error: AssayError | None = None, code: str = ""
+    ) -> None:
+        try:
+            self._settle(status, error, code)
+        finally:
+            self._client.finish(keep=keep)
+
+    def _settle(
+        self, status: int, error: AssayError | None = None, code: str = "", *, stopped: bool = False
+    ) -> None:
+        """Give everything back that the call has taken, and note it. Done once, whatever happened."""
+        self._is_over = True
+        services, call = self._services, self._call
+        self.resume_answer()
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.keep &= not stopped and error is None and self._client.is_whole
+            self._proxy.pool.give_back(upstream)
+        if self._slot is not None:
+            services.limiter.give_back(self._slot)
+        if self._active is not None:
+            services.active_calls.remove(self._active)
+            self._active = None  # it knows how to stop this, which knows it
+        if self._heartbeat is not None:
+            self._proxy.watchdog.end(self._heartbeat)
+        self._body, self._pieces = [], []
+        if call is not None:
+            call.forget_key()
+            call.note(error, stopped=stopped)
+            if call.is_reserved:
+                self._proxy.spawn(call.settle())
+        seconds = time.monotonic() - self._began
+        services.note_answer(
+            self._listener.route.path, self._head.method, self._caller, status, code, seconds
+        )
+
+    # --- what goes wrong
+
+    def _guard(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except AssayError as error:
+            self.fail(error)
+        except Exception as error:
+            self.fail(self._services.went_wrong(error))
+
+    def _look_up(self, step: Callable[[], Awaitable[None]]) -> None:
+        self._looking = True
+        self._proxy.spawn(self._run(step))
+
+    async def _run(self, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await step()
+        except AssayError as error:
+            self.fail(error)
+        except Exception as error:
+            self.fail(self._services.went_wrong(error))
