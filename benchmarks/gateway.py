@@ -7,6 +7,10 @@ swaps a header and relays; the gateway does that with identity, membership, vaul
 metrics and its structured log. Both take turns, so that what else the machine does falls on both, and
 what is compared is processor time. Ratios hold from machine to machine; milliseconds do not.
 
+Instruments are measured by rows of a playground, which a kernel sends through the gateway, beside a loop on
+the bare SDK that sends the same rows to the same provider: each row's processor time at the gateway, and in
+the loop.
+
 Where LiteLLM's proxy is installed it is measured in the same run: one worker, a master key and a model list,
 without a database, so it looks no key up and logs no call.
 """
@@ -44,6 +48,8 @@ PARTS = Path(__file__).parent / "proxies"
 TICKS = os.sysconf("SC_CLK_TCK")
 AT_ONCE = 32
 PACED, EVENTS, PAUSE = 200, 50, 0.1
+PLAYED = 500
+"""Rows of a playground. The first calls, which load the provider's SDK, are not among them."""
 
 
 @dataclass
@@ -252,6 +258,39 @@ async def slow_client(proxy: Process, seconds: float) -> tuple[float, float]:
     return without, beside
 
 
+def instruments(gateway: Process, upstream: Process, rounds: int) -> tuple[float, float, float]:
+    """Return milliseconds of processor time a row: in a bare SDK loop, at the gateway, in the kernel."""
+    bare, ours, kernel = list[float](), list[float](), list[float]()
+    play("hub", f"http://127.0.0.1:{gateway.port}/services/assay/", 2 * AT_ONCE)
+    for _ in range(rounds):
+        bare.append(play("bare", f"http://127.0.0.1:{upstream.port}", PLAYED))
+        before = gateway.cpu()
+        kernel.append(play("hub", f"http://127.0.0.1:{gateway.port}/services/assay/", PLAYED))
+        ours.append((gateway.cpu() - before) / PLAYED * 1e3)
+    return statistics.median(bare), statistics.median(ours), statistics.median(kernel)
+
+
+def play(side: str, endpoint: str, rows: int) -> float:
+    """Run one side of `playground.py` in a process of its own; return its milliseconds of CPU a row."""
+    program = str(PARTS.parent / "playground.py")
+    words = ["--side", side, "--endpoint", endpoint, "--rows", str(rows)]
+    words += ["--concurrency", str(AT_ONCE)]
+    with tempfile.TemporaryDirectory() as home:
+        done = subprocess.run(
+            [sys.executable, program, *words],
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": home,
+                "ASSAY_GATEWAY_URL": endpoint,
+                "JUPYTERHUB_API_TOKEN": "ada",
+            },
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    return json.loads(done.stdout.splitlines()[-1])["cpu"] / rows * 1e3
+
+
 def look_up(rows: int) -> float:
     """Return the microseconds that opening one of so many stored keys takes, the median of many."""
     from assay_nb.config import Config
@@ -416,6 +455,11 @@ def main() -> None:
         running_litellm(options.litellm, cores[0], upstream.port) as litellm,
     ):
         asyncio.run(run(options, bare, ours, litellm, upstream))
+        sdk, gateway, kernel = instruments(ours, upstream, options.rounds)
+    line("CPU per row of a playground, bare SDK", f"{sdk:.2f} ms")
+    line("CPU per row, at the gateway", f"{gateway:.2f} ms")
+    line("  ratio", f"{gateway / sdk:.2f}", "2.50 or less", gateway <= 2.5 * sdk)
+    line("CPU per row, in the kernel", f"{kernel:.2f} ms")
     few, many = look_up(1_000), look_up(options.rows)
     line("a key opened, of 1,000 rows", f"{few:.0f} µs")
     line(f"a key opened, of {options.rows:,} rows", f"{many:.0f} µs")

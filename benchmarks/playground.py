@@ -4,7 +4,8 @@
     python benchmarks/playground.py --latency 0.2      a provider that takes 200 ms, as real ones do
 
 The provider is a loopback fake in a process of its own, so that its work is not counted here. Each
-side runs in a fresh process; CPU seconds are that process's own.
+side runs in a fresh process; CPU seconds are that process's own. What a gateway takes for the same rows,
+`benchmarks/gateway.py` measures.
 """
 
 from __future__ import annotations
@@ -90,7 +91,6 @@ def run_bare(endpoint: str, count: int, concurrency: int) -> None:
 
 
 def run_ours(endpoint: str, count: int, concurrency: int) -> None:
-    from assay_nb import playground
     from assay_nb.engine.session import current_session
 
     session = current_session()
@@ -101,15 +101,34 @@ def run_ours(endpoint: str, count: int, concurrency: int) -> None:
         )
 
     session.portal.call(furnish)
-    playground(PROMPT, data=make_rows(1), model=f"anthropic/{MODEL}", fresh=True)
+    play(count, concurrency)
+    session.close()
+
+
+def run_hub(count: int, concurrency: int) -> None:
+    """Play the rows through the gateway that the environment names."""
+    from assay_nb.engine.session import current_session
+
+    play(count, concurrency, workspace="bench")
+    current_session().close()
+
+
+def play(count: int, concurrency: int, workspace: str | None = None) -> None:
+    from assay_nb import playground
+
+    model = f"anthropic/{MODEL}"
+    playground(PROMPT, data=make_rows(1), model=model, workspace=workspace, fresh=True)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     began = time.perf_counter()
     batch = playground(
-        PROMPT, data=make_rows(count), model=f"anthropic/{MODEL}", concurrency=concurrency
+        PROMPT,
+        data=make_rows(count),
+        model=model,
+        workspace=workspace,
+        concurrency=concurrency,
     )
     assert batch.done == count
     report(began, usage.ru_utime + usage.ru_stime, count, usage.ru_maxrss)
-    session.close()
 
 
 def measure(side: str, endpoint: str, args: argparse.Namespace) -> dict[str, float]:
@@ -135,7 +154,9 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=32)
     parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--side", choices=("provider", "bare", "ours"), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--side", choices=("provider", "bare", "ours", "hub"), help=argparse.SUPPRESS
+    )
     parser.add_argument("--endpoint", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.side == "provider":
@@ -144,6 +165,8 @@ def main() -> None:
         run_bare(args.endpoint, args.rows, args.concurrency)
     elif args.side == "ours":
         run_ours(args.endpoint, args.rows, args.concurrency)
+    elif args.side == "hub":
+        run_hub(args.rows, args.concurrency)
     else:
         compare(args)
 

@@ -1,4 +1,4 @@
-"""The gateway as it runs on a hub, with everything on, and a workspace whose key leads to the upstream.
+"""The gateway as it runs on a hub, with everything on, and a workspace whose keys lead to the upstream.
 
     python ours.py PORT UPSTREAM_PORT
 
@@ -50,9 +50,13 @@ def store_key(settings: Settings) -> None:
     (origin,) = settings.allow_origins
     resources = GatewayResources(settings)
     workspace = resources.workspaces.create("bench", "ada")
-    destination = Destination("openai", f"{origin}/v1", origin, "bearer")
-    with SecretBytes(KEY) as secret:
-        resources.vault.save_key(workspace.id, destination, secret, added_by="ada", verified=True)
+    passed = Destination("openai", f"{origin}/v1", origin, "bearer")
+    called = Destination("anthropic", origin, origin, "x-api-key")
+    for destination in (passed, called):
+        with SecretBytes(KEY) as secret:
+            resources.vault.save_key(
+                workspace.id, destination, secret, added_by="ada", verified=True
+            )
     asyncio.run(resources.aclose())
 
 

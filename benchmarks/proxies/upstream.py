@@ -3,6 +3,7 @@
     python upstream.py PORT
 
 It answers JSON at once, or with `x-events` in the request streams as many events, `x-pause` seconds apart.
+Anthropic's `/v1/messages` gets a short stream in Anthropic's own form, all of it at once.
 `/closed` tells how long ago each client hung up before its stream was over. A raw protocol, since a web
 framework here would be most of what is measured.
 """
@@ -32,6 +33,39 @@ HEAD = (
     b"Transfer-Encoding: chunked\r\n\r\n"
 )
 EVENT = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"%05d "}}\n\n'
+PARTS: tuple[dict[str, object], ...] = (
+    {
+        "type": "message_start",
+        "message": {
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "model": "claude-sonnet-4-6",
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": {"input_tokens": 24, "output_tokens": 1},
+        },
+    },
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {
+        "type": "content_block_delta",
+        "index": 0,
+        "delta": {"type": "text_delta", "text": "billing"},
+    },
+    {"type": "content_block_stop", "index": 0},
+    {
+        "type": "message_delta",
+        "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+        "usage": {"output_tokens": 3},
+    },
+    {"type": "message_stop"},
+)
+MESSAGE = b"".join(
+    b"event: %b\ndata: %b\n\n" % (str(part["type"]).encode(), json.dumps(part).encode())
+    for part in PARTS
+)
+MESSAGE = HEAD + b"%x\r\n%b\r\n0\r\n\r\n" % (len(MESSAGE), MESSAGE)
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _EVENTS = re.compile(rb"idempotency-key: *(\d+)-([0-9.]+)-(\d+)", re.IGNORECASE)
 _TOKEN = re.compile(rb"authorization: *token ([a-z]+)", re.IGNORECASE)
@@ -88,6 +122,8 @@ class Provider(asyncio.Protocol):
             self.pad = b"x" * int(wanted.group(3))
             self.transport.write(HEAD)
             self.next_event()
+        elif path == b"/v1/messages":
+            self.transport.write(MESSAGE)
         else:
             self.transport.write(WHOLE)
 

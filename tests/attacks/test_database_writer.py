@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import sqlite3
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 from anyio.to_thread import run_sync
 
+from assay_nb.gateway.auth.run_tokens import RunTokens
+from assay_nb.gateway.auth.signing import Signer
 from tests.canaries import find_canary
 from tests.gateway.conftest import make_stage, stage
 from tests.gateway.stage import Stage
@@ -26,7 +29,6 @@ UNSIGNED = {
     "workspaces.hub_group": "bindings to groups",
     "allowances": "limits",
     "budgets": "budgets",
-    "run_tokens": "run tokens",
     "calls": "the log of calls",
 }
 """What no signature covers, and the words that the page has for it."""
@@ -87,3 +89,29 @@ async def test_a118_inserted_member_can_use_a_key_as_the_page_says_and_no_more(
     await run_sync(write, stage, "UPDATE provider_keys SET endpoint = 'http://127.0.0.1:9/v1'")
     await call()
     assert len(stage.fake.calls) == 1
+
+
+@pytest.mark.parametrize("signed_with", ["nothing", "a guess", "the gateway's secret"])
+async def test_a118_inserted_run_token_is_nobodys(stage: Stage, signed_with: str) -> None:
+    """Write a run token's row, sealed right, for a workspace of others → not in effect; a real one is."""
+    team = await run_sync(lambda: stage.services.resources.workspaces.create("team", "olga").id)
+    await stage.store_key(team.hex())
+    stage.fake.answers(critique())
+    database = stage.services.resources.database
+    hub_token = stage.token("olga")
+    real = signed_with == "the gateway's secret"
+    tokens = stage.services.run_tokens if real else RunTokens(database, Signer(b"a guess"))
+    issued = await run_sync(tokens.issue, "olga", team, hub_token, 600)
+    token = issued.token
+    if signed_with == "nothing":
+        secret = base64.urlsafe_b64decode(token.removeprefix("assay-run-"))[:32]
+        token = f"assay-run-{base64.urlsafe_b64encode(secret).decode()}"
+
+    status, _ = await stage.ask(
+        "POST",
+        f"api/v1/workspaces/{team.hex()}/instruments/critique",
+        token,
+        body={"prompt": PROMPT},
+    )
+
+    assert status == (200 if real else 401)

@@ -16,7 +16,8 @@ import aiohttp
 import pytest
 from anyio.to_thread import run_sync
 
-from assay_nb.errors import PermissionDenied, ProviderUnavailable
+from assay_nb.engine.local.people import forget_person
+from assay_nb.errors import PermissionDenied, ProviderUnavailable, WrongUsage
 from assay_nb.gateway.auth.ended_sessions import EndedSessions, forget_old_sessions
 from assay_nb.gateway.http.responses import NotSignedIn
 from assay_nb.gateway.proxy.model_list import check_body_models
@@ -25,6 +26,8 @@ from assay_nb.gateway.services import make_services
 from assay_nb.gateway.settings import Settings
 from assay_nb.messages import Destination
 from assay_nb.providers.transport import Egress
+from assay_nb.store import person_rows
+from assay_nb.store.tables import metadata
 from assay_nb.vault.secret import SecretBytes
 from tests.attacks.test_egress import ask
 from tests.canaries import find_canary, make_canary
@@ -384,7 +387,7 @@ async def test_a119_cookie_copied_before_sign_out_opens_nothing_after_it(
         (await stage.ask("GET", "api/v1/me", token))[0],
     ]
 
-    form = {"data": {"_xsrf": session["X-XSRFToken"]}} if way == "sign-out" else {}
+    form: Any = {"data": {"_xsrf": session["X-XSRFToken"]}} if way == "sign-out" else {}
     ended, _ = await stage.ask("POST", way, headers=session, **form)
     after = [
         (await stage.ask("GET", "api/v1/me", headers=copied))[0],
@@ -426,3 +429,92 @@ async def test_a119_ends_of_sessions_are_forgotten_when_the_hub_has_ended_them_t
 
     await run_sync(forget_old_sessions, database, lambda: time.time() + later)
     assert not await run_sync(ended.has_ended, "token")
+
+
+# --- a120: a name that is given again
+
+
+async def give_again(stage: Stage, name: str) -> tuple[dict[str, Any], int, list[dict[str, Any]]]:
+    """Return what somebody new finds under a name: their facts, a call's status, and the team's calls log."""
+    token = stage.token(name)
+    me = (await stage.ask("GET", "api/v1/me", token))[1]
+    path = "providers/personal/anthropic/v1/messages"
+    status, _ = await stage.ask("POST", path, token, body={"model": "m"})
+    return (
+        me,
+        status,
+        (await stage.ask("GET", "api/v1/workspaces/lab/calls", stage.token("olga")))[1],
+    )
+
+
+async def leave_things_behind(stage: Stage, fake: FakeProviders) -> str:
+    """Let ada have a key, a team, a limit, a run token and a call; return her hub token's workspace id."""
+    member = await join(stage, "anthropic")
+    owner = await stage.sign_in("olga")
+    _, lab = await stage.ask("POST", "api/v1/workspaces", headers=owner, body={"name": "lab"})
+    await stage.store_key(lab["id"], "anthropic")
+    await stage.ask(
+        "POST",
+        "api/v1/workspaces/lab/members",
+        headers=owner,
+        body={"user": "ada", "role": "owner"},
+    )
+    await stage.ask("PATCH", "api/v1/workspaces/lab", member.token, body={"active": True})
+    await stage.ask(
+        "POST", "providers/lab/anthropic/v1/messages", member.token, body={"model": "m"}
+    )
+    await until_logged(stage, lab["id"])
+    stage.hub.revoke(member.token)
+    return member.workspace
+
+
+async def until_logged(stage: Stage, workspace: str) -> None:
+    token = stage.token("olga")
+    for _ in range(500):
+        found = (await stage.ask("GET", f"api/v1/workspaces/{workspace}/calls", token))[1]
+        if found and all(one["status"] != "running" for one in found):
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("no call was logged")
+
+
+async def test_a120_name_given_again_inherits_nothing_after_forgetting(
+    stage: Stage, fake: FakeProviders
+) -> None:
+    """The hub gives ada's name to somebody else, after `person forget` → no key, team, choice or history."""
+    old = await leave_things_behind(stage, fake)
+    resources = stage.services.resources
+    done = await run_sync(lambda: forget_person(resources, "ada", actor="(operator)"))
+
+    me, status, calls = await give_again(stage, "ada")
+
+    assert (done.personal, done.teams, done.without_owner, done.calls) == (True, ["lab"], [], 1)
+    assert [one["name"] for one in me["workspaces"]] == ["personal"]
+    assert me["workspaces"][0]["id"] != old
+    assert status == 409
+    assert {one["user"] for one in calls} == {done.former}
+    stored = await run_sync(lambda: resources.vault.list_keys(bytes.fromhex(old)))
+    assert stored == []
+    with pytest.raises(WrongUsage):
+        await run_sync(lambda: forget_person(resources, "somebody", actor="(operator)"))
+
+
+async def test_a120_control_without_forgetting_the_name_inherits(
+    stage: Stage, fake: FakeProviders
+) -> None:
+    """What the page warns of: the gateway knows people by their names."""
+    old = await leave_things_behind(stage, fake)
+
+    me, status, calls = await give_again(stage, "ada")
+
+    assert {one["name"] for one in me["workspaces"]} == {"personal", "lab"}
+    assert old in {one["id"] for one in me["workspaces"]}
+    assert status == 200
+    assert {one["user"] for one in calls} == {"ada"}
+
+
+def test_a120_every_table_that_names_people_is_looked_at() -> None:
+    """A table with a person's name in it is deleted from or renamed in; a new one has to be put on a list."""
+    naming = {table for table in metadata.tables.values() if "user" in table.c}
+
+    assert naming == {*person_rows._OWN, *person_rows._HISTORY}

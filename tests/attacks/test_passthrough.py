@@ -27,6 +27,7 @@ from tests.fakes.providers_client import make_credential
 from tests.fakes.providers_tls import Authority
 from tests.gateway.members import STREAMED, Member, ask_raw, join, post
 from tests.gateway.stage import Stage, open_stage
+from tests.gateway.ways import WAYS, choose
 
 pytestmark = pytest.mark.anyio
 
@@ -46,8 +47,15 @@ async def join_by(stage: Stage, connection: str) -> Member:
     return await join(stage, "openai" if connection == NAMED else connection, connection=connection)
 
 
-@pytest.fixture
-async def stage(tmp_path: Path, fake: FakeProviders) -> AsyncIterator[Stage]:
+@pytest.fixture(params=WAYS)
+async def stage(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    fake: FakeProviders,
+) -> AsyncIterator[Stage]:
+    """A gateway whose requests go by the relay, and one whose requests go through aiohttp."""
+    choose(request.param, monkeypatch)
     running = await open_stage(tmp_path, fake, FakeHub())
     yield running
     await running.close()

@@ -218,6 +218,20 @@ def test_a108_change_on_top_of_an_older_state_elsewhere_is_noticed(
     assert_closed(vault)
 
 
+def test_a108_other_history_of_the_same_length_is_noticed(running: tuple[House, Vault]) -> None:
+    """Have another change signed in the place of one that a running process has read → not believed there."""
+    house, vault = running
+    old = take(house)
+    house.save(RESEARCH, ANTHROPIC)
+    assert read(vault) == house.keys[RESEARCH, "anthropic"]
+    put_back(house, old, EVERYTHING)
+    house.key_file.with_name("master.key.epoch").unlink()
+    house.open()
+    house.save(RESEARCH, ANTHROPIC, added_by="eve")
+
+    assert_closed(vault)
+
+
 _ACTS = st.sampled_from(["replace", "remove", "rekey", "rotate", "neighbour"])
 _PARTS = st.lists(
     st.sampled_from(

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from assay_nb.errors import StoreUnavailable, VaultSealed, WrongUsage
+from assay_nb.errors import StoreUnavailable, VaultIntegrityError, VaultSealed, WrongUsage
 from assay_nb.vault import failpoints
 from assay_nb.vault.hierarchy import MasterKey
 from assay_nb.vault.keystores import os_keyring
@@ -351,6 +351,22 @@ def test_a100_master_key_in_use_is_not_purged(house: House) -> None:
     assert house.vault.purge_master(NOW) == []
 
     assert {s.mk_id for s in house.vault.master_status()} == {rotation.old, rotation.new}
+
+
+def test_a100_master_key_that_still_signs_a_workspace_is_not_purged(house: House) -> None:
+    """Purge a master key under which a workspace's manifest still is → kept, and named as retired."""
+    house.sql("UPDATE provider_keys SET added_by = 'eve' WHERE workspace_id = ?", RESEARCH)
+    rotation = house.open().rotate_master()
+    signed = {mk_id for (mk_id,) in house.sql("SELECT mk_id FROM manifests")}
+    assert signed == {rotation.old, rotation.new}, "what is in doubt must not be signed again"
+
+    assert house.vault.purge_master(NOW) == []
+
+    assert [s.state for s in house.vault.master_status() if s.mk_id == rotation.old] == ["retired"]
+    with pytest.raises(VaultIntegrityError):  # and not that the vault is sealed
+        house.open().open_key(RESEARCH, "anthropic")
+    house.vault.remove_workspace(RESEARCH, actor="ada")  # signs what is left of it
+    assert [s.mk_id for s in house.vault.purge_master(NOW)] == [rotation.old]
 
 
 def test_a100_master_key_that_younger_backups_need_is_not_purged(house: House) -> None:

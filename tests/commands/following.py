@@ -7,6 +7,7 @@ import shlex
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 from assay_nb import cli
 from assay_nb.commands import tree
@@ -19,9 +20,8 @@ from tests.canaries import make_canary
 from tests.commands.walking import Person
 
 _COMMAND = re.compile(r"`((?:assay-nb|%assay)[^`]*)`")
-_PAGE = re.compile(
-    r"(?P<who>Open|Ask (?P<whom>[^:]*?)(?:,| to open| who can open)) ?(?P<page>\S*/workspaces/\S+)"
-)
+_SENT = re.compile(r"([^.`]*\b[Oo]pen )\S*/services/assay/(workspaces/[^\s`]+)")
+_numbers = count(1)
 _STOREKEEPERS = ("keys set", "connect ")
 
 FILLED = {
@@ -52,19 +52,18 @@ class Step:
 def commands_in(text: str) -> Iterator[str]:
     """Yield the commands that a text names, as they would be typed."""
     for typed in _COMMAND.findall(text):
+        typed = typed.replace("create NAME", f"create another-{next(_numbers)}")
         for pattern, value in FILLED.items():
             typed = re.sub(pattern, value, typed)
         yield typed
 
 
 def pages_in(text: str) -> Iterator[Step]:
-    """Yield the pages that a text names, each with who is to open it."""
-    for found in re.finditer(r"(\S*/services/assay/)(workspaces/[^\s`]+)", text):
-        before = re.split(r"(?<=\.) ", text[: found.start()])[-1]
-        asked = re.search(r"\b[Aa]sk (.+?)(?:,| or | to open)", before)
-        is_own = asked is None
-        name = "" if is_own or "operator" in before else asked.group(1)  # type: ignore[union-attr]
-        yield Step(found.group(2).rstrip("."), None if is_own else name)
+    """Yield the pages that a text sends somebody to, each with who that is."""
+    for before, page in _SENT.findall(text):
+        asked = re.search(r"\b[Aa]sk (.+?)(?: or |, | to open| to name)", before)
+        name = None if asked is None else asked.group(1)
+        yield Step(page.rstrip("."), "" if name == "the hub's operator" else name)
 
 
 @dataclass
@@ -105,7 +104,8 @@ class Follower:
         if self.opened is None:
             return "there are no pages here"
         page = self.opened(step.page, step.asked)
-        return "" if "<form" in page or step.asked == "" else "there is nothing to do on it"
+        acts = "<form" in page or f"{step.page}/" in page  # a form, or the way to one
+        return "" if acts or step.asked == "" else "there is nothing to do on it"
 
 
 class Willing(Person):

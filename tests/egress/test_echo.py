@@ -102,7 +102,9 @@ def test_text_lags_behind_by_no_more_than_a_likely_beginning(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "form", [KEY.hex(" "), KEY.hex(), "".join(f"&#x{byte:x};" for byte in KEY), str(list(KEY))]
+    "form",
+    [KEY.hex(" "), KEY.hex(), "".join(f"&#x{byte:x};" for byte in KEY), str(list(KEY))],
+    ids=["separated", "hexadecimal", "entities", "decimal"],
 )
 @given(cut=st.integers(0, 400))
 def test_numbers_of_five_characters_at_most_have_passed_when_the_key_is_noticed(

@@ -38,7 +38,7 @@ def answer_batches(fake: FakeProviders, call: Call) -> Answer | None:
     provider = "anthropic" if "anthropic" in parts else "google" if "google" in parts else "openai"
     root = fake.endpoint(provider)
     if "batches" in parts and provider == "anthropic":
-        one = _describe_batch(f"{root}/v1/messages/batches/msgbatch_01/results")
+        one = describe_batch(f"{root}/v1/messages/batches/msgbatch_01/results")
         whole = {"data": [one], "has_more": False, "first_id": None, "last_id": None}
         return _tell(whole if parts[-1] == "batches" and call.method == "GET" else one)
     if "files" in parts and provider == "google" and call.method == "GET":
@@ -51,7 +51,8 @@ def answer_batches(fake: FakeProviders, call: Call) -> Answer | None:
     return None
 
 
-def _describe_batch(results_url: str) -> dict[str, Any]:
+def describe_batch(results_url: str) -> dict[str, Any]:
+    """Return Anthropic's object of a batch that has ended, with its results at this address."""
     counts = {"processing": 0, "succeeded": 1, "errored": 0, "canceled": 0, "expired": 0}
     return {
         "id": "msgbatch_01",

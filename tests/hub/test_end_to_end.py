@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.hub.stage import Browser, Hub, Kernel
@@ -139,3 +141,66 @@ def test_a_removed_servers_token_is_worth_nothing(hub: Hub) -> None:
         return hub.admin.get("/services/assay/api/v1/me", headers=headers).status_code
 
     wait_until(lambda: status() == 401, 60, lambda: hub.log("gateway"))
+
+
+LOST = {
+    "%assay": "Choose another one: `%assay workspace use NAME`",
+    "%assay workspace list": "personal",
+    "%assay budget": "demo calls",
+    "%assay models": "anthropic/",
+    "%assay doctor": "alice",
+    "%assay env -w alices-own": "alices-own",
+    "%assay keys list -w alices-own": "anthropic",
+    "%assay calls -w alices-own": "No calls yet.",
+    "%assay member list -w alices-own": "alice",
+}
+"""What somebody whose chosen workspace is gone still gets, with words of it."""
+
+GONE = "The workspace that you had chosen is gone, or you are no longer in it."
+
+
+@pytest.fixture
+def outcast(hub: Hub, alice: Kernel) -> Iterator[Kernel]:
+    """Alice's kernel, after the hub's API has taken her out of the group whose workspace she had chosen."""
+
+    def listed() -> str:
+        ran = alice.run("%assay workspace list")
+        return ran.shown + ran.error
+
+    assert not alice.run("%assay workspace use physics-lab").error
+    alice.run("%assay workspace create alices-own")
+    members = {"users": ["alice"]}
+    taken = hub.admin.request("DELETE", "/hub/api/groups/physics/users", json=members)
+    assert taken.status_code == 200, taken.text
+    wait_until(lambda: "physics-lab" not in listed(), 60, listed)
+    yield alice
+    hub.admin.post("/hub/api/groups/physics/users", json=members)
+    wait_until(lambda: "physics-lab" in listed(), 60, listed)
+
+
+def test_a_member_who_is_taken_out_of_the_group_is_locked_out_of_nothing_else(
+    hub: Hub, outcast: Kernel
+) -> None:
+    got = {line: outcast.run(line) for line in LOST}
+    critiqued = outcast.run(f"%%critique\n{PROMPT}")
+    browser = hub.browser("alice")
+    home = browser.http.get("/services/assay/")
+    me = browser.ask("GET", "api/v1/me")
+
+    assert {line: ran.error for line, ran in got.items() if ran.error} == {}
+    assert {line: ran.shown for line, ran in got.items() if LOST[line] not in ran.shown} == {}
+    assert GONE in critiqued.error, (
+        "a call that names no workspace is made on nobody else's account"
+    )
+    assert (home.status_code, me.status_code) == (200, 200)
+    assert GONE in home.text
+    assert "physics-lab" not in {one["name"] for one in me.json()["workspaces"]}
+    assert "workspace use NAME" in critiqued.error
+
+    used = outcast.run("%assay workspace use personal\nprint('and more')")
+    after = outcast.run("%assay")
+
+    assert not used.error
+    assert "You now work in your personal workspace" in used.shown
+    assert "and more" in used.shown
+    assert GONE not in after.shown

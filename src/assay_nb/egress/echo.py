@@ -116,7 +116,7 @@ class EchoScanner:
 
     def feed(self, piece: bytes) -> bytes | None:
         """Return what may be passed on by now, or None when the key is in it."""
-        if not self._fragments:
+        if not self._needles:
             return piece
         data = self._passed + self._held + piece
         if self.has_echo(data):
@@ -195,16 +195,6 @@ def _is_random(piece: bytes) -> bool:
     """Say whether a fragment can't be a word of somebody's reply: a dummy key is made of words."""
     lower, upper = piece != piece.upper(), piece != piece.lower()
     return lower + upper + (piece != piece.translate(None, _DIGITS)) >= 2
-
-
-def _percented(digits: bytes) -> bytes:
-    """Return hex digits as a URL has them."""
-    return b"%" + b"%".join([digits[at : at + 2] for at in range(0, len(digits), 2)])
-
-
-def _escaped(digits: bytes) -> bytes:
-    """Return hex digits as JSON may escape characters."""
-    return _percented(digits).replace(b"%", b"\\u00")
 
 
 def _forms(piece: bytes) -> Iterator[bytes]:

@@ -55,6 +55,11 @@ def check_header_safe(destination: Destination, key: bytes | bytearray | memoryv
         raise wanting(error, KeyStep("replace", destination.connection))
 
 
+def used_twice() -> EndpointRefused:
+    """Return the refusal of a second request with one key: a library's own retry gets none."""
+    return EndpointRefused("A key is put on one request, not on two.")
+
+
 class KeyBearer(Protocol):
     """A request that will carry a key."""
 
@@ -62,7 +67,11 @@ class KeyBearer(Protocol):
     def credential(self) -> Credential: ...
 
     def watch_for(self, key: bytes | bytearray | memoryview) -> None:
-        """Look for this key, which is about to be sent, in what comes back."""
+        """Look for this key, which is about to be sent, in what comes back.
+
+        Raises:
+            EndpointRefused: If this request has had its key already: see `used_twice`.
+        """
         ...
 
 
@@ -105,7 +114,7 @@ class HeaderWriter:
             return
         try:
             if self._bearer.sent:
-                raise EndpointRefused("A key is put on one request, not on two.")
+                raise used_twice()
             credential = self._bearer.credential
             with credential.open() as key:
                 header = header_for(credential.destination, key)

@@ -43,23 +43,46 @@ _NEVER = tuple(
         "192.0.0.0/24",  # 192.0.0.192 is a metadata service
         "100.100.100.200/32",  # and so is this one
         "168.63.129.16/32",  # and this one
+        "192.0.2.0/24",  # for documentation, as are the next two
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "192.31.196.0/24",  # AS112, which answers for names that nobody has; so does 192.175.48.0/24
+        "192.175.48.0/24",
+        "192.52.193.0/24",  # multicast by tunnel
+        "192.88.99.0/24",  # relays of 6to4
         "224.0.0.0/4",
         "240.0.0.0/4",
-        "::/128",
-        "::ffff:0:0/96",  # IPv4 in disguise
+        "::/96",  # IPv4 in disguise, as it was once written; `::1` alone is this machine
+        "::ffff:0:0/96",  # the same, as it is written now
         "64:ff9b::/96",  # the same, by NAT64
         "64:ff9b:1::/48",
+        "100::/64",  # what is sent there is dropped
+        "100:0:0:1::/64",  # nobody's
         "2001::/32",  # Teredo
+        "2001:db8::/32",  # for documentation, as is the next
+        "3fff::/20",
         "2002::/16",  # 6to4
+        "2620:4f:8000::/48",  # AS112
+        "5f00::/16",  # segments of a route
         "fd00:ec2::254/128",  # a metadata service
         "fe80::/10",
+        "fec0::/10",  # what fc00::/7 replaced
         "ff00::/8",
     )
+) + tuple(
+    # Protocols beside Teredo: ORCHID, benchmarks, relays, and whatever comes next.
+    ipaddress.IPv6Network("2001::/23").address_exclude(ipaddress.IPv6Network("2001::/32"))
 )
-"""Addresses that no key is ever sent to. `is_global` is true of several of them."""
+"""Addresses that no key is ever sent to: the blocks of IANA's registries of special addresses, but for those that
+a person's own servers have. `is_global` is true of several of them, and older Pythons know only some.
+
+198.18.0.0/15 (benchmarks) is not among them: proxies that capture all traffic of a machine give such addresses to
+every name, and the certificate says who answers. A hub refuses it where its operator has not listed the origin.
+"""
 
 _WHOLE = "Write the whole base URL, such as https://llm.example.org/v1."
 
+_THIS_MACHINE = ipaddress.IPv6Address("::1")
 _SHARED = ipaddress.ip_network("100.64.0.0/10")
 """Carrier-grade NAT, which Python calls neither private nor global."""
 
@@ -357,6 +380,8 @@ def _listed_origin(url: str) -> str:
 
 
 def _is_never(address: Address) -> bool:
+    if address == _THIS_MACHINE:
+        return False  # each policy decides on it
     return any(address in network for network in _NEVER if network.version == address.version)
 
 

@@ -25,7 +25,7 @@ def read_key_facts(resources: Resources, workspace_id: bytes, user: str) -> list
     }
     places: dict[str, Destination] = {name: key.destination for name, key in stored.items()}
     used = resources.own_practice.put_first(workspace_id, places)
-    sealed = resources.vault.state().name == "sealed"
+    sealed = resources.vault.find_state().name == "sealed"
     facts = [KeyFacts(provider=one, state="missing") for one in PROVIDERS if one not in used]
     for name, there in used.items():
         if there == places.get(name):

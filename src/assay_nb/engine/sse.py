@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from assay_nb.engine.events import Delta, Event, Finished, NextRound, Started, Thought, Waiting
@@ -34,7 +33,9 @@ def encode_event(event: Event) -> bytes:
     """Return an event as it is written to the stream."""
     if isinstance(event, Finished):
         return write_event("finished", event.result.to_dict())
-    return write_event(_NAMES[type(event)], asdict(event))
+    # Not `asdict`, which copies in depth: no event holds more than plain values.
+    fields = {name: getattr(event, name) for name in event.__slots__}
+    return write_event(_NAMES[type(event)], fields)
 
 
 def encode_error(error: AssayError) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +14,6 @@ from anyio.to_thread import run_sync
 
 from assay_nb.engine.lazy import once
 from assay_nb.engine.local.engine import LocalEngine
-from assay_nb.engine.local.planner import CallPlan
 from assay_nb.errors import AssayError, PermissionDenied, StoreUnavailable, WorkspaceNotFound
 from assay_nb.gateway.auth.caller import Caller
 from assay_nb.gateway.auth.ended_sessions import EndedSessions
@@ -23,19 +21,19 @@ from assay_nb.gateway.auth.identity import Hub, Identity, Person
 from assay_nb.gateway.auth.run_tokens import RunTokens, revoked
 from assay_nb.gateway.auth.sessions import Sessions
 from assay_nb.gateway.auth.signing import Signer
-from assay_nb.gateway.calls.engine import make_engine
+from assay_nb.gateway.calls.engine import Engines, Planned
 from assay_nb.gateway.calls.idempotency import IdempotencyCache
 from assay_nb.gateway.calls.inflight import ActiveCalls, taken_out
 from assay_nb.gateway.calls.limits import Limiter
+from assay_nb.gateway.calls.lookup import Lookup
 from assay_nb.gateway.control import GatewayControl
 from assay_nb.gateway.http.responses import Broken, HubUnavailable, NotSignedIn
 from assay_nb.gateway.process.logs import Answered, CallsEnded, Log, WentWrong
 from assay_nb.gateway.process.metrics import Metrics
 from assay_nb.gateway.resources import GatewayResources
 from assay_nb.gateway.settings import Settings
-from assay_nb.store.changes import Remembered
 from assay_nb.store.workspace_rows import Workspace
-from assay_nb.workspaces.roles import Action
+from assay_nb.workspaces.roles import Action, check_allowed
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
@@ -75,10 +73,6 @@ class Services:
         """The tokens that the workers of a run show, and other programs."""
         return RunTokens(self.resources.database, self.signer, changes=self.resources.changes)
 
-    @once
-    def _ids(self) -> Remembered[tuple[str, str | None], bytes]:
-        return Remembered(self.resources.changes)
-
     @property
     def public_origin(self) -> str | None:
         """The hub's public origin, if the operator set it."""
@@ -106,14 +100,24 @@ class Services:
         """Return the control of a person: what they may see and change."""
         return GatewayControl(self.resources, user)
 
-    def engine(self, user: str, planned: Callable[[CallPlan], None] | None = None) -> LocalEngine:
+    @once
+    def engines(self) -> Engines:
+        """Makes the engines of all members."""
+        return Engines(self.resources)
+
+    @once
+    def memberships(self) -> Lookup[tuple[str, str | None], Workspace]:
+        """Which workspace a person means by a name or an id; by None the active one."""
+        return Lookup(self.resources, lambda asked: self._find_workspace(*asked))
+
+    def engine(self, user: str, planned: Planned | None = None) -> LocalEngine:
         """Return an engine that makes calls for a person.
 
         Args:
             user: Whose calls they are.
             planned: Told what each call becomes, before anything is sent.
         """
-        return make_engine(self.resources, user, planned)
+        return self.engines.make(user, planned)
 
     async def find_workspace_id(self, user: str, workspace: str | None) -> bytes:
         """Return the id of a person's workspace by its name or id; None is the active one.
@@ -121,23 +125,13 @@ class Services:
         Raises:
             WorkspaceNotFound: If they are not a member of such a workspace.
         """
-        changes, key = self.resources.changes, (user, workspace)
-        known = self._ids.find(key, changes.look_lately())
-        if known is not None:
-            return known
-        number = changes.look()
-        found = (await run_sync(self._find_workspace, user, workspace)).id
-        self._ids.keep(key, number, found)
-        return found
+        return (await self.memberships.find((user, workspace))).id
 
     async def authorize(self, user: str, workspace: str | None, action: Action) -> Workspace:
         """Return a person's workspace if their role in it allows the action; None is the active one."""
-
-        def run() -> Workspace:
-            where = self._find_workspace(user, workspace)
-            return self.resources.workspaces.authorize(user, where.id, action)
-
-        return await run_sync(run)
+        where = await self.memberships.find((user, workspace))
+        check_allowed(where.role, action)
+        return where
 
     def went_wrong(self, error: BaseException) -> Broken:
         """Log an internal error, and return the error for the caller, which has only its number."""
@@ -183,7 +177,7 @@ class Services:
         """Say why a person may no longer call in a workspace, or None while they may."""
         try:
             await self.identity.identify(caller.token)
-            await run_sync(self._find_workspace, caller.user, workspace_id.hex())
+            await self.memberships.find((caller.user, workspace_id.hex()))
             if caller.run and not await run_sync(self.run_tokens.is_kept, caller.run.digest):
                 raise revoked()
         except WorkspaceNotFound:

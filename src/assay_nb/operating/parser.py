@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import cast
 
-from assay_nb.commands.keys import add_platform_key
+from assay_nb.commands.keys import add_keys, add_platform_key
 from assay_nb.commands.master import add_master
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import Parser
@@ -13,6 +13,7 @@ from assay_nb.commands.registry import Adder, add_json
 from assay_nb.commands.status import show_findings
 from assay_nb.engine.session import Session
 from assay_nb.operating.database import add_database
+from assay_nb.operating.people import add_people
 from assay_nb.operating.session import OperatorSession, on_gateway
 from assay_nb.operating.teams import add_teams, add_workspaces
 from assay_nb.operating.usage import add_usage
@@ -36,6 +37,8 @@ def add_operator(add: Adder, parser: Parser) -> None:
     add_json(below("doctor", "look for the usual troubles and say what to do", doctor))
     add_workspaces(below)
     add_teams(below)
+    add_people(below)
+    add_keys(below)
     add_platform_key(below)
     add_master(below)
     add_database(below)

@@ -46,16 +46,16 @@ class OperatorSession(Session):
     @once
     def resources(self) -> GatewayResources:
         """What the gateway works with. Nothing is opened yet."""
-        from assay_nb.gateway.resources import GatewayResources
+        from assay_nb.operating.resources import OperatorResources
 
-        return GatewayResources(self.settings, key_copy=self.key_copy)
+        return OperatorResources(self.settings, key_copy=self.key_copy)
 
     @once
     def _seams(self) -> tuple[Engine, Control]:
-        from assay_nb.gateway.calls.engine import make_engine
+        from assay_nb.gateway.calls.engine import Engines
         from assay_nb.gateway.control import GatewayControl
 
-        engine = make_engine(self.resources, OPERATOR, None)
+        engine = Engines(self.resources).make(OPERATOR)
         return engine, GatewayControl(self.resources, OPERATOR)
 
     def close(self) -> None:

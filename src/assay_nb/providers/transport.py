@@ -39,6 +39,7 @@ from assay_nb.providers import log_muting
 from assay_nb.providers.body import GuardedBody, decoder_for, reader_for
 from assay_nb.providers.exchange import TICKET, Exchange, Limits
 from assay_nb.providers.learned import Learned
+from assay_nb.providers.pool import EXPIRY, ConnectionPool
 
 Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 """What httpcore tells of each step of a request."""
@@ -150,13 +151,13 @@ class _Pool:
         proxied: Those by the proxy, since a first destination wanted it.
     """
 
-    open: Callable[[Proxy | None], httpx2.AsyncHTTPTransport]
-    direct: httpx2.AsyncHTTPTransport
-    proxied: httpx2.AsyncHTTPTransport | None = None
+    open: Callable[[Proxy | None], ConnectionPool]
+    direct: ConnectionPool
+    proxied: ConnectionPool | None = None
     client: httpx2.AsyncClient = field(init=False)
     sdk: dict[object, Any] = field(default_factory=dict[object, Any])
 
-    def for_proxy(self, proxy: Proxy | None) -> httpx2.AsyncHTTPTransport:
+    def for_proxy(self, proxy: Proxy | None) -> ConnectionPool:
         if proxy is None:
             return self.direct
         if self.proxied is None:
@@ -319,19 +320,16 @@ class Egress:
         log_muting.install()  # httpcore's loggers exist by now
         return pool
 
-    def _connections(self, tls: ssl.SSLContext, proxy: Proxy | None) -> httpx2.AsyncHTTPTransport:
-        limits = httpx2.Limits(
-            max_connections=self.limits.connections,
-            max_keepalive_connections=32,
-            keepalive_expiry=30.0,
-        )
-        return httpx2.AsyncHTTPTransport(
+    def _connections(self, tls: ssl.SSLContext, proxy: Proxy | None) -> ConnectionPool:
+        open_one = partial(
+            httpx2.AsyncHTTPTransport,
             verify=tls,
             trust_env=False,
             http2=False,
-            limits=limits,
+            limits=httpx2.Limits(max_keepalive_connections=1, keepalive_expiry=EXPIRY),
             proxy=None if proxy is None else _for_client(proxy, tls),
         )
+        return ConnectionPool(open_one, most=self.limits.connections)
 
 
 class ConnectionWatch:

@@ -257,7 +257,7 @@ calls = Table(
     "calls",
     metadata,
     Column("call_id", LargeBinary, primary_key=True),
-    Column("workspace_id", LargeBinary, nullable=False, index=True),
+    Column("workspace_id", LargeBinary, nullable=False),
     Column("user", Text, nullable=False),
     Column("at", Big, nullable=False),
     Column("instrument", Text, nullable=False),
@@ -324,4 +324,23 @@ audit = Table(
     Column("mac", LargeBinary, nullable=False),
     Column("previous", LargeBinary),
     sqlite_strict=True,
+)
+
+# What is looked for otherwise than by its key. Without these, a statement takes as long as there are rows.
+Index("budgets_granted", budgets.c.granted)
+Index("calls_of_workspace", calls.c.workspace_id, calls.c.call_id)
+Index("ended_sessions_at", ended_sessions.c.ended_at)
+Index("members_user", members.c.user)
+Index("provider_keys_data_key", provider_keys.c.dek_id)
+Index("reservations_user", reservations.c.user)
+Index("run_tokens_expiry", run_tokens.c.expires_at)
+Index("run_tokens_of_member", run_tokens.c.workspace_id, run_tokens.c.user)
+Index("usage_day", usage.c.day)
+Index("usage_sums_day", usage_sums.c.day)
+Index("usage_sums_of_member", usage_sums.c.workspace_id, usage_sums.c.user, usage_sums.c.day)
+Index(
+    "workspaces_deleted",
+    workspaces.c.deleted_at,
+    sqlite_where=text("deleted_at IS NOT NULL"),
+    postgresql_where=text("deleted_at IS NOT NULL"),
 )

@@ -208,6 +208,12 @@ def list_manifests(connection: Connection) -> list[ManifestRow]:
     return _all(connection, select(manifests).order_by(manifests.c.workspace_id), ManifestRow)
 
 
+def find_manifest(connection: Connection, workspace_id: bytes) -> ManifestRow | None:
+    """Return the manifest of one workspace, or under the vault's own id the vault's."""
+    chosen = select(manifests).where(manifests.c.workspace_id == workspace_id)
+    return _first(connection, chosen, ManifestRow)
+
+
 def list_workspaces_with_keys(connection: Connection) -> list[bytes]:
     """Return the ids of workspaces that have a key or a data key."""
     chosen = select(provider_keys.c.workspace_id).union(select(data_keys.c.workspace_id))

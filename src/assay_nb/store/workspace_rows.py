@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, literal, or_, select, update
 
 from assay_nb.store.connection_fact_rows import forget
 from assay_nb.store.run_token_rows import delete_run_tokens_of
@@ -80,6 +80,22 @@ def list_workspaces(connection: Connection, user: str) -> tuple[Workspace, ...]:
     return tuple(_workspace(row) for row in rows)
 
 
+def find_any_workspace(
+    connection: Connection, name: str, workspace_id: bytes | None
+) -> Workspace | None:
+    """Return a team workspace by its name, or any by its id, as its owner has it; None if there is none."""
+    rows = connection.execute(
+        select(workspaces, literal("owner").label("role")).where(
+            workspaces.c.deleted_at.is_(None),
+            or_(
+                and_(workspaces.c.name == name, workspaces.c.kind == "team"),
+                workspaces.c.workspace_id == workspace_id,
+            ),
+        )
+    )
+    return next(map(_workspace, rows), None)
+
+
 def insert_personal(connection: Connection, workspace_id: bytes, user: str, at: int) -> bool:
     """Make a person's personal workspace; False when they have one."""
     values = {"name": f"{PERSONAL}:{user}", "kind": "personal", "personal_of": user}
@@ -146,10 +162,22 @@ def list_deleted(connection: Connection, before: int) -> tuple[DeletedWorkspace,
     rows = connection.execute(
         select(workspaces).where(workspaces.c.deleted_at < before).order_by(workspaces.c.deleted_at)
     )
-    return tuple(
-        DeletedWorkspace(row.workspace_id, row.name.split(":", 2)[2], row.deleted_at)
-        for row in rows
+    return tuple(map(_deleted, rows))
+
+
+def list_deleted_of_owner(connection: Connection, user: str) -> tuple[DeletedWorkspace, ...]:
+    """Return the deleted workspaces that a person owns, the latest first."""
+    rows = connection.execute(
+        select(workspaces)
+        .join(members, members.c.workspace_id == workspaces.c.workspace_id)
+        .where(
+            members.c.user == user,
+            members.c.role == "owner",
+            workspaces.c.deleted_at.is_not(None),
+        )
+        .order_by(workspaces.c.deleted_at.desc())
     )
+    return tuple(map(_deleted, rows))
 
 
 def restore_workspace(connection: Connection, workspace_id: bytes, name: str) -> bool:
@@ -276,6 +304,10 @@ def _workspace(row: Row[Any]) -> Workspace:
     return Workspace(
         row.workspace_id, name, kind, row.role, row.model, row.created_at, row.hub_group
     )
+
+
+def _deleted(row: Row[Any]) -> DeletedWorkspace:
+    return DeletedWorkspace(row.workspace_id, row.name.split(":", 2)[2], row.deleted_at)
 
 
 def _insert(connection: Connection, workspace_id: bytes, values: dict[str, Any], at: int) -> bool:

@@ -61,7 +61,8 @@ class ThoughtSplitter:
             asked: The prompt. A tag that it names is the answer's own.
             is_data: Whether the reply has to be JSON, which begins with no tag whatever the prompt says.
         """
-        self._tags = [tag for tag in _TAGS if is_data or not _is_named(tag, asked)]
+        lower = asked.lower()
+        self._tags = [tag for tag in _TAGS if is_data or not _is_named(tag, lower)]
         self._openings = [tag.opening for tag in self._tags]
         self._stray = [tag.closing for tag in self._tags]
         self._read: Callable[[], Iterable[Piece]] = self._beginning
@@ -185,9 +186,10 @@ def _tail_start(text: str, marks: Sequence[str]) -> int:
     return len(text)
 
 
-def _is_named(tag: Tag, asked: str) -> bool:
-    """Return whether a prompt asks for a tag: as it is written, escaped, or in words."""
-    lower = asked.lower()
+def _is_named(tag: Tag, lower: str) -> bool:
+    """Return whether a prompt, in lower case, asks for a tag: as it is written, escaped, or in words."""
+    if tag.name not in lower:  # it is a part of every way to write one
+        return False
     if tag.opening in lower or tag.closing in lower:
         return True
     name = re.escape(tag.name)

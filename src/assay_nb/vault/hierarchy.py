@@ -126,7 +126,7 @@ def parse_master_key(value: bytes | bytearray | memoryview) -> MasterKey:
     """Read a master key as `MasterKey.write` writes it.
 
     Raises:
-        VaultSealed: If it is cut short, mistyped, or not a master key at all.
+        VaultSealed: If it is cut short, mistyped, not a master key at all, or not a random one.
     """
     match = _VALUE.fullmatch(value)
     if match is None:
@@ -143,6 +143,11 @@ def parse_master_key(value: bytes | bytearray | memoryview) -> MasterKey:
             "The stored master key's check digits do not agree with it.",
             hint="A character was changed. Put the value back as it was.",
         )
+    if len(set(secret.reveal())) < _LEAST_DIFFERENT:
+        raise VaultSealed(
+            "The stored master key was made up: nearly all of its bytes are alike.",
+            hint="Have one generated: remove the file, or use `assay-nb gateway --new-master-key FILE`.",
+        )
     return MasterKey(secret)
 
 
@@ -151,5 +156,8 @@ def _check_digits(secret: SecretBytes) -> bytes:
     digest.update(secret.reveal())
     return digest.hexdigest()[:8].encode()
 
+
+_LEAST_DIFFERENT = 8
+"""Different bytes in a master key. Of 32 random ones some 30 are; fewer than 8 come once in 10**36 keys."""
 
 _VALUE = re.compile(rb"anbmk1\.([A-Za-z0-9_-]{43})\.([0-9a-f]{8})")

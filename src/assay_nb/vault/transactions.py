@@ -80,13 +80,11 @@ class Transactions:
         )
 
     def _agrees(self, workspace_id: bytes, rows: WorkspaceRows, known: _Checked) -> bool:
-        stored, floor = rows.manifest, known.floors.get(workspace_id)
+        stored = rows.manifest
         if rows.vault is None or stored != known.manifests.get(workspace_id):
             return False
         if stored is None:
-            return not rows.keys and floor is None
-        if floor is not None and stored.epoch < floor:
-            return False
+            return not rows.keys
         master = self.masters.get(rows.vault.vault_id, stored.mk_id)
         return manifest.agrees(master, rows.vault.vault_id, workspace_id, rows)
 
@@ -124,6 +122,25 @@ class Transactions:
         rows = _present(self.load_books())
         check_books(self.masters, rows, mark)
         self._learn(rows, mark)
+
+    def is_as_checked(self) -> bool:
+        """Say whether the vault's own rows are those of the last whole check.
+
+        It reads two rows, where a whole check reads one for each workspace. A row of a workspace that somebody
+        edited since is not noticed here, but when that workspace is read.
+        """
+        known, mark = self._known, self._mark_of_now()
+        if known is None:
+            return False
+        with self.database.read() as connection:
+            vault = vault_rows.find_vault(connection)
+            own = vault_rows.find_manifest(connection, known.vault_id)
+        return (
+            vault is not None
+            and (vault.vault_id, vault.epoch) == (known.vault_id, known.epoch)
+            and vault.epoch >= mark
+            and own == known.manifests.get(known.vault_id)
+        )
 
     @contextmanager
     def change(self, actor: str, *, accept: bool = False) -> Generator[VaultChange]:
@@ -213,15 +230,16 @@ class Transactions:
     def _learn(self, books: BookRows, mark: int = 0) -> None:
         """Keep what a whole check has found, as the floor for all that is read from now on."""
         vault_id, epoch = books.vault.vault_id, books.vault.epoch
-        manifests = {row.workspace_id: row for row in books.manifests}
         with self._learning:
             self._mark = max(self._mark, mark, epoch)
             if self._known is not None and self._known.epoch > epoch:
                 return
-            floors = dict(self._known.floors) if self._known is not None else {}
-            for workspace_id, row in manifests.items():
-                floors[workspace_id] = max(floors.get(workspace_id, 0), row.epoch)
-            self._known = _Checked(vault_id, epoch, manifests, floors)
+            manifests = dict(self._known.manifests) if self._known is not None else {}
+            for row in books.manifests:
+                last = manifests.get(row.workspace_id)
+                if last is None or last.epoch < row.epoch:
+                    manifests[row.workspace_id] = row
+            self._known = _Checked(vault_id, epoch, manifests)
 
     def _noted(self, vault_id: bytes) -> int:
         return self._keystore.find_mark(vault_id) or 0
@@ -239,14 +257,13 @@ class _Checked(NamedTuple):
     """What a whole check found, never changed: threads read it while another one checks again.
 
     Attributes:
-        manifests: Each workspace's, as it stood at that epoch.
-        floors: The highest epoch that any check has found in a workspace's manifest.
+        manifests: Each workspace's newest that any check has found. One that is older than it, or another of
+            the same epoch, is of a history that did not go on, and its workspace stays closed here.
     """
 
     vault_id: bytes
     epoch: int
     manifests: dict[bytes, ManifestRow]
-    floors: dict[bytes, int]
 
 
 class VaultChange:

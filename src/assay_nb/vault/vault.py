@@ -77,6 +77,16 @@ class Vault:
             return VaultState("sealed", sealed.message, sealed.hint or "")
         return VaultState("open")
 
+    def find_state(self) -> VaultState:
+        """Return the state, checking the vault as a whole only where it was changed since the last time.
+
+        For what is asked often. A whole check reads a row for each workspace.
+        """
+        with suppress(VaultSealed):
+            if self._transactions.is_as_checked():
+                return VaultState("open")
+        return self.state()
+
     # --- one key
 
     def save_key(

@@ -132,9 +132,8 @@ class Workspaces:
         """Undo the deletion of a workspace that the person owns, while its grace lasts."""
         wanted = normalize(name)
         with self._database.write() as connection:
-            for deleted in reversed(rows.list_deleted(connection, before=_now() + 1)):
-                member = rows.find_member(connection, deleted.id, user)
-                if deleted.name == wanted and member is not None and member.role == "owner":
+            for deleted in rows.list_deleted_of_owner(connection, user):
+                if deleted.name == wanted:
                     if not rows.restore_workspace(connection, deleted.id, deleted.name):
                         raise _name_taken(deleted.name)
                     return _pick(rows.list_workspaces(connection, user), deleted.id)

@@ -72,3 +72,18 @@ async def test_oldest_answers_go_when_there_are_too_many_bytes() -> None:
         await hear(cache, source, Call(instrument="c", prompt="", idempotency_key=str(number)))
 
     assert len(cache) == 2
+
+
+async def test_answers_that_are_forgotten_make_room() -> None:
+    cache, source = IdempotencyCache(keep=0.0, most=250), Source(b"x" * 100)
+
+    for number in range(10):
+        await hear(cache, source, Call(instrument="c", prompt="", idempotency_key=str(number)))
+        await asyncio.sleep(0)  # its time is over
+        await asyncio.sleep(0)
+
+    assert len(cache) == 0
+    for number in range(2):
+        await hear(cache, source, Call(instrument="c", prompt="", idempotency_key=f"more {number}"))
+    assert source.made == 12
+    assert cache._size <= 200

@@ -14,6 +14,7 @@ from assay_nb.gateway.proxy.addresses import (
     find_here,
     hands_back,
     is_json,
+    unfold,
     write_headers,
 )
 from assay_nb.messages import Destination
@@ -198,6 +199,21 @@ def test_address_that_would_grow_stays() -> None:
     body = b'{"u": "http://h/services/assay/providers/w/g/v1beta/f"}'
 
     assert reader.feed(body) + reader.flush() == body
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("http://h:1/services/assay/providers/w/google/v1beta/files/f1:download", "f1:download"),
+        ("http://h:1/services/assay/providers/w/google/files/f1:download", "f1:download"),
+        ("http://h:1/elsewhere/files/f1", None),
+        ("f1:download", None),
+    ],
+)
+def test_address_in_the_place_of_a_files_name_is_its_name(name: str, told: str | None) -> None:
+    path = f"{PREFIX}providers/w/google/v1beta/files/"
+
+    assert unfold(path + name, PREFIX) == path + (told or name)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from assay_nb.accounting.allowances import EVERYBODY, Allowance
 from assay_nb.egress.origins import parse_endpoint
 from assay_nb.errors import PermissionDenied
 from assay_nb.gateway.proxy import watchdog
+from assay_nb.gateway.proxy.relay import Relay
 from assay_nb.gateway.proxy.upstream import KeyedRequest
 from assay_nb.messages import PROVIDERS
 from assay_nb.vault.secret import SecretBytes
@@ -40,6 +41,7 @@ from tests.gateway.members import (
     post_bytes,
 )
 from tests.gateway.stage import Stage
+from tests.gateway.ways import Way
 
 pytestmark = pytest.mark.anyio
 
@@ -357,10 +359,11 @@ async def test_token_is_taken_where_any_sdk_puts_its_key(
 
 
 async def test_request_object_is_rid_of_the_key_when_its_head_is_written(
-    make_member: MakeMember, fake: FakeProviders, monkeypatch: pytest.MonkeyPatch
+    way: Way, make_member: MakeMember, fake: FakeProviders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
     send = KeyedRequest.send
+    ask = Relay._send
 
     async def watched(self: KeyedRequest, conn: Any) -> Any:
         assert not find_canary(repr(self.headers), member.key)
@@ -368,12 +371,19 @@ async def test_request_object_is_rid_of_the_key_when_its_head_is_written(
         seen.append((dict(self.headers), dict(response.request_info.headers)))
         return response
 
+    def watched_too(self: Relay, connection: Any, key: Any) -> None:
+        ask(self, connection, key)
+        held = [getattr(self, name) for name in Relay.__slots__ if hasattr(self, name)]
+        seen.append((held, self._head.headers, [*vars(self._call).values()]))
+
     member = await make_member("google")
     monkeypatch.setattr(KeyedRequest, "send", watched)
+    monkeypatch.setattr(Relay, "_send", watched_too)
     await ask_raw(member, "google", "v1beta/models/m:generateContent", {})
 
     assert only(fake.calls).key == member.key
-    assert seen
+    assert len(seen) == 1
+    assert (len(seen[0]) == 3) is (way == "relay")
     assert not find_canary(repr(seen), member.key)
 
 

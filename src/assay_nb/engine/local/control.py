@@ -58,7 +58,7 @@ class LocalControl(ConnectionControl):
             mode=self.mode,
             version=read_version(),
             user=self._user,
-            vault=vault.state().name,
+            vault=vault.find_state().name,
             vault_place=self._resources.database.name,
             master_key_place=self._resources.keystore.describe(),
             workspace=self._facts(workspace, workspace) if workspace else None,

@@ -8,7 +8,15 @@ the log keeps who and when.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -58,17 +66,24 @@ class LocalEngine(Engine):
         self._recorder = recorder
 
     async def run(self, call: Call) -> AsyncIterator[Event]:
-        """Run a call; see `Engine`.
+        """Run a call; see `Engine`."""
+        async with aclosing(self.run_batches(call)) as batches:
+            async for batch in batches:
+                for event in batch:
+                    yield event
 
-        The work is done by a task of its own that is cancelled when the iterator is closed, since a
+    async def run_batches(self, call: Call) -> AsyncGenerator[Sequence[Event]]:
+        """Run a call, and yield the events that came since the last time: for what writes them together.
+
+        The work is done by a task of its own that is cancelled when the generator is closed, since a
         stream that is merely abandoned stays open at some providers, and is paid for.
         """
-        events: asyncio.Queue[Event | None] = asyncio.Queue()
-        task = asyncio.create_task(self._work(call, events.put_nowait))
-        task.add_done_callback(lambda _: events.put_nowait(None))
+        events = _Buffer()
+        task = asyncio.create_task(self._work(call, events.put))
+        task.add_done_callback(events.close)
         try:
-            while (event := await events.get()) is not None:
-                yield event
+            while batch := await events.take():
+                yield batch
             await task
         finally:
             await end(task)
@@ -212,6 +227,32 @@ class LocalEngine(Engine):
                 await self._recorder.record(plan, call, account, error)
             except StoreUnavailable as failed:
                 self._resources.say_unlogged(1, failed)
+
+
+class _Buffer:
+    """Events on their way from a call to whoever reads them."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._is_closed = False
+        self._news = asyncio.Event()
+
+    def put(self, event: Event) -> None:
+        self._events.append(event)
+        self._news.set()
+
+    def close(self, _: object) -> None:
+        """Let the reader see that nothing more comes."""
+        self._is_closed = True
+        self._news.set()
+
+    async def take(self) -> Sequence[Event]:
+        """Return what came since the last time, at least one; nothing at the end."""
+        if not (self._events or self._is_closed):
+            self._news.clear()
+            await self._news.wait()
+        events, self._events = self._events, []
+        return events
 
 
 @dataclass(frozen=True, slots=True)

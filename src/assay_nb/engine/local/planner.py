@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -18,7 +19,7 @@ from assay_nb.engine.local.models import find_known
 from assay_nb.engine.local.practice import is_practice
 from assay_nb.engine.local.resources import PLATFORM, Resources
 from assay_nb.engine.resolve import choose_model, first_default
-from assay_nb.errors import DemoExhausted, WrongUsage
+from assay_nb.errors import DemoExhausted, ProviderKeyMissing, WrongUsage
 from assay_nb.instruments.base import Instrument
 from assay_nb.messages import Destination, ProviderId
 from assay_nb.models import catalog
@@ -113,26 +114,59 @@ class CallPlanner:
 
     def decide(self, call: Call, instrument: Instrument[Any]) -> CallPlan:
         """Return what a call will do, as far as keys and models decide it."""
+        workspace = self._find_workspace(call.workspace)
+        plan = self._find_own(workspace, call.model)
+        if plan is None and instrument.demo:
+            plan = self._plan_demo(workspace, call)
+        if plan is not None:
+            return plan
+        wanted, connection, _ = self._choose(workspace, call.model, {})
+        raise self._missing(workspace, call.model, wanted, connection)
+
+    def find_own(self, name: str | None, model: str | None) -> CallPlan | None:
+        """Return what a call with the workspace's own keys will do; None where it has no key at all.
+
+        Args:
+            name: The workspace, by name or id; None for the active one.
+            model: The model that the call names, if any.
+        """
+        return self._find_own(self._find_workspace(name), model)
+
+    def _find_workspace(self, name: str | None) -> Workspace:
+        if name:
+            return self._resources.find_workspace(self._user, name)
+        return self._resources.workspaces.active(self._user)
+
+    def _find_own(self, workspace: Workspace, model: str | None) -> CallPlan | None:
         resources = self._resources
-        if call.workspace:
-            workspace = resources.find_workspace(self._user, call.workspace)
-        else:
-            workspace = resources.workspaces.active(self._user)
         stored = find_destinations(resources, workspace.id)
-        wanted = choose_model(call.model, workspace.model, stored, resources.usable_models)
-        # Where the operator allows none of them, the default is refused in the operator's own words.
-        wanted = wanted or first_default(stored)
-        connection, model = parse_model(stored, wanted) if wanted else (None, "")
+        wanted, connection, name = self._choose(workspace, model, stored)
         if connection is not None and connection in stored:
             there = stored[connection]
-            known = find_known(resources, workspace.id, there, model)
-            return CallPlan(workspace, model, there, known)
-        if not stored and instrument.demo:
-            demo = self._plan_demo(workspace, call)
-            if demo is not None:
-                return demo
-        chosen = call.model is None
-        raise missing_key(resources, workspace, self._user, connection, wanted or "", chosen=chosen)
+            known = find_known(resources, workspace.id, there, name)
+            return CallPlan(workspace, name, there, known)
+        if not stored:
+            return None
+        raise self._missing(workspace, model, wanted, connection)
+
+    def _choose(
+        self, workspace: Workspace, model: str | None, stored: Mapping[str, Destination]
+    ) -> tuple[str, str | None, str]:
+        """Return the model that is wanted, as it is written, and its two halves."""
+        wanted = choose_model(model, workspace.model, stored, self._resources.usable_models)
+        # Where the operator allows none of them, the default is refused in the operator's own words.
+        wanted = wanted or first_default(stored)
+        if wanted is None:
+            return "", None, ""
+        return wanted, *parse_model(stored, wanted)
+
+    def _missing(
+        self, workspace: Workspace, model: str | None, wanted: str, connection: str | None
+    ) -> ProviderKeyMissing:
+        chosen = model is None
+        return missing_key(
+            self._resources, workspace, self._user, connection, wanted, chosen=chosen
+        )
 
     def _plan_demo(self, workspace: Workspace, call: Call) -> CallPlan | None:
         """Reserve a demo call, where the operator has stored a platform key."""

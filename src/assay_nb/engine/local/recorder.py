@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import asyncio
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -43,8 +46,57 @@ class Recorder(Protocol):
         ...
 
 
+@dataclass
+class _Running:
+    """The calls of one event loop. A portal that was closed, or a forked child, has another."""
+
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    count: int = 0
+
+
+class SharedLog:
+    """Writes calls that run side by side together: once a second, and when the last of them has ended.
+
+    Args:
+        resources: Has the log.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._running: _Running | None = None
+
+    @contextmanager
+    def running(self) -> Generator[None]:
+        """Count a call, from before it is planned until after it is noted."""
+        here = self._here()
+        here.count += 1
+        try:
+            yield
+        finally:
+            here.count -= 1
+
+    async def note(self, record: CallRecord) -> None:
+        """Note a call that has ended. The line of one that ran alone is written when this returns."""
+        log = self._resources.calls
+        log.add(record)
+        if self._here().count <= 1:
+            await log.flush()
+
+    async def close(self) -> None:
+        """Write what waits on this event loop."""
+        if self._running is not None:
+            self._running = None
+            if "calls" in vars(self._resources):
+                await self._resources.calls.close()
+
+    def _here(self) -> _Running:
+        if self._running is None or self._running.loop is not asyncio.get_running_loop():
+            self._running = _Running()
+        return self._running
+
+
 class CallWriter:
-    """Settles the demo budget and writes the log: what solo mode and the gateway do alike.
+    """Settles the demo budget and makes the log's lines: what solo mode and the gateway do alike.
 
     Args:
         resources: The budget and the log.
@@ -55,10 +107,8 @@ class CallWriter:
         self._resources = resources
         self._user = user
 
-    def write(
-        self, plan: CallPlan, call: Call, account: Account, error: BaseException | None
-    ) -> None:
-        """Settle the demo call, if one was reserved, and log the call."""
+    def settle(self, plan: CallPlan, account: Account, error: BaseException | None) -> None:
+        """Settle the demo call, if one was reserved."""
         if plan.demo is not None:
             budget = self._resources.budget
             unbilled = (
@@ -67,7 +117,6 @@ class CallWriter:
                 and not account.text_came
             )
             (budget.release if unbilled else budget.settle)(plan.demo)
-        self._resources.calls.record(self.make_record(plan, call, account, error))
 
     def begin(self, plan: CallPlan, call: Call, account: Account) -> None:
         """Note a call that is about to be made. It goes into the log unless it ends soon."""

@@ -8,8 +8,8 @@ are noted together.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -23,7 +23,7 @@ from assay_nb.engine.local.account import Account
 from assay_nb.engine.local.control import LocalControl
 from assay_nb.engine.local.engine import LocalEngine
 from assay_nb.engine.local.planner import CallPlan, CallPlanner
-from assay_nb.engine.local.recorder import CallWriter
+from assay_nb.engine.local.recorder import CallWriter, SharedLog
 from assay_nb.engine.local.resources import Resources
 from assay_nb.instruments.base import Instrument
 from assay_nb.store.changes import Remembered
@@ -53,26 +53,13 @@ class _Loop:
 
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
-    running: int = 0
 
 
-class _OnLoop:
-    """Something that keeps a state for the running event loop."""
-
-    def __init__(self) -> None:
-        self._loop: _Loop | None = None
-
-    def _here(self) -> _Loop:
-        if self._loop is None or self._loop.loop is not asyncio.get_running_loop():
-            self._loop = _Loop()
-        return self._loop
-
-
-class SoloPlanner(_OnLoop):
+class SoloPlanner:
     """Decides a run of equal calls once, for as long as nobody changes the database."""
 
     def __init__(self, resources: Resources, threads: CapacityLimiter) -> None:
-        super().__init__()
+        self._loop: _Loop | None = None
         self._resources = resources
         self._threads = threads
         self._planner = CallPlanner(resources, LOCAL_USER)
@@ -80,11 +67,17 @@ class SoloPlanner(_OnLoop):
     async def plan(self, call: Call, instrument: Instrument[Any]) -> CallPlan:
         plan = self._find(call)
         if plan is None:
-            async with self._here().deciding:  # those who wait find what the first has read
+            async with self._deciding:  # those who wait find what the first has read
                 plan = self._find(call) or await run_sync(
                     self._decide, call, instrument, limiter=self._threads
                 )
         return plan
+
+    @property
+    def _deciding(self) -> asyncio.Lock:
+        if self._loop is None or self._loop.loop is not asyncio.get_running_loop():
+            self._loop = _Loop()
+        return self._loop.deciding
 
     def _find(self, call: Call) -> CallPlan | None:
         if "_plans" not in vars(self):  # the database is opened by a thread
@@ -103,23 +96,16 @@ class SoloPlanner(_OnLoop):
         return Remembered(self._resources.changes)
 
 
-class SoloRecorder(_OnLoop):
-    """Notes calls together: once a second, and when the last of those that run together has ended."""
+class SoloRecorder:
+    """Notes calls together with those that run beside them."""
 
     def __init__(self, resources: Resources, threads: CapacityLimiter) -> None:
-        super().__init__()
-        self._resources = resources
         self._threads = threads
         self._writer = CallWriter(resources, LOCAL_USER)
+        self._log = SharedLog(resources)
 
-    @contextmanager
-    def running(self) -> Generator[None]:
-        here = self._here()
-        here.running += 1
-        try:
-            yield
-        finally:
-            here.running -= 1
+    def running(self) -> AbstractContextManager[None]:
+        return self._log.running()
 
     def begin(self, plan: CallPlan, call: Call, account: Account) -> None:
         self._writer.begin(plan, call, account)
@@ -127,16 +113,11 @@ class SoloRecorder(_OnLoop):
     async def record(
         self, plan: CallPlan, call: Call, account: Account, error: BaseException | None
     ) -> None:
-        if plan.demo is not None:
-            await run_sync(self._writer.write, plan, call, account, error, limiter=self._threads)
-            return
-        log = self._resources.calls
-        log.add(self._writer.make_record(plan, call, account, error))
-        if self._here().running == 1:
-            await log.flush()
+        try:
+            if plan.demo is not None:
+                await run_sync(self._writer.settle, plan, account, error, limiter=self._threads)
+        finally:
+            await self._log.note(self._writer.make_record(plan, call, account, error))
 
     async def aclose(self) -> None:
-        if self._loop is not None:
-            self._loop = None
-            if "calls" in vars(self._resources):
-                await self._resources.calls.close()
+        await self._log.close()

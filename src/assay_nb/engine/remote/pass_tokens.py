@@ -113,7 +113,9 @@ class KeptTokens:
 
     async def keep(self, workspace: str) -> None:
         """Extend a token whenever half of its time is over, until it is given back; give it back when cancelled."""
-        kept = self._kept[workspace]
+        kept = self._kept.get(workspace)
+        if kept is None:
+            return
         lasts = kept.expires_at - self._now()
         try:
             while (left := kept.expires_at - self._now()) > 0:

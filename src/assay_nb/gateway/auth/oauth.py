@@ -6,7 +6,7 @@ and browsers do not send to other paths of the hub.
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from aiohttp import web
 
@@ -79,7 +79,15 @@ def _hub_path(services: Services) -> str:
 def _within(services: Services, path: str) -> str:
     """Return the path to come back to: the front page, where it is not one of ours."""
     prefix = services.settings.prefix
-    return path if path.startswith(prefix) and "\\" not in path else prefix
+    return path if path.startswith(prefix) and not _leads_elsewhere(path) else prefix
+
+
+def _leads_elsewhere(path: str) -> bool:
+    """Return whether a browser could read a path as another one: it resolves dots, also escaped ones."""
+    if not path.isascii() or not path.isprintable() or "\\" in path:
+        return True
+    segments = unquote(path.partition("?")[0].partition("#")[0]).split("/")
+    return "." in segments or ".." in segments or "\\" in "".join(segments)
 
 
 def _not_started() -> PermissionDenied:

@@ -37,6 +37,8 @@ class IdempotencyCache:
         self._keep = keep
         self._most = most
         self._runs: OrderedDict[_Key, _Run] = OrderedDict()
+        self._kept: OrderedDict[_Key, _Run] = OrderedDict()
+        self._size = 0
 
     async def follow(self, user: str, call: Call, start: Start) -> AsyncGenerator[bytes]:
         """Yield the frames of a call's answer, from the call that runs or from one that is started now.
@@ -76,21 +78,21 @@ class IdempotencyCache:
         return len(self._runs)
 
     def _ended(self, key: _Key, run: _Run) -> None:
-        if not run.is_kept:
+        if not run.is_kept or self._runs.get(key) is not run:
             self._forget(key, run)
             return
         asyncio.get_running_loop().call_later(self._keep, self._forget, key, run)
-        kept = [(name, one) for name, one in self._runs.items() if one.is_kept]
-        size = sum(one.size for _, one in kept)
-        for name, oldest in kept:
-            if size <= self._most:
-                return
-            size -= oldest.size
-            self._forget(name, oldest)
+        self._kept[key] = run
+        self._size += run.size
+        while self._size > self._most:
+            self._forget(*next(iter(self._kept.items())))
 
     def _forget(self, key: _Key, run: _Run) -> None:
         if self._runs.get(key) is run:
             del self._runs[key]
+        if self._kept.get(key) is run:
+            del self._kept[key]
+            self._size -= run.size
 
 
 class _Run:

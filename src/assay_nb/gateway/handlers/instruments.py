@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from anyio import CancelScope
 
 from assay_nb.engine.call import Call
-from assay_nb.engine.events import Event
 from assay_nb.engine.sse import HEARTBEAT, encode_error, encode_event
+from assay_nb.engine.tasks import end
 from assay_nb.errors import AssayError, ProviderUnavailable
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import add_safe_headers
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from assay_nb.engine.local.planner import CallPlan
     from assay_nb.gateway.calls.inflight import ActiveCall
     from assay_nb.gateway.services import Services
-
-T = TypeVar("T")
 
 PAUSE = 15.0
 """Seconds of silence after which a heartbeat is sent; nginx takes a minute of it for the end."""
@@ -86,26 +84,36 @@ async def _relay(context: RequestContext, call: Call, stream: _EventStream) -> N
     else:
         answer = services.idempotency.follow(user, call, frames)
     try:
-        async with aclosing(with_pauses(answer, PAUSE)) as paused:
-            async for frame in paused:
-                await stream.send(HEARTBEAT if frame is None else frame)
+        async with _closing(answer), stream.beating():
+            async for frames_together in answer:
+                await stream.send(frames_together)
     except AssayError as error:
         await stream.fail(error)
 
 
+@asynccontextmanager
+async def _closing(answer: AsyncGenerator[bytes]) -> AsyncGenerator[None]:
+    """Close a call's answer in the end, and with it the connection, also where the request was cancelled."""
+    try:
+        yield
+    finally:
+        with CancelScope(shield=True):
+            await answer.aclose()
+
+
 async def _frames(services: Services, user: str, call: Call) -> AsyncGenerator[bytes]:
-    """Make a call, and yield its events as they go over the wire.
+    """Make a call, and yield its events as they go over the wire: those that came together in one piece.
 
     Raises:
         AssayError: Where it fails, whatever the reason.
     """
     plans: list[CallPlan] = []
-    events = cast("AsyncGenerator[Event]", services.engine(user, plans.append).run(call))
+    batches = services.engine(user, plans.append).run_batches(call)
     status = "stopped"
     try:
-        async with aclosing(events):
-            async for event in events:
-                yield encode_event(event)
+        async with aclosing(batches):
+            async for events in batches:
+                yield b"".join(map(encode_event, events))
         status = "ok"
     except AssayError as error:
         status = error.code
@@ -123,19 +131,23 @@ async def _frames(services: Services, user: str, call: Call) -> AsyncGenerator[b
 
 
 class _EventStream:
-    """A response that begins with its first event."""
+    """A response that begins with its first event, and is never silent for long."""
 
     def __init__(self, request: web.Request) -> None:
         self._request = request
+        self._turn = asyncio.Lock()
+        self._sent_at = 0.0
         self.response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
         )
 
     async def send(self, data: bytes) -> None:
-        if not self.response.prepared:
-            add_safe_headers(self.response)
-            await self.response.prepare(self._request)
-        await self.response.write(data)
+        async with self._turn:
+            if not self.response.prepared:
+                add_safe_headers(self.response)
+                await self.response.prepare(self._request)
+            await self.response.write(data)
+            self._sent_at = asyncio.get_running_loop().time()
 
     async def fail(self, error: AssayError) -> None:
         """Send an error as the last event; raise it where there was none yet."""
@@ -144,35 +156,31 @@ class _EventStream:
         with suppress(ConnectionError):
             await self.response.write(encode_error(error))
 
+    @asynccontextmanager
+    async def beating(self, every: float = PAUSE) -> AsyncGenerator[None]:
+        """Send a heartbeat after each so many seconds of silence, within the block."""
+        loop = asyncio.get_running_loop()
+        beat: asyncio.Task[None] | None = None
 
-async def with_pauses(source: AsyncGenerator[T], seconds: float) -> AsyncGenerator[T | None]:
-    """Iterate a generator, and yield None whenever nothing came for so long.
+        def look() -> None:
+            nonlocal beat, timer
+            since = loop.time() - self._sent_at
+            if since >= every and not self._turn.locked():  # a slow reader has enough to read
+                beat = loop.create_task(self._beat())
+            timer = loop.call_later(every if since >= every else every - since, look)
 
-    However the iteration ends, the source is closed before this returns.
-    """
-    pending: asyncio.Task[T] | None = None
-    try:
-        while True:
-            pending = pending or asyncio.ensure_future(_next(source))
-            done, _ = await asyncio.wait({pending}, timeout=seconds)
-            if not done:
-                yield None
-                continue
-            finished, pending = pending, None
-            try:
-                yield finished.result()
-            except StopAsyncIteration:
-                return
-    finally:
-        with CancelScope(shield=True):
-            if pending is not None:
-                pending.cancel()
-                await asyncio.wait({pending})
-            await source.aclose()
+        self._sent_at = loop.time()
+        timer = loop.call_later(every, look)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            if beat is not None:
+                await end(beat)
 
-
-async def _next(source: AsyncIterator[T]) -> T:
-    return await anext(source)
+    async def _beat(self) -> None:
+        with suppress(ConnectionError):
+            await self.send(HEARTBEAT)
 
 
 _EVENT = exactly(

@@ -21,7 +21,7 @@ async def show_health(context: RequestContext) -> web.Response:
     """Say whether the gateway can serve: database and hub answer, and the vault is not sealed."""
     hub = context.services.hub.state
     try:
-        vault = (await run_sync(context.services.resources.vault.state)).name
+        vault = (await run_sync(context.services.resources.vault.find_state)).name
     except AssayError:
         return json_answer({"status": "failing", "vault": "unknown", "hub": hub}, status=503)
     if vault == "sealed" or hub == "lost":

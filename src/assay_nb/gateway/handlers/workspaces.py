@@ -29,7 +29,7 @@ async def show_me(context: RequestContext) -> web.Response:
 
     control, caller = context.control, context.caller
     workspaces = await control.workspaces()
-    vault = await run_sync(context.services.resources.vault.state)
+    vault = await run_sync(context.services.resources.vault.find_state)
     return json_answer(
         {
             "user": caller.user,

@@ -55,6 +55,24 @@ def carries_addresses(path: str) -> bool:
     return "batches" in named or _WRITTEN.isdisjoint(named)
 
 
+def unfold(raw_path: str, prefix: str) -> str:
+    """Return a path without an address of our own in the place of a file's name.
+
+    Google's SDK takes the name out of a file's address where that begins with `https:`, and puts any other
+    address into the path as if it were the name.
+
+    Args:
+        raw_path: The request's path, as it was written.
+        prefix: The path of everything that the gateway serves.
+    """
+    return re.sub(
+        rf"/files/https?://[^/]+{re.escape(prefix)}providers/[^/]+/[^/]+/(?:v[^/]+/)?files/",
+        "/files/",
+        raw_path,
+        count=1,
+    )
+
+
 def find_here(
     headers: Mapping[str, str], raw_path: str, prefix: str, public_url: str | None
 ) -> str:
@@ -100,13 +118,13 @@ class AddressWriter:
         at = 0
         while at < len(data):
             if self._inside:
-                end = _REST.match(data, at).end()  # type: ignore[union-attr]  # it matches nothing, too
+                end = _skip(_REST, data, at)
                 self._inside = data[end : end + 1] != b'"'
                 self._held = data[end:] if self._inside else b""
                 out.append(data[at : end if self._inside else end + 1])
                 at = len(data) if self._inside else end + 1
                 continue
-            start = _PLAIN.match(data, at).end()  # type: ignore[union-attr]
+            start = _skip(_PLAIN, data, at)
             out.append(data[at:start])
             at = start
             if start == len(data):
@@ -207,6 +225,12 @@ _PLAIN = re.compile(rb'[^"]*+(?:"(?![hH\\])' + _TEXT + rb'"[^"]*+)*+', re.DOTALL
 """All up to the next text that may begin with an address, or whose end has not come yet."""
 
 _REST = re.compile(_TEXT, re.DOTALL)
+
+
+def _skip(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
+    found = pattern.match(data, at)
+    assert found is not None, "both patterns match nothing, too"
+    return found.end()
 
 
 @lru_cache(maxsize=1_000)

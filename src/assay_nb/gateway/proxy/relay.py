@@ -13,35 +13,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from assay_nb.errors import AssayError
-from assay_nb.gateway.auth.authenticate import authenticate, find_known_caller
 from assay_nb.gateway.calls.inflight import ActiveCall
-from assay_nb.gateway.http.context import RequestContext
-from assay_nb.gateway.proxy.call import SMALL, ProxiedCall, check_program, write_failure
+from assay_nb.gateway.proxy.admission import Admission
+from assay_nb.gateway.proxy.answer import Answer
+from assay_nb.gateway.proxy.call import SMALL, ProxiedCall
 from assay_nb.gateway.proxy.headers import request_headers
-from assay_nb.gateway.proxy.metering import is_limited
-from assay_nb.gateway.proxy.model_list import has_to_be_read
 from assay_nb.gateway.proxy.pool import NotConnected, find_place
-from assay_nb.gateway.proxy.target import Target, check_target, read_target
 from assay_nb.gateway.proxy.upstream import explain
-from assay_nb.gateway.proxy.wire import (
-    CONTINUE,
-    EVENT_STREAM,
-    LAST_CHUNK,
-    Pairs,
-    sort_headers,
-    write_chunk,
-    write_error,
-    write_head,
-    write_request,
-)
+from assay_nb.gateway.proxy.wire import CONTINUE, LAST_CHUNK, Pairs, write_chunk, write_request
 
 if TYPE_CHECKING:
-    from assay_nb.gateway.auth.caller import Caller
     from assay_nb.gateway.calls.limits import Slot
     from assay_nb.gateway.proxy.grants import Grant
     from assay_nb.gateway.proxy.head import RequestHead
     from assay_nb.gateway.proxy.listener import Listener
     from assay_nb.gateway.proxy.protocol import Connection
+    from assay_nb.gateway.proxy.target import Target
     from assay_nb.gateway.proxy.upstream_protocol import UpstreamConnection
     from assay_nb.gateway.proxy.watchdog import Heartbeat
 
@@ -50,9 +37,28 @@ class Relay:
     """One request on its way to a provider, and the response on its way back."""
 
     __slots__ = (
-        "_active", "_began", "_begun", "_body", "_call", "_caller", "_client", "_expects", "_framed", "_head",
-        "_heartbeat", "_is_events", "_is_over", "_is_repeated", "_keep", "_kept", "_listener", "_looking", "_passed",
-        "_paused", "_pieces", "_proxy", "_received", "_request", "_services", "_slot", "_status", "_upstream",
+        "_active",
+        "_answer",
+        "_began",
+        "_body",
+        "_call",
+        "_caller",
+        "_client",
+        "_expects",
+        "_head",
+        "_heartbeat",
+        "_is_over",
+        "_is_repeated",
+        "_listener",
+        "_looking",
+        "_passed",
+        "_paused",
+        "_proxy",
+        "_received",
+        "_request",
+        "_services",
+        "_slot",
+        "_upstream",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, client: Connection, head: RequestHead) -> None:
@@ -60,9 +66,8 @@ class Relay:
         self._services, self._proxy = listener.services, listener.proxy
         self._client = client
         self._head = head
-        self._request = cast("Any", head)  # for the rules, which take aiohttp's as well
         self._began = time.monotonic()
-        self._caller: Caller | None = None
+        self._admission = Admission(listener, head)
         self._call: ProxiedCall | None = None
         self._slot: Slot | None = None
         self._active: ActiveCall | None = None
@@ -76,13 +81,7 @@ class Relay:
         self._passed = False  # its head was sent on, so the rest follows at once
         self._is_repeated = False
         # the response
-        self._pieces: list[bytes] = []
-        self._kept: Pairs = []
-        self._status = 0
-        self._begun = False  # its head was sent to the client
-        self._framed = True  # its length is stated
-        self._is_events = False
-        self._keep = False
+        self._answer = Answer()
         self._paused = False
         self._is_over = False
 
@@ -95,33 +94,18 @@ class Relay:
         self._guard(self._begin)
 
     def _begin(self) -> None:
-        caller = find_known_caller(self._listener.route, self._request, self._services)
-        if caller is None:
-            self._look_up(self._let_in)
-            return
-        self._caller = caller
-        context = RequestContext(self._request, self._services, caller)
-        target = read_target(context)
-        grant = self._proxy.grants.find_known(caller.user, context.workspace, target.connection)
-        if grant is None:
-            self._look_up(partial(self._find_grant, context, target))
-        elif self._admit(caller, target, grant):
+        found = self._admission.find_known()
+        if found is None:
+            self._look_up(self._find)
+        elif self._take(*found):
             if self._the_call.is_counted:
                 self._look_up(self._reserve)
             else:
                 self._advance()
 
-    async def _let_in(self) -> None:
-        caller = await authenticate(self._listener.route, self._request, self._services)
-        assert caller is not None, "the route is not open to everybody"
-        self._caller = caller
-        check_program(caller)
-        context = RequestContext(self._request, self._services, caller)
-        await self._find_grant(context, read_target(context))
-
-    async def _find_grant(self, context: RequestContext, target: Target) -> None:
-        grant = await self._proxy.grants.find(context.user, context.workspace, target.connection)
-        if not self._is_over and self._admit(context.caller, target, grant):
+    async def _find(self) -> None:
+        found = await self._admission.find()
+        if not self._is_over and self._take(*found):
             await self._reserve()
 
     async def _reserve(self) -> None:
@@ -131,14 +115,11 @@ class Relay:
         else:
             self._advance()
 
-    def _admit(self, caller: Caller, target: Target, grant: Grant) -> bool:
-        """Take a slot for the call; False if aiohttp serves it: by a proxy, or where its body has to be read."""
-        services, proxy, there = self._services, self._proxy, grant.destination
-        check_target(services.settings, target, there)
-        is_read = self._head.body_exists and (
-            is_limited(target, grant) or has_to_be_read(services.settings, there)
-        )
-        if is_read or proxy.upstream.is_proxied(there):
+    def _take(self, target: Target, grant: Grant) -> bool:
+        """Take a slot for the call; False if aiohttp serves it, and takes one."""
+        services, proxy, caller = self._services, self._proxy, self._admission.caller
+        assert caller is not None, "nobody was let in"
+        if self._admission.needs_aiohttp(target, grant):
             self._is_over = True
             self._client.hand_over()
             return False
@@ -251,7 +232,7 @@ class Relay:
         name = find_place(connection.origin).name
         if self._body and not call.target.bodiless:
             call.meter.see_request(head.headers.get("Content-Type", ""), self._body[0])
-        written = write_request(line, name, request_headers(self._request), key, framing)
+        written = write_request(line, name, request_headers(cast("Any", head)), key, framing)
         self._passed = True
         connection.transport.write(b"".join((written, *self._take_body())))
         if self._client.is_full:
@@ -286,53 +267,28 @@ class Relay:
 
     def answer_begins(self, status: int, headers: Pairs, length: int | None) -> None:
         """Judge the head of the response, and pass it on unless the whole response will be small."""
-        self._guard(lambda: self._begin_answer(status, headers, length))
+        self._guard(partial(self._begin_answer, status, headers, length))
 
     def _begin_answer(self, status: int, headers: Pairs, length: int | None) -> None:
-        telling, kept = sort_headers(headers)
-        self._the_call.check_head(status, telling, kept.values())
-        self._status = status
-        self._kept = [*kept.values()]
-        kind = kept.get(b"content-type")
-        if kind is None:
-            self._kept.append((b"Content-Type", b"application/octet-stream"))
-        if length is not None and length <= SMALL:
-            return
-        self._framed = length is not None
-        if kind is not None and kind[1].lower().startswith(EVENT_STREAM):
-            self._is_events = True
-            self._kept.append((b"X-Accel-Buffering", b"no"))
-        self._begun = True
-        self._keep = self._client.keeps_alive
-        self._client.write(write_head(status, self._kept, length=length, close=not self._keep))
+        keep = self._client.keeps_alive
+        head = self._answer.begin(self._the_call, status, headers, length, keep=keep)
+        if head:
+            self._client.write(head)
 
     def answer_moves(self, data: bytes, *, is_over: bool) -> None:
         """Pass a piece of the response on."""
         if not self._is_over:
             if self._heartbeat is not None:
                 self._heartbeat.beat()
-            self._guard(lambda: self._pass_on(data, is_over=is_over))
+            self._guard(partial(self._pass_on, data, is_over))
 
-    def _pass_on(self, data: bytes, *, is_over: bool) -> None:
-        call, client = self._the_call, self._client
-        if not self._begun:
-            self._pieces.append(data)
-            if is_over:
-                body = call.pass_whole(b"".join(self._pieces))
-                keep = client.keeps_alive
-                head = write_head(self._status, self._kept, length=len(body), close=not keep)
-                client.write(head + body)
-                self._end(self._status, keep=keep)
-            return
-        passed = call.pass_piece(data)
+    def _pass_on(self, data: bytes, is_over: bool) -> None:
+        keep = self._client.keeps_alive
+        passed = self._answer.move(self._the_call, data, is_over=is_over, keep=keep)
         if is_over:
-            passed += call.pass_rest()
-        if not self._framed:
-            passed = (write_chunk(passed) if passed else b"") + (LAST_CHUNK if is_over else b"")
-        if passed:
-            client.write(passed)
-        if is_over:
-            self._end(self._status, keep=self._keep and client.keeps_alive)
+            self._end(passed)
+        elif passed:
+            self._client.write(passed)
 
     def answer_breaks(self, error: Exception | None) -> None:
         """Tell the client that the provider's connection broke, or ask again where that is harmless."""
@@ -366,17 +322,11 @@ class Relay:
         """Tell the client of an error, while that is still possible: as an answer, or in the stream."""
         if self._is_over:
             return
-        client = self._client
-        if not self._begun:
-            keep = client.keeps_alive
-            client.write(write_error(error, close=not keep))
-            self._end(error.http_status, keep=keep, error=error, code=error.code)
-        elif self._is_events and not self._framed:
-            client.write(write_chunk(write_failure(error)) + LAST_CHUNK)
-            self._end(self._status, keep=self._keep and client.keeps_alive, error=error)
-        else:
-            client.abort()
-            self._end(self._status, keep=False, error=error)
+        code = "" if self._answer.status else error.code
+        told = self._answer.fail(error, keep=self._client.keeps_alive)
+        if told is None:
+            self._client.abort()  # an answer that is cut off must not look whole
+        self._end(told or b"", error, code)
 
     def _stop(self) -> None:
         """End the call, for the reason that `ActiveCall.end` was given."""
@@ -385,20 +335,42 @@ class Relay:
 
     def client_is_gone(self) -> None:
         """Close the provider's connection at once: nobody listens."""
-        if not self._is_over:
-            self._settle(499, stopped=True)
+        if self._is_over:
+            return
+        self._give_back(None, stopped=True)
+        self._note_answer(499, "")
+        if self._call is not None and self._call.is_reserved:
+            self._proxy.spawn(self._call.settle())
 
-    def _end(
-        self, status: int, *, keep: bool, error: AssayError | None = None, code: str = ""
-    ) -> None:
+    def _end(self, last: bytes, error: AssayError | None = None, code: str = "") -> None:
+        """Send the last bytes of an answer, and be done with the call.
+
+        A call that is counted is counted before its caller can make the next one.
+        """
+        if self._call is not None and self._call.is_reserved:
+            self._give_back(error)
+            self._proxy.spawn(self._settle_and_answer(last, code))
+            return
+        self._client.write(last)
         try:
-            self._settle(status, error, code)
+            self._give_back(error)
         finally:
-            self._client.finish(keep=keep)
+            self._be_done(self._answer.status, code)
 
-    def _settle(
-        self, status: int, error: AssayError | None = None, code: str = "", *, stopped: bool = False
-    ) -> None:
+    async def _settle_and_answer(self, last: bytes, code: str) -> None:
+        try:
+            await self._the_call.settle()
+        except Exception as error:
+            self._services.went_wrong(error)
+        finally:
+            self._client.write(last)
+            self._be_done(self._answer.status, code)
+
+    def _be_done(self, status: int, code: str) -> None:
+        self._note_answer(status, code)
+        self._client.finish(keep=self._answer.keeps_alive and self._client.keeps_alive)
+
+    def _give_back(self, error: AssayError | None, *, stopped: bool = False) -> None:
         """Give everything back that the call has taken, and note it. Done once, whatever happened."""
         self._is_over = True
         services, call = self._services, self._call
@@ -414,16 +386,16 @@ class Relay:
             self._active = None  # it knows how to stop this, which knows it
         if self._heartbeat is not None:
             self._proxy.watchdog.end(self._heartbeat)
-        self._body, self._pieces = [], []
+        self._body = []
         if call is not None:
             call.forget_key()
             call.note(error, stopped=stopped)
-            if call.is_reserved:
-                self._proxy.spawn(call.settle())
+
+    def _note_answer(self, status: int, code: str) -> None:
         seconds = time.monotonic() - self._began
-        services.note_answer(
-            self._listener.route.path, self._head.method, self._caller, status, code, seconds
-        )
+        path, method = self._listener.route.path, self._head.method
+        caller = self._admission.caller
+        self._services.note_answer(path, method, caller, status, code, seconds)
 
     # --- what goes wrong
 

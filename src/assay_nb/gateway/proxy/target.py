@@ -12,7 +12,7 @@ from assay_nb.errors import PermissionDenied, WrongUsage
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import NoWebSocket
 from assay_nb.gateway.policy import check_model, check_place, check_provider
-from assay_nb.gateway.proxy.addresses import find_here
+from assay_nb.gateway.proxy.addresses import find_here, unfold
 from assay_nb.gateway.proxy.named_models import clean, names_model
 from assay_nb.gateway.settings import Settings
 from assay_nb.messages import PROVIDERS, Destination
@@ -91,7 +91,10 @@ def read_target(context: RequestContext) -> Target:
         raise WrongUsage(f"Only {', '.join(sorted(_METHODS))} requests are passed through.")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise WrongUsage("A compressed request is not passed through.", hint="Send it as it is.")
-    settings, raw = context.services.settings, request.rel_url.raw_path
+    settings = context.services.settings
+    raw = request.rel_url.raw_path
+    if "/files/http" in raw:
+        raw = unfold(raw, settings.prefix)
     path = _check_path(raw, settings.prefix)
     query = request.rel_url.raw_query_string
     if query:

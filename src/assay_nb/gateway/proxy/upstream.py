@@ -22,7 +22,12 @@ from yarl import URL
 from assay_nb.egress import faults
 from assay_nb.egress.credential import Credential
 from assay_nb.egress.echo import EchoScanner
-from assay_nb.egress.key_header import put_key, take_header, take_header_off_loop
+from assay_nb.egress.key_header import (
+    put_key,
+    take_header,
+    take_header_off_loop,
+    used_twice,
+)
 from assay_nb.egress.origins import Policy, check_destination
 from assay_nb.egress.proxy import Proxy
 from assay_nb.egress.resolver import Vet
@@ -70,6 +75,8 @@ class UpstreamRequest:
 
     def watch_for(self, key: bytes | bytearray | memoryview) -> None:
         """Look for this key, which is about to be sent, in what comes back."""
+        if self.sent:
+            raise used_twice()
         self.echo.arm(key)
         self.sent = True
 
@@ -86,6 +93,10 @@ class KeyedRequest(aiohttp.ClientRequest):
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
         request = _current.get()
+        if request.sent:
+            # aiohttp sends a GET again where a kept connection turns out to be closed. The key is not put on
+            # twice, so that is a connection that was cut.
+            raise aiohttp.ServerDisconnectedError
         name = await put_key(request, self.headers, off_loop=request.off_loop)
         try:
             return await super().send(conn)

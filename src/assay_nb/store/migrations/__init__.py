@@ -13,7 +13,7 @@ from sqlalchemy import Connection, column, inspect, select, table
 from assay_nb.errors import StoreUnavailable
 from assay_nb.store.tables import metadata
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest revision that this release knows. Revisions are numbers, so that newer ones sort after it."""
 
 _version_table = table("alembic_version", column("version_num"))
