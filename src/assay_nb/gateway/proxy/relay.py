@@ -37,28 +37,9 @@ class Relay:
     """One request on its way to a provider, and the response on its way back."""
 
     __slots__ = (
-        "_active",
-        "_answer",
-        "_began",
-        "_body",
-        "_call",
-        "_caller",
-        "_client",
-        "_expects",
-        "_head",
-        "_heartbeat",
-        "_is_over",
-        "_is_repeated",
-        "_listener",
-        "_looking",
-        "_passed",
-        "_paused",
-        "_proxy",
-        "_received",
-        "_request",
-        "_services",
-        "_slot",
-        "_upstream",
+        "_active", "_admission", "_answer", "_began", "_body", "_call", "_client", "_expects", "_head", "_heartbeat",
+        "_is_over", "_is_repeated", "_listener", "_looking", "_passed", "_paused", "_proxy", "_received",
+        "_services", "_slot", "_upstream",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, client: Connection, head: RequestHead) -> None:
