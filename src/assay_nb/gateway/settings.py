@@ -107,6 +107,7 @@ class Settings:
         prices: What models cost, by a pattern as in `allow_models`: US dollars per million tokens of input
             and of output. The first pattern that fits counts, after what a workspace has set itself.
         remind_key_days: Days after which a stored key is said to be old; 0 never says so.
+        calls_kept_days: Days for which lines of the calls log are kept; None for ever. The sums by day stay.
         hub: The hub.
         limits: The limits.
     """
@@ -126,6 +127,7 @@ class Settings:
         default_factory=dict[str, tuple[float, float]]
     )
     remind_key_days: int = 180
+    calls_kept_days: int | None = None
     hub: HubSettings = HubSettings()
     limits: LimitSettings = LimitSettings()
 
@@ -379,4 +381,6 @@ def _check(settings: Settings) -> None:
     checks.check_number("limits.passthrough_hours", settings.limits.passthrough_hours, most=24)
     checks.check_number("hub.cache_seconds", hub.cache_seconds, most=45)
     checks.check_number("remind_key_days", settings.remind_key_days, least=-1)
+    if settings.calls_kept_days is not None:
+        checks.check_number("calls_kept_days", settings.calls_kept_days)
     checks.check_proxy(settings.proxy, settings.no_proxy)
