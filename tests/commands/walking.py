@@ -53,6 +53,8 @@ LINES: Mapping[str, str] = {
     "master rotate": "",
     "master purge": "--yes",
     "master accept-restore": "",
+    "platform-key list": "",
+    "platform-key test": "anthropic",
     "platform-key set": "anthropic",
     "platform-key remove": "anthropic",
     "eval": "{suite} -w {x}",
