@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+DISTRIBUTIONS = ("assay-nb", "assay-nb-core")
+"""The distributions of this package: with all that one person needs, and in parts."""
+
 
 def read_version() -> str:
     """Return the installed version of the distribution, such as `1.2.0`.
@@ -11,7 +14,8 @@ def read_version() -> str:
     """
     from importlib.metadata import PackageNotFoundError, version
 
+    whole, parts = DISTRIBUTIONS
     try:
-        return version("assay-nb")
+        return version(whole)
     except PackageNotFoundError:
-        return version("assay-nb-core")  # the same package, with fewer dependencies
+        return version(parts)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.registry import Adder, add_json
-from assay_nb.engine.local.people import ForgottenPerson, forget_person
 from assay_nb.engine.session import Session
 from assay_nb.errors import WrongUsage
 from assay_nb.operating.session import OPERATOR, OperatorSession
 from assay_nb.render.document import Block, Callout, Code, Document, Paragraph
 from assay_nb.text.english import count
+
+if TYPE_CHECKING:
+    from assay_nb.engine.local.people import ForgottenPerson
 
 
 def add_people(add: Adder) -> None:
@@ -27,6 +29,8 @@ def add_people(add: Adder) -> None:
 
 def forget(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Delete what a person had, after asking, and say what stays."""
+    from assay_nb.engine.local.people import forget_person
+
     question = (
         f"Delete the personal workspace of '{args.user}' with its keys, and all that they had?"
     )

@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib.metadata
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
+from assay_nb._version import DISTRIBUTIONS
 from assay_nb.engine.control import Diagnosis
 
-_DISTRIBUTION = "assay-nb"
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)[^;]*?>=\s*([0-9][0-9.]*)[^;]*(;?)")
 
 
@@ -46,11 +47,11 @@ def read_floors(requirements: Iterable[str]) -> list[Floor]:
 
 
 def find_floors() -> list[Floor]:
-    """Return the floors of the installed assay-nb, extras included."""
-    try:
-        return read_floors(importlib.metadata.requires(_DISTRIBUTION) or [])
-    except importlib.metadata.PackageNotFoundError:  # run from a source tree that is not installed
-        return []
+    """Return the floors of the installed distribution, extras included."""
+    for distribution in DISTRIBUTIONS:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            return read_floors(importlib.metadata.requires(distribution) or [])
+    return []  # run from a source tree that is not installed
 
 
 def find_old_packages() -> list[OldPackage]:
