@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.registry import Adder, add_json
-from assay_nb.engine.local.usage import check_parts, show_row
 from assay_nb.engine.session import Session
 from assay_nb.engine.usage import UsageLine, UsagePart
 from assay_nb.errors import WrongUsage
@@ -137,6 +136,7 @@ def _resources(session: Session) -> GatewayResources:
 
 def _days(args: Namespace) -> Days:
     from assay_nb.accounting.reports import read_days
+    from assay_nb.engine.local.usage import check_parts, show_row
 
     return read_days(args.begin, args.end)
 

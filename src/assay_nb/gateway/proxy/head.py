@@ -6,6 +6,7 @@ ordinary, is left to aiohttp, which has read every request before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from multidict import CIMultiDict
@@ -50,6 +51,10 @@ class RequestHead:
     def rel_url(self) -> RequestHead:
         """Itself: path and query are here."""
         return self
+
+    def shows_token(self, others: Sequence[str]) -> bool:
+        """Say whether a token may be in it, in `Authorization` or in one of these other headers."""
+        return "Authorization" in self.headers or any(name in self.headers for name in others)
 
     @property
     def is_repeatable(self) -> bool:

@@ -203,7 +203,8 @@ class Connection(asyncio.Protocol):
                 parser.get_method(), self._target, self._headers, self._listener.prefix
             )
         self._headers = []
-        if head is None:
+        # Without a token it is nobody's, or a browser's: what those are told is aiohttp's to write.
+        if head is None or not head.shows_token(self._listener.route.token_headers):
             self.hand_over()
             return
         pieces, self._pieces = self._pieces, []
