@@ -27,6 +27,7 @@ LINES: Mapping[str, str] = {
     "models": "-w {x}",
     "budget": "",
     "calls": "-w {x}",
+    "usage": "-w {x}",
     "doctor": "",
     "workspace list": "",
     "workspace use": "{x}",
