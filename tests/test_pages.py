@@ -59,7 +59,8 @@ def test_a_command_on_a_page_is_understood(line: str, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("line", sorted(set(NAMED)))
 def test_a_command_that_a_message_names_exists(line: str) -> None:
-    parser = cli._parser() if line.startswith("operator") else assay_parser()
+    # Some commands are a terminal's alone.
+    parser = assay_parser() if line.split()[0] in assay_parser().children else cli._parser()
 
     for word in line.split():
         if not parser.children or "{" in word or word.startswith("--"):
