@@ -95,6 +95,7 @@ async def test_call_like_the_one_before_takes_no_thread_and_no_statement(
     other = await begin(ada, "Talk for ever.")
     for _ in range(2):  # the first of these begins a batch of lines
         await play(ada)
+    await stage.services.resources.calls.flush()  # and no thread is writing them by now
 
     with watch(stage, monkeypatch) as warm:
         for _ in range(3):
