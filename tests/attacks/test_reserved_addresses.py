@@ -111,3 +111,13 @@ def test_a126_control_own_servers_are_reached_by_one_person(block: str) -> None:
 def test_a126_control_public_address_is_taken(address: str, policy: Policy) -> None:
     """The control: addresses of providers are refused to nobody."""
     assert not is_refused(address, policy, parse_endpoint("anthropic").origin)
+
+
+@pytest.mark.parametrize("zone", ["%25eth0", "%eth0", "%1"])
+def test_a126_address_with_a_zone_is_refused(zone: str) -> None:
+    """Name an interface beside a public address, so that two programs read two hosts → refused."""
+    host = "2606:4700::6812:6c0"
+    assert parse_endpoint("openai", f"https://[{host}]/v1").origin == f"https://[{host}]:443"
+
+    with pytest.raises(EndpointRefused):
+        parse_endpoint("openai", f"https://[{host}{zone}]/v1")

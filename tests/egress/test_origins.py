@@ -129,6 +129,18 @@ def test_stored_endpoint_and_origin_must_belong_together() -> None:
         check_destination(destination, SoloPolicy())
 
 
+@pytest.mark.parametrize("provider", ["anthropic", "openai", "google"])
+def test_providers_own_endpoint_is_never_called_without_a_key(provider: ProviderId) -> None:
+    from dataclasses import replace
+
+    official = parse_endpoint(provider)
+    check_destination(official, SoloPolicy())
+    check_destination(official, OperatorPolicy())
+
+    with pytest.raises(EndpointRefused, match="needs a key"):
+        check_destination(replace(official, placement="none"), SoloPolicy())
+
+
 @pytest.mark.parametrize(
     ("provider", "url", "hint"),
     [
