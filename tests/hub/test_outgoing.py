@@ -40,10 +40,10 @@ with anthropic.Anthropic() as client:
     list(client.messages.batches.results("msgbatch_01"))
 """
 AGENT = f"""
-import subprocess, sys
+import json, subprocess, sys
 code = {RECORDER + ASKING!r} + "print(json.dumps(sent))"
 ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-print(ran.stdout, ran.stderr[-2000:])
+print(ran.stdout or json.dumps(ran.stderr[-2000:]))
 """
 
 
@@ -61,9 +61,10 @@ def requests_of(sent: list[list[str]]) -> list[str]:
 
 
 def read(kernel: Kernel, code: str) -> Any:
+    """Return the JSON that a cell prints as its last line."""
     ran = kernel.run(code)
     assert not ran.error, ran.error
-    return json.loads(ran.text.splitlines()[0])
+    return json.loads(ran.text.strip().splitlines()[-1])
 
 
 def test_a110_no_byte_of_a_kernel_to_a_provider_holds_the_hub_token(

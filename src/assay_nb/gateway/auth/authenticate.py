@@ -73,7 +73,7 @@ def find_known_caller(route: Route, request: web.Request, services: Services) ->
         return None
     if run is None:
         return Caller(person, "token", shown)
-    if run.user != person.name or not _names_workspace_of(run, request):
+    if run.user != person.name or not _names_workspace_of(run, request, services):
         return None
     return Caller(person, "run", shown, run=run)
 
@@ -130,17 +130,19 @@ async def _check_run(
     """
     if route.run_tokens != run.purpose or user != run.user:
         raise PermissionDenied(_WRONG_ROUTE[run.purpose], hint="Show a hub token.")
-    if _names_workspace_of(run, request):
+    if _names_workspace_of(run, request, services):
         return
     named = request.match_info["workspace"]
     if await services.find_workspace_id(user, named) != run.workspace_id:
         raise PermissionDenied("This run token is for another workspace.")
 
 
-def _names_workspace_of(run: RunToken, request: web.Request) -> bool:
-    """Say whether a path names a run token's workspace in a way that nobody has to look up."""
+def _names_workspace_of(run: RunToken, request: web.Request, services: Services) -> bool:
+    """Say whether a path is known to name a run token's workspace, without a look at the database."""
     named = request.match_info["workspace"]
-    return named == ACTIVE or named == run.workspace_id.hex()
+    if named == ACTIVE or named == run.workspace_id.hex():
+        return True
+    return services.recall_workspace_id(run.user, named) == run.workspace_id
 
 
 async def _check_change(request: web.Request, caller: Caller, services: Services) -> None:

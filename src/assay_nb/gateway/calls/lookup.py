@@ -54,6 +54,13 @@ class Lookup(Generic[K, V]):
         # A caller that hangs up does not cancel the others' reading.
         return await asyncio.shield(reading)
 
+    def recall(self, key: K) -> V | None:
+        """Return the answer as of some milliseconds ago if that is remembered, else None. It waits for nothing."""
+        if self._kept is None:
+            return None
+        kept = self._kept.find(key, self._resources.changes.look_lately())
+        return None if kept is None else kept.value
+
     def _begin(self, key: K, number: int, kept: Remembered[K, _Kept[V]]) -> asyncio.Task[V]:
         async def read() -> V:
             value = await run_sync(self._read, key)

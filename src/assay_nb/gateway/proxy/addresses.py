@@ -220,8 +220,9 @@ def is_json(content_type: str) -> bool:
     return media == "application/json" or media.endswith("+json")
 
 
-_TEXT = rb'(?:[^"\\]++|\\.)*+'
-_PLAIN = re.compile(rb'[^"]*+(?:"(?![hH\\])' + _TEXT + rb'"[^"]*+)*+', re.DOTALL)
+# Without possessive quantifiers: Python 3.11.2 matches wrongly where one of them contains another.
+_TEXT = rb'[^"\\]*(?:\\.[^"\\]*)*'
+_PLAIN = re.compile(rb'[^"]*(?:"(?![hH\\])' + _TEXT + rb'"[^"]*)*', re.DOTALL)
 """All up to the next text that may begin with an address, or whose end has not come yet."""
 
 _REST = re.compile(_TEXT, re.DOTALL)
