@@ -131,8 +131,8 @@ class LocalEngine(Engine):
             )
         )
         account = Account(plan, call.max_requests)
-        self._recorder.begin(plan, call, account)
         owner = guided(self._resources, plan.workspace, is_demo=plan.mode == "demo")
+        self._recorder.begin(plan, call, account)
         try:
             async with owner:
                 result = await self._drive(script, len(call.prompt), plan, account, emit)

@@ -137,13 +137,8 @@ class GatewayPlanner:
         if not await self._engines.is_limited(where, self._user):
             return plan
         model = f"{plan.connection}/{plan.model}"
-        reserve = partial(
-            self._resources.allowances.reserve,
-            where,
-            self._user,
-            (model,),
-            estimate_call(plan, call),
-        )
+        estimate = estimate_call(plan, call)
+        reserve = partial(self._resources.allowances.reserve, where, self._user, (model,), estimate)
         return replace(plan, allowance=await run_sync(reserve))
 
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from assay_nb.gateway.auth.authenticate import authenticate, find_known_caller
 from assay_nb.gateway.http.context import RequestContext
-from assay_nb.gateway.proxy.call import check_program
-from assay_nb.gateway.proxy.metering import is_limited
+from assay_nb.gateway.proxy.call import ProxiedCall, check_program
 from assay_nb.gateway.proxy.model_list import has_to_be_read
 from assay_nb.gateway.proxy.target import Target, check_target, read_target
 
@@ -66,13 +65,13 @@ class Admission:
         grant = await grants.find(caller.user, context.workspace, target.connection)
         return self._check(target, grant)
 
-    def needs_aiohttp(self, target: Target, grant: Grant) -> bool:
-        """Say whether aiohttp has to serve the request: it goes by a proxy, or its body has to be read."""
-        listener, there = self._listener, grant.destination
-        is_read = self._request.body_exists and (
-            is_limited(target, grant) or has_to_be_read(listener.services.settings, there)
-        )
-        return is_read or listener.proxy.upstream.is_proxied(there)
+    def needs_aiohttp(self, call: ProxiedCall) -> bool:
+        """Say whether aiohttp has to serve the request: it goes by a proxy, or all of its body has to be read."""
+        listener, there = self._listener, call.grant.destination
+        if listener.proxy.upstream.is_proxied(there):
+            return True
+        is_read = call.reads_models or has_to_be_read(listener.services.settings, there)
+        return is_read and self._request.body_exists
 
     def _check(self, target: Target, grant: Grant) -> tuple[Target, Grant]:
         check_target(self._listener.services.settings, target, grant.destination)

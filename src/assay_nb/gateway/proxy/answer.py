@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from multidict import CIMultiDict
+
 from assay_nb.errors import AssayError
 from assay_nb.gateway.proxy.call import SMALL, ProxiedCall, write_failure
 from assay_nb.gateway.proxy.wire import (
@@ -50,7 +52,12 @@ class Answer:
             ProviderError: If the response is not one that may be passed on.
         """
         telling, kept = sort_headers(headers)
+        for name, value in call.meter.headers().items():
+            kept[name.lower().encode()] = (name.encode(), value.encode())
         call.check_head(status, telling, kept.values())
+        if call.carries_addresses:
+            leading = call.write_addresses(_decode(headers)).items()
+            kept |= {name.lower().encode(): _encode(name, value) for name, value in leading}
         self._status = status
         self._kept = [*kept.values()]
         kind = kept.get(b"content-type")
@@ -58,6 +65,8 @@ class Answer:
             self._kept.append((b"Content-Type", b"application/octet-stream"))
         if length is not None and length <= SMALL:
             return b""
+        if call.changes_length:
+            length = None
         self._framed = length is not None
         if kind is not None and kind[1].lower().startswith(EVENT_STREAM):
             self._is_events = True
@@ -101,3 +110,16 @@ class Answer:
     def _write_head(self, length: int | None, *, keep: bool) -> bytes:
         self.status, self.keeps_alive = self._status, keep
         return write_head(self._status, self._kept, length=length, close=not keep)
+
+
+def _decode(headers: Pairs) -> CIMultiDict[str]:
+    return CIMultiDict(
+        [
+            (name.decode("latin-1"), value.decode("utf-8", "surrogateescape"))
+            for name, value in headers
+        ]
+    )
+
+
+def _encode(name: str, value: str) -> tuple[bytes, bytes]:
+    return name.encode("latin-1"), value.encode("utf-8", "surrogateescape")

@@ -177,6 +177,11 @@ class ProxiedCall:
         if head.is_page:
             raise head.not_a_reply(OPERATOR.advise(_IN_BETWEEN))
 
+    @property
+    def carries_addresses(self) -> bool:
+        """Whether the reply may carry addresses of its server that lead on."""
+        return self._status < 400 and carries_addresses(self.target.path)
+
     def write_addresses(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Have the provider's addresses become the gateway's in the reply that follows, if it may carry any.
 
@@ -189,7 +194,7 @@ class ProxiedCall:
             Those of them that lead on, to be passed on with the rest.
         """
         there, here = self.grant.destination, self.target.here
-        if self._status >= 400 or not carries_addresses(self.target.path):
+        if not self.carries_addresses:
             return {}
         if is_json(headers.get("Content-Type", "")):
             self._writer = AddressWriter(there, here)

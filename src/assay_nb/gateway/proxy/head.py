@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from multidict import CIMultiDict
 
+from assay_nb.gateway.proxy.call import SMALL
 from assay_nb.gateway.proxy.wire import Pairs
 
 _METHODS = frozenset({b"DELETE", b"GET", b"PATCH", b"POST", b"PUT"})
@@ -49,6 +50,21 @@ class RequestHead:
     def rel_url(self) -> RequestHead:
         """Itself: path and query are here."""
         return self
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether asking twice does no harm, and nothing would have to be kept for it."""
+        return self.method == "GET" and not self.body_exists
+
+    @property
+    def content_type(self) -> str:
+        """What the body is, as the request says; empty if it does not."""
+        return self.headers.get("Content-Type", "")
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the body is read whole before anything of it is sent on."""
+        return not self.chunked and (self.content_length or 0) <= SMALL
 
     @property
     def body_exists(self) -> bool:

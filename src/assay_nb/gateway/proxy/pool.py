@@ -58,6 +58,11 @@ def find_place(origin: str) -> Place:
     return Place(origin, host, port, url.scheme == "https", name)
 
 
+def find_path(url: str) -> str:
+    """Return what is asked for at an origin: path and query, as they are written."""
+    return url[url.index("/", len("https://")) :]
+
+
 class UpstreamPool:
     """All connections to providers that are not aiohttp's.
 

@@ -28,6 +28,9 @@ MOST_LINE = 8 * 1024
 MOST_HEADERS = 16 * 1024
 """Bytes of all headers together; of trailers too, and of what stands between two pieces of a body."""
 
+MOST_FIELD = 8 * 1024 - 2
+"""Bytes of one header, which is as much as aiohttp takes."""
+
 MOST_FIELDS = 100
 """Headers of one request."""
 
@@ -170,7 +173,7 @@ class Connection(asyncio.Protocol):
         if self._has_head:
             return  # a trailer, which is not passed on
         self._headers.append((name, value))
-        if len(self._headers) > MOST_FIELDS:
+        if len(self._headers) > MOST_FIELDS or len(name) + len(value) > MOST_FIELD:
             raise _TooLarge
 
     def on_headers_complete(self) -> None:

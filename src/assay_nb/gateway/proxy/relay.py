@@ -18,9 +18,10 @@ from assay_nb.gateway.proxy.admission import Admission
 from assay_nb.gateway.proxy.answer import Answer
 from assay_nb.gateway.proxy.call import SMALL, ProxiedCall
 from assay_nb.gateway.proxy.headers import request_headers
-from assay_nb.gateway.proxy.pool import NotConnected, find_place
+from assay_nb.gateway.proxy.pool import NotConnected, find_path, find_place
+from assay_nb.gateway.proxy.upload import Upload
 from assay_nb.gateway.proxy.upstream import explain
-from assay_nb.gateway.proxy.wire import CONTINUE, LAST_CHUNK, Pairs, write_chunk, write_request
+from assay_nb.gateway.proxy.wire import CONTINUE, Pairs, write_request
 
 if TYPE_CHECKING:
     from assay_nb.gateway.calls.limits import Slot
@@ -37,9 +38,9 @@ class Relay:
     """One request on its way to a provider, and the response on its way back."""
 
     __slots__ = (
-        "_active", "_admission", "_answer", "_began", "_body", "_call", "_client", "_expects", "_head", "_heartbeat",
-        "_is_over", "_is_repeated", "_listener", "_looking", "_passed", "_paused", "_proxy", "_received",
-        "_services", "_slot", "_upstream",
+        "_active", "_admission", "_answer", "_began", "_call", "_client", "_expects", "_head", "_heartbeat",
+        "_is_guided", "_is_over", "_is_repeated", "_listener", "_looking", "_paused", "_proxy", "_services",
+        "_slot", "_upload", "_upstream",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, client: Connection, head: RequestHead) -> None:
@@ -55,23 +56,21 @@ class Relay:
         self._heartbeat: Heartbeat | None = None
         self._upstream: UpstreamConnection | None = None
         # the request
-        self._body: list[bytes] = []
-        self._received = 0
+        self._upload = Upload(head)
         self._expects = head.expects
         self._looking = False  # a task looks something up
-        self._passed = False  # its head was sent on, so the rest follows at once
         self._is_repeated = False
         # the response
         self._answer = Answer()
         self._paused = False
+        self._is_guided = False
         self._is_over = False
 
     # --- the request is let in
 
     def begin(self, body: list[bytes]) -> None:
         """Let the request in, now if everything is known, else when it was looked up."""
-        self._body = body
-        self._received = sum(map(len, body))
+        self._upload.add(body)
         self._guard(self._begin)
 
     def _begin(self) -> None:
@@ -79,15 +78,12 @@ class Relay:
         if found is None:
             self._look_up(self._find)
         elif self._take(*found):
-            if self._the_call.is_counted:
-                self._look_up(self._reserve)
-            else:
-                self._advance()
+            self._advance()
 
     async def _find(self) -> None:
         found = await self._admission.find()
         if not self._is_over and self._take(*found):
-            await self._reserve()
+            self._advance()
 
     async def _reserve(self) -> None:
         await self._the_call.reserve()
@@ -100,15 +96,16 @@ class Relay:
         """Take a slot for the call; False if aiohttp serves it, and takes one."""
         services, proxy, caller = self._services, self._proxy, self._admission.caller
         assert caller is not None, "nobody was let in"
-        if self._admission.needs_aiohttp(target, grant):
+        call = ProxiedCall(services, proxy, caller.user, target, grant)
+        if self._admission.needs_aiohttp(call):
             self._is_over = True
             self._client.hand_over()
             return False
         self._client.is_decided()
-        call = ProxiedCall(services, proxy, caller.user, target, grant)
         call.check_room()
         call.check_length(self._head.content_length)
-        call.check_length(self._received)
+        if self._head.body_exists:
+            call.read_addresses(self._head.content_type)
         self._slot = services.limiter.take(caller.user)
         self._call = call
         active = self._active = ActiveCall(caller, grant.workspace.id, self._stop)
@@ -127,34 +124,34 @@ class Relay:
         """Take what has come of the body, perhaps its end, and go on if it is enough."""
         if self._is_over:
             return
-        self._received += sum(map(len, pieces))
-        self._body += pieces
+        self._upload.add(pieces)
         if self._heartbeat is not None:
             self._heartbeat.beat()
         self._guard(self._go_on)
 
     def _go_on(self) -> None:
-        if self._call is not None:
-            self._call.check_length(self._received)
-        if self._passed:
+        if self._upload.is_sent_on:
             self._send_body()
         elif self._call is not None and not self._looking:
             self._advance()
-        elif self._received > SMALL:
+        elif self._upload.received > SMALL:
             self._client.pause_reading()
 
     def _advance(self) -> None:
         """Send the request on if enough of it has come."""
         self._looking = False
-        head, client, there = self._head, self._client, self._the_call.grant.destination
+        client, call = self._client, self._the_call
         if not client.is_whole:
             client.resume_reading()
             if self._expects:
                 self._expects = False
                 client.write(CONTINUE)
-            if head.content_length is not None and head.content_length <= SMALL:
+            if not self._upload.is_enough(call, is_whole=False):
                 return
-        proxy, connection = self._proxy, None
+        if self._upload.show(call):
+            self._look_up(self._reserve)
+            return
+        proxy, there, connection = self._proxy, call.grant.destination, None
         if proxy.opens_at_once and proxy.upstream.is_checked(there):
             connection = proxy.pool.take(find_place(there.origin))
         if connection is None:
@@ -201,39 +198,23 @@ class Relay:
     def _send(self, connection: UpstreamConnection, key: tuple[bytes, bytes] | None) -> None:
         """Write the head with the key in it, and what has come of the body, at once."""
         call, head = self._the_call, self._head
+        body = self._upload.take(call, is_whole=self._client.is_whole)
         self._upstream = connection
         connection.expect(self)
-        framing = ""
-        if head.chunked:
-            framing = "Transfer-Encoding: chunked\r\n"
-        elif not head.body_exists and head.method != "GET":
-            framing = "Content-Length: 0\r\n"
-        url = call.target.url(call.grant.destination)
-        line = f"{head.method} {url[url.index('/', len('https://')) :]}"
+        path = find_path(call.target.url(call.grant.destination))
         name = find_place(connection.origin).name
-        if self._body and not call.target.bodiless:
-            call.meter.see_request(head.headers.get("Content-Type", ""), self._body[0])
-        written = write_request(line, name, request_headers(cast("Any", head)), key, framing)
-        self._passed = True
-        connection.transport.write(b"".join((written, *self._take_body())))
+        written = write_request(head, path, name, request_headers(cast("Any", head)), key)
+        self._upload.is_sent_on = True
+        connection.transport.write(b"".join((written, *body)))
         if self._client.is_full:
             self.pause_answer()
         if not self._client.is_whole:
             self._client.resume_reading()
 
     def _send_body(self) -> None:
-        pieces = self._take_body()
+        pieces = self._upload.take(self._the_call, is_whole=self._client.is_whole)
         if pieces and self._upstream is not None:
             self._upstream.transport.write(b"".join(pieces))
-
-    def _take_body(self) -> list[bytes]:
-        pieces, self._body = self._body, []
-        if not self._head.chunked:
-            return pieces
-        chunks = [write_chunk(piece) for piece in pieces]
-        if self._client.is_whole:
-            chunks.append(LAST_CHUNK)
-        return chunks
 
     def pause_body(self) -> None:
         """Read no more of the request: the provider does not take it."""
@@ -277,7 +258,7 @@ class Relay:
         if self._is_over or broken is None:
             return
         stale = broken.used and not broken.has_answered
-        if stale and self._head.method == "GET" and not self._is_repeated:
+        if stale and self._head.is_repeatable and not self._is_repeated:
             # The provider closed an idle connection at the moment in which it was used again.
             self._is_repeated = True
             self._look_up(self._connect)
@@ -303,11 +284,20 @@ class Relay:
         """Tell the client of an error, while that is still possible: as an answer, or in the stream."""
         if self._is_over:
             return
+        if error.key_step is not None and self._call is not None and not self._is_guided:
+            self._is_guided = True
+            self._leave_upstream(keep=False)
+            self._look_up(partial(self._guide, error))
+            return
         code = "" if self._answer.status else error.code
         told = self._answer.fail(error, keep=self._client.keeps_alive)
         if told is None:
             self._client.abort()  # an answer that is cut off must not look whole
         self._end(told or b"", error, code)
+
+    async def _guide(self, error: AssayError) -> None:
+        async with self._the_call.guided():
+            raise error
 
     def _stop(self) -> None:
         """End the call, for the reason that `ActiveCall.end` was given."""
@@ -355,11 +345,7 @@ class Relay:
         """Give everything back that the call has taken, and note it. Done once, whatever happened."""
         self._is_over = True
         services, call = self._services, self._call
-        self.resume_answer()
-        upstream, self._upstream = self._upstream, None
-        if upstream is not None:
-            upstream.keep &= not stopped and error is None and self._client.is_whole
-            self._proxy.pool.give_back(upstream)
+        self._leave_upstream(keep=not stopped and error is None and self._client.is_whole)
         if self._slot is not None:
             services.limiter.give_back(self._slot)
         if self._active is not None:
@@ -367,10 +353,17 @@ class Relay:
             self._active = None  # it knows how to stop this, which knows it
         if self._heartbeat is not None:
             self._proxy.watchdog.end(self._heartbeat)
-        self._body = []
+        self._upload.clear()
         if call is not None:
             call.forget_key()
             call.note(error, stopped=stopped)
+
+    def _leave_upstream(self, *, keep: bool) -> None:
+        self.resume_answer()
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.keep &= keep
+            self._proxy.pool.give_back(upstream)
 
     def _note_answer(self, status: int, code: str) -> None:
         seconds = time.monotonic() - self._began

@@ -8,10 +8,14 @@ from collections.abc import Iterable, Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from assay_nb.errors import AssayError, ProviderAuthError
 from assay_nb.gateway.http.responses import SAFE_HEADERS, error_headers
 from assay_nb.gateway.proxy.headers import is_received
+
+if TYPE_CHECKING:
+    from assay_nb.gateway.proxy.head import RequestHead
 
 Pairs = list[tuple[bytes, bytes]]
 """Headers as they were read or will be written, names in whichever case."""
@@ -63,17 +67,27 @@ def write_chunk(data: bytes) -> bytes:
 
 
 def write_request(
-    line: str, host: str, headers: Mapping[str, str], key: tuple[bytes, bytes] | None, framing: str
+    request: RequestHead,
+    path: str,
+    host: str,
+    headers: Mapping[str, str],
+    key: tuple[bytes, bytes] | None,
 ) -> bytes:
     """Return the head of a request, with the key in it.
 
     Args:
-        line: Method and path, as `POST /v1/messages`.
+        request: The request as it came in.
+        path: What is asked for.
         host: What the `Host` header says.
         headers: The other headers.
         key: The header that carries the key; None if there is none.
-        framing: The line that says how the body ends, where `headers` do not; or nothing.
     """
+    framing = ""
+    if request.chunked:
+        framing = "Transfer-Encoding: chunked\r\n"
+    elif not request.body_exists and request.method != "GET":
+        framing = "Content-Length: 0\r\n"
+    line = f"{request.method} {path}"
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     head = f"{line} HTTP/1.1\r\nHost: {host}\r\n{lines}{framing}".encode("utf-8", "surrogateescape")
     return b"%b%b: %b\r\n\r\n" % (head, *key) if key is not None else head + b"\r\n"
