@@ -117,3 +117,108 @@ def test_old_days_are_forgotten_and_today_is_not(any_database: Database) -> None
     assert allowances.used(TEAM, "ada").calls == 1
     clock[0] = old.day * 86_400
     assert allowances.used(TEAM, "ada").calls == 0
+
+
+# --- months, models, all together
+
+
+FIRST = 20_758
+"""The 1st of November 2026, as days since 1970."""
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    return [86_400.0 * (FIRST + 29)]
+
+
+@pytest.fixture
+def timed(any_database: Database, clock: list[float]) -> Allowances:
+    return Allowances(any_database, now=lambda: clock[0])
+
+
+def test_month_ends_on_its_last_day(timed: Allowances, clock: list[float]) -> None:
+    timed.set(TEAM, Allowance("ada", calls_per_month=1))
+    timed.reserve(TEAM, "ada")
+
+    with pytest.raises(LimitReached, match="1 calls for this month") as caught:
+        timed.reserve(TEAM, "ada")
+
+    assert caught.value.retry_after == 86_400
+    clock[0] += 86_400
+    assert timed.reserve(TEAM, "ada").counted
+
+
+def test_all_together_use_up_what_is_theirs(allowances: Allowances) -> None:
+    allowances.set(TEAM, Allowance(EVERYBODY, calls_per_day=2, together=True))
+    allowances.reserve(TEAM, "ada")
+    allowances.reserve(TEAM, "bob")
+
+    with pytest.raises(LimitReached, match="The workspace's 2 calls"):
+        allowances.reserve(TEAM, "cleo")
+
+
+def test_a_members_own_limit_does_not_take_the_place_of_what_all_share(
+    allowances: Allowances,
+) -> None:
+    allowances.set(TEAM, Allowance(EVERYBODY, calls_per_day=0, together=True))
+    allowances.set(TEAM, Allowance("ada", calls_per_day=9))
+
+    with pytest.raises(LimitReached):
+        allowances.reserve(TEAM, "ada")
+
+
+def test_a_call_counts_against_the_limits_of_its_model_alone(allowances: Allowances) -> None:
+    allowances.set(TEAM, Allowance(EVERYBODY, calls_per_day=1, model="anthropic/claude-opus-*"))
+    for _ in range(3):
+        allowances.reserve(TEAM, "ada", ("anthropic/claude-haiku-5-5",))
+    allowances.reserve(TEAM, "ada", ("anthropic/claude-opus-5-5",))
+
+    with pytest.raises(LimitReached, match=r"for anthropic/claude-opus-\*"):
+        allowances.reserve(TEAM, "ada", ("anthropic/claude-haiku-5-5", "anthropic/claude-opus-9"))
+
+
+def test_what_running_calls_may_cost_is_counted_and_said(allowances: Allowances) -> None:
+    allowances.set(TEAM, Allowance("ada", micros_per_day=1_000_000))
+    allowances.reserve(TEAM, "ada", (), 1.0)
+
+    with pytest.raises(LimitReached, match="running calls may still cost") as caught:
+        allowances.reserve(TEAM, "ada", (), 1.0)
+    assert (caught.value.retry_after or 0) < 60
+
+
+def test_a_refused_reservation_leaves_nothing_behind(allowances: Allowances) -> None:
+    allowances.set(TEAM, Allowance("ada", calls_per_day=5, calls_per_month=1))
+    allowances.reserve(TEAM, "ada")
+
+    with pytest.raises(LimitReached):
+        allowances.reserve(TEAM, "ada")
+
+    assert allowances.used(TEAM, "ada").calls == 1
+
+
+@pytest.mark.parametrize(("used", "near"), [(3, False), (4, True), (5, True)])
+def test_four_fifths_of_a_limit_are_near_its_end(
+    allowances: Allowances, used: int, near: bool
+) -> None:
+    allowances.set(TEAM, Allowance("ada", calls_per_day=5))
+
+    level = [allowances.reserve(TEAM, "ada").level for _ in range(used)][-1]
+
+    assert level is not None
+    assert level.is_near is near
+    assert level.say() == f"{used} of your 5 calls are counted today."
+
+
+@pytest.mark.parametrize(
+    "allowance",
+    [
+        Allowance("ada", 1, together=True),
+        Allowance(EVERYBODY, 1, model="opus"),
+        Allowance(EVERYBODY, 1, model="a/\n"),
+    ],
+)
+def test_a_limit_that_nobody_can_mean_is_refused(
+    allowances: Allowances, allowance: Allowance
+) -> None:
+    with pytest.raises(WrongUsage):
+        allowances.set(TEAM, allowance)

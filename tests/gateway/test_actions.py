@@ -76,6 +76,15 @@ ACTS = {
         "PUT", "/allowances", {"user": "bob", "calls_per_day": 5, "dollars_per_day": 1.5},
         {"action": "allow", "user": "bob", "calls": "5", "dollars": "1.5"},
     ),
+    "allowance of all, by month and model": Act(
+        "PUT", "/allowances",
+        {"together": True, "model": "openai/m-*", "calls_per_month": 5, "dollars_per_month": 1.5},
+        {"action": "allow", "together": "yes", "model": "openai/m-*", "month_calls": "5", "month_dollars": "1.5"},
+    ),
+    "allowance of nobody": Act(
+        "PUT", "/allowances", {"user": "bob", "together": True, "calls_per_day": 1},
+        {"action": "allow", "user": "bob", "together": "yes", "calls": "1"}, refused="does not name a member",
+    ),
     "negative allowance": Act(
         "PUT", "/allowances", {"calls_per_day": -1}, {"action": "allow", "calls": "-1"},
         refused="0 up",

@@ -114,6 +114,7 @@ ROWS: dict[str, Mapping[str, Any]] = {
     f"GET {_ONE}/calls": MEMBER,
     f"PUT {_ONE}/prices": ADMIN_SETS,
     f"GET {_ONE}/allowances": MEMBER,
+    f"GET {_ONE}/usage": MEMBER,
     f"PUT {_ONE}/allowances": PAGE_ADMIN,
     f"GET {_ONE}/keys": MEMBER,
     f"GET {_ONE}/keyway": MEMBER,

@@ -172,3 +172,42 @@ def test_keys_of_before_are_named_after_their_providers_on_postgresql(postgres_u
         ("openai", "openai-responses", 1),
         ("google", "gemini", 1),
     ]
+
+
+def test_limits_and_what_was_used_of_them_are_kept(any_database_url: str):
+    """What an admin has set for a day holds as before, and what was used today stays used."""
+    engine = create_engine(any_database_url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0006")
+        connection.execute(text("INSERT INTO allowances VALUES (:k, 'ada', 3, NULL)"), KEY)
+        connection.execute(text("INSERT INTO usage VALUES (:k, 'ada', 20000, 2, 500)"), KEY)
+        connection.execute(
+            text(
+                "INSERT INTO calls VALUES (:k, :k, 'ada', 86400, 'lint', 'openai', 'm', 'workspace', 'ok', "
+                "7, 2, 90, 5)"
+            ),
+            KEY,
+        )
+        command.upgrade(config, "0007")
+        found = {
+            name: [tuple(row)[1:] for row in connection.execute(text(f"SELECT * FROM {name}"))]
+            for name in ("allowances", "usage", "usage_sums")
+        }
+    engine.dispose()
+
+    assert found == {
+        "allowances": [("each", "ada", "", 3, None, None, None)],
+        "usage": [("ada", "", "day", 20000, 2, 500, 0)],
+        "usage_sums": [(1, "ada", "openai", "m", "workspace", 1, 0, 0, 7, 2, 0, 90, 90)],
+    }
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'old.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url.replace("postgresql://", "postgresql+psycopg://")

@@ -157,14 +157,15 @@ class GatewayResources(Resources):
 
 def _show_level(level: Level) -> LimitFacts:
     is_money = level.unit == "micros"
-    counted, limit = (
-        (level.counted / 1e6, level.limit / 1e6) if is_money else (level.counted, level.limit)
-    )
+
+    def in_units(amount: int) -> float:
+        return amount / 1_000_000 if is_money else amount
+
     return LimitFacts(
         unit="dollars" if is_money else "calls",
-        counted=counted,
-        limit=limit,
-        left=max(0, limit - counted),
+        counted=in_units(level.counted),
+        limit=in_units(level.limit),
+        left=in_units(max(0, level.limit - level.counted)),
         period=level.period,
         model=level.model,
         together=level.together,

@@ -41,8 +41,8 @@ class LimitSettings:
             it.
         checked_body: Bytes of a request that is passed through and has to be read first, for `allow_models`.
         call_seconds: Seconds that a call may take.
-        unpriced_call: US dollars that count against a member's spending limit for a call whose price is
-            not known.
+        unpriced_call: US dollars that count against limits for a call of which there is nothing to estimate
+            it from: no tokens in the reply, and a request that is not text.
     """
 
     calls_per_minute: int = 60

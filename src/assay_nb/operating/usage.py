@@ -136,7 +136,6 @@ def _resources(session: Session) -> GatewayResources:
 
 def _days(args: Namespace) -> Days:
     from assay_nb.accounting.reports import read_days
-    from assay_nb.engine.local.usage import check_parts, show_row
 
     return read_days(args.begin, args.end)
 
@@ -144,6 +143,8 @@ def _days(args: Namespace) -> Days:
 def _read_usage(
     resources: GatewayResources, args: Namespace
 ) -> tuple[tuple[UsagePart, ...], list[UsageLine]]:
+    from assay_nb.engine.local.usage import check_parts, show_row
+
     by = check_parts([part.strip() for part in args.by.split(",") if part.strip()])
     rows = resources.reports.usage(by, _days(args))
     names = resources.reports.workspace_names()

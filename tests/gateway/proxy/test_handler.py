@@ -667,7 +667,7 @@ async def test_call_is_logged_without_its_content(
         "status": "ok",
     }
     assert expected.items() <= logged.items()
-    assert logged["input_tokens"] is None
+    assert logged["input_tokens"] == 12
     assert "secret plan" not in json.dumps(logged) + "".join(member.stage.lines)
 
 
@@ -736,14 +736,15 @@ async def test_calls_end_where_an_admin_has_set_it(
     assert len(fake.calls) == 3
 
 
-async def test_call_without_a_known_price_counts_against_dollars_unless_it_was_refused(
+async def test_call_without_anything_to_count_counts_as_set_unless_it_was_refused(
     make_member: MakeMember, fake: FakeProviders
 ) -> None:
     member = await make_member("openai")
     await allow(member, micros_per_day=1_500_000)
-    fake.queue(Answer(status=400), Answer(status=429))
+    fake.queue(Answer(status=400), Answer(status=429), *[Answer(input_tokens=None)] * 3)
+    form = {"Content-Type": "multipart/form-data; boundary=b"}
 
-    statuses = [(await ask_raw(member, "openai", "responses", {}))[0] for _ in range(5)]
+    statuses = [(await ask_raw(member, "openai", "responses", {}, form))[0] for _ in range(5)]
 
     assert statuses == [400, 429, 200, 200, 429]
     assert len(fake.calls) == 4
