@@ -191,8 +191,8 @@ def test_clients_are_installed_beside_the_environment_and_only_once(
     assert run.install_clients(beside, sys.executable)
 
     assert {Path(what[-1]).name for what in installed} == {"sdks.lock", "aider.lock"}
-    assert [command[:2] for command in asked] == [("/usr/bin/npm", "ci")]
-    assert (run.clients_of(beside) / "npm" / "package-lock.json").exists()
+    assert [command[:2] for command in asked] == [("/usr/bin/npm", "install")]
+    assert (run.clients_of(beside) / "npm" / "package.json").exists()
 
 
 def test_agents_that_cannot_be_installed_fail_the_check_and_not_the_run(
@@ -205,7 +205,7 @@ def test_agents_that_cannot_be_installed_fail_the_check_and_not_the_run(
     assert not run.install_clients(beside, sys.executable)
 
     assert "npm could not install" in capsys.readouterr().out
-    assert not (run.clients_of(beside) / run.STAMP).exists()
+    assert run.read_stamp(run.clients_of(beside)) == {}
 
 
 # --- environments -----------------------------------------------------------------------------------

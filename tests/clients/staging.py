@@ -155,6 +155,6 @@ def run_program(
 def find(part: str) -> Path:
     """Return where a part of the clients is: `sdks`, `aider` or `npm`. Else the test ends: skipped, failed in CI."""
     there = run.clients_of(Path(sys.prefix))
-    if not (there / run.STAMP).exists():
+    if not run.read_stamp(there):
         lacking("This test needs clients. Install them: `python3 run.py test --only clients`.")
     return there / part
