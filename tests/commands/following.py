@@ -19,7 +19,7 @@ from assay_nb.practice.server import MODEL
 from tests.canaries import make_canary
 from tests.commands.walking import Person
 
-_COMMAND = re.compile(r"`((?:assay-nb|%assay)[^`]*)`")
+_COMMAND = re.compile(r"`((?:assay-nb|%assay)(?=[ `])[^`]*)`")
 _SENT = re.compile(r"([^.`]*\b[Oo]pen )\S*/services/assay/(workspaces/[^\s`]+)")
 _numbers = count(1)
 _STOREKEEPERS = ("keys set", "connect ")

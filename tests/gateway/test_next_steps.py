@@ -24,6 +24,7 @@ from assay_nb.engine.session import Session, set_session
 from assay_nb.errors import AssayError
 from assay_nb.gateway.handlers.table import ROUTES
 from assay_nb.gateway.http.route import Route
+from assay_nb.gateway.teams import Team
 from assay_nb.labserver.keys import tell_keyway
 from assay_nb.panels.settings import SettingsPanel
 from tests.commands.following import Follower, commands_in
@@ -178,7 +179,7 @@ def practice() -> Iterator[Practice]:
 @pytest.fixture(scope="module")
 def hub(place: Path, practice: Practice) -> Iterator[Hub]:
     limits = {"calls_per_minute": 100_000, "calls_at_once": 64}
-    teams = {GROUP: "history-lab"}
+    teams = {GROUP: Team("history-lab")}
     with open_hub(place, practice, limits=limits, teams=teams) as hub:
         resources = hub.stage.services.resources
         hub.wait(hub.stage.store_key("00" * 16, key=practice.key, mode="demo"))
@@ -200,7 +201,7 @@ def _open_session(stack: ExitStack, role: Role, hub: Hub, place: Path) -> Sessio
 
 
 @pytest.fixture(scope="module", params=ROLES)
-def there(
+def whole_place(
     request: pytest.FixtureRequest, hub: Hub, practice: Practice, place: Path
 ) -> Iterator[Place]:
     """Somebody in their session."""
@@ -209,6 +210,16 @@ def there(
         session = _open_session(stack, role, hub, place)
         yield Place(role, session, practice, hub if role.user else None, write_files(place))
         session.close()
+
+
+@pytest.fixture
+def there(whole_place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Somebody in their session, with what the hub has put into its environment."""
+    hub, user = whole_place.hub, whole_place.role.user
+    if hub is not None:
+        monkeypatch.setenv("ASSAY_GATEWAY_URL", hub.stage.url)
+        monkeypatch.setenv("JUPYTERHUB_API_TOKEN", hub.stage.token(user, **about(user)))
+    return whole_place
 
 
 @pytest.mark.parametrize("command", LINES)

@@ -154,7 +154,7 @@ def test_panel_in_a_kernel_has_no_field_but_the_way_to_the_page(hub_lab: Lab) ->
     with hub_lab.page.context.expect_page() as opening:
         way.click()
 
-    expect(opening.value.get_by_role("heading", name="Workspaces")).to_be_visible()
+    expect(opening.value.get_by_role("heading", name="personal")).to_be_visible()
     assert hub_lab.page.locator(FIELDS).count() == 0
 
 

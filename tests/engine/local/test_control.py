@@ -317,7 +317,9 @@ def test_server_that_begins_to_ask_for_a_key_is_named_with_the_command(
         act(session, "openai")
 
     assert caught.value.message == f"{stage.fake.origin} asks for a key, and none is stored for it."
-    assert f"`assay-nb keys set openai --endpoint {endpoint}`" in (caught.value.hint or "")
+    assert f"`assay-nb keys set openai --endpoint {endpoint} -w personal`" in (
+        caught.value.hint or ""
+    )
 
 
 @pytest.mark.slow
