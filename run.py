@@ -23,6 +23,7 @@ import time
 import xml.etree.ElementTree
 import zipfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,10 +33,16 @@ STAMP = "made-by-run.json"
 LOCK = ROOT / "examples" / "hub" / "requirements.lock"
 CHECKS_LOCK = ROOT / "tests" / "requirements.lock"
 SERVERS_LOCK = ROOT / "tests" / "servers" / "requirements.lock"
+CLIENTS = ROOT / "tests" / "clients"
+CLIENT_LOCKS = {"sdks": CLIENTS / "sdks.lock", "aider": CLIENTS / "aider.lock"}
+"""Other people's clients in Python, by the environment that each of them needs."""
+
 LOCKED = {
     LOCK: ("pyproject.toml", "--extra", "hub", "--generate-hashes"),
     CHECKS_LOCK: ("pyproject.toml", "--extra", "hub", "--group", "test", "--group", "lint"),
     SERVERS_LOCK: ("--group", "servers"),
+    CLIENT_LOCKS["sdks"]: ("--group", "clients"),
+    CLIENT_LOCKS["aider"]: ("--group", "aider"),
 }
 """Each lock file, with what of pyproject.toml it locks."""
 
@@ -61,7 +68,7 @@ LARGE_TOOLS = {  # on a bare Debian another 440 packages, 250 MB to download
 
 PYTEST = ("python", "-m", "pytest", "--quiet", "-rs", "--durations=10")
 PARALLEL = (*PYTEST, "-n", "2", "--dist", "loadgroup")
-HEAVY = ("hub", "kernel", "labserver", "servers")
+HEAVY = ("clients", "hub", "kernel", "labserver", "servers")
 """Rooms that start hubs, kernels and servers, which the first Python does; the nightly run has them on each."""
 IN_LAB = ("tests/lab", "tests/attacks/test_lab.py")
 
@@ -70,11 +77,13 @@ CHECKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "node": (),  # more than a command, as notebooks and wheel are: see check
     "types": (("pyright",),),
     "imports": (("lint-imports", "--no-logo"),),
-    "tests": ((*PARALLEL, "-m", "not lab and not servers"),),
+    "tests": ((*PARALLEL, "-m", "not lab and not servers and not clients"),),
     # A browser driver keeps an event loop running in its process, so no other tests come along.
     "lab": ((*PYTEST, "-n", "2", "--dist", "loadfile", "-m", "lab", *IN_LAB),),
     "compile": (),  # makes the environment that `servers` needs
     "servers": ((*PARALLEL, "-m", "servers", "tests/servers"),),
+    "fetch": (),  # makes the environment that `clients` needs
+    "clients": ((*PARALLEL, "-m", "clients", "tests/clients"),),
     "notebooks": ((*PYTEST, "-o", "addopts=", "-o", "filterwarnings=", "--nbval", "notebooks"),),
     "wheel": (),
     "quick": (
@@ -83,14 +92,14 @@ CHECKS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 """What `run.py test` can do: programs of the environment with their arguments."""
 
-FRONT = {"tests": "", "servers": "compile", "lab": "node"}
+FRONT = {"tests": "", "servers": "compile", "clients": "fetch", "lab": "node"}
 """What a whole run does one after the other, on both processors; each with what it waits for."""
 
 NAMED = 20
 """How many failed tests the closing table names for each check."""
 
-BESIDE = ("lint", "node", "compile", "types", "imports", "wheel", "notebooks")
-"""What it does meanwhile: half of this is waiting for downloads. Two of these install what FRONT needs."""
+BESIDE = ("lint", "node", "compile", "fetch", "types", "imports", "wheel", "notebooks")
+"""What it does meanwhile: half of this is waiting for downloads. Three of these install what FRONT needs."""
 
 QUICK = ("types", "quick")
 """What `run.py test --quick` does: what can differ from one Python to the next."""
@@ -313,6 +322,8 @@ def check(name: str, directory: Path, python: str, report: Path) -> bool:
         return False
     if name in ("compile", "servers") and not install_servers(directory, python):
         return False
+    if name in ("fetch", "clients") and not install_clients(directory, python):
+        return False
     statuses = [
         run(directory, (*command, f"--junit-xml={report}") if "pytest" in command else command)
         for command in CHECKS[name]
@@ -394,6 +405,58 @@ def install_servers(directory: Path, python: str) -> bool:
 def servers_of(directory: Path) -> Path:
     """Return where the real servers are that belong to an environment: `tests/servers` looks there."""
     return directory.with_name(f"{directory.name}-servers")
+
+
+def install_clients(directory: Path, python: str) -> bool:
+    """Install other people's clients beside an environment: from PyPI as locked, and with npm.
+
+    Without npm, the tests of agents that need it skip on a desk, and fail in CI.
+    """
+    there, npm = clients_of(directory), shutil.which("npm")
+    files = (*CLIENT_LOCKS.values(), CLIENTS / "package.json")
+    recipe = b"".join(file.read_bytes() for file in files) + (b"npm" if npm else b"")
+    wanted = {"python": version_of(python), "clients": hashlib.sha256(recipe).hexdigest()}
+    if read_stamp(there) == wanted:
+        return True
+    print(f"Installing other people's clients into {there.name}: some three minutes …", flush=True)
+    there.mkdir(exist_ok=True)
+    (there / STAMP).write_text("{}")  # ours, and not whole yet
+    try:
+        with ThreadPoolExecutor() as pool:  # each is mostly downloads and unpacking
+            made = [
+                pool.submit(fill, there / part, python, lock) for part, lock in CLIENT_LOCKS.items()
+            ]
+            if npm:
+                made.append(pool.submit(fill_with_npm, there / "npm", npm))
+            for one in made:
+                one.result()
+    except Trouble as trouble:
+        print(trouble)
+        return False
+    (there / STAMP).write_text(json.dumps(wanted))
+    return True
+
+
+def fill(directory: Path, python: str, lock: Path) -> None:
+    """Make an environment with what a lock file names."""
+    make_environment(directory, python)
+    pip_install(directory, "--no-deps", "--requirement", str(lock))
+
+
+def fill_with_npm(directory: Path, npm: str) -> None:
+    """Fill a folder with the agents that come from npm."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    shutil.copy(CLIENTS / "package.json", directory)
+    # Each agent is one program, in a package for each system. A lock would name those of all systems.
+    command = (npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
+    if subprocess.call(command, cwd=directory, env=surroundings()) != 0:
+        raise Trouble("npm could not install the agents that the tests run.")
+
+
+def clients_of(directory: Path) -> Path:
+    """Return where other people's clients are that belong to an environment: `tests/clients` looks there."""
+    return directory.with_name(f"{directory.name}-clients")
 
 
 def check_notebooks(directory: Path) -> bool:

@@ -283,8 +283,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent.name == "lab" or item.path.name == "test_lab.py":
             item.add_marker("lab")
-        if item.path.parent.name == "servers":
-            item.add_marker("servers")
+        if item.path.parent.name in ("servers", "clients"):
+            item.add_marker(item.path.parent.name)
         for place in _SHARED:
             if item.path.is_relative_to(Path(__file__).parent / place):
                 item.add_marker(pytest.mark.xdist_group(place))

@@ -155,6 +155,59 @@ def test_servers_that_cannot_be_installed_fail_the_check_and_not_the_run(
     assert not (run.servers_of(beside) / run.STAMP).exists()
 
 
+# --- other people's clients ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_npm(
+    beside: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[int], list[tuple[str, ...]]]:
+    """A factory: npm on the PATH, which ends with this status; returns what it will have been asked."""
+
+    def make(status: int) -> list[tuple[str, ...]]:
+        asked: list[tuple[str, ...]] = []
+
+        def call(command: tuple[str, ...], **_: object) -> int:
+            asked.append(command)
+            return status
+
+        def make_environment(directory: Path, python: str) -> None:
+            directory.mkdir(parents=True)
+
+        monkeypatch.setattr(run, "make_environment", make_environment)
+        monkeypatch.setattr(run.shutil, "which", lambda name: f"/usr/bin/{name}")
+        monkeypatch.setattr(run.subprocess, "call", call)
+        return asked
+
+    return make
+
+
+def test_clients_are_installed_beside_the_environment_and_only_once(
+    beside: Path, with_npm: Callable[[int], list[tuple[str, ...]]], installed: list[tuple[str, ...]]
+) -> None:
+    asked = with_npm(0)
+
+    assert run.install_clients(beside, sys.executable)
+    assert run.install_clients(beside, sys.executable)
+
+    assert {Path(what[-1]).name for what in installed} == {"sdks.lock", "aider.lock"}
+    assert [command[:2] for command in asked] == [("/usr/bin/npm", "install")]
+    assert (run.clients_of(beside) / "npm" / "package.json").exists()
+
+
+def test_agents_that_cannot_be_installed_fail_the_check_and_not_the_run(
+    beside: Path,
+    with_npm: Callable[[int], list[tuple[str, ...]]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with_npm(1)
+
+    assert not run.install_clients(beside, sys.executable)
+
+    assert "npm could not install" in capsys.readouterr().out
+    assert run.read_stamp(run.clients_of(beside)) == {}
+
+
 # --- environments -----------------------------------------------------------------------------------
 
 
@@ -496,8 +549,10 @@ GROUPS = PROJECT["dependency-groups"]
             100,
         ),
         (run.SERVERS_LOCK, GROUPS["servers"], 30),
+        (run.CLIENT_LOCKS["sdks"], GROUPS["clients"], 100),
+        (run.CLIENT_LOCKS["aider"], GROUPS["aider"], 90),
     ],
-    ids=["checks", "servers"],
+    ids=["checks", "servers", "clients", "aider"],
 )
 def test_what_is_installed_is_locked_for_this_python(
     lock: Path, wanted: list[str], least: int

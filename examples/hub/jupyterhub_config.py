@@ -6,6 +6,10 @@ from assay_nb.gateway import configure_hub
 
 c = get_config()  # noqa: F821 - JupyterHub provides it
 
+# Each person's notebooks at a host of their own, so that none of their pages shares one with the page for keys. It
+# needs a wildcard in DNS and in the certificate. Without it, leave it out and add one_origin="accepted" below.
+c.JupyterHub.subdomain_host = "https://hub.example.org"
+
 configure_hub(
     c,
     # Where the gateway listens, as the hub's proxy and the notebook servers reach it.

@@ -88,7 +88,12 @@ function type(node: ParentNode, selector: string, value: string): void {
 describe('a key card', () => {
   function card(entry: boolean): { made: KeyCard; node: HTMLElement; setKey: jest.Mock } {
     const api = server();
-    const made = new KeyCard({ ...options(api, entry), setup, last: 'Ask ada to enter one.', fastest: true });
+    const made = new KeyCard({
+      ...options(api, entry),
+      setup,
+      last: 'Ask ada to enter one.',
+      fastest: true
+    });
     return { made, node: made.node, setKey: api.setKey };
   }
 

@@ -252,6 +252,7 @@ describe('without an active workspace', () => {
       models: () => Promise.resolve([]),
       members: ofOne,
       calls: ofOne,
+      usage: ofOne,
       useWorkspace
     };
     let redraw: () => void = () => undefined;
@@ -303,7 +304,8 @@ describe('a model that is about to be shut down', () => {
       workspaces: () => Promise.resolve([active]),
       models: none,
       members: none,
-      calls: none
+      calls: none,
+      usage: () => Promise.resolve({ text: 'none.', bars: [], limits: [] })
     };
     let redraw: () => void = () => undefined;
     const changed = {

@@ -110,6 +110,8 @@ def _carry_out(words: list[str], as_json: bool) -> int:
         return page.exit_status
     if as_json:
         write_out(json.dumps(outcome.data, indent=2, ensure_ascii=False))
+    elif outcome.text:
+        write_out(outcome.text, end="")
     elif outcome.document.blocks:
         write_out(plain(outcome.document))
     return outcome.exit_status

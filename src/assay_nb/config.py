@@ -73,6 +73,7 @@ class HubEnvironment:
         base_url: The hub's path under its public address.
         service_url: Where the service is to listen.
         public_url: The service's public address.
+        public_hub_url: The hub's, which differs where each service has a subdomain.
         credentials: The directory of systemd's credentials.
     """
 
@@ -82,6 +83,7 @@ class HubEnvironment:
     base_url: str | None = None
     service_url: str | None = None
     public_url: str | None = None
+    public_hub_url: str | None = None
     credentials: Path | None = None
 
 
@@ -95,6 +97,7 @@ def load_hub_environment() -> HubEnvironment:
         base_url=_get("JUPYTERHUB_BASE_URL"),
         service_url=_get("JUPYTERHUB_SERVICE_URL"),
         public_url=_get("JUPYTERHUB_PUBLIC_URL"),
+        public_hub_url=_get("JUPYTERHUB_PUBLIC_HUB_URL"),
         credentials=Path(credentials) if credentials else None,
     )
 

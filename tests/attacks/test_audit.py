@@ -142,3 +142,18 @@ def test_a117_whole_audit_taken_out_seals_the_vault(purged: House) -> None:
     connection.close()
 
     assert purged.open().state().name == "sealed"
+
+
+def test_a117_gap_among_lines_that_nothing_vouches_for_is_found(old: Path) -> None:
+    """Take out a line of an earlier release whose key is gone, before any line with a digest → the gap shows."""
+    from assay_nb.store import vault_rows
+    from assay_nb.vault import audit
+
+    house = House(old)
+    with house.database.read() as connection:
+        lines = vault_rows.list_audit(connection)
+    assert {line.previous for line in lines} == {None}
+
+    assert audit.find_break(lines, lambda _: None) is None
+    assert audit.find_break([lines[0], *lines[2:]], lambda _: None) == lines[2].sequence
+    assert audit.find_break(lines[1:], lambda _: None) == lines[1].sequence

@@ -10,11 +10,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from assay_nb.errors import AssayError, ProviderKeyMissing, VaultIntegrityError, VaultSealed
+from assay_nb.vault.keystores.key_file import KeyFile
 from tests.canaries import find_canary
 from tests.vault.builders import ANTHROPIC, GOOGLE, OPENAI, RESEARCH, SUPPORT, House
 
@@ -316,6 +318,16 @@ def test_a023_key_entered_again_opens_and_makes_good_no_other(house: House) -> N
     assert house.read(provider="openai") == house.keys[RESEARCH, "openai"]
 
 
+def test_a023_key_that_is_removed_makes_good_no_other(house: House) -> None:
+    """Hope that the next removal signs what was done → the key beside it is doubted."""
+    house.sql("UPDATE provider_keys SET added_by = 'eve' WHERE provider = 'openai'")
+
+    house.vault.remove_key(RESEARCH, "anthropic", actor="ada")
+
+    assert house.events()[-3:] == ["manifest_mismatch", "key_doubted", "key_removed"]
+    assert_closed(house, provider="openai")
+
+
 def test_a024_yesterdays_database_is_refused_until_accepted(house: House, tmp_path: Path) -> None:
     """Put back a backup, so that a removed key works again → refused, until somebody stands by it."""
     backup = tmp_path / "backup"
@@ -387,6 +399,16 @@ def test_a025_retired_master_key_made_active_is_noticed(house: House) -> None:
 
     with pytest.raises(VaultSealed):
         house.open().open_key(RESEARCH, "anthropic")
+
+
+def test_a025_retirement_that_is_dated_back_is_noticed(house: House) -> None:
+    """Date a master key's retirement back, so that a purge takes it from young backups → nothing is purged."""
+    house.vault.rotate_master()
+    house.sql("UPDATE master_keys SET retired_at = 1 WHERE state = 'retired'")
+
+    with pytest.raises(VaultSealed, match="changed from outside"):
+        house.open().purge_master(timedelta(days=30))
+    assert len(KeyFile(house.key_file).list_ids(b"")) == 2
 
 
 def test_a026_raised_demo_limit_closes_the_platform_key(house: House) -> None:

@@ -84,7 +84,8 @@ class Two:
             await control.set_key(made.id, "spare", key, endpoint=there, check=False, kind=kind)
             await control.set_model(made.id, f"anthropic/{MODEL}")
             await control.add_member(made.id, "max", "owner")
-            await control.set_platform_key("anthropic", bytearray(self.practice.key.encode()))
+            key, there = bytearray(self.practice.key.encode()), self.practice.endpoint("anthropic")
+            await control.set_platform_key("anthropic", key, endpoint=there)
 
         self.other.portal.call(furnish)
         return name

@@ -112,6 +112,11 @@ def test_price_that_is_not_one_is_refused_on_the_line(flag: str) -> None:
         ("[limits]\nstreams = true", "must be int"),
         ("[hub]\ncache_seconds = 46", "at most 45"),
         ('[hub]\npublic_url = "hub.example"', "only a scheme and a host"),
+        ("[hub]\nsubdomains = true", "needs hub.public_url"),
+        (
+            '[hub]\nsubdomains = true\npublic_url = "https://hub.example"\nservice = "our-assay"',
+            "cannot be the beginning of a host",
+        ),
         ('[hub]\npublic_url = "https://hub.example/jupyter"', "only a scheme and a host"),
         ("[teams]\nphysics = 3", "must be a text, or a table"),
         ("prices = 3", "dollars per million tokens"),

@@ -78,6 +78,7 @@ configure_hub(
     user=e["STAGE_MANAGED"] if managed else None,
     config=e["STAGE_DIR"] + "/gateway/gateway.toml" if managed else None,
     api_token=None if managed else e["STAGE_SERVICE_TOKEN"],
+    one_origin="accepted",
 )
 """
 

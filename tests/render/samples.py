@@ -326,6 +326,7 @@ def every_block(text: str) -> Document:
         *(Callout(tone, inline) for tone in tones),
         Verbatim(text),
         Scorecard((Meter(text, 3, 5, text), Meter(text, None, 5, text))),
+        Scorecard((Meter(text, 3, 5, judged=False, words=text),)),
         Annotated(
             text, (Mark(0, len(text), text), Mark(len(text) // 3, len(text) // 2, text, "bad"))
         ),

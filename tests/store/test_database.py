@@ -294,7 +294,7 @@ def test_database_that_nobody_closed_leaves_no_log_behind(vault_file: Path):
 def test_sound_database_is_told_from_a_damaged_one(database: Database, vault_file: Path):
     assert database.is_sound()
     with database.write() as connection:
-        for number in range(300):
+        for number in range(1_000):  # so that the middle of the file is a page of theirs
             _put(connection, "x" * 300, f"{number}")
     database.close()
     middle = vault_file.stat().st_size // 2 // 4096 * 4096

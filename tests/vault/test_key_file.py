@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 import threading
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from assay_nb.errors import VaultSealed
 from assay_nb.vault.hierarchy import MasterKey
-from assay_nb.vault.keystores.key_file import KeyFile
+from assay_nb.vault.keystores.key_file import KeyFile, _check_private
 
 VAULT = b"v" * 16
 
@@ -165,3 +168,33 @@ def test_damaged_mark_is_refused_and_not_taken_for_none(store: KeyFile, path: Pa
 
     with pytest.raises(VaultSealed, match="damaged"):
         store.find_mark(VAULT)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="owners are POSIX's")
+@pytest.mark.parametrize(
+    ("owner", "group", "mode", "refused"),
+    [
+        (1000, 1000, 0o600, None),
+        (1000, 1000, 0o400, None),
+        (1000, 1000, 0o640, "Others may read"),
+        (1000, 1000, 0o604, "Others may read"),
+        (1001, 1000, 0o600, "belongs to another user"),
+        (1001, 0, 0o400, "belongs to another user"),
+        (0, 0, 0o440, None),  # as a service manager hands it over, with an access list
+        (0, 0, 0o444, "Others may read"),
+        (0, 1000, 0o440, "Others may read"),
+    ],
+)
+def test_file_is_taken_by_its_owner_and_mode(
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: int,
+    group: int,
+    mode: int,
+    refused: str | None,
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    found = SimpleNamespace(st_uid=owner, st_gid=group, st_mode=stat.S_IFREG | mode)
+
+    with pytest.raises(VaultSealed, match=refused) if refused else nullcontext():
+        _check_private(path, found)  # type: ignore[arg-type]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from assay_nb.errors import VaultIntegrityError, WrongUsage
+from assay_nb.errors import VaultIntegrityError, VaultSealed, WrongUsage
+from assay_nb.store import tables
 from assay_nb.store.database import Database
 from assay_nb.store.tables import provider_keys
 from assay_nb.vault.keystores.key_file import KeyFile
@@ -106,3 +107,30 @@ def test_frozen_vectors_come_back_unchanged(vault: Vault, database: Database) ->
         with database.write() as connection:
             connection.execute(provider_keys.update().values(envelope=envelope))
         assert vault._transactions.load_unchecked(RESEARCH).keys[0].envelope == envelope
+
+
+@pytest.mark.parametrize("kind", ["workspace", "vault"])
+def test_a108_replica_that_missed_the_change_opens_no_older_row(
+    vault: Vault, database: Database, tmp_path: Path, kind: str
+) -> None:
+    """Put a workspace's rows, or all, back under another gateway that had not read the newer ones."""
+    for workspace in (RESEARCH, SUPPORT):
+        save(vault, workspace)
+    replica = Vault.open(database, KeyFile(tmp_path / "master.key"))
+    assert read(replica, SUPPORT)
+    whole = [tables.provider_keys, tables.data_keys, tables.manifests]
+    parts = [*whole, tables.vault] if kind == "vault" else whole
+    with database.read() as connection:
+        old = {t: [dict(row) for row in connection.execute(t.select()).mappings()] for t in parts}
+    save(vault, RESEARCH)
+
+    with database.write() as connection:
+        for table in parts:
+            connection.execute(table.delete())
+        for table in reversed(parts):
+            connection.execute(table.insert(), old[table])
+
+    for one in (replica, Vault.open(database, KeyFile(tmp_path / "master.key"))):
+        with pytest.raises((VaultIntegrityError, VaultSealed)):
+            one.open_key(RESEARCH, "anthropic")
+        assert "ready" not in {key.state for key in one.list_keys(RESEARCH)}

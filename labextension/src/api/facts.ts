@@ -113,6 +113,20 @@ export interface Keyway {
   demo: string;
 }
 
+/** A bar: what it is about, how long it is from 0 to 1, and the same in words. */
+export interface Bar {
+  label: string;
+  share: number;
+  words: string;
+}
+
+/** What calls used and cost this month, in the server's words. */
+export interface Usage {
+  text: string;
+  bars: Bar[];
+  limits: (Bar & { warning: string })[];
+}
+
 export interface Status {
   mode: 'solo' | 'hub';
   version: string;

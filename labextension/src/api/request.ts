@@ -14,7 +14,8 @@ import type {
   Provider,
   Removal,
   Status,
-  Workspace
+  Workspace,
+  Usage
 } from './facts';
 import { readEvents, type ServerEvent } from './events';
 
@@ -50,6 +51,10 @@ export class Api {
 
   members(id: string): Promise<Member[]> {
     return this.ask('GET', `workspaces/${encodeURIComponent(id)}/members`);
+  }
+
+  usage(id: string): Promise<Usage> {
+    return this.ask('GET', `workspaces/${encodeURIComponent(id)}/usage`);
   }
 
   calls(id: string): Promise<Call[]> {

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
-import type { Call, Member, Status, Workspace } from '../api/facts';
+import type { Bar, Call, Member, Status, Usage, Workspace } from '../api/facts';
 import { sentence } from '../api/errors';
 import type { IAssay } from '../tokens';
 import { button, fill, h, newId, withCode } from './dom';
@@ -65,13 +65,14 @@ export class Sidebar extends Widget {
     }
     await this.act(async () => {
       const active = activeOf(status);
-      const [workspaces, members, calls, models] = await Promise.all([
+      const [workspaces, members, calls, usage, models] = await Promise.all([
         api.workspaces(),
         active ? api.members(active.id) : [],
         active ? api.calls(active.id) : [],
+        active ? api.usage(active.id) : null,
         api.models()
       ]);
-      this.fillIn(status, workspaces, members, calls, models);
+      this.fillIn(status, workspaces, members, calls, usage, models);
     });
   }
 
@@ -80,6 +81,7 @@ export class Sidebar extends Widget {
     workspaces: Workspace[],
     members: Member[],
     calls: Call[],
+    usage: Usage | null,
     models: string[]
   ): void {
     const { trans } = this;
@@ -95,10 +97,10 @@ export class Sidebar extends Widget {
     fill(
       this.body,
       this.section(trans.__('Workspace'), ...this.workspace(active, workspaces, members)),
-      active &&
-        this.section(trans.__('Keys'), ...this.keyway(status), this.keys && this.keys.node),
+      active && this.section(trans.__('Keys'), ...this.keyway(status), this.keys && this.keys.node),
       active && this.section(trans.__('Model'), ...this.model(status, active, models)),
       this.section(trans.__('Demo calls'), this.budget(status)),
+      usage && this.section(trans.__('Usage'), ...this.usage(usage)),
       active && this.section(trans.__('Calls'), this.calls(calls))
     );
     restoreFocus();
@@ -260,6 +262,16 @@ export class Sidebar extends Widget {
     );
   }
 
+  private usage({ text, bars, limits }: Usage): HTMLElement[] {
+    const warned = limits.filter(({ warning }) => warning);
+    return [
+      h('p', { class: 'assay-note' }, text),
+      ...warned.map(({ warning }) => notice(warning, 'warning')),
+      ...(limits.length ? [barsOf(limits, this.trans.__('Limits'))] : []),
+      ...(bars.length ? [barsOf(bars, this.trans.__('Usage by day'))] : [])
+    ];
+  }
+
   private calls(calls: Call[]): HTMLElement {
     if (!calls.length) {
       return h('p', { class: 'assay-note' }, this.trans.__('None yet.'));
@@ -325,6 +337,17 @@ function findPage(page: string | null): string | null {
 /** Return what was called: a model behind its connection's name, which alone says where it went. */
 function nameModel({ provider, model }: Call): string {
   return [provider, model].filter(Boolean).join('/');
+}
+
+/** Return bars below each other. Each has its value in words, so that a bar need not be measured. */
+function barsOf(bars: Bar[], name: string): HTMLElement {
+  const rows = bars.map(({ label, share, words }) => {
+    const full = h('span', {});
+    full.style.width = `${100 * Math.min(1, Math.max(0, share))}%`;
+    const track = h('span', { class: 'assay-bar', attributes: { 'aria-hidden': 'true' } }, full);
+    return h('li', {}, h('span', {}, label), track, h('span', { class: 'assay-note' }, words));
+  });
+  return h('ul', { class: 'assay-bars', attributes: { 'aria-label': name } }, ...rows);
 }
 
 function option(value: string): HTMLOptionElement {

@@ -13,7 +13,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Literal, TypeAlias, cast
 
@@ -154,11 +154,18 @@ class CallLog:
         with self._database.write(serial=False) as connection:
             return rows.cut_off_calls(connection, now=now)
 
-    def delete_before(self, time: int) -> int:
-        """Delete the lines of calls that began before a time, in seconds since 1970, and return how many.
+    def export(self, begin: int, end: int) -> Iterator[CallRecord]:
+        """Yield the calls of all workspaces that began from one time up to another, the oldest first.
 
-        The sums by day stay.
+        Args:
+            begin: Seconds since 1970.
+            end: The same; a call that began then is not among them.
         """
+        with self._database.read() as connection:
+            yield from rows.list_all_calls(connection, begin, end)
+
+    def delete_before(self, time: int) -> int:
+        """Delete the lines of calls that began before a time, in seconds, and return how many. Sums stay."""
         with self._database.write(serial=False) as connection:
             return rows.delete_calls_before(connection, time)
 
@@ -193,12 +200,7 @@ class CallLog:
     # --- soon, from an event loop
 
     def begin(self, call_id: bytes, make: Callable[[], CallRecord]) -> None:
-        """Note a call that begins, to be written soon unless it ends before.
-
-        Args:
-            call_id: The call's id, from `make_id`.
-            make: Makes its line, in the state `RUNNING`.
-        """
+        """Note a call that begins, with what makes its line, to be written soon unless it ends before."""
         self._batch().begin(call_id, make)
 
     def add(self, record: CallRecord) -> None:

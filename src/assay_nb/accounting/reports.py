@@ -16,6 +16,7 @@ from assay_nb.errors import WrongUsage
 from assay_nb.store import usage_rows as rows
 from assay_nb.store.database import Database
 from assay_nb.store.usage_rows import Part, UsageSum
+from assay_nb.store.workspace_rows import list_workspace_names
 
 ReportPart: TypeAlias = Literal["workspace", "month", "day", "user", "model"]
 
@@ -36,6 +37,12 @@ class Days:
 
     begin: date
     end: date
+
+    @property
+    def seconds(self) -> tuple[int, int]:
+        """The time at which the first day begins and that at which the last one ends, since 1970."""
+        begin, end = ((one - _FIRST).days for one in (self.begin, self.end))
+        return begin * 86_400, (end + 1) * 86_400
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,6 +138,11 @@ class Reports:
                 user=user,
             )
         return list(_gather(by, sums))
+
+    def workspace_names(self) -> dict[str, str]:
+        """Return the names of all workspaces by their ids in hexadecimal, for the operator."""
+        with self._database.read() as connection:
+            return {one.hex(): name for one, name in list_workspace_names(connection).items()}
 
 
 def total(found: Iterable[UsageRow]) -> UsageRow:

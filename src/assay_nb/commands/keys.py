@@ -72,11 +72,18 @@ def add_keys(add: Adder) -> None:
 def add_platform_key(add: Adder) -> None:
     """Add `platform-key`, with which an operator funds the demo calls."""
     platform = add("platform-key", "operator: the key that pays for demo calls", None)
-    for name, text, run in (
-        ("set", "store it", set_platform_key),
-        ("remove", "forget it; the demo ends", remove_platform_key),
-    ):
-        _add_provider(platform(name, text, run))
+    add_json(platform("list", "which are stored, and whether they open", list_platform_keys))
+    setting = add_json(platform("set", "store it", set_platform_key))
+    _add_provider(setting)
+    setting.add_argument(
+        "--endpoint",
+        metavar="URL",
+        help="another server than the provider's own, as its SDK takes it",
+    )
+    _add_provider(
+        add_json(platform("test", "ask the provider whether it works (free)", test_platform_key))
+    )
+    _add_provider(add_json(platform("remove", "forget it; the demo ends", remove_platform_key)))
 
 
 def list_keys(session: Session, args: Namespace, desk: Console) -> Outcome:
@@ -84,11 +91,22 @@ def list_keys(session: Session, args: Namespace, desk: Console) -> Outcome:
     facts = session.portal.call(session.control.keys, args.workspace)
     way = find_way(session, args.workspace)
     blocks: list[Block] = [keys_table(facts)]
+    blocks += remind_of(facts)
     if session.mode == "hub":
         blocks.append(Paragraph(how_to_add(session, args, args.workspace)))
     pages = [way.address("change", fact.connection) or None for fact in facts]
     listed = [{**fact.to_dict(), "page": page} for fact, page in zip(facts, pages, strict=True)]
     return Outcome(Document(blocks), listed)
+
+
+def remind_of(facts: list[KeyFacts]) -> list[Block]:
+    """Return a reminder for each key that has served for long."""
+    then = "Make a new one at the provider, store it in its place, and revoke the old one there."
+    return [
+        Callout("info", [f"The {label_for(one.connection)} key was added {_ago(one)}. {then}"])
+        for one in facts
+        if one.old
+    ]
 
 
 def set_key(session: Session, args: Namespace, desk: Console) -> Outcome:
@@ -162,6 +180,24 @@ def unknown_connection(connection: str, names: list[str], way: Keyway) -> WrongU
     )
 
 
+def list_platform_keys(session: Session, args: Namespace, desk: Console) -> Outcome:
+    """Show the operator's keys for demo calls, each after opening it."""
+    facts = session.portal.call(session.control.platform_keys)
+    blocks: list[Block] = [keys_table(facts), *remind_of(facts)]
+    if not facts:
+        blocks = [Paragraph(["There is no platform key, so there are no demo calls."])]
+    return Outcome(Document(blocks), [fact.to_dict() for fact in facts])
+
+
+def test_platform_key(session: Session, args: Namespace, desk: Console) -> Outcome:
+    """Open the operator's key and ask the provider for its list of models."""
+    provider = cast("ProviderId", args.provider)
+    check = session.portal.call(session.control.test_platform_key, provider)
+    done = 0 if check.outcome != "unchecked" else 1
+    callout = Callout(tone_of(check), [say_check(check)])
+    return Outcome(Document([callout]), check.to_dict(), exit_status=done)
+
+
 def set_platform_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Store the operator's key for demo calls."""
     provider = cast("ProviderId", args.provider)
@@ -170,12 +206,18 @@ def set_platform_key(session: Session, args: Namespace, desk: Console) -> Outcom
     if session.mode == "solo":
         key = ask_key(desk, f"Platform key for {provider}: ", f"In a terminal: `{pipe}`.")
     try:
-        session.portal.call(session.control.set_platform_key, provider, key)
+        session.portal.call(_keep_platform_key, session, provider, key, args.endpoint)
     finally:
         key[:] = bytes(len(key))
     return Outcome(
         Document([Callout("good", ["The platform key is stored."])]), {"provider": provider}
     )
+
+
+async def _keep_platform_key(
+    session: Session, provider: ProviderId, key: bytearray, endpoint: str | None
+) -> None:
+    await session.control.set_platform_key(provider, key, endpoint=endpoint)
 
 
 def remove_platform_key(session: Session, args: Namespace, desk: Console) -> Outcome:
@@ -201,7 +243,16 @@ def key_cells(fact: KeyFacts) -> list[Inline]:
     """Return what is shown of a key in each of the columns `KEY_HEADS`."""
     word, tone = KEY_STATES["keyless" if fact.keyless else fact.state]
     last4 = f"…{fact.last4}" if fact.last4 else ""
-    return [Badge(word, tone), last4, tested_word(fact), fact.added_by, fact.added_at]
+    return [Badge(word, tone), last4, tested_word(fact), fact.added_by, added_word(fact)]
+
+
+def added_word(fact: KeyFacts) -> str:
+    """Return when a key was stored, with how long ago that is where it is old."""
+    return f"{fact.added_at}, {_ago(fact)}" if fact.old else fact.added_at
+
+
+def _ago(fact: KeyFacts) -> str:
+    return f"{count(fact.age_days or 0, 'day')} ago"
 
 
 def tested_word(fact: KeyFacts) -> str:

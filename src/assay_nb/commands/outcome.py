@@ -22,11 +22,13 @@ class Outcome:
         document: What is shown.
         data: What `--json` prints.
         exit_status: 0 done, 1 failed.
+        text: What is printed as it is in place of the document, such as CSV.
     """
 
     document: Document
     data: Any
     exit_status: int = 0
+    text: str = ""
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return draw(self.document, width=find_width())

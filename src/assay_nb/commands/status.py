@@ -25,6 +25,8 @@ from assay_nb.engine.control import (
 )
 from assay_nb.engine.local.practice import WORKSPACE, no_key
 from assay_nb.engine.session import Session
+from assay_nb.engine.usage import UsageFacts
+from assay_nb.engine.usage_shown import describe_limits, sum_up
 from assay_nb.errors import WrongUsage, workspace_gone
 from assay_nb.messages import PROVIDERS
 from assay_nb.models.catalog import parse_model
@@ -97,6 +99,7 @@ def status(session: Session, args: Namespace, desk: Console) -> Outcome:
         blocks = [_gone(args, [one.name for one in mine])]
     else:
         blocks = _workspace(session, args, standing, standing.workspace)
+        blocks += _usage(session, standing.workspace)
     if standing.vault == "sealed":
         blocks.append(
             Callout(
@@ -140,6 +143,19 @@ def _workspace(
         hint = find_way(session, where.id).say_model(program=program(args))
         blocks.append(Callout("warning", sentence(f"{lost} {hint}")))
     return blocks
+
+
+def _usage(session: Session, where: WorkspaceFacts) -> list[Block]:
+    """Return what one's own calls used this month, and what is left; nothing while there is neither."""
+
+    async def ask() -> UsageFacts:
+        return await session.control.usage(where.id, by=())
+
+    facts = session.portal.call(ask)
+    said: list[Block] = []
+    if facts.total.calls:
+        said = [Paragraph([f"Your calls this month: {sum_up(facts.total)}."])]
+    return [*said, *describe_limits(facts.limits)]
 
 
 def _warning(text: str) -> Block:

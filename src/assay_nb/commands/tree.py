@@ -12,6 +12,7 @@ from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import Parser
 from assay_nb.commands.registry import Adder, adder
 from assay_nb.commands.status import add_status, status
+from assay_nb.commands.usage import add_usage
 from assay_nb.commands.workspaces import add_members, add_workspaces
 from assay_nb.engine.session import Session
 
@@ -22,6 +23,7 @@ def build_parser(prog: str, description: str) -> tuple[Parser, Adder]:
     parser.set_defaults(run=status, parser=parser, json=False)
     add = adder(parser)
     add_status(add)
+    add_usage(add)
     add_workspaces(add)
     add_members(add)
     add_connections(add)

@@ -63,6 +63,8 @@ class KeyFacts(Facts):
             called without a key. `""` when the workspace has none.
         connection: The connection's name, which stands before the slash of a model's.
         kind: What the server speaks: see `messages.Kind`.
+        age_days: Whole days since it was stored; None where there is none, or nobody knows.
+        old: Whether that is longer ago than a key should serve: `remind_key_days` on a hub.
     """
 
     provider: ProviderId
@@ -75,6 +77,8 @@ class KeyFacts(Facts):
     placement: str = ""
     connection: str = ""
     kind: str = ""
+    age_days: int | None = None
+    old: bool = False
 
     def __post_init__(self) -> None:
         if not self.connection:
@@ -396,7 +400,11 @@ class Control(Protocol):
     async def rotate_master(self) -> MasterFacts: ...
     async def purge_master(self, older_than_days: int) -> list[MasterFacts]: ...
     async def accept_restore(self) -> None: ...
-    async def set_platform_key(self, provider: ProviderId, key: bytearray) -> None: ...
+    async def platform_keys(self) -> list[KeyFacts]: ...
+    async def set_platform_key(
+        self, provider: ProviderId, key: bytearray, *, endpoint: str | None = None
+    ) -> None: ...
+    async def test_platform_key(self, provider: ProviderId) -> KeyCheck: ...
     async def remove_platform_key(self, provider: ProviderId) -> None: ...
 
     async def doctor(self) -> list[Diagnosis]: ...

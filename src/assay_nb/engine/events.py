@@ -18,6 +18,7 @@ class Started:
         model: The model that was asked for.
         funding: `"workspace"`, or `"demo call 3 of 7"`.
         practice: True when the destination is the practice provider.
+        budget: A sentence on a limit of which four fifths are counted; `""` where there is none.
     """
 
     workspace: str
@@ -25,6 +26,7 @@ class Started:
     model: str
     funding: str = "workspace"
     practice: bool = False
+    budget: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from assay_nb.engine.control import CallFacts, KeyFacts, MasterFacts
 from assay_nb.engine.local.resources import Resources
-from assay_nb.messages import PROVIDERS, Destination
+from assay_nb.messages import NO_KEY, PROVIDERS, Destination
 
 if TYPE_CHECKING:
     from assay_nb.store.call_rows import CallRecord
@@ -29,7 +30,7 @@ def read_key_facts(resources: Resources, workspace_id: bytes, user: str) -> list
     facts = [KeyFacts(provider=one, state="missing") for one in PROVIDERS if one not in used]
     for name, there in used.items():
         if there == places.get(name):
-            facts.append(_about_stored(stored[name], sealed=sealed))
+            facts.append(about_stored(stored[name], resources, sealed=sealed))
         else:
             facts.append(_about_own_practice(there, user))
     return sorted(facts, key=_in_order)
@@ -42,7 +43,17 @@ def _in_order(fact: KeyFacts) -> tuple[int, str]:
     return (first.index(name) if name in first else len(first), name)
 
 
-def _about_stored(key: StoredKey, *, sealed: bool) -> KeyFacts:
+def about_stored(key: StoredKey, resources: Resources, *, sealed: bool) -> KeyFacts:
+    """Return what may be known of a stored key.
+
+    Args:
+        key: The key.
+        resources: Says after how many days a key is old.
+        sealed: Whether the vault is, so that nobody knows whether it opens.
+    """
+    # A row whose time lies ahead is a clock's fault, and no reason to call a key young for ever.
+    days = max(0, _now() - key.added_at) // 86_400
+    limit = resources.remind_key_days
     return KeyFacts(
         provider=key.destination.provider,
         connection=key.destination.connection,
@@ -54,6 +65,8 @@ def _about_stored(key: StoredKey, *, sealed: bool) -> KeyFacts:
         added_by=key.added_by,
         added_at=say_time(key.added_at),
         placement=key.destination.placement,
+        age_days=days,
+        old=0 < limit < days and key.destination.placement != NO_KEY,
     )
 
 
@@ -106,3 +119,7 @@ def read_master_facts(status: MasterKeyStatus) -> MasterFacts:
 def say_time(seconds: int) -> str:
     """Return a time as faces show it: minutes, UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _now() -> int:
+    return int(time.time())

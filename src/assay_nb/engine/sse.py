@@ -56,20 +56,25 @@ def decode_event(name: str, data: str, read: ReadResult) -> Event | None:
         ProviderUnavailable: If it cannot be read.
     """
     try:
-        fields = json.loads(data)
+        found = json.loads(data)
         if name == "error":
-            error = error_from_dict(fields)
+            error = error_from_dict(found)
         elif name == "finished":
-            return Finished(read(fields))
+            return Finished(read(found))
         else:
             kind = _KINDS.get(name)
-            return None if kind is None else kind(**fields)
+            return None if kind is None else kind(**_known(kind, found))
     except (KeyError, TypeError, ValueError) as exc:
         raise ProviderUnavailable(
             "The gateway sent something that this version of assay_nb cannot read.",
             hint="Install the version that the hub has: `%assay` shows it.",
         ) from exc
     raise error
+
+
+def _known(kind: type[Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that this version knows: a newer gateway may say more."""
+    return {name: found[name] for name in kind.__slots__ if name in found}
 
 
 async def read_events(lines: AsyncIterator[str]) -> AsyncIterator[tuple[str, str]]:

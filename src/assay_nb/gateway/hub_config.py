@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from assay_nb.gateway.teams import Team, read_teams, write_team
@@ -26,6 +26,7 @@ def configure_hub(
     config: str | None = None,
     kernel_url: str | None = None,
     everybody: bool = True,
+    one_origin: Literal["accepted"] | None = None,
 ) -> None:
     """Register the gateway with a JupyterHub: service, roles, server tokens and kernels' environment.
 
@@ -53,15 +54,21 @@ def configure_hub(
             only members of the groups in `teams` may. Those of a team that `assay-nb-operator team add`
             adds need the scope then, from a role of your own.
 
+        one_origin: `"accepted"` where `c.JupyterHub.subdomain_host` is not set. Notebooks have the same origin as
+            the page for keys then: a service worker from any person's server can answer at that page's address
+            and read a key that is typed there. Keys are better entered by `assay-nb-operator keys set`.
+
     Raises:
         WrongUsage: If `teams` cannot be meant.
-        ValueError: If a gateway that is not managed has no `api_token`.
+        ValueError: If a gateway that is not managed has no `api_token`, or people's pages share the gateway's
+            origin and nobody has accepted that.
     """
+    subdomains = _has_subdomains(c, one_origin)
     bound = read_teams(teams or {})
     scope = f"access:services!service={name}"
     service: dict[str, Any] = {"name": name, "url": url, "oauth_no_confirm": True}
     if managed:
-        service["command"] = _command(bound, config)
+        service["command"] = _command(bound, config, subdomains=subdomains)
         if user:
             service["user"] = user
     elif not api_token:
@@ -74,8 +81,30 @@ def configure_hub(
     _update(c.Spawner, "environment", {"ASSAY_GATEWAY_URL": kernel_url or _direct(c, url, name)})
 
 
-def _command(teams: Mapping[str, Team], config: str | None) -> list[str]:
+def _has_subdomains(c: Any, one_origin: str | None) -> bool:
+    """Say whether everybody's pages have an origin of their own, or somebody has accepted that they have not.
+
+    No header can keep pages of one origin apart: a service worker, once registered, answers for all of them.
+
+    Raises:
+        ValueError: If neither.
+    """
+    if _current(c.JupyterHub, "subdomain_host", ""):
+        return True
+    if one_origin != "accepted":
+        raise ValueError(
+            "c.JupyterHub.subdomain_host is not set, so notebooks have the same origin as the page for keys, and a "
+            "service worker from any person's server can answer at its address and read a key that is typed "
+            "there. Set c.JupyterHub.subdomain_host above configure_hub, or accept it with "
+            'configure_hub(…, one_origin="accepted") and enter keys with `assay-nb-operator keys set`.'
+        )
+    return False
+
+
+def _command(teams: Mapping[str, Team], config: str | None, *, subdomains: bool) -> list[str]:
     command = [sys.executable, "-m", "assay_nb.cli", "gateway"]
+    if subdomains:
+        command += ["--hub-subdomains", "true"]
     if config:
         command += ["--config", os.path.abspath(config)]  # noqa: PTH100 - nothing else of pathlib is needed here
     for group, team in teams.items():

@@ -116,6 +116,11 @@ class GatewayResources(Resources):
             return None
         return Price(read=halves[0], written=halves[1], source="set by the operator")
 
+    @property
+    def remind_key_days(self) -> int:
+        """Days after which a stored key is said to be old, as the operator has set."""
+        return self.settings.remind_key_days
+
     @once
     def teams(self) -> Teams:
         return Teams(self.database, self.bindings, self.owners)

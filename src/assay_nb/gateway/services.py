@@ -6,7 +6,6 @@ import os
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -75,12 +74,8 @@ class Services:
 
     @property
     def public_origin(self) -> str | None:
-        """The hub's public origin, if the operator set it."""
-        url = self.settings.hub.public_url
-        if url is None:
-            return None
-        parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.netloc}"
+        """The origin under which browsers reach this gateway, if the operator set the hub's address."""
+        return self.settings.public_origin
 
     @once
     def ended_sessions(self) -> EndedSessions:

@@ -63,6 +63,24 @@ def check_public_url(url: str) -> None:
         )
 
 
+def check_subdomains(public_url: str | None, service: str) -> None:
+    """Refuse subdomains without the address that they are made from, or for a name that JupyterHub rewrites.
+
+    Raises:
+        WrongUsage: With what is missing.
+    """
+    if public_url is None:
+        raise WrongUsage(
+            "hub.subdomains needs hub.public_url, from which the gateway's own address is made.",
+            hint="Set it to c.JupyterHub.subdomain_host, such as https://hub.example.org.",
+        )
+    if not re.fullmatch("[a-z0-9]+", service):
+        raise WrongUsage(
+            f"hub.service = '{quoted(service)}' cannot be the beginning of a host as it is.",
+            hint="With hub.subdomains, name the service with lower-case letters and digits, such as assay.",
+        )
+
+
 def check_service(name: str) -> None:
     """Refuse a service's name that cannot stand in an address.
 

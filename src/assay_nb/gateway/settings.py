@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from assay_nb.connections.values import as_price
 from assay_nb.errors import WrongUsage
@@ -67,6 +68,9 @@ class HubSettings:
         base_url: The path that the hub has under its public address.
         public_url: The hub's public address, such as `https://hub.example.org`. Browsers' requests must
             come from there; if it is not set, from the host that they name.
+        subdomains: Whether `c.JupyterHub.subdomain_host` is set, so that nobody's pages share an address with
+            the gateway's. `public_url` is the hub's own address then, without the subdomain. Where it is not,
+            the pages for keys say what that means.
         ca_file: Certificate authorities for `api_url`, as a PEM file.
         cache_seconds: Seconds that the hub's answer about a person is valid, at most 45, so that a person
             who was removed is out within a minute, with all that runs.
@@ -77,6 +81,7 @@ class HubSettings:
     service: str = "assay"
     base_url: str = "/"
     public_url: str | None = None
+    subdomains: bool = False
     ca_file: Path | None = None
     cache_seconds: float = 30.0
 
@@ -102,6 +107,7 @@ class Settings:
         prices: What models cost, by a pattern as in `allow_models`: US dollars per million tokens of input
             and of output. The first pattern that fits counts, after what a workspace has set itself.
         remind_key_days: Days after which a stored key is said to be old; 0 never says so.
+        calls_kept_days: Days for which lines of the calls log are kept; None for ever. The sums by day stay.
         hub: The hub.
         limits: The limits.
     """
@@ -121,6 +127,7 @@ class Settings:
         default_factory=dict[str, tuple[float, float]]
     )
     remind_key_days: int = 180
+    calls_kept_days: int | None = None
     hub: HubSettings = HubSettings()
     limits: LimitSettings = LimitSettings()
 
@@ -136,9 +143,26 @@ class Settings:
         return f"/{base}/services/{self.hub.service}/" if base else f"/services/{self.hub.service}/"
 
     @property
+    def public_origin(self) -> str | None:
+        """The origin under which browsers reach the gateway, if the operator set the hub's address."""
+        if self.hub.public_url is None:
+            return None
+        parts = urlsplit(self.hub.public_url)
+        if not self.hub.subdomains:
+            return f"{parts.scheme}://{parts.netloc}"
+        return f"{parts.scheme}://{self.hub.service}--service.{parts.netloc}"  # JupyterHub's "idna" hook
+
+    @property
     def public_page(self) -> str:
         """The address of the key page; a path alone if the public address is not set."""
-        return (self.hub.public_url or "").rstrip("/") + self.prefix
+        return (self.public_origin or "") + self.prefix
+
+    @property
+    def hub_pages(self) -> str:
+        """What the addresses of the hub's own pages begin with: a path, if they have the same origin as ours."""
+        base = self.hub.base_url.strip("/")
+        path = f"/{base}/hub/" if base else "/hub/"
+        return (self.hub.public_url or "").rstrip("/") + path if self.hub.subdomains else path
 
     def is_model_allowed(self, provider: str, model: str) -> bool:
         """Say whether a model at its provider's own endpoint is on the operator's lists."""
@@ -344,6 +368,8 @@ def _check(settings: Settings) -> None:
         checks.check_api_url(hub.api_url)
     if hub.public_url is not None:
         checks.check_public_url(hub.public_url)
+    if hub.subdomains:
+        checks.check_subdomains(hub.public_url, hub.service)
     checks.check_service(hub.service)
     checks.check_base_url(hub.base_url)
     checks.check_providers(settings.allow_providers)
@@ -355,4 +381,6 @@ def _check(settings: Settings) -> None:
     checks.check_number("limits.passthrough_hours", settings.limits.passthrough_hours, most=24)
     checks.check_number("hub.cache_seconds", hub.cache_seconds, most=45)
     checks.check_number("remind_key_days", settings.remind_key_days, least=-1)
+    if settings.calls_kept_days is not None:
+        checks.check_number("calls_kept_days", settings.calls_kept_days)
     checks.check_proxy(settings.proxy, settings.no_proxy)

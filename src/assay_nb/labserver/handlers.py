@@ -9,7 +9,9 @@ import asyncio
 from contextlib import suppress
 from typing import Any, cast
 
+from assay_nb.commands.usage import ask_usage
 from assay_nb.engine.control import Control, WorkspaceFacts
+from assay_nb.engine.usage_shown import PARTS, tell_usage
 from assay_nb.errors import PermissionDenied, WrongUsage
 from assay_nb.labserver.base import Handler, guarded
 from assay_nb.labserver.keys import KEY_ROUTES, PresetsHandler, tell_key, tell_keyway
@@ -80,6 +82,22 @@ class CallsHandler(Handler):
     async def get(self, workspace: str) -> None:
         facts = await self.ask(self.control.calls, workspace, 50)
         self.answer([fact.to_dict() for fact in facts])
+
+
+class UsageHandler(Handler):
+    """What calls used and cost this month, with what is left of the limits: words and the lengths of bars.
+
+    An admin of a team is told everybody's; the query's `by` says what it is broken down by.
+    """
+
+    @guarded
+    async def get(self, workspace: str) -> None:
+        by = self.get_query_argument("by", "day")
+        if by not in PARTS:
+            raise WrongUsage(
+                f"Usage is not broken down by {by[:20]!r}.", hint=f"Use one of {', '.join(PARTS)}."
+            )
+        self.answer(tell_usage(await self.ask(ask_usage, self.control, workspace, by)))
 
 
 class ModelHandler(Handler):
@@ -168,6 +186,7 @@ ROUTES: list[tuple[str, type[Handler]]] = [
     (f"{_WORKSPACE}/use", UseHandler),
     (f"{_WORKSPACE}/members", MembersHandler),
     (f"{_WORKSPACE}/calls", CallsHandler),
+    (f"{_WORKSPACE}/usage", UsageHandler),
     (f"{_WORKSPACE}/model", ModelHandler),
     (f"{_WORKSPACE}/models", ListedModelsHandler),
     *((f"{_WORKSPACE}/{path}", handler) for path, handler in KEY_ROUTES),

@@ -87,6 +87,9 @@ def run_line(line: str) -> Outcome | None:
     if getattr(args, "json", False):
         print(json.dumps(outcome.data, indent=2, ensure_ascii=False))
         return None
+    if outcome.text:
+        print(outcome.text, end="")
+        return None
     if is_discarded():
         display(outcome)
     return outcome

@@ -16,6 +16,7 @@ from assay_nb.operating.database import add_database
 from assay_nb.operating.people import add_people
 from assay_nb.operating.session import OperatorSession, on_gateway
 from assay_nb.operating.teams import add_teams, add_workspaces
+from assay_nb.operating.usage import add_usage
 
 
 def add_operator(add: Adder, parser: Parser) -> None:
@@ -41,6 +42,7 @@ def add_operator(add: Adder, parser: Parser) -> None:
     add_platform_key(below)
     add_master(below)
     add_database(below)
+    add_usage(below)
 
 
 def doctor(session: Session, args: Namespace, desk: Console) -> Outcome:

@@ -85,7 +85,8 @@ class Verbatim:
 class Meter:
     """One row of a scorecard. `value` None means not applicable, and `note` says why.
 
-    `judged` is False for a count, such as how far a run is: few is then no fault.
+    `judged` is False for a count, such as how far a run is: few is then no fault. `words` says the value where
+    “3 of 5” does not.
     """
 
     label: str
@@ -93,6 +94,7 @@ class Meter:
     top: float
     note: str = ""
     judged: bool = True
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)

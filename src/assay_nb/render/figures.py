@@ -44,7 +44,9 @@ def number(value: float) -> str:
 
 
 def score(meter: Meter) -> str:
-    """Return the score in words: `3 of 5`, or `n/a`."""
+    """Return the score in words: its own, `3 of 5`, or `n/a`."""
+    if meter.words:
+        return meter.words
     return "n/a" if meter.value is None else f"{number(meter.value)} of {number(meter.top)}"
 
 

@@ -153,7 +153,7 @@ def _as_text(block: Annotated | Intervals) -> str:
 
 def _scorecard(rows: Sequence[Meter]) -> str:
     cells = [
-        [escape(row.label), f"`{figures.bar(row)}`", figures.score(row), escape(row.note)]
+        [escape(row.label), f"`{figures.bar(row)}`", escape(figures.score(row)), escape(row.note)]
         for row in rows
     ]
     heads = ["", "", "score", ""]

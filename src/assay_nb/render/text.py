@@ -137,7 +137,7 @@ class _Writer:
 
     def _scorecard(self, rows: Sequence[Meter]) -> Iterator[str]:
         labels = [escape(row.label) for row in rows]
-        scores = [figures.score(row) for row in rows]
+        scores = [escape(figures.score(row)) for row in rows]
         label_width = min(max(map(columns, labels), default=0), self._width // 3)
         score_width = max(map(len, scores), default=0)
         for row, label, score in zip(rows, labels, scores, strict=True):

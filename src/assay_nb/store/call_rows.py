@@ -24,7 +24,7 @@ CUT_OFF = "cut_off"
 PROCESS = slice(8, 13)
 """The bytes of a call's id that tell which process makes the call. The time stands before them."""
 
-STALE = 120
+STALE = 60
 """Seconds after which a process that has not been seen is taken to have ended. One that makes calls is seen
 every 20 seconds."""
 

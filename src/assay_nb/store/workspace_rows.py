@@ -197,6 +197,12 @@ def purge_workspace(connection: Connection, workspace_id: bytes) -> None:
         connection.execute(delete(workspaces).where(where))
 
 
+def list_workspace_names(connection: Connection) -> dict[bytes, str]:
+    """Return the names of all workspaces by their ids, also of those that are deleted."""
+    query = select(workspaces.c.workspace_id, workspaces.c.name)
+    return {bytes(row.workspace_id): row.name for row in connection.execute(query)}
+
+
 def list_members(connection: Connection, workspace_id: bytes) -> tuple[Member, ...]:
     """Return the members of a workspace by name."""
     rows = connection.execute(

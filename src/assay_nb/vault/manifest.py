@@ -45,9 +45,16 @@ def sign_workspace(
 
 
 def agrees(master: MasterKey, vault_id: bytes, workspace_id: bytes, rows: WorkspaceRows) -> bool:
-    """Say whether a workspace's rows are those that its manifest was made over."""
+    """Say whether a workspace's rows are those that its manifest was made over.
+
+    Args:
+        master: The master key that the manifest names; its id is in what is signed.
+        vault_id: The vault's id.
+        workspace_id: The workspace's id.
+        rows: Its rows.
+    """
     stored = rows.manifest
-    if stored is None or stored.mk_id != master.mk_id:
+    if stored is None:
         return False
     expected = sign_workspace(
         master, vault_id, workspace_id, stored.epoch, rows.keys, rows.largest_grant

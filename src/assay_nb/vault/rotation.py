@@ -30,7 +30,8 @@ from assay_nb.vault.sealed_keys import (
     seal_row,
     wrap_data_key,
 )
-from assay_nb.vault.transactions import Transactions, VaultChange, active_of, now
+from assay_nb.vault.transactions import Transactions, VaultChange, now
+from assay_nb.vault.whole import active_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import os
 import threading
 import time
@@ -28,6 +27,7 @@ from assay_nb.vault.failpoints import failpoint
 from assay_nb.vault.hierarchy import MasterKey
 from assay_nb.vault.keystores.base import KeyStore
 from assay_nb.vault.masters import MasterKeys
+from assay_nb.vault.whole import active_of, changed_outside, check_books, rolled_back, sign_books
 
 _LAST_EPOCH = 2**31
 """Every change seals a few messages, so this keeps each key far below any bound on its use."""
@@ -68,10 +68,10 @@ class Transactions:
             rows = self.load_unchecked(workspace_id)
             if rows.vault is None:
                 if known is not None:
-                    raise _changed_outside()
+                    raise changed_outside()
                 return rows, True
             if rows.vault.epoch < mark:
-                raise _rolled_back()
+                raise rolled_back()
             if known is not None and rows.vault.epoch == known.epoch:
                 return rows, self._agrees(workspace_id, rows, known)
             self.check()
@@ -102,26 +102,30 @@ class Transactions:
         with self.database.read() as connection:
             rows = vault_rows.load_books(connection)
             if rows is None and vault_rows.has_rows(connection):
-                raise _changed_outside()
+                raise changed_outside()
             return rows
 
     def check(self) -> None:
         """Check the vault as a whole: its signature, its master key, and that it was not rolled back.
 
+        It reads a row for each workspace: 45 ms of processor time for 10,000 of them.
+
         Raises:
             VaultSealed: If something is wrong with it.
         """
-        rows = self.load_books()
-        if rows is None:
-            if self._known is not None:
-                raise _changed_outside()
+        vault_id = self._known.vault_id if self._known is not None else self._find_vault()
+        if vault_id is None:
             return
         # The mark first, then the database: another process, or a thread of this one, may raise both
         # in between.
-        mark = max(self._mark, self._noted(rows.vault.vault_id))
+        mark = max(self._mark, self._noted(vault_id))
         rows = _present(self.load_books())
         check_books(self.masters, rows, mark)
         self._learn(rows, mark)
+
+    def _find_vault(self) -> bytes | None:
+        rows = self.load_books()
+        return None if rows is None else rows.vault.vault_id
 
     def is_as_checked(self) -> bool:
         """Say whether the vault's own rows are those of the last whole check.
@@ -185,7 +189,7 @@ class Transactions:
         self, connection: Connection, vault_id: bytes, master: MasterKey, actor: str
     ) -> VaultChange:
         if vault_rows.has_rows(connection):
-            raise _changed_outside()
+            raise changed_outside()
         self.masters.check_kept(vault_id, master)
         at = now()
         vault_rows.insert_vault(connection, VaultRow(vault_id, 0, at))
@@ -338,7 +342,7 @@ class VaultChange:
         for workspace_id in sorted(self.touched):
             self._sign_workspace(workspace_id, epoch)
         self.books = _present(vault_rows.load_books(self.connection))
-        vault_rows.put_manifest(self.connection, _sign_books(self.master, self.books))
+        vault_rows.put_manifest(self.connection, sign_books(self.master, self.books))
 
     def _sign_workspace(self, workspace_id: bytes, epoch: int) -> None:
         rows = vault_rows.load_workspace(self.connection, workspace_id)
@@ -346,35 +350,6 @@ class VaultChange:
             self.master, self.vault_id, workspace_id, epoch, rows.keys, rows.largest_grant
         )
         vault_rows.put_manifest(self.connection, signed)
-
-
-def check_books(masters: MasterKeys, rows: BookRows, mark: int) -> None:
-    """Check the vault's own manifest.
-
-    Raises:
-        VaultSealed: If the vault is older than `mark`, or not what was signed.
-    """
-    if rows.vault.epoch < mark:
-        raise _rolled_back()
-    active = active_of(rows.masters)
-    master = masters.get(rows.vault.vault_id, active)
-    known = {row.mk_id: row.check_value for row in rows.masters}
-    if not hmac.compare_digest(known[active], master.check_value):
-        raise VaultSealed(
-            f"The master key in {masters.keystore.describe()} is not the one of this vault.",
-            hint="Put the right one back. Nothing was changed.",
-        )
-    stored = {row.workspace_id: row for row in rows.manifests}.get(rows.vault.vault_id)
-    if stored is None or not hmac.compare_digest(stored.mac, _sign_books(master, rows).mac):
-        raise _changed_outside()
-
-
-def active_of(masters: list[MasterKeyRow]) -> bytes:
-    """Return the id of the one active master key."""
-    active = [row.mk_id for row in masters if row.state == "active"]
-    if len(active) != 1:
-        raise _changed_outside()
-    return active[0]
 
 
 def now() -> int:
@@ -388,28 +363,5 @@ def _begin(connection: Connection, masters: MasterKeys, actor: str) -> VaultChan
 
 def _present(rows: BookRows | None) -> BookRows:
     if rows is None:
-        raise _changed_outside()
+        raise changed_outside()
     return rows
-
-
-def _sign_books(master: MasterKey, rows: BookRows) -> ManifestRow:
-    vault_id = rows.vault.vault_id
-    others = [row for row in rows.manifests if row.workspace_id != vault_id]
-    return manifest.sign_vault(
-        master, vault_id, rows.vault.epoch, rows.masters, others, rows.last_audit
-    )
-
-
-def _rolled_back() -> VaultSealed:
-    return VaultSealed(
-        "The database is older than this vault was: an earlier state was put back.",
-        hint="If you restored a backup, say so: `assay-nb master accept-restore`. Keys that were removed "
-        "or replaced since are then in use again; revoke those at the provider.",
-    )
-
-
-def _changed_outside() -> VaultSealed:
-    return VaultSealed(
-        "The vault's records do not match their signature: the database was changed from outside.",
-        hint="Put back a backup. If the change was yours, say so: `assay-nb master accept-restore`.",
-    )

@@ -115,7 +115,9 @@ def test_gateway_logs_what_is_old_when_it_starts(monkeypatch: pytest.MonkeyPatch
 
     pretend(monkeypatch, HUB, {"keyring": "25", "aiohttp": "3.14.0", "jupyterhub": "6.1.1"})
     logged: list[object] = []
-    resources = SimpleNamespace(vault=SimpleNamespace(state=lambda: None))
+    resources = SimpleNamespace(
+        vault=SimpleNamespace(state=lambda: None), teams=SimpleNamespace(list_teams=list)
+    )
 
     _warm_up(SimpleNamespace(resources=resources, log=logged.append))  # type: ignore[arg-type]
 

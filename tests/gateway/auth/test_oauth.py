@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from http.cookies import SimpleCookie
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
 
+from assay_nb.gateway.auth.oauth import send_to_hub
+from assay_nb.gateway.pages.templates import write_policy
 from tests.gateway.stage import PREFIX, Stage
 
 pytestmark = pytest.mark.anyio
@@ -147,3 +150,26 @@ async def test_a_path_that_reads_as_another_site_leads_nowhere(stage: Stage) -> 
     response = await get(stage, "//evil.example/")
 
     assert (response.status, response.headers.get("Location")) == (404, None)
+
+
+async def test_with_subdomains_the_hub_and_the_gateway_have_hosts_of_their_own(
+    make_stage: Any,
+) -> None:
+    """JupyterHub registers the service's own host, and has its pages at its own alone."""
+    stage: Stage = await make_stage(
+        hub={"public_url": "https://hub.example.org", "subdomains": True, "base_url": "/jupyter/"}
+    )
+    settings = stage.services.settings
+    answer = send_to_hub(stage.services, settings.prefix)
+    where = urlsplit(answer.headers["Location"])
+
+    assert (where.scheme, where.netloc) == ("https", "hub.example.org")
+    assert where.path == "/jupyter/hub/api/oauth2/authorize"
+    assert parse_qs(where.query)["redirect_uri"] == [
+        f"https://assay--service.hub.example.org{settings.prefix}oauth_callback"
+    ]
+    assert settings.public_page == f"https://assay--service.hub.example.org{settings.prefix}"
+    assert settings.hub_pages == "https://hub.example.org/jupyter/hub/"
+    assert "form-action 'self' https://hub.example.org/jupyter/hub/logout;" in write_policy(
+        settings
+    )

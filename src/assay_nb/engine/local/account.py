@@ -13,7 +13,11 @@ from assay_nb.messages import Stopped, Usage
 
 
 class Account:
-    """What a call has used so far."""
+    """What a call has used so far.
+
+    Attributes:
+        call_id: The id of its line in the log, if that was begun.
+    """
 
     def __init__(self, plan: CallPlan, max_requests: int | None) -> None:
         self._plan = plan
@@ -22,10 +26,22 @@ class Account:
         self._usage = Usage()
         self._ids: list[str] = []
         self._model: str | None = None
+        self.call_id: bytes | None = None
         self.requests = 0
         self.rounds = 1
         self.text_came = False
         self._unmetered = 0
+        self._replies = 0
+
+    @property
+    def was_billed(self) -> bool:
+        """Whether a provider has answered, or may have begun to: not where each request was refused."""
+        return bool(self._replies or self._unmetered)
+
+    @property
+    def so_far(self) -> Usage:
+        """The tokens of the replies that came whole."""
+        return self._usage
 
     @contextmanager
     def metering(self, text: Sequence[str]) -> Generator[None]:
@@ -61,6 +77,7 @@ class Account:
 
     def add(self, usage: Usage, stopped: Stopped) -> None:
         self._usage += usage
+        self._replies += 1
         self._model = stopped.model or self._model
         if stopped.request_id:
             self._ids.append(stopped.request_id)

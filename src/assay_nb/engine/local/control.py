@@ -65,8 +65,18 @@ class LocalControl(ConnectionControl):
             keys=keys,
             model=model,
             budget=self._budget(),
-            warnings=models.warnings_of(self._resources, workspace, model),
+            warnings=[
+                *models.warnings_of(self._resources, workspace, model),
+                *self._budget_warnings(workspace),
+            ],
         )
+
+    def _budget_warnings(self, workspace: Workspace | None) -> list[str]:
+        """Return what the status says of limits of which four fifths are counted."""
+        if workspace is None:
+            return []
+        limits = self._resources.list_limits(workspace.id, self._user)
+        return [one.text for one in limits if one.is_near]
 
     async def model(self, workspace: str | None) -> str | None:
         return await run_sync(lambda: self._workspace(workspace).model)

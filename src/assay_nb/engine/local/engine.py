@@ -127,10 +127,12 @@ class LocalEngine(Engine):
                 model=plan.model,
                 funding=plan.funding,
                 practice=plan.practice,
+                budget=plan.budget,
             )
         )
         account = Account(plan, call.max_requests)
         owner = guided(self._resources, plan.workspace, is_demo=plan.mode == "demo")
+        self._recorder.begin(plan, call, account)
         try:
             async with owner:
                 result = await self._drive(script, len(call.prompt), plan, account, emit)

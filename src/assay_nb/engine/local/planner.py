@@ -67,6 +67,12 @@ class CallPlan:
         return self.destination.connection
 
     @property
+    def budget(self) -> str:
+        """A sentence on the limit that is nearest to its end, if four fifths of it are counted."""
+        level = self.allowance.level if self.allowance is not None else None
+        return level.say() if level is not None and level.is_near else ""
+
+    @property
     def practice(self) -> bool:
         return is_practice(self.destination)
 

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from assay_nb.engine.call import Call
 from assay_nb.engine.local.account import Account
+from assay_nb.engine.local.charges import CallCharge, charge_call, estimate_call
 from assay_nb.engine.local.planner import CallPlan
 from assay_nb.engine.local.resources import Resources
 from assay_nb.errors import AssayError, ProviderError
@@ -23,6 +25,10 @@ class Recorder(Protocol):
 
     def running(self) -> AbstractContextManager[None]:
         """Enclose a call, from before it is planned until after it is recorded."""
+        ...
+
+    def begin(self, plan: CallPlan, call: Call, account: Account) -> None:
+        """Note a call that is about to be made."""
         ...
 
     async def record(
@@ -112,16 +118,48 @@ class CallWriter:
             )
             (budget.release if unbilled else budget.settle)(plan.demo)
 
+    def begin(self, plan: CallPlan, call: Call, account: Account) -> None:
+        """Note a call that is about to be made. It goes into the log unless it ends soon."""
+        if self._is_free(plan):
+            return
+        from assay_nb.accounting.call_log import make_id
+
+        call_id = account.call_id = make_id()
+        begin = partial(self._make_beginning, call_id, plan, call)
+        self._resources.calls.begin(call_id, begin)
+
+    def _make_beginning(self, call_id: bytes, plan: CallPlan, call: Call) -> CallRecord:
+        from assay_nb.accounting.call_log import make_record
+        from assay_nb.store.call_rows import RUNNING
+
+        return make_record(
+            call_id=call_id,
+            workspace_id=plan.workspace.id,
+            user=self._user,
+            instrument=call.instrument,
+            provider=plan.connection,
+            model=plan.model,
+            funding="demo" if plan.mode == "demo" else "workspace",
+            status=RUNNING,
+            counted_micros=round(estimate_call(plan, call) * 1_000_000),
+        )
+
+    def charge(self, plan: CallPlan, call: Call, account: Account) -> CallCharge:
+        """Return what a call that has ended is charged with."""
+        return charge_call(plan, call, account, is_free=self._is_free(plan))
+
+    def _is_free(self, plan: CallPlan) -> bool:
+        return plan.practice and self._resources.has_practice
+
     def make_record(
         self, plan: CallPlan, call: Call, account: Account, error: BaseException | None
     ) -> CallRecord:
         """Return the line of a call that ends now."""
         from assay_nb.accounting.call_log import make_record
 
-        source = account.provenance()
-        free = plan.practice and self._resources.has_practice
-        cost = 0.0 if free else source.cost
+        source, charged = account.provenance(), self.charge(plan, call, account)
         return make_record(
+            call_id=account.call_id,
             workspace_id=plan.workspace.id,
             user=self._user,
             instrument=call.instrument,
@@ -131,7 +169,9 @@ class CallWriter:
             status=_status(error),
             input_tokens=account.known(source.usage.input_tokens),
             output_tokens=account.known(source.usage.output_tokens),
-            cost_micros=account.known(None if cost is None else round(cost * 1_000_000)),
+            cached_tokens=account.known(source.usage.cached_tokens),
+            cost_micros=None if charged.cost is None else round(charged.cost * 1_000_000),
+            counted_micros=round(charged.counted * 1_000_000),
             milliseconds=round((source.seconds or 0) * 1000),
         )
 

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 PLATFORM = bytes(16)
 """The id that the operator's platform keys are sealed under. No workspace can have it: ids are random."""
 
+REMIND_KEY_DAYS = 180
+"""Days after which a stored key is said to be old, unless a hub's operator says otherwise."""
+
 _DATABASE = "vault.sqlite"
 
 
@@ -62,6 +65,11 @@ class Resources:
     def has_practice(self) -> bool:
         """Whether one may practise here. On a hub a workspace that is named so is a team's."""
         return isinstance(self.policy, SoloPolicy)
+
+    @property
+    def remind_key_days(self) -> int:
+        """Days after which a stored key is said to be old; 0 never says so."""
+        return REMIND_KEY_DAYS
 
     @property
     def key_page(self) -> str:

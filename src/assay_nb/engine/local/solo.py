@@ -107,6 +107,9 @@ class SoloRecorder:
     def running(self) -> AbstractContextManager[None]:
         return self._log.running()
 
+    def begin(self, plan: CallPlan, call: Call, account: Account) -> None:
+        self._writer.begin(plan, call, account)
+
     async def record(
         self, plan: CallPlan, call: Call, account: Account, error: BaseException | None
     ) -> None:

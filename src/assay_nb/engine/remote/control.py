@@ -240,7 +240,15 @@ class RemoteControl:
     async def accept_restore(self) -> None:
         raise _operators("master accept-restore")
 
-    async def set_platform_key(self, provider: ProviderId, key: bytearray) -> None:
+    async def platform_keys(self) -> list[KeyFacts]:
+        raise _operators("platform-key list")
+
+    async def test_platform_key(self, provider: ProviderId) -> KeyCheck:
+        raise _operators(f"platform-key test {provider}")
+
+    async def set_platform_key(
+        self, provider: ProviderId, key: bytearray, *, endpoint: str | None = None
+    ) -> None:
         raise _operators(f"platform-key set {provider}")
 
     async def remove_platform_key(self, provider: ProviderId) -> None:

@@ -33,7 +33,7 @@ def send_to_hub(services: Services, back_to: str) -> web.Response:
             "state": state,
         }
     )
-    response.headers["Location"] = f"{_hub_path(services)}api/oauth2/authorize?{query}"
+    response.headers["Location"] = f"{services.settings.hub_pages}api/oauth2/authorize?{query}"
     return response
 
 
@@ -67,13 +67,11 @@ async def sign_out(context: RequestContext) -> web.Response:
 
 
 def _redirect_uri(services: Services) -> str:
-    # The hub registers only a path for services; without a host, nobody can change where it leads.
-    return f"{services.settings.prefix}{CALLBACK}"
-
-
-def _hub_path(services: Services) -> str:
-    base = services.settings.hub.base_url.strip("/")
-    return f"/{base}/hub/" if base else "/hub/"
+    # The hub registers only a path for services; without a host, nobody can change where it leads. With subdomains
+    # the path alone would lead back to the hub, which registers the service's own host.
+    settings = services.settings
+    origin = (settings.public_origin or "") if settings.hub.subdomains else ""
+    return f"{origin}{settings.prefix}{CALLBACK}"
 
 
 def _within(services: Services, path: str) -> str:

@@ -17,6 +17,7 @@ from anyio.to_thread import run_sync
 from assay_nb.egress.origins import check_destination
 from assay_nb.engine.call import Call
 from assay_nb.engine.local.account import Account
+from assay_nb.engine.local.charges import estimate_call
 from assay_nb.engine.local.engine import LocalEngine
 from assay_nb.engine.local.keyways import guide_member
 from assay_nb.engine.local.planner import CallPlan, CallPlanner
@@ -119,7 +120,7 @@ class GatewayPlanner:
         if plan is None:  # a demo call is reserved for this call alone
             plan = await run_sync(self._decide, call, instrument)
         if plan.mode == "byok":
-            plan = await self._count(plan)
+            plan = await self._count(plan, call)
         if self._planned is not None:
             self._planned(plan)
         return plan
@@ -130,13 +131,14 @@ class GatewayPlanner:
             self._engines.check(plan)
         return plan
 
-    async def _count(self, plan: CallPlan) -> CallPlan:
+    async def _count(self, plan: CallPlan, call: Call) -> CallPlan:
         """Count a call against what an admin lets its member use."""
         where = plan.workspace.id
         if not await self._engines.is_limited(where, self._user):
             return plan
         model = f"{plan.connection}/{plan.model}"
-        reserve = partial(self._resources.allowances.reserve, where, self._user, (model,))
+        estimate = estimate_call(plan, call)
+        reserve = partial(self._resources.allowances.reserve, where, self._user, (model,), estimate)
         return replace(plan, allowance=await run_sync(reserve))
 
 
@@ -151,21 +153,28 @@ class GatewayRecorder:
     def running(self) -> AbstractContextManager[None]:
         return self._log.running()
 
+    def begin(self, plan: CallPlan, call: Call, account: Account) -> None:
+        self._writer.begin(plan, call, account)
+
     async def record(
         self, plan: CallPlan, call: Call, account: Account, error: BaseException | None
     ) -> None:
         try:
             if plan.demo is not None or plan.allowance is not None:
-                await run_sync(self._settle, plan, account, error)
+                await run_sync(self._settle, plan, call, account, error)
         finally:
             await self._log.note(self._writer.make_record(plan, call, account, error))
 
-    def _settle(self, plan: CallPlan, account: Account, error: BaseException | None) -> None:
+    def _settle(
+        self, plan: CallPlan, call: Call, account: Account, error: BaseException | None
+    ) -> None:
         self._writer.settle(plan, account, error)
         if plan.allowance is not None:
             unknown = self._resources.settings.limits.unpriced_call
-            cost = account.provenance().cost
-            self._resources.allowances.settle(plan.allowance, cost, unknown=unknown)
+            charged = self._writer.charge(plan, call, account)
+            self._resources.allowances.settle(
+                plan.allowance, charged.counted, unknown=unknown, made=charged.made
+            )
 
     async def aclose(self) -> None:
         """Leave the log open: the engines of others write to it too."""

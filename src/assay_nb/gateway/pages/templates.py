@@ -22,22 +22,12 @@ from assay_nb.gateway.auth.sessions import XSRF_FIELD
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import NotFound
 from assay_nb.gateway.pages.flash import take_notice
+from assay_nb.gateway.settings import Settings
 from assay_nb.render.characters import show_hidden
 from assay_nb.render.document import Code, sentence
 
-POLICY = "; ".join((
-    "default-src 'none'",
-    "style-src 'self'",
-    "img-src 'self'",
-    "connect-src 'self'",
-    "form-action 'self'",
-    "frame-ancestors 'none'",
-    "base-uri 'none'",
-))  # fmt: skip
-
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": POLICY,
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "X-Frame-Options": "DENY",
 }
@@ -45,6 +35,24 @@ _CHOOSE = "Open another one from your workspaces."
 _COMMAND = re.compile(r"`(assay-nb|%)|(?<![\w-])--[a-z]")
 """What names a command or an option of one, which nobody types on a page."""
 _STATIC = {"page.css": "text/css", "mark.svg": "image/svg+xml"}
+
+
+def write_policy(settings: Settings) -> str:
+    """Return what a browser may do for a page: show it, and send its forms back to us.
+
+    Signing out leads to the hub, and a browser checks where a form's answer leads. With subdomains that is another
+    origin.
+    """
+    hub = f" {settings.hub_pages.removesuffix('/')}/logout" if settings.hub.subdomains else ""
+    return "; ".join((
+        "default-src 'none'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        f"form-action 'self'{hub}",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    ))  # fmt: skip
 
 
 def draw(
@@ -62,7 +70,8 @@ def draw(
     session = context.caller.session
     assert session is not None, "pages are for browsers"
     services = context.services
-    response = web.Response(status=status, content_type="text/html", headers=_HEADERS)
+    headers = {**_HEADERS, "Content-Security-Policy": write_policy(services.settings)}
+    response = web.Response(status=status, content_type="text/html", headers=headers)
     notice = take_notice(context, response)
     is_same = notice is not None and notice.page == context.request.rel_url.raw_path
     response.text = (
@@ -72,7 +81,8 @@ def draw(
             title=title,
             user=context.user,
             home=services.settings.prefix,
-            hub=f"/{services.settings.hub.base_url.strip('/')}/hub/home".replace("//", "/"),
+            hub=f"{services.settings.hub_pages}home",
+            one_origin=not services.settings.hub.subdomains,
             style=_style_name(),
             xsrf=session.xsrf,
             xsrf_field=XSRF_FIELD,

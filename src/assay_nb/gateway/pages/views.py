@@ -171,8 +171,7 @@ async def sign_out(context: RequestContext) -> web.Response:
     every token that it has given for this session, the one in our cookie among them.
     """
     check_navigation(context.request)
-    base = context.services.settings.hub.base_url.strip("/")
-    location = f"/{base}/hub/logout" if base else "/hub/logout"
+    location = f"{context.services.settings.hub_pages}logout"
     response = web.Response(status=303, headers={"Location": location})
     await context.services.end_session(context.caller)
     context.services.sessions.end(response)

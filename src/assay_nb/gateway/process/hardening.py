@@ -73,8 +73,9 @@ def settings_of(environment: HubEnvironment) -> Settings:
         hub = replace(hub, service=environment.service)
     if environment.base_url:
         hub = replace(hub, base_url=environment.base_url)
-    if environment.public_url:
-        parts = urlsplit(environment.public_url)
+    public_url = environment.public_hub_url or environment.public_url
+    if public_url:
+        parts = urlsplit(public_url)
         hub = replace(hub, public_url=f"{parts.scheme}://{parts.netloc}")
     token_file = _credential(environment, "token")
     if token_file:

@@ -1,8 +1,9 @@
-"""Periodic maintenance: purge expired workspaces, usage, run tokens and ended sessions."""
+"""Periodic maintenance: purge expired workspaces, usage, calls, run tokens and ended sessions."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 
 from anyio.to_thread import run_sync
 
@@ -29,12 +30,16 @@ async def keep_house(services: Services) -> None:
 
 
 def clean_up(resources: GatewayResources) -> list[bytes]:
-    """Purge workspaces whose grace period is over, forget old usage, run tokens and ended sessions."""
+    """Purge workspaces whose grace period is over, forget old usage, calls, run tokens and ended sessions."""
     gone = [deleted.id for deleted in resources.workspaces.list_expired()]
     for workspace_id in gone:
         resources.vault.remove_workspace(workspace_id, actor=_NAME)
         resources.workspaces.purge(workspace_id)
     resources.allowances.forget_old()
+    resources.calls.settle_cut_off()
+    kept = resources.settings.calls_kept_days
+    if kept is not None:
+        resources.calls.delete_before(int(time.time()) - kept * 86_400)
     forget_old(resources.database)
     forget_old_sessions(resources.database)
     return gone

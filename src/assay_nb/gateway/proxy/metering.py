@@ -63,12 +63,19 @@ class Metering:
         self.unpriced = services.settings.limits.unpriced_call
 
 
+def is_limited(target: Target, grant: Grant) -> bool:
+    """Say whether a request counts against what an admin has set: its body's beginning is looked at then."""
+    kind = grant.destination.kind
+    return grant.limited and read_route(target.method, target.path, kind).charge != "free"
+
+
 class CallMeter:
     """The meter of one call.
 
     Attributes:
         models: The models that the request names, as far as somebody has read them, the one that it asks first;
             none if that is not known.
+        is_counted: Whether the call counts against what an admin has set.
         size: Bytes of the request's body, or as many as have passed by now; None before any is known.
     """
 
@@ -78,6 +85,7 @@ class CallMeter:
         self._user = user
         self._grant = grant
         self._route = read_route(target.method, target.path, grant.destination.kind)
+        self.is_counted = is_limited(target, grant)
         self._id = b""
         self._began = time.monotonic()
         self.size: int | None = None
@@ -97,11 +105,6 @@ class CallMeter:
     def is_free(self) -> bool:
         """Whether the provider takes nothing for such a request."""
         return self._route.charge == "free"
-
-    @property
-    def is_counted(self) -> bool:
-        """Whether the call counts against what an admin has set. Then the beginning of its body is looked at."""
-        return self._grant.limited and not self.is_free
 
     @property
     def is_reserved(self) -> bool:
@@ -135,7 +138,7 @@ class CallMeter:
 
     def begin(self) -> None:
         """Note that the call begins, which goes into the log unless it ends soon."""
-        if not self.is_free:
+        if not self.is_free and not self._id:  # a request that is sent again is one call
             self._id = make_id()
             self._metering.calls.begin(self._id, self._make_beginning)
 

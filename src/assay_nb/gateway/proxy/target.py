@@ -100,7 +100,7 @@ def read_target(context: RequestContext) -> Target:
     if query:
         _check_query(query)
     named = () if request.method in _BODILESS else tuple(_MODEL.findall(unquote(path)))
-    here = find_here(request.headers, raw, settings.prefix, settings.hub.public_url)
+    here = find_here(request.headers, raw, settings.prefix, settings.public_origin)
     return Target(connection, request.method, path, query, named, here)
 
 
