@@ -65,7 +65,10 @@ def read(data: bytes) -> tuple[Any, ...] | None:
     head = read_head(method, found.target, found.headers, PREFIX)
     if head is None:
         return None
-    pairs = [(name.lower(), value) for name, value in found.headers]
+    pairs = [
+        (name.lower().encode(), value.encode("utf-8", "surrogateescape"))
+        for name, value in head.headers.items()
+    ]
     assert head.content_length is None or head.content_length == len(found.body)
     return head.method, found.target.decode(), pairs, found.body
 

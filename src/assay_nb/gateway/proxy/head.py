@@ -91,9 +91,10 @@ def read_head(method: bytes, target: bytes, raw: Pairs, prefix: bytes) -> Reques
         return None
     if len({name.lower() for name, _ in raw}) != len(raw):
         return None  # aiohttp knows which header may be said twice
-    headers = CIMultiDict(
-        [(name.decode("ascii"), value.decode("utf-8", "surrogateescape")) for name, value in raw]
-    )
+    headers = CIMultiDict([
+        (name.decode("ascii"), value.strip(b" \t").decode("utf-8", "surrogateescape"))
+        for name, value in raw
+    ])  # fmt: skip
     framing = _read_framing(headers)
     if framing is None or "Host" not in headers or any(name in headers for name in _UNSERVED):
         return None
