@@ -37,7 +37,8 @@ def test_unknown_price_makes_an_estimate_at_the_dearest_model_and_no_cost() -> N
     charged = charge(ASKED, READING, unknown, streamed=False)
 
     assert (charged.cost, charged.counted) == (None, dearest(Usage(100, 10)))
-    assert charged.counted and charged.counted > 0
+    assert charged.counted
+    assert charged.counted > 0
 
 
 CUT = replace(READING, is_final=False, usage=Usage(100, 1))

@@ -17,9 +17,11 @@ import pytest
 from anyio.to_thread import run_sync
 
 from assay_nb.engine.local.people import forget_person
-from assay_nb.errors import PermissionDenied, ProviderUnavailable, WrongUsage
+from assay_nb.errors import PermissionDenied, ProviderUnavailable, StoreUnavailable, WrongUsage
 from assay_nb.gateway.auth.ended_sessions import EndedSessions, forget_old_sessions
+from assay_nb.gateway.handlers.table import ROUTES
 from assay_nb.gateway.http.responses import NotSignedIn
+from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.proxy.model_list import check_body_models
 from assay_nb.gateway.proxy.target import Target
 from assay_nb.gateway.services import make_services
@@ -518,3 +520,104 @@ def test_a120_every_table_that_names_people_is_looked_at() -> None:
     naming = {table for table in metadata.tables.values() if "user" in table.c}
 
     assert naming == {*person_rows._OWN, *person_rows._HISTORY}
+
+
+# --- a128: every route, by somebody who has no business there
+
+OPEN_ROUTES = {"health", "oauth_callback", "static/{name}"}
+"""What answers everybody: whether it runs, where the hub sends a browser back to, and the pages' style."""
+
+MEMBERS_OF_ANOTHER = {
+    "{workspace}": "lab",
+    "{user}": "olga",
+    "{provider}": "anthropic",
+    "{name}": "anthropic",
+}
+WALKED = [
+    pytest.param(route, method, id=f"{method} {route.path}")
+    for route in ROUTES
+    for method in (("GET", "POST", "DELETE") if route.method == "*" else (route.method,))
+]
+
+
+def fill_path(path: str) -> str:
+    for hole, value in MEMBERS_OF_ANOTHER.items():
+        path = path.replace(hole, value)
+    return re.sub(r"{\w+(?::[^}]*)?}", "x", path)
+
+
+@pytest.fixture
+async def lab(stage: Stage, fake: FakeProviders) -> str:
+    """A team of olga's with a key, which ada is not in; returns the key."""
+    owner = await stage.sign_in("olga")
+    _, made = await stage.ask("POST", "api/v1/workspaces", headers=owner, body={"name": "lab"})
+    return await stage.store_key(made["id"], "anthropic")
+
+
+@pytest.mark.parametrize(("route", "method"), WALKED)
+async def test_a128_route_is_refused_without_authorisation_and_to_another_workspaces_member(
+    route: Route, method: str, lab: str, stage: Stage, fake: FakeProviders
+) -> None:
+    """Nobody; a member of another workspace, by token and by browser → nothing of the team's, and nothing done."""
+    path = fill_path(route.path)
+    body: Any = {} if method in {"POST", "PUT", "PATCH"} else None
+    browser = await stage.sign_in("ada") | {
+        "Sec-Fetch-Dest": "document",
+        "Sec-Fetch-Mode": "navigate",
+    }
+
+    nobody, _ = await stage.ask(method, path, body=body)
+    foreign = [
+        await stage.ask(method, path, stage.token("ada"), body=body),
+        await stage.ask(method, path, headers=browser, body=body),
+    ]
+
+    if route.who == "open":
+        assert route.path in OPEN_ROUTES or route.path.startswith("api/openapi")
+        return
+    assert nobody in ({401, 302, 303} if route.who == "page" else {401})
+    if "{workspace}" in route.path:
+        # A form without a button is answered with a notice, on the way back to the page that is not theirs.
+        notice = {303} if route.who == "page" and method == "POST" else set[int]()
+        assert {status for status, _ in foreign} <= {400, 403, 404, 405} | notice
+    assert not find_canary(json.dumps([told for _, told in foreign]), lab)
+    assert "olga" not in str(foreign)
+    assert fake.calls == []
+    kept = await stage.ask("GET", "api/v1/workspaces/lab", stage.token("olga"))
+    assert kept[0] == 200
+
+
+# --- health, while every call is refused
+
+
+async def test_health_fails_while_the_calls_log_takes_no_line(
+    stage: Stage, fake: FakeProviders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk: calls are refused, and a load balancer hears of it; both end by themselves."""
+    member = await join(stage, "anthropic")
+    path, calls = "providers/personal/anthropic/v1/messages", stage.services.resources.calls
+
+    def full(records: Any) -> None:
+        raise StoreUnavailable("The disk is full.")
+
+    async def health() -> tuple[int, str]:
+        status, told = await stage.ask("GET", "health")
+        return status, told["log"]
+
+    async def becomes(wanted: tuple[int, str]) -> bool:
+        for _ in range(500):
+            if await health() == wanted:
+                return True
+            await asyncio.sleep(0.02)
+        return False
+
+    before = await health()
+    with monkeypatch.context() as patched:
+        patched.setattr(calls, "record_all", full)
+        await stage.ask("POST", path, member.token, body={"model": "m"})
+        assert await becomes((503, "failing"))
+        refused, _ = await stage.ask("POST", path, member.token, body={"model": "m"})
+
+    assert before == (200, "ok")
+    assert refused == 503
+    assert await becomes((200, "ok"))

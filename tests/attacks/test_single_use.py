@@ -73,6 +73,21 @@ async def test_a124_a_passed_request_gets_its_key_once(off_loop: bool) -> None:
     assert second == {}
 
 
+@pytest.mark.parametrize("off_loop", [False, True])
+async def test_a124_a_header_is_handed_out_once(off_loop: bool) -> None:
+    """Ask a request for its key's header a second time, as a repetition of it would → refused."""
+    key = make_canary("openai")
+    request = UpstreamRequest(make_credential(HERE, key), off_loop=off_loop)
+
+    header = await request.take_header_off_loop() if off_loop else request.take_header()
+    with pytest.raises(EndpointRefused, match="not on two"):
+        await request.take_header_off_loop()
+    with pytest.raises(EndpointRefused, match="not on two"):
+        request.take_header()
+
+    assert find_canary(repr(header), key)
+
+
 @contextmanager
 def server_that_hangs_up(after: int) -> Iterator[tuple[str, list[bytes]]]:
     """A server that answers so many requests of a connection, and closes it unanswered at the next."""

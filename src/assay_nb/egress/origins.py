@@ -83,8 +83,6 @@ every name, and the certificate says who answers. A hub refuses it where its ope
 _WHOLE = "Write the whole base URL, such as https://llm.example.org/v1."
 
 _THIS_MACHINE = ipaddress.IPv6Address("::1")
-_SHARED = ipaddress.ip_network("100.64.0.0/10")
-"""Carrier-grade NAT, which Python calls neither private nor global."""
 
 
 class Policy(Protocol):
@@ -140,7 +138,7 @@ class OperatorPolicy:
             return
         if _is_never(address) or address.is_loopback:
             raise _refused_address(host)
-        if not is_listed and (not address.is_global or address in _SHARED):
+        if not is_listed and not address.is_global:
             raise _refused_address(host)
 
 

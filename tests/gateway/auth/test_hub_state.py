@@ -74,14 +74,14 @@ async def test_state_follows_what_the_hub_answered(
 async def test_health_fails_while_every_token_is_refused(stage: Stage) -> None:
     assert await stage.ask("GET", "health") == (
         200,
-        {"status": "ok", "vault": "empty", "hub": "unknown"},
+        {"status": "ok", "vault": "empty", "hub": "unknown", "log": "ok"},
     )
     stage.hub.down = True
     await stage.services.hub.check()
 
     assert await stage.ask("GET", "health") == (
         503,
-        {"status": "failing", "vault": "empty", "hub": "lost"},
+        {"status": "failing", "vault": "empty", "hub": "lost", "log": "ok"},
     )
 
 

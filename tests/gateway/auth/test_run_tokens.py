@@ -29,6 +29,7 @@ from assay_nb.gateway.handlers.table import ROUTES
 from assay_nb.gateway.http.responses import NotSignedIn
 from assay_nb.gateway.process.housekeeping import clean_up
 from assay_nb.gateway.services import make_services
+from assay_nb.store.changes import Changes
 from assay_nb.store.database import Database
 from assay_nb.store.run_token_rows import Purpose
 from tests.canaries import find_canary
@@ -154,6 +155,24 @@ def test_a_token_ends_with_its_time(any_database: Database) -> None:
 
     with pytest.raises(NotSignedIn, match="expired"):
         tokens.find(issued.token)
+
+
+def test_a_remembered_token_ends_with_its_time_too(tmp_path: Path) -> None:
+    """What was found is remembered while nobody changes the database, and the clock changes nothing there."""
+    database, clock = Database.open(tmp_path / "home" / "vault.db"), [1_000.0]
+    changes = Changes(database)
+    tokens = RunTokens(database, SIGNER, now=lambda: clock[0], changes=changes)
+    issued = tokens.issue("ada", WHERE, HUB_TOKEN, 60)
+    found = tokens.find(issued.token)
+
+    clock[0] += 59
+    assert tokens.recall(issued.token) == found
+    clock[0] += 2
+    assert tokens.recall(issued.token) is None
+    with pytest.raises(NotSignedIn):
+        tokens.find(issued.token)
+    changes.close()
+    database.close()
 
 
 def test_no_token_outlives_an_hour(any_database: Database) -> None:

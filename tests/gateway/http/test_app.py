@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 async def test_health_needs_nobody(stage: Stage) -> None:
     assert await stage.ask("GET", "health") == (
         200,
-        {"status": "ok", "vault": "empty", "hub": "unknown"},
+        {"status": "ok", "vault": "empty", "hub": "unknown", "log": "ok"},
     )
 
 

@@ -15,18 +15,31 @@ from assay_nb.gateway.http.responses import json_answer
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.http.schemas import exactly
 from assay_nb.gateway.process.metrics import CONTENT_TYPE
+from assay_nb.gateway.services import Services
 
 
 async def show_health(context: RequestContext) -> web.Response:
-    """Say whether the gateway can serve: database and hub answer, and the vault is not sealed."""
-    hub = context.services.hub.state
+    """Say whether the gateway can serve: whether what every call needs is there."""
+    services = context.services
+    hub, log = services.hub.state, await _look_at_log(services)
     try:
-        vault = (await run_sync(context.services.resources.vault.find_state)).name
+        vault = (await run_sync(services.resources.vault.find_state)).name
     except AssayError:
-        return json_answer({"status": "failing", "vault": "unknown", "hub": hub}, status=503)
-    if vault == "sealed" or hub == "lost":
-        return json_answer({"status": "failing", "vault": vault, "hub": hub}, status=503)
-    return json_answer({"status": "ok", "vault": vault, "hub": hub})
+        vault = "unknown"
+    failing = vault in {"sealed", "unknown"} or hub == "lost" or log == "failing"
+    about = {"status": "failing" if failing else "ok", "vault": vault, "hub": hub, "log": log}
+    return json_answer(about, status=503 if failing else 200)
+
+
+async def _look_at_log(services: Services) -> str:
+    """Say whether the calls log takes lines: while it does not, every call is refused."""
+    try:
+        calls = await run_sync(lambda: services.resources.calls)
+        calls.check_room()
+        await run_sync(calls.check)  # it writes only what could not be written before
+    except AssayError:
+        return "failing"
+    return "ok"
 
 
 async def show_metrics(context: RequestContext) -> web.Response:
@@ -45,6 +58,7 @@ _HEALTH = exactly(
     status={"enum": ["ok", "failing"]},
     vault={"enum": ["empty", "open", "sealed", "unknown"]},
     hub={"enum": list(get_args(HubState))},
+    log={"enum": ["ok", "failing"]},
 )
 
 ROUTES = (

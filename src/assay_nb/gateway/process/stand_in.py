@@ -89,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
             # JupyterHub waits at this address for anything but a 5xx, and gives up on itself without one.
             self._answer(302, "text/plain", "", location=f"{self.start}not-started")
         elif path == f"{self.start}health":
-            state = {"status": "failing", "vault": "unknown", "hub": "unknown"}
+            state = {"status": "failing", "vault": "unknown", "hub": "unknown", "log": "failing"}
             self._answer_json({**state, "error": self.error.to_dict()})
         elif "text/html" in self.headers.get("Accept", ""):
             page = _PAGE.format(
