@@ -216,6 +216,17 @@ def test_examples_are_written_whole_and_never_over_a_file(tmp_path: Path) -> Non
         write_examples(tmp_path / "new")
 
 
+def test_installed_examples_are_written_without_what_pip_made_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "installed"
+    (installed / "__pycache__").mkdir(parents=True)
+    (installed / "gateway.toml").write_text("# a setting")
+    monkeypatch.setattr("assay_nb.gateway.process.examples._find_examples", lambda: installed)
+
+    assert write_examples(tmp_path / "new") == ["gateway.toml"]
+
+
 def test_examples_are_in_the_wheel_and_in_the_source() -> None:
     build = tomllib.loads((EXAMPLES.parents[1] / "pyproject.toml").read_text())["tool"]["hatch"][
         "build"

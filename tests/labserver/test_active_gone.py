@@ -37,6 +37,7 @@ REQUESTS: dict[str, list[tuple[str, str, Any]]] = {
     "workspaces/use": [("POST", "workspaces/{x}/use", {})],
     "workspaces/members": [("GET", "workspaces/{x}/members", None)],
     "workspaces/calls": [("GET", "workspaces/{x}/calls", None)],
+    "workspaces/usage": [("GET", "workspaces/{x}/usage", None)],
     "workspaces/model": [("PUT", "workspaces/{x}/model", {"model": f"anthropic/{MODEL}"})],
     "workspaces/keys": [("GET", "workspaces/{x}/keys", None)],
     "workspaces/keys/one": [

@@ -315,6 +315,20 @@ def test_calls_hold_no_content(server: Server, stage: Stage, workspace: str) -> 
     assert "xylophone" not in calls.text
 
 
+def test_usage_is_told_in_words_and_bars(server: Server, stage: Stage, workspace: str) -> None:
+    stage.fake.answers("no reply in any form")
+    server.ask("POST", "instruments/critique", {"prompt": "Summarise it."})
+
+    by_day = server.ask("GET", f"workspaces/{workspace}/usage").data
+    by_model = server.ask("GET", f"workspaces/{workspace}/usage?by=model").data
+    refused = server.ask("GET", f"workspaces/{workspace}/usage?by=mood")
+
+    assert "Your calls, " in by_day["text"]
+    assert max(bar["share"] for bar in by_day["bars"]) == 1
+    assert [bar["label"].partition("/")[0] for bar in by_model["bars"]] == ["anthropic"]
+    assert refused.status == 400
+
+
 def test_too_long_a_body_is_refused_with_a_sentence(server: Server) -> None:
     answer = server.ask("POST", "lint", {"text": "x" * (9 * 1024 * 1024)})
 

@@ -71,7 +71,8 @@ async def ask_usage(
         WrongUsage: If the number of days is not from 1 up.
     """
     where = await control.show_workspace(workspace)
-    everyone = not mine and where.kind == "team" and where.role in {"owner", "admin"}
+    manages = control.mode == "hub" and where.kind == "team" and where.role in {"owner", "admin"}
+    everyone = manages and not mine
     return await control.usage(where.id, by=(PARTS[by],), begin=_first_day(days), everyone=everyone)
 
 

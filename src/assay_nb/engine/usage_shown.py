@@ -110,6 +110,7 @@ def draw_limits(limits: Sequence[LimitFacts]) -> list[Meter]:
 
 def tell_usage(facts: UsageFacts) -> dict[str, Any]:
     """Return usage as a face draws it that knows neither dollars nor limits: words, and lengths from 0 to 1."""
+    table = _table(facts)
     return {
         "everyone": facts.everyone,
         "by": next((name for name, part in PARTS.items() if part in facts.by), ""),
@@ -117,6 +118,8 @@ def tell_usage(facts: UsageFacts) -> dict[str, Any]:
         "end": facts.end,
         "text": f"{_when(facts)}: {sum_up(facts.total) if facts.total.calls else 'none'}.",
         "bars": [_tell(meter) for meter in draw_bars(facts)] if facts.total.calls else [],
+        "heads": list(table.columns),
+        "rows": [[_plain(cell) for cell in row] for row in table.rows],
         "limits": [
             {**_tell(meter), "warning": limit.text if limit.is_near else ""}
             for meter, limit in zip(draw_limits(facts.limits), facts.limits, strict=True)
@@ -126,6 +129,10 @@ def tell_usage(facts: UsageFacts) -> dict[str, Any]:
 
 def _tell(meter: Meter) -> dict[str, Any]:
     return {"label": meter.label, "share": share(meter), "words": meter.words}
+
+
+def _plain(cell: Inline) -> str:
+    return cell if isinstance(cell, str) else cell.text
 
 
 def write_csv(facts: UsageFacts) -> str:

@@ -130,7 +130,12 @@ def list_workspaces(session: Session, args: Namespace, desk: Console) -> Outcome
     """List all team workspaces, with those that have no owner marked."""
     found = _ask(session, lambda teams: teams.list_workspaces())
     if not found:
-        return Outcome(Document([Paragraph(["There are no team workspaces yet."])]), [])
+        none: list[Inline] = [
+            "There are no team workspaces yet. ",
+            Code("assay-nb-operator team list"),
+            " shows the groups that wait for their first member.",
+        ]
+        return Outcome(Document([Paragraph(none)]), [])
     table = Table(["workspace", "hub group", "members", "owners"], [_row(one) for one in found])
     blocks: list[Block] = [table]
     if any(not one.owners for one in found):

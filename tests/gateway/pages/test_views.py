@@ -10,7 +10,9 @@ from typing import Any
 
 import aiohttp
 import pytest
+from anyio.to_thread import run_sync
 
+from assay_nb.accounting.call_log import make_record
 from assay_nb.connections.presets import PRESETS
 from assay_nb.messages import PROVIDERS, ProviderId
 from tests.canaries import find_canary, make_canary
@@ -45,6 +47,54 @@ async def test_overview_lists_ones_own_workspaces_and_no_others(browser: Open) -
 
     assert "research" in page.text
     assert "research" not in (await bob.open("")).text
+
+
+async def test_usage_is_everybodys_for_an_admin_and_ones_own_for_a_member(
+    browser: Open, stage: Stage
+) -> None:
+    ada, bob = await browser("ada"), await browser("bob")
+    team = await ada.make_team("research")
+    await ada.submit(team, action="add-member", user="bob")
+    for user in ("ada", "bob"):
+        record = make_record(
+            workspace_id=bytes.fromhex(team.rpartition("/")[2]),
+            user=user,
+            instrument="critique",
+            provider="anthropic",
+            model=f"model-of-{user}",
+            funding="workspace",
+            status="ok",
+            input_tokens=10,
+            output_tokens=1,
+            cost_micros=1_000_000,
+            counted_micros=1_000_000,
+        )
+        await run_sync(stage.services.resources.calls.record, record)
+
+    page, own = [(await who.open(f"{team}?by=model")).text for who in (ada, bob)]
+    usage, mine = [
+        re.split('id="usage"', text)[1].partition("</section>")[0] for text in (page, own)
+    ]
+
+    assert all(text in usage for text in ("Everybody", "model-of-ada", "model-of-bob", "$2.00"))
+    assert "?by=member" in usage
+    assert "model-of-bob" in mine
+    assert "model-of-ada" not in mine
+    assert "?by=member" not in mine
+    assert "style=" not in usage, "the page's policy allows no inline style"
+
+
+async def test_member_is_told_whom_to_ask_for_a_key(browser: Open) -> None:
+    ada, bob = await browser("ada"), await browser("bob")
+    team = await ada.make_team("research")
+    await ada.submit(team, action="add-member", user="bob")
+
+    page, key = await bob.open(team), await bob.open(f"{team}/keys/openai")
+
+    assert page.text.count("Ask ada to enter one.") == 3
+    assert "Ask ada to change keys and connections." in page.text
+    assert "Ask ada to change keys and connections." in key.text
+    assert "Ask " not in (await ada.open(team)).text
 
 
 async def test_workspace_page_tells_of_every_provider(browser: Open) -> None:

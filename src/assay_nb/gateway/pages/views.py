@@ -6,6 +6,7 @@ They work without a script, and have none.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
 from anyio.to_thread import run_sync
@@ -13,6 +14,7 @@ from anyio.to_thread import run_sync
 from assay_nb.connections.presets import PRESETS, find_preset
 from assay_nb.egress.origins import OFFICIAL
 from assay_nb.engine.control import WorkspaceFacts
+from assay_nb.engine.usage_shown import PARTS, tell_usage
 from assay_nb.errors import AssayError, workspace_gone
 from assay_nb.gateway.http.context import RequestContext
 from assay_nb.gateway.http.responses import NotFound
@@ -74,6 +76,7 @@ async def show_workspace(context: RequestContext) -> web.Response:
     control, services = context.control, context.services
     where = await control.show_workspace(context.workspace)
     may, cards = May(where), await cards_of(context, where)
+    usage = await _usage(context, where, may)
     listed = await run_sync(services.resources.allowances.list, bytes.fromhex(where.id))
     shown = [one for one in listed if may.manage_members or one.user in ("", context.user)]
     return draw(
@@ -94,7 +97,17 @@ async def show_workspace(context: RequestContext) -> web.Response:
         ),
         budget=await control.budget(),
         calls=await control.calls(where.id, _CALLS),
+        usage=usage,
+        parts=[part for part in PARTS if part != "member" or usage["everyone"]],
     )
+
+
+async def _usage(context: RequestContext, where: WorkspaceFacts, may: May) -> dict[str, Any]:
+    """Return what calls used this month, for a page: everybody's for those who manage the members."""
+    by = context.request.query.get("by", "day")
+    part = PARTS.get(by, "day")
+    everyone = where.kind == "team" and may.manage_members
+    return tell_usage(await context.control.usage(where.id, by=(part,), everyone=everyone))
 
 
 @_page

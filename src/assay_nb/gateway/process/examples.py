@@ -18,7 +18,9 @@ def write_examples(directory: Path) -> list[str]:
     made: list[str] = []
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for one in sorted(_find_examples().iterdir(), key=lambda one: one.name):
+        # pip compiles what ends in `.py`, so an installed folder has a `__pycache__` too.
+        found = (one for one in _find_examples().iterdir() if one.is_file())
+        for one in sorted(found, key=lambda one: one.name):
             content = one.read_bytes()
             with (directory / one.name).open("xb") as file:
                 file.write(content)
