@@ -6,6 +6,7 @@ ordinary, is left to aiohttp, which has read every request before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from multidict import CIMultiDict
@@ -72,7 +73,9 @@ class RequestHead:
         return self.chunked or bool(self.content_length)
 
 
-def read_head(method: bytes, target: bytes, raw: Pairs, prefix: bytes) -> RequestHead | None:
+def read_head(
+    method: bytes, target: bytes, raw: Pairs, prefix: bytes, carriers: Sequence[str]
+) -> RequestHead | None:
     """Return the head of a request that is passed through, if it is a plain one; else None.
 
     Args:
@@ -80,6 +83,7 @@ def read_head(method: bytes, target: bytes, raw: Pairs, prefix: bytes) -> Reques
         target: What was asked for, as it was sent.
         raw: The headers.
         prefix: The path that everything which is passed through begins with.
+        carriers: The headers that may carry a token. Without one, aiohttp looks for a cookie.
     """
     if method not in _METHODS or not target.startswith(prefix):
         return None
@@ -97,6 +101,8 @@ def read_head(method: bytes, target: bytes, raw: Pairs, prefix: bytes) -> Reques
     ])  # fmt: skip
     framing = _read_framing(headers)
     if framing is None or "Host" not in headers or any(name in headers for name in _UNSERVED):
+        return None
+    if not any(name in headers for name in carriers):
         return None
     length, chunked = framing
     expectation = headers.get("Expect")
