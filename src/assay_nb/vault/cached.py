@@ -47,7 +47,7 @@ class CachedVault(Vault):
             self._keep(workspace_id, connection, mode, opened)
             return opened
         try:
-            secret = ready.key.open()
+            secret = ready.key.decrypt()
         except CannotOpen:
             return super().open_key(workspace_id, connection, mode=mode)
         return OpenedKey(ready.row.row_id, ready.row.row_version, ready.destination, secret)

@@ -97,7 +97,7 @@ class SealingKey:
             CannotOpen: If the envelope, the key or the associated data is not the one it was sealed with.
         """
         with self.derive_key(envelope, associated_data) as key:
-            return key.open()
+            return key.decrypt()
 
     def derive_key(self, envelope: bytes, associated_data: bytes) -> MessageKey:
         """Return the key of one message, to open it more than once.
@@ -138,7 +138,7 @@ class MessageKey:
         self._envelope = envelope
         self._bound = associated_data
 
-    def open(self) -> SecretBytes:
+    def decrypt(self) -> SecretBytes:
         """Return what was sealed.
 
         Raises:

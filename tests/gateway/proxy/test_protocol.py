@@ -105,6 +105,22 @@ async def test_request_that_names_its_end_is_answered_and_closed(member: Member)
             assert await wire.is_closed()
 
 
+@pytest.mark.parametrize(
+    "shown",
+    ["", "Authorization: ", "Authorization: Basic eA==", "x-api-key: nobody", "Cookie: a=b"],
+)
+async def test_request_without_a_token_that_the_hub_knows_is_refused(
+    shown: str, member: Member, fake: FakeProviders
+) -> None:
+    request = write(member, "responses", BODY)
+    line = f"Authorization: Bearer {member.token}\r\n".encode()
+    async with wire_to(member.stage) as wire:
+        await wire.send(request.replace(line, f"{shown}\r\n".encode() if shown else b""))
+        assert await wire.error() == (401, "not_signed_in")
+
+    assert fake.calls == []
+
+
 # --- heads that are refused
 
 

@@ -42,6 +42,7 @@ _LEADING_ON = frozenset({"location", "content-location", "link", "operation-loca
 _LONGEST_HANDED_BACK = 1024
 
 
+@lru_cache(512)
 def carries_addresses(path: str) -> bool:
     """Say whether a reply to a request for this path may carry addresses of its server to follow.
 

@@ -77,7 +77,9 @@ class RequestHead:
         return self.chunked or bool(self.content_length)
 
 
-def read_head(method: bytes, target: bytes, raw: Pairs, prefix: bytes) -> RequestHead | None:
+def read_head(
+    method: bytes, target: bytes, raw: Pairs, prefix: bytes, carriers: Sequence[str]
+) -> RequestHead | None:
     """Return the head of a request that is passed through, if it is a plain one; else None.
 
     Args:
@@ -85,6 +87,7 @@ def read_head(method: bytes, target: bytes, raw: Pairs, prefix: bytes) -> Reques
         target: What was asked for, as it was sent.
         raw: The headers.
         prefix: The path that everything which is passed through begins with.
+        carriers: The headers that may carry a token. Without one, aiohttp looks for a cookie.
     """
     if method not in _METHODS or not target.startswith(prefix):
         return None
@@ -94,11 +97,16 @@ def read_head(method: bytes, target: bytes, raw: Pairs, prefix: bytes) -> Reques
         return None
     if not (parts[0] and parts[1]) or b"#" in parts[2]:
         return None
-    headers = CIMultiDict(
-        [(name.decode("ascii"), value.decode("utf-8", "surrogateescape")) for name, value in raw]
-    )
+    if len({name.lower() for name, _ in raw}) != len(raw):
+        return None  # aiohttp knows which header may be said twice
+    headers = CIMultiDict([
+        (name.decode("ascii"), value.strip(b" \t").decode("utf-8", "surrogateescape"))
+        for name, value in raw
+    ])  # fmt: skip
     framing = _read_framing(headers)
-    if framing is None or any(name in headers for name in _UNSERVED):
+    if framing is None or "Host" not in headers or any(name in headers for name in _UNSERVED):
+        return None
+    if not any(name in headers for name in carriers):
         return None
     length, chunked = framing
     expectation = headers.get("Expect")

@@ -199,8 +199,13 @@ class Connection(asyncio.Protocol):
         parser, head = self._parser, None
         assert parser is not None, "it has just read the head"
         if not self._raw and parser.get_http_version() == "1.1":
+            listener = self._listener
             head = read_head(
-                parser.get_method(), self._target, self._headers, self._listener.prefix
+                parser.get_method(),
+                self._target,
+                self._headers,
+                listener.prefix,
+                listener.carriers,
             )
         self._headers = []
         # Without a token it is nobody's, or a browser's: what those are told is aiohttp's to write.

@@ -198,9 +198,9 @@ class Relay:
     def _send(self, connection: UpstreamConnection, key: tuple[bytes, bytes] | None) -> None:
         """Write the head with the key in it, and what has come of the body, at once."""
         call, head = self._the_call, self._head
-        body = self._upload.take(call, is_whole=self._client.is_whole)
         self._upstream = connection
         connection.expect(self)
+        body = self._upload.take(call, is_whole=self._client.is_whole)
         path = find_path(call.target.url(call.grant.destination))
         name = find_place(connection.origin).name
         written = write_request(head, path, name, request_headers(cast("Any", head)), key)

@@ -66,7 +66,7 @@ class ReverseProxy:
         """Whether a key is opened so fast that nothing waits meanwhile."""
         return self._resources.changes.are_known
 
-    async def open(self) -> None:
+    async def start(self) -> None:
         """Be ready to send.
 
         Raises:
@@ -113,6 +113,6 @@ async def open_reverse_proxy(app: web.Application) -> AsyncIterator[None]:
     services = app[SERVICES]
     await run_sync(lambda: services.resources.database)
     proxy = app[REVERSE_PROXY] = ReverseProxy(services)
-    await proxy.open()
+    await proxy.start()
     yield
     await proxy.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import dropwhile
 from urllib.parse import unquote, unquote_plus, urlsplit
 
@@ -32,6 +33,9 @@ _VERSIONS: Mapping[str, str] = {"anthropic": "v1", "gemini": "v1beta"}
 
 _BEFORE_VERSION = frozenset({"upload", "download"})
 """What Google has before the version in a path."""
+
+_ASKED_BEFORE = 512
+"""Paths that are remembered: programs ask for few. At 8 KiB each, the longest that is read, they take 4 MiB."""
 
 _UNSAFE = re.compile(r"[\x00-\x20\x7f/\\;]")
 
@@ -99,11 +103,12 @@ def read_target(context: RequestContext) -> Target:
     query = request.rel_url.raw_query_string
     if query:
         _check_query(query)
-    named = () if request.method in _BODILESS else tuple(_MODEL.findall(unquote(path)))
+    named = () if request.method in _BODILESS else _find_models(path)
     here = find_here(request.headers, raw, settings.prefix, settings.public_origin)
     return Target(connection, request.method, path, query, named, here)
 
 
+@lru_cache(_ASKED_BEFORE)
 def write_version(destination: Destination, path: str) -> str:
     """Return a path below a destination's endpoint with its version in it once, wherever clients put theirs."""
     segments = path.split("/")
@@ -131,12 +136,20 @@ def check_target(settings: Settings, target: Target, destination: Destination) -
 
 
 def _read_query_models(target: Target) -> Iterator[str]:
-    for pair in re.split("[&;]", "" if target.bodiless else target.query):
+    if target.bodiless or not target.query:
+        return
+    for pair in re.split("[&;]", target.query):
         name, _, value = pair.partition("=")
         if names_model(unquote_plus(name)):
             yield clean(unquote_plus(value))
 
 
+@lru_cache(_ASKED_BEFORE)
+def _find_models(path: str) -> tuple[str, ...]:
+    return tuple(_MODEL.findall(unquote(path)))
+
+
+@lru_cache(_ASKED_BEFORE)
 def _check_path(raw: str, prefix: str) -> str:
     """Return the part of a path that is sent on.
 

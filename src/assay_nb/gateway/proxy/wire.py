@@ -103,11 +103,11 @@ def sort_headers(raw: Pairs) -> tuple[dict[str, str], dict[bytes, tuple[bytes, b
     for name, value in raw:
         lower = name.lower()
         if lower in _TELLING:
-            text = value.decode("utf-8", "surrogateescape")
+            text = value.strip(b" \t").decode("utf-8", "surrogateescape")
             word = lower.decode("ascii")
             telling[word] = f"{telling[word]}, {text}" if word in telling else text
         if _is_kept(lower):
-            kept[lower] = (name, value)
+            kept[lower] = (name, value.strip(b" \t"))
     return telling, kept
 
 
