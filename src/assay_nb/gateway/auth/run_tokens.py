@@ -161,6 +161,7 @@ class RunTokens:
             sealed = _seal(later, secret)
             if not rows.extend_run_token(connection, found.digest, expires_at, sealed):
                 raise _unknown()
+        self._notice()
         return later
 
     def _find(self, token: str) -> tuple[RunToken, bytes]:
@@ -190,6 +191,12 @@ class RunTokens:
         """End a person's run token before it expires. A missing one is not an error."""
         with self._database.write(serial=False) as connection:
             rows.delete_run_token(connection, digest, workspace_id, user)
+        self._notice()
+
+    def _notice(self) -> None:
+        """Have what was remembered before a change of ours count no more, from the next request on."""
+        if self._changes is not None:
+            self._changes.look()
 
     def _write(self, purpose: Purpose, secret: bytes) -> str:
         signed = secret + self._signer.sign(_SIGNED[purpose], secret)[:_SIGNATURE]
