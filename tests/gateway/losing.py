@@ -9,9 +9,10 @@ from typing import Any
 
 from anyio.to_thread import run_sync
 
+from assay_nb.gateway.teams import Team
 from tests.gateway.stage import Stage
 
-TEAMS = {"physics": "physics-lab"}
+TEAMS = {"physics": Team("physics-lab")}
 """The hub's groups that have workspaces here."""
 
 _numbers = count(1)
@@ -45,7 +46,9 @@ class Member:
             choose: What chooses it, on a thread of its own; the gateway's API by default.
         """
         join, leave, _ = WAYS[way]
-        self.doomed = TEAMS["physics"] if way == "hub group" else f"doomed-{next(_numbers)}"
+        self.doomed = (
+            TEAMS["physics"].workspace if way == "hub group" else f"doomed-{next(_numbers)}"
+        )
         await join(self)
         if choose is not None:
             await run_sync(choose, self.doomed)

@@ -307,6 +307,7 @@ class _Batch:
     def put_back(self, lines: dict[bytes, Line]) -> None:
         """Take lines back that could not be written, before those that came meanwhile."""
         self.waiting = {**lines, **self.waiting}
+        self._start()  # whoever wrote them may have been alone, and nobody else would try again
 
     async def flush(self) -> None:
         async with self._turn:
