@@ -7,7 +7,7 @@ repeating them would otherwise put the key on the screen and into the notebook.
 from __future__ import annotations
 
 import re
-from binascii import b2a_base64
+from binascii import b2a_base64, hexlify
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -208,10 +208,10 @@ def _forms(piece: bytes) -> Iterator[bytes]:
 
 def _hexadecimal(piece: bytes) -> Iterator[bytes]:
     """Return the digits as in `73`, as in `0x73`, of which the zero counts, and with two zeros as in JSON."""
-    pairs = piece.hex(" ")
-    yield pairs.replace(" ", "").encode()
-    yield f"0{pairs.replace(' ', '0')}".encode()
-    yield f"00{pairs.replace(' ', '00')}".encode()
+    digits = hexlify(piece)
+    yield digits
+    yield b"0" + hexlify(piece, "0")
+    yield b"00" + hexlify(piece, " ").replace(b" ", b"00")
 
 
 def _base64_within(piece: bytes, offset: int) -> bytes:

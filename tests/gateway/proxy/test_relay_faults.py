@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from assay_nb.gateway.proxy.relay import Relay
 from assay_nb.gateway.proxy.reverse_proxy import REVERSE_PROXY
 from assay_nb.gateway.proxy.upload import Upload
 from assay_nb.gateway.proxy.upstream import Upstream, UpstreamRequest
+from assay_nb.gateway.proxy.upstream_protocol import UpstreamConnection
 from tests.canaries import find_canary
 from tests.fakes.hub import FakeHub
 from tests.fakes.providers import FakeProviders
@@ -340,6 +342,14 @@ async def test_body_is_read_no_faster_than_the_provider_takes_it(
         monkeypatch.setattr(
             Relay, name, lambda self, real=real, name=name: (paused.append(name), real(self))[1]
         )
+    made = UpstreamConnection.connection_made
+
+    def with_little_room(self: UpstreamConnection, transport: Any) -> None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        transport.set_write_buffer_limits(high=1024)
+        made(self, transport)
+
+    monkeypatch.setattr(UpstreamConnection, "connection_made", with_little_room)
     large = b"x" * 8_000_000
     async with wire_to(member.stage) as wire:
         await wire.send(write(member, "files", large))
