@@ -256,3 +256,20 @@ def test_no_page_uses_a_retired_idiom(path: Path) -> None:
 @pytest.mark.parametrize("path", [path for path in PROSE if path not in UNWRAPPED], ids=_name)
 def test_prose_wraps_at_110_columns(path: Path) -> None:
     assert _too_long(_without_blocks(path)) == []
+
+
+_POSSESSIVE_GROUP = re.compile(r"[^\\]\)(?:[?*+]|\{[0-9]*,?[0-9]*\})\+")
+
+
+def test_no_expression_has_a_possessive_group() -> None:
+    """Python 3.11.2, Debian 12's, stays where such a group has matched in part. An atomic group goes back."""
+    assert _POSSESSIVE_GROUP.search(r"(?:\.[0-9]+)?+")
+    assert not _POSSESSIVE_GROUP.search(r"(?>(?:\.[0-9]+)?)[0-9]*+ \)*+")
+    found = [
+        f"{_name(path)}: {line.strip()}"
+        for path in sorted((ROOT / "src").rglob("*.py"))
+        for line in path.read_text("utf-8").splitlines()
+        if "re.compile(" in line or line.lstrip().startswith(('r"', 'rb"', 'rf"', "|", "(?"))
+        if _POSSESSIVE_GROUP.search(line)
+    ]
+    assert found == []

@@ -16,6 +16,7 @@ from assay_nb.engine.call import Call
 from assay_nb.engine.events import Delta
 from assay_nb.errors import AssayError, LimitReached, PermissionDenied
 from assay_nb.gateway.auth.identity import Identity
+from assay_nb.gateway.teams import Team
 from tests.canaries import find_canary
 from tests.fakes.hub import SCOPE
 from tests.fakes.providers import Answer
@@ -165,7 +166,9 @@ async def test_a060_what_ends_elsewhere_ends_a_stream_within_a_look(
     make_stage: Any, how: str
 ) -> None:
     """Taken out by another replica, out of the hub's group, or the token revoked → cut at the next look."""
-    stage: Stage = await make_stage(teams={"physics": "physics-lab"}, hub={"cache_seconds": 0.01})
+    stage: Stage = await make_stage(
+        teams={"physics": Team("physics-lab")}, hub={"cache_seconds": 0.01}
+    )
     mia = await stage.kernel("mia", groups=("physics",))
     team = (await mia.control.show_workspace("physics-lab")).id
     if how == "membership":

@@ -13,7 +13,7 @@ from tests.gateway.stage import Stage, open_stage
 
 @pytest.fixture
 async def make_stage(tmp_path: Path, fake: FakeProviders) -> AsyncIterator[Callable[..., Any]]:
-    """A factory of gateways: `await make_stage(teams={"g": "w"})`, any setting by its name."""
+    """A factory of gateways: `await make_stage(teams={"g": Team("w")})`, any setting by its name."""
     stages: list[Stage] = []
 
     async def make(**settings: Any) -> Stage:

@@ -110,7 +110,7 @@ def test_key_of_a_connection_is_nowhere_to_be_read(
             "name of your resource",
         ),
         ("local", {"endpoint": ""}, "address is missing"),
-        ("local", {"endpoint": "http://192.0.2.1/v1"}, "http"),
+        ("local", {"endpoint": "http://llm.example.org/v1"}, "http"),
         ("local", {"parts": {"resource": 5}}, "not a text"),
         ("local", {"kind": "gemini"}, "The body is an object with"),
         ("local", {"preset": None}, "no connection 'local'"),

@@ -21,7 +21,7 @@ _MOST_READS = 50
 _START = re.compile(r'\{\s*["}]')
 """What an object begins with. `{{name}}` and `{a, b}` in a sentence do not."""
 
-_TRAILING = re.compile(r'("(?:[^"\\]++|\\.)*+"?)|,(?=\s*+[}\]])', re.DOTALL)
+_TRAILING = re.compile(r'("(?>(?:[^"\\]++|\\.)*)"?)|,(?=\s*+[}\]])', re.DOTALL)
 """Strings, which stay as they are, and a comma before a closing bracket, which JSON does not allow."""
 
 _MOST_DEPTH, _MOST_WITHIN = 2, 50

@@ -24,7 +24,7 @@ _START = re.compile(
     r"(?<![\w{$%#\\])(?:\[\s{0,40})?(?:\{\{?\s{0,40}\"[^\"\n]{1,80}\"\s{0,8}:"
     r"|\{\s{0,40}'[^'\n]{1,80}'\s{0,8}:|\{\s{0,40}[^\W\d][\w -]{0,40}:\s{0,40}\")"
 )
-_SKIPPED = rf"{STRING}|\"(?:[^\"\\\n]|\\[^\n])*+|\\.|(?P<gap>\n[^\S\n]*+\n\s*+)"
+_SKIPPED = rf"{STRING}|\"(?>(?:[^\"\\\n]|\\[^\n])*)|\\.|(?P<gap>\n[^\S\n]*+\n\s*+)"
 _SCAN = re.compile(rf"{_SKIPPED}|{FIELD}|(?P<open>[\[{{])|(?P<close>[\]}}])", re.DOTALL)
 _DOUBLED_SCAN = re.compile(
     rf"{_SKIPPED}|{DOUBLED_FIELD}|(?P<open>\{{\{{|\[)|(?P<close>\}}\}}|\])|\{{[^{{}}\n]*+\}}",
@@ -32,7 +32,7 @@ _DOUBLED_SCAN = re.compile(
 )
 _BRACES = re.compile(
     r"(?P<tag>\{\{-?\s*[^\W\d][\w.]*+\s*(?:\|[^{}\n]*+)?\}\}(?!\}(?!\}))|\{%[^%{}]*+%\})"
-    r"|\{\{\{[^{}\n]*+\}\}\}|\{\{[^{}]*+\}\}|(?P<open>\{(?:\{(?=\{))*+)|(?P<close>\}++)"
+    r"|\{\{\{[^{}\n]*+\}\}\}|\{\{[^{}]*+\}\}|(?P<open>\{(?>(?:\{(?=\{))*))|(?P<close>\}++)"
 )
 _DIALECTS = ("json5", "jsonc", "tsconfig", "settings.json", "launch.json", "devcontainer")
 _PYTHON = ("python", "dictionary", "dictionaries", " dict ", " dict:")

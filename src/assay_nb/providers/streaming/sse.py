@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 _BOM = b"\xef\xbb\xbf"
 _FIELDS = frozenset({"data", "event", "id", "retry"})
-_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?')
+_STRING = re.compile(r'"(?>(?:[^"\\]++|\\.)*)"?')
 """A string, or the beginning of one: possessive, or quotes that never close would take quadratic time."""
 _ROOT = "[,] \t\x1e"
 """Characters that may stand between objects: an array's, and the record separator of JSON text sequences."""

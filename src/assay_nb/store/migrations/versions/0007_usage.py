@@ -16,6 +16,15 @@ BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 RUNNING = sa.text("status = 'running'")
 
 
+_GUARD = (
+    "ALTER TABLE %(name)s ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE %(name)s FORCE ROW LEVEL SECURITY",
+    "CREATE POLICY one_workspace ON %(name)s USING ("
+    "coalesce(current_setting('assay.workspace', true), '') "
+    "IN ('', encode(workspace_id, 'hex')))",
+)
+
+
 def upgrade() -> None:
     """Add the columns and tables. Limits keep their meaning, and what was used today stays used."""
     op.add_column("calls", sa.Column("cached_tokens", BIG))
@@ -125,10 +134,5 @@ def _widen_usage() -> None:
 def _guard(table: str) -> None:
     """On PostgreSQL, let what is read for one workspace see no other's rows, as 0003 says."""
     if op.get_bind().dialect.name == "postgresql":
-        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-        op.execute(
-            f"CREATE POLICY one_workspace ON {table} USING ("
-            "coalesce(current_setting('assay.workspace', true), '') "
-            "IN ('', encode(workspace_id, 'hex')))"
-        )
+        for statement in _GUARD:
+            op.execute(sa.DDL(statement, context={"name": table}))
