@@ -125,6 +125,11 @@ def test_what_holds_no_address_passes_byte_by_byte(body: bytes, size: int) -> No
         ("v1beta/models/m:generateContent", False),
         ("v1beta/models/m:streamGenerateContent", False),
         ("conversations/c/items", False),
+        ("v1beta/interactions", False),
+        ("v1beta/interactions/i1", False),
+        ("vector_stores/v1/search", False),
+        ("v1beta/corpora/c1:query", False),
+        ("evals/e1/runs/r1/output_items", False),
     ],
 )
 def test_reply_that_somebody_has_written_is_not_looked_at(path: str, carries: bool) -> None:

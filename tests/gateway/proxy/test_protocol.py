@@ -114,6 +114,41 @@ async def test_request_for_another_protocol_leaves_no_connection_that_nobody_wat
     await until(lambda: len(shared) == shared.waiting)
 
 
+@pytest.mark.parametrize("framing", ["Content-Length: 90", "Transfer-Encoding: chunked"])
+async def test_body_that_does_not_come_does_not_hold_a_connection_open(
+    framing: str, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"{PREFIX}api/v1/workspaces/{member.workspace}/instruments/critique"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {member.token}\r\n"
+        f"Content-Type: application/json\r\n{framing}\r\n\r\n"
+    )
+    monkeypatch.setitem(connections._SECONDS, "body", 0.0)
+    shared = open_connections(member.stage)
+    before = len(shared)
+    async with wire_to(member.stage) as wire:
+        await wire.send(head.encode())
+        assert await wire.is_closed()
+    await until(lambda: len(shared) == before)
+
+
+async def test_whole_body_is_not_waited_for(
+    member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = open_connections(member.stage)
+    path = f"{PREFIX}api/v1/workspaces/{member.workspace}/run-tokens"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {member.token}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+    )
+    async with wire_to(member.stage) as wire:
+        await wire.send(head.encode(), b"{")
+        await until(lambda: len(shared._waiting["body"]) == 1)
+        await wire.send(b"}")
+        assert (await wire.answer())[0] == 201
+        assert not shared._waiting["body"]
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 async def test_method_without_a_body_brings_none(
     method: str, member: Member, fake: FakeProviders

@@ -23,13 +23,14 @@ from assay_nb.messages import Destination
 _WRITTEN = frozenset({
     "messages", "responses", "chat", "completions", "complete", "conversations", "threads", "embeddings",
     "moderations", "audio", "images", "rerank", "score", "tokenize", "detokenize", "infill", "generate",
+    "interactions", "search", "query", "output_items",
 })  # fmt: skip
 """Parts of a path below which replies are what a model or a person has written, or is made from that."""
 
 _VERBS = frozenset({
     "generatecontent", "streamgeneratecontent", "generateanswer", "generatemessage", "generatetext", "counttokens",
     "countmessagetokens", "counttexttokens", "embedcontent", "embedtext", "batchembedcontents", "batchembedtext",
-    "predict", "download",
+    "predict", "download", "query",
 })  # fmt: skip
 """Google's, which stand after a colon: the same."""
 

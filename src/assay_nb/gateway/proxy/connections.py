@@ -1,7 +1,7 @@
 """The open connections of clients: how many there may be, and how long one may wait.
 
 Anybody who reaches the port can open connections and say nothing, before any token is asked for. So a connection
-that waits, for a head or for the next request, is closed after a while, and earlier where there are too many: the one
+that waits, for a head, a body or the next request, is closed after a while, and earlier where there are too many: the one
 that has waited longest. A connection whose request is being served is never closed for another's sake.
 """
 
@@ -15,6 +15,10 @@ from typing import Literal, Protocol, TypeAlias
 
 HEAD = 10.0
 """Seconds from the first byte of a head, or from connecting, until it has to be complete."""
+
+BODY = 60.0
+"""Seconds in which the body of a request has to come that is not passed through: 4 MiB at 0.6 megabits a second.
+What is passed through holds one of its member's few slots, and the watchdog looks after it."""
 
 IDLE = 75.0
 """Seconds from an answer to the next request; and for a client to read the end of an answer."""
@@ -32,8 +36,8 @@ _KEPT = 192
 _LEAST = 64
 _TELL = 60.0
 
-Wait: TypeAlias = Literal["head", "idle", "linger"]
-_SECONDS: dict[Wait, float] = {"head": HEAD, "idle": IDLE, "linger": LINGER}
+Wait: TypeAlias = Literal["head", "body", "idle", "linger"]
+_SECONDS: dict[Wait, float] = {"head": HEAD, "body": BODY, "idle": IDLE, "linger": LINGER}
 
 
 class Waiting(Protocol):
@@ -66,7 +70,7 @@ class Connections:
         self._per_peer = min(per_peer, most)
         self._tell = tell
         self._open: set[Waiting] = set()
-        self._waiting: dict[Wait, dict[Waiting, float]] = {"head": {}, "idle": {}, "linger": {}}
+        self._waiting: dict[Wait, dict[Waiting, float]] = {what: {} for what in _SECONDS}
         self._peers: dict[str, dict[Waiting, None]] = {}
         self.is_closing = False
         self._turned_away = 0

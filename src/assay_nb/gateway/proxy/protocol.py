@@ -192,6 +192,8 @@ class Connection(asyncio.Protocol):
         assert self._parser is not None, "it is what calls"
         self._complete = True
         self._keep = self._parser.should_keep_alive()
+        if self._handed:
+            self._listener.connections.stop_waiting(self)
 
     # --- which way
 
@@ -228,6 +230,8 @@ class Connection(asyncio.Protocol):
             if self.is_full:
                 self._other.pause_writing()
         self.resume_reading()
+        if not self._complete and not self._target.startswith(self._listener.prefix):
+            self._listener.connections.wait(self, "body")
         self._other.data_received(b"".join(held))
 
     def is_decided(self) -> None:
