@@ -14,7 +14,9 @@ from assay_nb.accounting.allowances import EVERYBODY, Allowance
 from assay_nb.engine.control import Facts
 from tests.fakes.providers import Answer, FakeProviders
 from tests.gateway.members import Member, ask_raw, calls_of, join, open_stream, post
+from tests.gateway.raw import wire_to, write
 from tests.gateway.stage import Stage
+from tests.tools import until
 
 pytestmark = pytest.mark.anyio
 
@@ -258,6 +260,25 @@ async def test_call_in_the_background_counts_for_all_that_it_may_write(
     await ask_raw(member, "openai", "responses", body)
 
     assert (await used(member)).micros >= 9_000 * PRICE[1]
+
+
+async def test_each_of_several_replies_counts(make_member: MakeMember, fake: FakeProviders) -> None:
+    member = await make_member()
+    await set_price(member, "openai/m", PRICE)
+    await allow(member, Allowance(EVERYBODY, micros_per_day=10**9))
+    fake.queue(Answer(fault="stall_headers"))
+
+    body = {"model": "m", "n": 50, "max_tokens": 1_000, "messages": []}
+    async with wire_to(member.stage) as wire:
+        asked = json.dumps(body).encode()
+        await wire.send(write(member, "chat/completions", asked, "Content-Type: application/json"))
+        await until(lambda: len(fake.calls) == 1)
+    await calls_of(member)
+    for _ in range(200):
+        if not (await used(member)).reserved:
+            break
+        await asyncio.sleep(0.02)
+    assert (await used(member)).micros >= 50 * 1_000 * PRICE[1]
 
 
 async def test_name_of_a_cheap_model_beside_the_real_one_does_not_set_the_price(

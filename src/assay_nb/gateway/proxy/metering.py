@@ -21,7 +21,7 @@ from assay_nb.accounting.meters import Meter, make_meter
 from assay_nb.accounting.routes import read_route
 from assay_nb.gateway.calls.prices import Prices
 from assay_nb.messages import Usage
-from assay_nb.models.estimates import BYTES_PER_TOKEN, CONTEXT
+from assay_nb.models.estimates import BYTES_PER_TOKEN, CONTEXT, OUTPUT
 from assay_nb.store.call_rows import RUNNING, CallRecord
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ BUDGET_HEADER = "X-Assay-Budget"
 _NEAR = 4 * 1024
 """Bytes at a request's beginning in which its model is looked for."""
 _MODEL = re.compile(rb'"model"\s*:\s*"([\w.:/@+-]{1,200})"')
+_REPLIES = re.compile(rb'"(?:n|best_of|candidateCount)"\s*:\s*(\d{1,3})\b')
+"""How a request says how many replies it wants, each of which is paid."""
+
 _ANY_SIZE = BYTES_PER_TOKEN * CONTEXT
 """Bytes that a body is taken to have which does not say how many."""
 _TEXT = ("application/json", "text/", "application/x-ndjson", "application/jsonl")
@@ -143,8 +146,9 @@ class CallMeter:
             self._guess = found[1].decode()
         if self.is_counted:
             self._is_sure = len(set(_MODEL.findall(head))) < 2
-            stated = [int(number) for number in MOST_OUTPUT.findall(head)]
-            self._most_output = max(stated, default=None)
+            stated = max(map(int, MOST_OUTPUT.findall(head)), default=None)
+            replies = max(map(int, _REPLIES.findall(head)), default=1)
+            self._most_output = replies * (stated or OUTPUT) if replies > 1 else stated
             if self._batch is not None:
                 self._first = BatchReader()
                 self._first.feed(head)
