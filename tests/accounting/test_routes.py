@@ -18,6 +18,7 @@ FREE = [
     ("POST", "responses/resp_1/cancel", "openai-responses"),
     ("POST", "uploads/up_1/parts", "openai-chat"),
     ("POST", "v1beta/models/gemini-x:countTokens", "gemini"),
+    ("POST", "upload/v1beta/files", "gemini"),
 ]
 COSTLY = [
     ("POST", "v1/messages", "anthropic", "tokens", "anthropic"),

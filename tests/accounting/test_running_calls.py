@@ -118,6 +118,24 @@ async def test_call_of_a_process_that_was_killed_is_cut_off_once_and_counts(
         assert connection.execute(calls.select()).one().status == CUT_OFF
 
 
+@pytest.mark.parametrize("others", [0, 1_500], ids=["alone", "with others"])
+async def test_call_that_was_taken_to_be_cut_off_and_ends_later_counts_once(
+    others: int, any_database: Database
+) -> None:
+    log, call_id = CallLog(any_database), make_id()
+    log.record_all([line(call_id, status=RUNNING, counted_micros=70, model="as asked")])
+    with any_database.write() as connection:  # the process is stopped, and comes back
+        connection.execute(update(call_writers).values(seen_at=int(time.time()) - STALE - 1))
+    assert log.settle_cut_off() == 1
+    before = calls_counted(any_database, log)
+
+    more = [line(make_id(), counted_micros=0) for _ in range(others)]
+    log.record_all([*more, line(call_id, counted_micros=5, model="as answered")])
+
+    assert before == (1, 70)
+    assert calls_counted(any_database, log) == (1 + others, 5)
+
+
 async def test_process_that_makes_calls_is_seen_again_and_again(
     any_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

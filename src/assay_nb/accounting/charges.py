@@ -21,8 +21,6 @@ PriceOf: TypeAlias = Callable[[Usage], float | None]
 
 _BATCH_SHARE = 0.5
 """What providers take for a call in a batch, of the price of the same call by itself."""
-_LEAST_BATCH = 1_000
-"""Bytes of a batch that has its requests in itself; a smaller one names a file of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,8 @@ class Asked:
         size: Its bytes.
         is_text: Whether they are JSON, whose size says something of its tokens.
         model: The model that it names; `""` where it does not say.
-        most_output: Tokens of the reply at most, as it says; None where it does not.
+        most_output: Tokens of the reply at most, as it says, in a batch of all replies; None where it does not.
+        batch_is_elsewhere: Whether it names a file of requests, in the place of a batch's own.
     """
 
     route: MeteredRoute
@@ -60,6 +59,7 @@ class Asked:
     is_text: bool
     model: str = ""
     most_output: int | None = None
+    batch_is_elsewhere: bool = False
 
     @property
     def bound(self) -> Usage:
@@ -71,14 +71,16 @@ def estimate(asked: Asked, price: PriceOf) -> float | None:
     """Return what a call may cost, before it is made; None where nothing says so."""
     if asked.route.charge == "free":
         return 0.0
-    if not asked.is_text:
+    if not (asked.is_text and asked.route.sized):
         return None
     if asked.route.charge == "batch":
         return _estimate_batch(asked, price)
     return _at_some_price(asked.bound, price)
 
 
-def charge(asked: Asked, reading: Reading, price: PriceOf, *, streamed: bool) -> Charge:
+def charge(
+    asked: Asked, reading: Reading, price: PriceOf, *, streamed: bool, seconds: float = 0.0
+) -> Charge:
     """Return what a call cost that the provider has answered.
 
     Args:
@@ -86,6 +88,7 @@ def charge(asked: Asked, reading: Reading, price: PriceOf, *, streamed: bool) ->
         reading: What the reply says.
         price: The prices of the model that answered.
         streamed: Whether the reply was a stream of events.
+        seconds: How long the call took: a model thinks, too, what its reply does not show.
     """
     if asked.route.charge == "free":
         return FREE
@@ -95,21 +98,30 @@ def charge(asked: Asked, reading: Reading, price: PriceOf, *, streamed: bool) ->
     if reading.is_final and usage.input_tokens is not None and usage.output_tokens is not None:
         cost = price(usage)
         return Charge(usage, cost, dearest(usage) if cost is None else cost)
-    if usage == Usage() and not asked.is_text:
+    if usage == Usage() and not (asked.is_text and asked.route.sized):
         return Charge(Usage(), None, None)
-    likely = fill_in(usage, asked.bound, reading.size, streamed=streamed)
+    bound = asked.bound
+    if reading.goes_on or not (streamed or reading.is_final):
+        # The model writes all of it, whatever has come: a reply that is one document is sent when it is whole.
+        likely = Usage(
+            bound.input_tokens if usage.input_tokens is None else usage.input_tokens,
+            max(bound.output_tokens or 0, usage.output_tokens or 0),
+            usage.cached_tokens,
+        )
+    else:
+        likely = fill_in(usage, bound, reading.size, streamed=streamed, seconds=seconds)
     return Charge(Usage(), None, _at_some_price(likely, price))
 
 
 def _estimate_batch(asked: Asked, price: PriceOf) -> float | None:
-    """Estimate a batch when it is made: as many tokens of output as its bytes make of input.
+    """Estimate a batch when it is made: as many tokens of output as it allows, or as its bytes make of input.
 
     What it did use stands in its results, which may be read many times, or never.
     """
-    if asked.size < _LEAST_BATCH:
+    if asked.batch_is_elsewhere:
         return None
     tokens = asked.size // BYTES_PER_TOKEN
-    return _BATCH_SHARE * _at_some_price(Usage(tokens, tokens), price)
+    return _BATCH_SHARE * _at_some_price(Usage(tokens, max(tokens, asked.most_output or 0)), price)
 
 
 def _at_some_price(usage: Usage, price: PriceOf) -> float:

@@ -26,6 +26,9 @@ _TAIL = 256
 
 _USAGE = re.compile(rb'"usage(?:Metadata)?"\s*:\s*\{')
 _MODEL = re.compile(rb'"model(?:Version)?"\s*:\s*"([^"\\]{1,200})"')
+_BACKGROUND = re.compile(rb'"background"\s*:\s*true')
+"""Says a response of OpenAI's of itself, near its beginning."""
+
 _NAME = re.compile(r"[\w.:/@+ -]+")
 _ENDS: dict[Dialect, re.Pattern[bytes]] = {
     "anthropic": re.compile(rb"message_stop"),
@@ -45,12 +48,14 @@ class Reading:
         model: The model that answered, by the reply's own word; `""` where it does not say.
         is_final: Whether that is all it used. Otherwise it used this or more.
         size: Bytes of the reply.
+        goes_on: Whether the work goes on in the background when the reply is over, so that its size says nothing.
     """
 
     usage: Usage
     model: str
     is_final: bool
     size: int
+    goes_on: bool = False
 
 
 class Meter(Protocol):
@@ -114,7 +119,8 @@ class _BodyMeter:
         kept = self._kept
         found = _find_usage(kept)
         usage = _read(self._route, [found] if found else [])
-        return Reading(usage, _find_model(kept.start, bytes(kept.tail)), whole, kept.size)
+        model = _find_model(kept.start, bytes(kept.tail))
+        return Reading(usage, model, whole, kept.size, _goes_on(self._route, kept.start))
 
 
 class _StreamMeter:
@@ -149,7 +155,9 @@ class _StreamMeter:
         is_final = whole and bool(found) and self._has_ended()
         last = self._last
         starts = (self._start, last.start if last else b"")
-        return Reading(_read(self._route, found), _find_model(*starts), is_final, self._size)
+        goes_on = _goes_on(self._route, self._start)
+        usage = _read(self._route, found)
+        return Reading(usage, _find_model(*starts), is_final, self._size, goes_on)
 
     def _take_line(self) -> None:
         line = self._line
@@ -232,6 +240,10 @@ def _read(route: MeteredRoute, found: list[Mapping[str, Any]]) -> Usage:
     if not route.writes and usage.input_tokens is not None:
         return Usage(usage.input_tokens, usage.output_tokens or 0, usage.cached_tokens)
     return usage
+
+
+def _goes_on(route: MeteredRoute, start: bytes) -> bool:
+    return route.dialect == "responses" and bool(_BACKGROUND.search(start))
 
 
 def _find_model(*parts: bytes) -> str:

@@ -16,7 +16,7 @@ from assay_nb.messages import Kind
 Dialect: TypeAlias = Literal["anthropic", "responses", "chat", "gemini"]
 Charge: TypeAlias = Literal["free", "tokens", "batch"]
 
-_VERSION = re.compile(r"^(?:openai/)?(?:v\d+(?:(?:alpha|beta)\d*)?/)?")
+_VERSION = re.compile(r"^(?:(?:openai|upload)/)?(?:v\d+(?:(?:alpha|beta)\d*)?/)?")
 _ACTION = re.compile(r":([A-Za-z]+)$")
 
 _FREE = re.compile(
@@ -34,6 +34,10 @@ _FREE_ACTIONS = frozenset({"countTokens", "computeTokens", "cancel", "register"}
 _BATCHES = frozenset({"messages/batches", "batches"})
 _BATCH_ACTIONS = frozenset({"batchGenerateContent", "asyncBatchEmbedContent"})
 _EMBED_ACTIONS = frozenset({"embedContent", "batchEmbedContents"})
+
+_UNSIZED = re.compile(r"(?:images|videos|audio|containers|fine_tuning|evals|vector_stores)(?:/.*)?")
+_UNSIZED_ACTIONS = frozenset({"predict", "predictLongRunning"})
+"""Work whose price is in pictures, seconds or hours: neither the request's bytes nor the reply's say how much."""
 
 _DIALECTS: tuple[tuple[str, Dialect], ...] = (
     ("chat/completions", "chat"),
@@ -65,11 +69,13 @@ class MeteredRoute:
             price, and only its size is known.
         dialect: In which fields the reply tells tokens.
         writes: Whether the model writes a reply; embeddings do not.
+        sized: Whether its bytes say something of what it costs, where the reply tells no tokens.
     """
 
     charge: Charge
     dialect: Dialect
     writes: bool = True
+    sized: bool = True
 
 
 @lru_cache(maxsize=1024)
@@ -95,7 +101,12 @@ def read_route(method: str, path: str, kind: Kind) -> MeteredRoute:
     for end, spoken in _DIALECTS:
         if path == end or path.endswith(f"/{end}"):
             dialect = spoken
-    return MeteredRoute("tokens", dialect, writes=not path.endswith("embeddings"))
+    return MeteredRoute(
+        "tokens",
+        dialect,
+        writes=not path.endswith("embeddings"),
+        sized=not _UNSIZED.fullmatch(path),
+    )
 
 
 def _read_action(action: str) -> MeteredRoute:
@@ -103,4 +114,9 @@ def _read_action(action: str) -> MeteredRoute:
         return MeteredRoute("free", "gemini")
     if action in _BATCH_ACTIONS:
         return MeteredRoute("batch", "gemini")
-    return MeteredRoute("tokens", "gemini", writes=action not in _EMBED_ACTIONS)
+    return MeteredRoute(
+        "tokens",
+        "gemini",
+        writes=action not in _EMBED_ACTIONS,
+        sized=action not in _UNSIZED_ACTIONS,
+    )

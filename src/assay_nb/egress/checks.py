@@ -40,9 +40,10 @@ class ResponseHead:
 
     @property
     def encoding(self) -> str:
-        """How the body is compressed, in lower case; empty if it is not."""
-        encoding = self.headers.get("content-encoding", "").strip().lower()
-        return "" if encoding == "identity" else encoding
+        """How the body is compressed, on the way too, in lower case; empty if it is not."""
+        named = f"{self.headers.get('content-encoding', '')},{self.headers.get('transfer-encoding', '')}"
+        codings = (one.strip().lower() for one in named.split(","))
+        return ", ".join(one for one in codings if one not in {"", "identity", "chunked"})
 
     @property
     def is_page(self) -> bool:

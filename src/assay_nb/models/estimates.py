@@ -25,6 +25,9 @@ CONTEXT = 200_000
 OUTPUT = 32_000
 """Tokens that a model is taken to write at most where a request does not say: more than nearly any reply has."""
 
+TOKENS_PER_SECOND = 100
+"""Tokens that a model is taken to write in a second, also where they are thoughts that nobody is shown."""
+
 _LEAST = 1_000
 """Tokens that a call is taken to read and to write at least: images and tools are not seen in its bytes."""
 
@@ -50,7 +53,9 @@ def bound_usage(size: int, model: str, most_output: int | None, *, writes: bool 
     return Usage(asked, max(_LEAST, min(most_output, context) if most_output else most))
 
 
-def fill_in(known: Usage, bound: Usage, reply_size: int, *, streamed: bool) -> Usage:
+def fill_in(
+    known: Usage, bound: Usage, reply_size: int, *, streamed: bool, seconds: float = 0.0
+) -> Usage:
     """Return the tokens of a call of which only some are known, at least those that are.
 
     Args:
@@ -58,9 +63,10 @@ def fill_in(known: Usage, bound: Usage, reply_size: int, *, streamed: bool) -> U
         bound: What the call uses at most.
         reply_size: Bytes of the reply.
         streamed: Whether those are events.
+        seconds: How long the model may have written.
     """
     written = reply_size // (STREAMED_BYTES_PER_TOKEN if streamed else BYTES_PER_TOKEN)
-    output = min(bound.output_tokens or 0, max(written, 1))
+    output = min(bound.output_tokens or 0, max(written, int(seconds * TOKENS_PER_SECOND), 1))
     return Usage(
         bound.input_tokens if known.input_tokens is None else known.input_tokens,
         max(output, known.output_tokens or 0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -19,6 +20,10 @@ ANY_MODEL = ""
 
 Period: TypeAlias = Literal["day", "month"]
 PERIODS: tuple[Period, Period] = ("day", "month")
+
+
+_DATE = re.compile(r"(?:[-@](?:\d{8}|\d{4}-\d{2}-\d{2})|-latest)$")
+"""How providers write the day of a model's version, and the newest of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +66,17 @@ class Allowance:
         return self.calls_per_month, self.micros_per_month
 
     def is_about(self, models: Sequence[str]) -> bool:
-        """Say whether one of the models counts against it; where no name is known, all do."""
-        return (
-            not self.model
-            or not models
-            or any(fnmatch.fnmatchcase(model, self.model) for model in models)
+        """Say whether one of the models counts against it; where no name is known, all do.
+
+        A dated name and the one without its date are one model, and so are names that differ in case alone: the
+        other spelling is not the way around a limit.
+        """
+        if not self.model or not models:
+            return True
+        mine = self.model.casefold()
+        return any(
+            fnmatch.fnmatchcase(model, mine) or fnmatch.fnmatchcase(_undated(model), _undated(mine))
+            for model in map(str.casefold, models)
         )
 
 
@@ -224,6 +235,10 @@ def settle_call(
 def delete_usage_before(connection: Connection, day: int) -> None:
     """Forget what was used on earlier days, and in months that began before."""
     connection.execute(delete(usage).where(usage.c.day < day))
+
+
+def _undated(model: str) -> str:
+    return _DATE.sub("", model)
 
 
 def _key(workspace_id: bytes, allowance: Allowance) -> dict[str, Any]:

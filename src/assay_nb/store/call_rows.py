@@ -75,9 +75,21 @@ def write_calls(connection: Connection, records: Sequence[CallRecord]) -> None:
     """
     begun = [_values(one) for one in records if one.status == RUNNING]
     ended = [one for one in records if one.status != RUNNING]
+    # A process that was stopped for a while was taken to have ended, and its calls were counted then.
+    add_sums(connection, _find_counted(connection, ended), sign=-1)
     insert_or_update_all(connection, calls, [_values(one) for one in ended])
     insert_new(connection, calls, begun)
     add_sums(connection, ended)
+
+
+def _find_counted(connection: Connection, ended: Sequence[CallRecord]) -> list[CallRecord]:
+    """Return the lines of calls which were taken to be cut off, and now turn out to have ended."""
+    found: list[CallRecord] = []
+    for start in range(0, len(ended), _PAGE):
+        ids = [one.call_id for one in ended[start : start + _PAGE]]
+        query = select(calls).where(calls.c.call_id.in_(ids), calls.c.status == CUT_OFF)
+        found += _read(connection, query.with_for_update())
+    return found
 
 
 def note_writer(connection: Connection, process: bytes, now: int) -> None:

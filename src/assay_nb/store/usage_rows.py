@@ -69,14 +69,16 @@ class UsageSum:
     counted_micros: int
 
 
-def add_sums(connection: Connection, ended: Iterable[CallRecord]) -> None:
-    """Add calls that have ended to the sums of their days."""
+def add_sums(
+    connection: Connection, ended: Iterable[CallRecord], *, sign: Literal[1, -1] = 1
+) -> None:
+    """Add calls that have ended to the sums of their days; with -1, take them out again."""
     sums: dict[tuple[Any, ...], list[int]] = {}
     for one in ended:
         model = one.model[:_LONGEST]
         key = (one.workspace_id, one.at // _DAY, one.user, one.provider, model, one.funding)
         have = sums.setdefault(key, [0] * len(_COUNTS))
-        sums[key] = [a + b for a, b in zip(have, _counts(one), strict=True)]
+        sums[key] = [a + sign * b for a, b in zip(have, _counts(one), strict=True)]
     names = tuple(_COLUMNS.values())
     rows = [
         dict(zip((*names, *_COUNTS), (*key, *counts), strict=True)) for key, counts in sums.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -191,6 +192,111 @@ async def test_limit_for_a_model_counts_its_calls_alone(
     ]
 
     assert statuses == [200, 200, 200, 429]
+
+
+@pytest.mark.parametrize("model", ["dear-1-20261101", "dear-1-2026-11-01", "DEAR-1", "dear-1"])
+@pytest.mark.parametrize("limited", ["dear-1", "dear-1-20261101"])
+async def test_other_spelling_of_a_model_is_not_the_way_around_its_limit(
+    limited: str, model: str, make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member()
+    await allow(member, Allowance(EVERYBODY, calls_per_day=1, model=f"openai/{limited}"))
+
+    statuses = [
+        (await ask_raw(member, "openai", "responses", {"model": name}))[0]
+        for name in ("dear-10", model, model)
+    ]
+
+    assert statuses == [200, 200, 429]
+
+
+@pytest.mark.parametrize(
+    ("paths", "bodies"),
+    [
+        (["dear-1", "dear-2"], [{"model": "cheap"}] * 2),
+        (["cheap", "cheap"], [{"model": "dear-1"}] * 2),
+        (["dear-1", "dear-2"], [{}] * 2),
+        (["cheap", "cheap"], [{"input": {"model": "cheap"}}] * 2),
+    ],
+    ids=["in the path", "in the body", "in the path alone", "in the body, hidden"],
+)
+async def test_model_in_the_path_does_not_hide_the_one_in_the_body_nor_the_other_way(
+    paths: list[str],
+    bodies: list[dict[str, Any]],
+    make_member: MakeMember,
+    fake: FakeProviders,
+) -> None:
+    member = await make_member()
+    await allow(member, MODEL_LIMIT)
+
+    statuses = [
+        (await ask_raw(member, "openai", f"deployments/{path}/chat/completions", body))[0]
+        for path, body in zip(paths, bodies, strict=True)
+    ]
+
+    assert statuses == [200, 429]
+
+
+BATCH_OF_BOOKS = {
+    "requests": [
+        {"custom_id": str(n), "params": {"model": "m", "max_tokens": 60_000, "messages": []}}
+        for n in range(900)
+    ]
+}
+
+
+async def test_call_in_the_background_counts_for_all_that_it_may_write(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member()
+    await set_price(member, "openai/m", PRICE)
+    await allow(member, Allowance(EVERYBODY, micros_per_day=10**9))
+    queued = {"id": "resp_1", "status": "queued", "background": True, "model": "m", "usage": None}
+    fake.queue(Answer(raw=[json.dumps(queued).encode()], label="application/json"))
+
+    body = {"model": "m", "background": True, "max_output_tokens": 9_000}
+    await ask_raw(member, "openai", "responses", body)
+
+    assert (await used(member)).micros >= 9_000 * PRICE[1]
+
+
+async def test_name_of_a_cheap_model_beside_the_real_one_does_not_set_the_price(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member()
+    await set_price(member, "openai/cheap", (0.0, 0.0))
+    await allow(member, Allowance(EVERYBODY, micros_per_day=10**9))
+    fake.queue(Answer(raw=[b"{}"], label="application/json"))
+
+    body = {"metadata": {"model": "cheap"}, "model": "m", "max_output_tokens": 9_000}
+    await ask_raw(member, "openai", "responses", body)
+
+    assert (await used(member)).micros > 0
+
+
+async def test_batch_counts_what_its_requests_allow_themselves(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member("anthropic")
+    await set_price(member, "anthropic/m", PRICE)
+    await allow(member, Allowance(EVERYBODY, micros_per_day=10**9))
+
+    await ask_raw(member, "anthropic", "v1/messages/batches", BATCH_OF_BOOKS)
+
+    assert (await used(member)).micros >= 900 * 60_000 * PRICE[1] / 2
+
+
+async def test_batch_in_a_file_counts_the_same_however_much_it_says_beside(
+    make_member: MakeMember, fake: FakeProviders
+) -> None:
+    member = await make_member()
+    await allow(member, Allowance(EVERYBODY, micros_per_day=10**9))
+    body = {"input_file_id": "file-x", "endpoint": "/v1/responses", "metadata": {"a": "x" * 4_000}}
+
+    await ask_raw(member, "openai", "batches", body)
+
+    unknown = member.stage.services.settings.limits.unpriced_call
+    assert (await used(member)).micros == unknown * 1_000_000
 
 
 async def test_call_whose_model_is_not_known_counts_against_every_models_limit(

@@ -96,6 +96,40 @@ async def test_request_that_asks_for_another_protocol_gets_this_one(
     assert fake.calls == []
 
 
+async def test_request_for_another_protocol_leaves_no_connection_that_nobody_watches(
+    member: Member,
+) -> None:
+    """After it, no head would be read within the limits, and the connection would stay open for as long as it likes."""
+    upgrade = b"Host: x\r\nUpgrade: foo\r\nConnection: Upgrade"
+    for request in (
+        HEALTH.replace(b"Host: x", upgrade),
+        HEALTH.replace(b"Host: x", upgrade).replace(b"health", b"api/v1/me"),
+        b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n",
+    ):
+        async with wire_to(member.stage) as wire:
+            await wire.send(request)
+            await wire.answer()
+            assert await wire.is_closed()
+    shared = open_connections(member.stage)
+    await until(lambda: len(shared) == shared.waiting)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_method_without_a_body_brings_none(
+    method: str, member: Member, fake: FakeProviders
+) -> None:
+    """Such a request is free, and names no model: a server that reads its body all the same would do both."""
+    async with wire_to(member.stage) as wire:
+        await wire.send(write(member, "responses", BODY, method=method))
+        assert await wire.error() == (400, "wrong_usage")
+    async with wire_to(member.stage) as wire:
+        chunked = b"3\r\n{ }\r\n0\r\n\r\n"
+        framing = "Transfer-Encoding: chunked"
+        await wire.send(write(member, "responses", chunked, framing, method=method, length=False))
+        assert await wire.error() == (400, "wrong_usage")
+        assert fake.calls == []
+
+
 async def test_request_that_names_its_end_is_answered_and_closed(member: Member) -> None:
     for request in (write(member, "models", method="GET"), HEALTH):
         async with wire_to(member.stage) as wire:

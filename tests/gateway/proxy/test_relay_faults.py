@@ -215,6 +215,7 @@ ANSWERS: dict[str, tuple[bytes, bool, int, bytes]] = {
     "101": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", False, 502, b""),
     "to the end": (OK + b"\r\n{}", True, 200, b"{}"),
     "no content": (b"HTTP/1.1 204 No Content\r\n\r\n", False, 204, b""),
+    "coded on the way": (OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", False, 502, b""),
     "and more": (WHOLE + b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad", False, 200, b"{}"),
     "and rubbish": (WHOLE + b"\x00\x01", False, 200, b"{}"),
     "nothing": (b"", True, 502, b""),
@@ -255,6 +256,33 @@ async def test_answer_is_read_strictly_and_leaves_nothing_behind(
     assert found == status
     assert status >= 400 or heard == body
     assert {"set-cookie", "link", "upgrade"}.isdisjoint(headers)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (b"", 1),
+        (b"Content-Length: 0\r\n", 1),
+        (b"Content-Length: 5\r\n", 0),
+        (b"Transfer-Encoding: chunked\r\n", 0),
+    ],
+)
+async def test_connection_is_not_used_again_where_a_body_may_follow_that_nobody_reads(
+    said: bytes, kept: int
+) -> None:
+    heard: list[bool] = []
+
+    class Asked:
+        def answer_begins(self, status: int, headers: Any, length: int | None) -> None: ...
+
+        def answer_moves(self, data: bytes, *, is_over: bool) -> None:
+            heard.append(is_over)
+
+    connection = UpstreamConnection("http://x", lambda lost: None)
+    connection.expect(Asked())  # pyright: ignore - it neither breaks nor pauses
+    connection.data_received(b"HTTP/1.1 204 No Content\r\n" + said + b"\r\n")
+
+    assert (heard, connection.keep) == ([True], bool(kept))
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

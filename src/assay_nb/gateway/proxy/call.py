@@ -104,7 +104,7 @@ class ProxiedCall:
     @property
     def reads_models(self) -> bool:
         """Whether the body is read for its models, because an admin has limited some of them."""
-        return self.grant.by_model and self.meter.is_counted and not self.target.models
+        return self.grant.by_model and self.meter.is_counted and not self.meter.asks_path_alone
 
     async def reserve(self) -> None:
         """Count the call against what an admin lets members use, if anything is set.
@@ -134,6 +134,7 @@ class ProxiedCall:
 
     def send_piece(self, piece: bytes) -> bytes:
         """Return what may be sent on of a body by now. The end of it may be held back until `send_rest`."""
+        self.meter.see_piece(piece)
         return self._reader.feed(piece) if self._reader else piece
 
     def send_rest(self) -> bytes:
@@ -143,6 +144,7 @@ class ProxiedCall:
     def make_request(self) -> UpstreamRequest:
         """Return what carries the key, which is opened when the connection is established."""
         self.meter.begin()
+        self.forget_key()  # of the request that this one repeats
         self.request = self._proxy.make_request(self.grant)
         return self.request
 

@@ -163,7 +163,7 @@ class ProxiedRequest:
             return _pieces(call.send_piece(body) + call.send_rest())
         if call.reads_models and length is not None and length <= largest_read(settings):
             body = await self._read(heartbeat)
-            call.meter.models = await find_body_models(self._content_type, body)
+            call.meter.add_models(await find_body_models(self._content_type, body))
             self._see(body)
             return _pieces(call.send_piece(body) + call.send_rest())
         if length is not None and length <= SMALL:
@@ -197,7 +197,7 @@ class ProxiedRequest:
         named = await check_body_models(
             settings, call.target, call.grant.destination, self._content_type, body
         )
-        call.meter.models = named or call.meter.models
+        call.meter.add_models(named)
 
     async def _stream(self, first: bytes, heartbeat: Heartbeat) -> AsyncIterator[bytes]:
         passed = len(first)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from anyio.to_thread import run_sync
 
+from assay_nb.accounting.batches import MOST_OUTPUT, MOST_WITHOUT, BatchReader
 from assay_nb.accounting.call_log import make_id, make_record
 from assay_nb.accounting.charges import FREE, Asked, Charge, charge, estimate
 from assay_nb.accounting.meters import Meter, make_meter
@@ -38,9 +39,6 @@ BUDGET_HEADER = "X-Assay-Budget"
 _NEAR = 4 * 1024
 """Bytes at a request's beginning in which its model is looked for."""
 _MODEL = re.compile(rb'"model"\s*:\s*"([\w.:/@+-]{1,200})"')
-_MOST = re.compile(
-    rb'"(?:max_tokens|max_completion_tokens|max_output_tokens|maxOutputTokens)"\s*:\s*(\d{1,9})\b'
-)
 _ANY_SIZE = BYTES_PER_TOKEN * CONTEXT
 """Bytes that a body is taken to have which does not say how many."""
 _TEXT = ("application/json", "text/", "application/x-ndjson", "application/jsonl")
@@ -76,6 +74,8 @@ class CallMeter:
         models: The models that the request names, as far as somebody has read them, the one that it asks first;
             none if that is not known.
         is_counted: Whether the call counts against what an admin has set.
+        asks_path_alone: Whether the path says which model is asked, and the body does not. Elsewhere a server may go
+            by the path or by the body, so that a path is not known to name the model which has to be paid.
         size: Bytes of the request's body, or as many as have passed by now; None before any is known.
     """
 
@@ -91,6 +91,9 @@ class CallMeter:
         self.size: int | None = None
         self._is_text = True
         self._guess = ""
+        self._is_sure = True
+        self._batch = BatchReader() if self._route.charge == "batch" else None
+        self._first: BatchReader | None = None  # of the beginning, before anything is sent
         self._most_output: int | None = None
         self._reply: Meter | None = None
         self._streamed = False
@@ -100,6 +103,8 @@ class CallMeter:
         self._milliseconds = 0
         self._charge: Charge | None = None
         self._reservation: AllowanceReservation | None = None
+        self.asks_path_alone = bool(target.models) and grant.destination.kind == "gemini"
+        self._has_read = self.asks_path_alone
 
     @property
     def is_free(self) -> bool:
@@ -113,6 +118,19 @@ class CallMeter:
 
     # --- the request
 
+    def add_models(self, named: tuple[str, ...] | None) -> None:
+        """Take the models that the body names beside those of the path, its own first.
+
+        Args:
+            named: The models; None where the body does not say all of them: then none is known.
+        """
+        path, self._has_read = self.models, True
+        if named is None:
+            self.models = path if self.asks_path_alone else ()
+        else:
+            first, then = (path, named) if self.asks_path_alone else (named, path)
+            self.models = tuple(dict.fromkeys((*first, *then)))
+
     def see_request(self, content_type: str, head: bytes) -> None:
         """Look at the beginning of the body, for what the call may cost.
 
@@ -124,8 +142,18 @@ class CallMeter:
         if not self.models and (found := _MODEL.search(head, 0, _NEAR)):
             self._guess = found[1].decode()
         if self.is_counted:
-            stated = [int(number) for number in _MOST.findall(head)]
+            self._is_sure = len(set(_MODEL.findall(head))) < 2
+            stated = [int(number) for number in MOST_OUTPUT.findall(head)]
             self._most_output = max(stated, default=None)
+            if self._batch is not None:
+                self._first = BatchReader()
+                self._first.feed(head)
+
+    def see_piece(self, piece: bytes) -> None:
+        """Look at a piece of the body that is sent on: a batch says in all of it what it may cost."""
+        if self._batch is not None:
+            self._first = None
+            self._batch.feed(piece)
 
     async def reserve(self) -> None:
         """Count the call, with what it may cost, if an admin has limited what its member uses.
@@ -194,7 +222,7 @@ class CallMeter:
         return self._grant.destination.connection
 
     def _reserve(self) -> AllowanceReservation:
-        metering, models = self._metering, self.models
+        metering, models = self._metering, self.models if self._has_read else ()
         return metering.allowances.reserve(
             self._grant.workspace.id,
             self._user,
@@ -235,7 +263,8 @@ class CallMeter:
             dollars = self._price(answered, usage)
             return self._price(asked.model, usage) if dollars is None else dollars
 
-        return charge(asked, reading, price, streamed=self._streamed)
+        seconds = self._milliseconds / 1000
+        return charge(asked, reading, price, streamed=self._streamed, seconds=seconds)
 
     def _price(self, model: str, usage: Usage) -> float | None:
         grant = self._grant
@@ -246,9 +275,17 @@ class CallMeter:
         return None if cost is None else cost.dollars
 
     def _asked(self) -> Asked:
-        model = self.models[0] if self.models else self._guess
+        # Where several are named, the dearest that is known may be the one that works.
+        model = self._guess if self._is_sure else ""
+        if self.models:
+            model = self.models[0] if len(self.models) == 1 else ""
         size = _ANY_SIZE if self.size is None else self.size
-        return Asked(self._route, size, self._is_text, model, self._most_output)
+        most, is_elsewhere = self._most_output, False
+        batch = self._first or self._batch
+        if batch is not None:
+            most = batch.most_output
+            is_elsewhere = not batch.has_requests and size <= MOST_WITHOUT
+        return Asked(self._route, size, self._is_text, model, most, is_elsewhere)
 
     def _make_beginning(self) -> CallRecord:
         return self._make_record(RUNNING, Charge(Usage(), None, self._estimate()))

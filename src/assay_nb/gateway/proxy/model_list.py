@@ -76,13 +76,13 @@ async def check_body_models(
     return named.models
 
 
-async def find_body_models(content_type: str, body: bytes) -> tuple[str, ...]:
-    """Return the models that a body names; none where it cannot be read, or does not say all of them."""
+async def find_body_models(content_type: str, body: bytes) -> tuple[str, ...] | None:
+    """Return the models that a body names; None where it cannot be read, or names some of them and not all."""
     try:
         named = await _read_in_slices(body, content_type)
     except UnreadableModels:
-        return ()
-    return named.models if named.complete else ()
+        return None
+    return named.models if named.complete or not named.models else None
 
 
 async def _read_in_slices(body: bytes, content_type: str) -> NamedModels:

@@ -264,9 +264,15 @@ class Connection(asyncio.Protocol):
             self.transport.resume_reading()
 
     def answered(self) -> None:
-        """Note that aiohttp has answered; be ready for the next request if this one is over."""
+        """Note that aiohttp has answered; be ready for the next request if this one is over.
+
+        After a request for another protocol there is none: nobody would read its head within the limits, or close
+        the connection of a client that says no more.
+        """
         self._answered = True
-        if self._complete and not self._raw:
+        if self._raw:
+            self.finish(keep=False)
+        elif self._complete:
             self.finish(keep=not self._deaf)
 
     def finish(self, *, keep: bool) -> None:

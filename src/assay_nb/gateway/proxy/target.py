@@ -93,6 +93,11 @@ def read_target(context: RequestContext) -> Target:
         )
     if request.method not in _METHODS:
         raise WrongUsage(f"Only {', '.join(sorted(_METHODS))} requests are passed through.")
+    if request.method in _BODILESS and request.body_exists:
+        raise WrongUsage(
+            f"A {request.method} request with a body is not passed through.",
+            hint="Send it without, or as POST.",
+        )
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise WrongUsage("A compressed request is not passed through.", hint="Send it as it is.")
     settings = context.services.settings

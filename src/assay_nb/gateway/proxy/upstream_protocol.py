@@ -25,6 +25,10 @@ _UNFRAMED = frozenset({204, 304})
 """Statuses of responses that have no body, whatever their head says."""
 
 
+_EMPTY = ((None, True), (0, False))
+"""What heads say of such responses where nothing can come after them."""
+
+
 class Receiver(Protocol):
     """Whoever waits for a response. It is told in this order, once each but for `answer_moves`."""
 
@@ -60,7 +64,7 @@ class UpstreamConnection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_began", "_complete", "_dropped", "_extra", "_headers", "_informal", "_length", "_lost", "_parser",
+        "_began", "_complete", "_dropped", "_extra", "_headers", "_informal", "_is_odd", "_length", "_lost", "_parser",
         "_pieces", "_quiet", "_read", "_receiver", "_status", "_told", "_until_end", "idle_since",
         "keep", "origin", "transport", "used",
     )  # fmt: skip
@@ -83,6 +87,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._length: int | None = None
         self._began = self._complete = self._extra = self._told = self._until_end = False
+        self._is_odd = False  # it has no body and states one, which may still come
 
     # --- for the one who asks
 
@@ -208,6 +213,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._began = True
         self._quiet = 0
         self._length, self._until_end = _read_framing(status, self._headers)
+        self._is_odd = status in _UNFRAMED and _read_framing(0, self._headers) not in _EMPTY
 
     def on_body(self, body: bytes) -> None:
         self._quiet = 0
@@ -217,7 +223,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._began and not self._complete:
             assert self._parser is not None
             self._complete = True
-            self.keep = self._parser.should_keep_alive()
+            self.keep = self._parser.should_keep_alive() and not self._is_odd
 
 
 def _read_framing(status: int, headers: Pairs) -> tuple[int | None, bool]:

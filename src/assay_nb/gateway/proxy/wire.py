@@ -25,7 +25,9 @@ LAST_CHUNK = b"0\r\n\r\n"
 EVENT_STREAM = b"text/event-stream"
 
 _SAFE = "".join(f"{name}: {value}\r\n" for name, value in SAFE_HEADERS.items()).encode("ascii")
-_TELLING = frozenset({b"content-type", b"content-encoding", b"request-id", b"x-request-id"})
+_TELLING = frozenset({
+    b"content-type", b"content-encoding", b"transfer-encoding", b"request-id", b"x-request-id",
+})  # fmt: skip
 """Headers by which a response is judged."""
 
 
