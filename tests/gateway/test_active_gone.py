@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio.to_thread import run_sync
 
 from assay_nb.errors import workspace_gone
 from assay_nb.gateway.handlers.table import ROUTES
@@ -113,7 +114,10 @@ async def prepare(member: Member, *, deleted: bool = False) -> tuple[str, dict[s
         member.workspaces.delete(member.user, x)
     else:
         await member.stage.store_key(x, connection=NAMED)
+    issue, where = member.stage.services.run_tokens.issue, bytes.fromhex(x)
+    program = await run_sync(issue, member.user, where, member.token, 60, "pass-through")
     return x, {
+        "program": program.token,
         "name": name,
         "deleted": name,
         "fresh": f"new-{name}",

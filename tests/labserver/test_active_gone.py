@@ -194,8 +194,6 @@ def test_route_on_an_unknown_workspace_changes_nothing(lab: Lab, route: str) -> 
     if route == "instruments":
         ((name, error),) = answers[0].events
         assert (name, error["code"]) == ("error", "workspace_not_found")
-    elif lab.mode == "hub" and route.startswith(BY_BROWSER):
-        assert {answer.code for answer in answers} == {"permission_denied"}
     else:
         assert {answer.status for answer in answers} == {404}
         assert {answer.code for answer in answers} == {"workspace_not_found"}

@@ -97,15 +97,19 @@ import os
 import litellm
 
 token = os.environ["ASSAY_TOKEN"]
-litellm.completion("openai/MODEL", messages, api_key=token)
-litellm.completion("gemini/MODEL", messages, api_key=token)
+messages = [{"role": "user", "content": "Hello"}]
+for model in ("openai/gpt-6-luna", "gemini/gemini-3.8-flash"):
+    reply = litellm.completion(model, messages, api_key=token)
+    print(reply.choices[0].message.content)
 """
 _DSPY = """\
 import os
 import dspy
 
 token = os.environ["ASSAY_TOKEN"]
-dspy.configure(lm=dspy.LM("openai/MODEL", api_key=token))
+lm = dspy.LM("openai/gpt-6-luna", api_key=token)
+dspy.configure(lm=lm)
+print(lm("Hello")[0])
 """
 _ALL = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY")
 

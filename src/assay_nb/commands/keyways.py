@@ -36,6 +36,11 @@ def how_to_start(session: Session, args: Namespace, workspace: str | None) -> li
     return sentence(find_way(session, workspace).say_start(program=program(args)))
 
 
+def name_page(session: Session, error: AssayError) -> str:
+    """Return where keys are changed on this hub, while the gateway cannot say by whom."""
+    return f"Owners and admins change keys on the hub's page: {session.config.gateway_url} ({error.message})"
+
+
 def refuse_on_hub(
     session: Session, args: Namespace, message: str, act: KeyAct, connection: str = ""
 ) -> None:
@@ -58,5 +63,5 @@ def refuse_on_hub(
     except WorkspaceNotFound:
         raise
     except AssayError as error:  # the gateway is not there, and knows its pages alone
-        hint = f"Try again later, to be told the page where it is done. {error.message}"
+        hint = name_page(session, error)
     raise PermissionDenied(message, hint=hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -51,7 +52,10 @@ class _Running:
     """The calls of one event loop. A portal that was closed, or a forked child, has another."""
 
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
-    count: int = 0
+    unnoted: set[object] = field(default_factory=set[object])
+
+
+_call: ContextVar[object] = ContextVar("call")
 
 
 class SharedLog:
@@ -68,18 +72,20 @@ class SharedLog:
     @contextmanager
     def running(self) -> Generator[None]:
         """Count a call, from before it is planned until after it is noted."""
-        here = self._here()
-        here.count += 1
+        here, call = self._here(), object()
+        here.unnoted.add(call)
+        _call.set(call)
         try:
             yield
         finally:
-            here.count -= 1
+            here.unnoted.discard(call)
 
     async def note(self, record: CallRecord) -> None:
-        """Note a call that has ended. The line of one that ran alone is written when this returns."""
-        log = self._resources.calls
+        """Note a call that has ended. With the last of those that run, all lines are written when this returns."""
+        log, unnoted = self._resources.calls, self._here().unnoted
         log.add(record)
-        if self._here().count <= 1:
+        unnoted.discard(_call.get(None))
+        if not unnoted:
             await log.flush()
 
     async def close(self) -> None:

@@ -28,7 +28,9 @@ _SPACE = re.compile(rb"[ \t\n\r]{0,65536}+")
 _SCALAR = rb"""(?:-?(?:0|[1-9][0-9]{0,400}+)(?>(?:\.[0-9]{1,400}+)?)(?>(?:[eE][+-]?[0-9]{1,20}+)?)
     |true|false|null)"""
 _PLAIN = re.compile(_SCALAR, re.VERBOSE)
-_RUN = re.compile(rb"(?>(?:" + _SCALAR + rb"[ \t\n\r]{0,100}+,[ \t\n\r]{0,100}+){1,1000})", re.VERBOSE)
+_RUN = re.compile(
+    rb"(?>(?:" + _SCALAR + rb"[ \t\n\r]{0,100}+,[ \t\n\r]{0,100}+){1,1000})", re.VERBOSE
+)
 _CHARS = re.compile(rb'(?>(?:[^"\\\x00-\x1f]{1,4096}+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})){1,16})')
 _COLON = re.compile(rb"[ \t\n\r]{0,65536}+:")
 _CLOSES = {ord("{"): ord("}"), ord("["): ord("]")}

@@ -19,9 +19,11 @@ RUNNING = sa.text("status = 'running'")
 _GUARD = (
     "ALTER TABLE %(name)s ENABLE ROW LEVEL SECURITY",
     "ALTER TABLE %(name)s FORCE ROW LEVEL SECURITY",
-    "CREATE POLICY one_workspace ON %(name)s USING ("
-    "coalesce(current_setting('assay.workspace', true), '') "
-    "IN ('', encode(workspace_id, 'hex')))",
+    """
+    CREATE POLICY one_workspace ON %(name)s USING (
+        coalesce(current_setting('assay.workspace', true), '') IN ('', encode(workspace_id, 'hex'))
+    )
+    """,
 )
 
 
