@@ -132,6 +132,11 @@ def names_holding(names: Collection[str], values: Collection[str]) -> list[str]:
     return [name for name in names if os.environ.get(name) in values]
 
 
+def replace_values(old: str, new: str) -> None:
+    """Put a value in the place of another, in every environment variable of this process that holds it."""
+    os.environ.update({name: new for name, value in os.environ.items() if value == old})
+
+
 def remove_variables(names: Collection[str]) -> None:
     """Take environment variables out of this process."""
     for name in names:

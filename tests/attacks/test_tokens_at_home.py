@@ -264,6 +264,7 @@ PLACES: dict[str, tuple[str, Any, int]] = {
     ),
     "a new token": ("POST api/v1/workspaces/personal/run-tokens", {}, 201),
     "a longer life": ("POST api/v1/run-tokens/extend", {"token": "{token}"}, 200),
+    "an end": ("POST api/v1/run-tokens/end", {"token": "unknown"}, 200),
 }
 """Where a thief tries a token: a request to the gateway, and what a hub token gets there."""
 

@@ -364,6 +364,92 @@ def test_terminal_shows_the_token_only_where_a_program_asks(
     assert again["ASSAY_TOKEN"] == told["ASSAY_TOKEN"]
 
 
+@pytest.fixture
+def issued(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A terminal with a token that is good."""
+    path = f"api/v1/workspaces/{WORKSPACE}/run-tokens"
+    token = hub.ask("POST", path, {"purpose": "pass-through"})["token"]
+    monkeypatch.setenv("ASSAY_TOKEN", token)
+    set_session(None)
+    yield token
+    set_session(None)
+
+
+def test_terminal_says_that_a_token_has_ended_once_it_has(
+    hub: Hub, issued: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert is_good(hub, issued)
+
+    assert main(["env", "--off"]) == 0
+
+    assert not is_good(hub, issued)
+    said = capsys.readouterr().out
+    assert "The token has ended." in said
+    assert "unset ASSAY_TOKEN" in said
+
+
+def test_token_that_had_ended_is_said_to_and_unset(
+    hub: Hub, issued: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert hub.ask("POST", "api/v1/run-tokens/end", {"token": issued}) == {"ended": True}
+
+    assert main(["env", "--off"]) == 0
+
+    said = capsys.readouterr().out
+    assert "The token had ended already." in said
+    assert "unset ASSAY_TOKEN" in said
+
+
+@pytest.mark.parametrize("words", [["--off"], ["--off", "--shell"]])
+def test_end_that_the_gateway_does_not_hear_of_fails_the_command(
+    words: list[str],
+    hub: Hub,
+    issued: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    monkeypatch.setenv("ASSAY_GATEWAY_URL", f"http://127.0.0.1:{port}/")
+
+    assert main(["env", *words]) == 1
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "The token has not ended." in err
+    assert issued not in err
+    assert is_good(hub, issued)
+
+
+def test_somebody_elses_token_is_not_said_to_have_ended(
+    hub: Hub, issued: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", hub.stage.hub.add("eve"))
+
+    assert main(["env", "--off"]) == 1
+
+    assert "The token has not ended." in capsys.readouterr().err
+    assert is_good(hub, issued)
+
+
+def test_kernel_keeps_the_variables_of_a_token_that_it_could_not_end(
+    shell: Shell, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show(shell, "--export")
+    token = os.environ["ASSAY_TOKEN"]
+    hub_token = hub.stage.hub.people.pop(hub.token)
+    hub.stage.services.identity.forget(hub.token)
+
+    assert shell.run("%assay env --off").error is not None
+    assert os.environ["ASSAY_TOKEN"] == token
+
+    hub.stage.hub.people[hub.token] = hub_token
+    hub.stage.services.identity.forget(hub.token)
+    assert "The token has ended." in str(shell.run("%assay env --off").result)
+    assert not is_good(hub, token)
+    assert str(shell.run("%assay env --off").result).strip() == "No token was set here."
+
+
 @pytest.mark.parametrize("words", [["env"], ["env", "--shell"], ["env", "--off"]])
 def test_alone_one_is_told_that_there_is_no_gateway(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -135,6 +135,11 @@ ROWS: dict[str, Mapping[str, Any]] = {
         "owner": OK,
         "page owner": OK,
     },
+    "POST api/v1/run-tokens/end": {
+        **row(those(404, [*_TOKENS, *_PAGES])),
+        "owner": OK,
+        "page owner": OK,
+    },
     "* providers/{workspace}/{provider}/{path:.*}": PROGRAMS,
     "GET oauth_callback": dict.fromkeys(KINDS, 403),  # nobody has begun to sign in
     "POST api/v1/sign-out": PAGE_OWN,
@@ -182,6 +187,7 @@ BODIES: dict[str, Any] = {
     f"POST {_ONE}/instruments/{{instrument}}": {"prompt": PROMPT},
     f"POST {_ONE}/run-tokens": {"seconds": 60},
     "POST api/v1/run-tokens/extend": {"token": "{program}"},
+    "POST api/v1/run-tokens/end": {"token": "{program}"},
     "* providers/{workspace}/{provider}/{path:.*}": {
         "model": "claude-sonnet-4-6",
         "max_tokens": 10,

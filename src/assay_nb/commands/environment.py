@@ -179,7 +179,7 @@ def _export(session: Session, settings: _Settings, workspace_id: str) -> Outcome
     old = tokens.values
     token, new = session.portal.call(tokens.get, workspace_id)
     if new:
-        session.portal.begin(tokens.keep, workspace_id)
+        session.portal.begin(tokens.keep, workspace_id, config.replace_values)
     config.set_variables(settings.variables(token))
     held = {config.hub_token() or "", *old, token}
     unset = config.unset_variables(settings.not_set, holding=held)
@@ -201,28 +201,44 @@ def _take_token(session: Session, workspace_id: str) -> str:
 
 
 def _give_back(session: Session, args: Namespace, gateway_url: str) -> Outcome:
-    """End the tokens, and unset the variables here or say which a shell is to unset."""
-    from assay_nb.engine.remote.pass_tokens import extend_token, revoke_token
+    """End the tokens, and unset the variables here or say which a shell is to unset.
 
+    Raises:
+        AssayError: If a token could not be ended. The variables stay, for another try.
+    """
     engine, held = _remote(session), config.pass_token()
     gone = {*engine.tokens.values, *([held] if held else [])}
-    if args.kernel:
-        session.portal.call(engine.tokens.give_back)
-    elif held:
-        with suppress(AssayError):  # it has ended already
-            found = session.portal.call(extend_token, engine.client, held)
-            session.portal.call(revoke_token, engine.client, found)
+    try:
+        said = session.portal.call(_end_all, engine, held)
+    except AssayError as error:
+        raise AssayError(
+            f"The token has not ended. {error.message}",
+            hint=error.hint or "Run this again, or wait until the token expires.",
+        ) from error
     names = config.names_holding((TOKEN, *KEYS), gone) + _find_addresses(gateway_url)
     if args.kernel:
         config.remove_variables(names)
-        said = f"The token has ended. Unset: {join(names)}." if names else "No token was set here."
-        return Outcome(Document([Paragraph([said])]), {"unset": names})
+        unset = f"{said} Unset: {join(names)}." if names else said
+        return Outcome(Document([Paragraph([unset])]), {"unset": names})
     line = f"unset {' '.join(names)}"
     if args.shell and not args.json:
         write_out(line if names else "")
         return Outcome(Document(), {"unset": names})
-    ended = Paragraph(["The token has ended." if held else "No token was set here."])
-    return Outcome(Document([ended, *([Verbatim(line)] if names else [])]), {"unset": names})
+    blocks = [Paragraph([said]), *([Verbatim(line)] if names else [])]
+    return Outcome(Document(blocks), {"unset": names})
+
+
+async def _end_all(engine: RemoteEngine, held: str | None) -> str:
+    """End this process's tokens, and the one that it was started with, and return what is said about it."""
+    from assay_nb.engine.remote.pass_tokens import end_token
+
+    own = engine.tokens.values
+    was_good = await engine.tokens.give_back()
+    if held and held not in own:
+        was_good |= await end_token(engine.client, held)
+    if was_good:
+        return "The token has ended."
+    return "The token had ended already." if own or held else "No token was set here."
 
 
 def _find_addresses(gateway_url: str) -> list[str]:

@@ -14,11 +14,11 @@ from anyio.to_thread import run_sync
 from assay_nb.engine.remote.pass_tokens import (
     KeptTokens,
     PassToken,
+    end_token,
     extend_token,
     issue_token,
-    revoke_token,
 )
-from assay_nb.errors import AssayError
+from assay_nb.errors import AssayError, PermissionDenied
 from assay_nb.gateway.auth.run_tokens import PREFIXES
 from assay_nb.gateway.handlers.table import ROUTES
 from tests.canaries import find_canary
@@ -182,7 +182,7 @@ async def test_what_runs_with_it_ends_too(how: str, stage: Stage, fake: FakeProv
             while b"early" not in seen:
                 seen += await response.content.readany()
             if how == "revoked":
-                await revoke_token(max_.engine.client, lent)
+                assert await end_token(max_.engine.client, lent.token)
             else:
                 await run_sync(workspaces.remove_member, "olga", where, "max")
             await stage.services.active_calls.look(stage.services.holds)
@@ -220,16 +220,24 @@ class Lender:
         self.now = 1_000.0
         self.asked: list[str] = []
         self.refuses = 0
+        self.refused = {"extend"}
+        self.error = AssayError("not now")
+        self.replaced: list[tuple[str, str]] = []
 
     async def ask(self, method: str, path: str, body: Any = None) -> Any:
-        what = "issue" if body and "purpose" in body else "extend" if body else "revoke"
+        what = "issue" if "purpose" in body else path.rpartition("/")[2]
         self.asked.append(what)
-        if what == "extend" and self.refuses:
+        if what in self.refused and self.refuses:
             self.refuses -= 1
-            raise AssayError("not now")
+            raise self.error
+        if what == "end":
+            return {"ended": True}
         number = self.asked.count("issue")
         told = {"id": str(number), "workspace": "w", "expires_at": int(self.now + self.lasts)}
         return {**told, "token": f"{PREFIXES['pass-through']}{number}"}
+
+    def replace(self, old: str, new: str) -> None:
+        self.replaced.append((old, new))
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -242,7 +250,7 @@ class Lender:
 async def keep_for(tokens: KeptTokens, lender: Lender, seconds: float) -> asyncio.Task[None]:
     """Keep a token until so much time has passed, and return what keeps it."""
     end = lender.now + seconds
-    task = asyncio.create_task(tokens.keep("w"))
+    task = asyncio.create_task(tokens.keep("w", lender.replace))
     while lender.now < end and not task.done():  # noqa: ASYNC110 - time passes only while others run
         await asyncio.sleep(0)
     return task
@@ -263,7 +271,8 @@ async def test_token_is_extended_when_half_of_its_time_is_over() -> None:
     assert lender.asked == ["issue", *["extend"] * 5]
     assert not task.done()
     await end(task)
-    assert lender.asked[-1] == "revoke"
+    assert lender.asked[-1] == "end"
+    assert lender.replaced == []
     assert tokens.values == frozenset()
 
 
@@ -280,19 +289,38 @@ async def test_gateway_that_does_not_answer_is_asked_again() -> None:
     await end(task)
 
 
-async def test_token_whose_time_is_over_is_kept_no_more() -> None:
+async def test_token_that_expired_in_a_suspended_machine_gets_a_successor() -> None:
+    lender = Lender(lasts=3600)
+    tokens = lender.tokens()
+    await tokens.get("w")
+    task = await keep_for(tokens, lender, 100)
+
+    lender.now += 7200  # nobody's clock ran
+    while not lender.replaced:  # noqa: ASYNC110 - time passes only while others run
+        await asyncio.sleep(0)
+
+    assert lender.asked == ["issue", "issue"]
+    assert lender.replaced == [("assay-pass-1", "assay-pass-2")]
+    assert tokens.values == {"assay-pass-2"}
+    assert not task.done()
+    await end(task)
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+async def test_successor_is_asked_for_again_unless_it_is_refused(goes_on: bool) -> None:
     lender = Lender(lasts=60)
     tokens = lender.tokens()
     await tokens.get("w")
-    lender.refuses = 10_000
+    lender.refused, lender.refuses = {"extend", "issue"}, 100
+    lender.error = AssayError("not now") if goes_on else PermissionDenied("not you")
 
     task = await keep_for(tokens, lender, 600)
 
-    assert task.done()
-    lender.refuses = 0
-    lender.now += 600
-    lender.refuses = 1  # what is over is refused
-    assert await tokens.get("w") == ("assay-pass-2", True)
+    assert task.done() is not goes_on
+    assert tokens.values == ({"assay-pass-1"} if goes_on else frozenset())
+    assert lender.asked.count("issue") == (10 if goes_on else 2)
+    assert lender.replaced == []
+    await end(task)
 
 
 async def test_token_that_was_given_back_is_extended_no_more() -> None:
@@ -300,12 +328,42 @@ async def test_token_that_was_given_back_is_extended_no_more() -> None:
     tokens = lender.tokens()
     await tokens.get("w")
 
-    await tokens.give_back()
+    assert await tokens.give_back()
     asked = len(lender.asked)
-    await tokens.keep("w")
+    await tokens.keep("w", lender.replace)
 
-    assert lender.asked[-1] == "revoke"
+    assert lender.asked[-1] == "end"
     assert len(lender.asked) == asked
+
+
+async def test_token_that_could_not_be_ended_is_ended_by_the_next_try() -> None:
+    lender = Lender(lasts=3600)
+    tokens = lender.tokens()
+    await tokens.get("w")
+    lender.refused, lender.refuses = {"end"}, 1
+
+    with pytest.raises(AssayError, match="not now"):
+        await tokens.give_back()
+    assert tokens.values == {"assay-pass-1"}
+
+    assert await tokens.give_back()
+    assert tokens.values == frozenset()
+    assert not await tokens.give_back()
+
+
+async def test_expired_token_is_refused_with_the_way_to_a_new_one(stage: Stage) -> None:
+    """What a program was started with before the machine slept: its error says how it gets another."""
+    ada = await stage.kernel("ada", key="anthropic")
+    token = (await issue(ada)).token
+    stage.services.run_tokens._now = lambda: time.time() + 24 * 3600
+
+    path = f"providers/-/{MODELS}"
+    status, told = await stage.ask("GET", path, headers={"x-api-key": token})
+
+    assert status == 401
+    assert "expired" in told["error"]["message"]
+    assert "`assay-nb env`" in told["error"]["hint"]
+    assert not stage.fake.calls
 
 
 def test_token_is_not_in_what_shows_it() -> None:

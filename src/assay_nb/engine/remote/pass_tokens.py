@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from anyio import CancelScope, move_on_after
 
 from assay_nb.engine.remote.client import ACTIVE, part
-from assay_nb.errors import AssayError
+from assay_nb.errors import AssayError, PermissionDenied, WorkspaceNotFound
 
 if TYPE_CHECKING:
     from assay_nb.engine.remote.client import GatewayClient
@@ -30,6 +30,7 @@ _SHORTEST = 0.5
 _GOODBYE = 2.0
 
 Sleep = Callable[[float], Awaitable[None]]
+Replace = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,14 @@ async def extend_token(client: GatewayClient, token: str) -> PassToken:
     return PassToken(told["id"], told["workspace"], told["expires_at"], token)
 
 
-async def revoke_token(client: GatewayClient, token: PassToken) -> None:
-    """End a token, and within seconds the requests that run with it."""
-    where = f"api/v1/workspaces/{part(token.workspace)}/run-tokens"
-    await client.ask("DELETE", f"{where}/{part(token.id)}")
+async def end_token(client: GatewayClient, token: str) -> bool:
+    """End a token, and within seconds the requests that run with it; False if it was good for nothing already.
+
+    Raises:
+        AssayError: If the gateway has not ended it, or gives no answer.
+    """
+    told = await client.ask("POST", "api/v1/run-tokens/end", {"token": token})
+    return bool(told["ended"])
 
 
 class KeptTokens:
@@ -93,11 +98,12 @@ class KeptTokens:
         self._now = now
         self._sleep = sleep
         self._kept: dict[str, PassToken] = {}
+        self._ending: set[str] = set()
 
     @property
     def values(self) -> frozenset[str]:
         """The tokens themselves, as programs show them."""
-        return frozenset(one.token for one in self._kept.values())
+        return frozenset((*self._ending, *(one.token for one in self._kept.values())))
 
     async def get(self, workspace: str) -> tuple[str, bool]:
         """Return the token for a workspace by its id, and whether it is new: then `keep` wants to be started.
@@ -111,33 +117,72 @@ class KeptTokens:
         issued = self._kept[workspace] = await issue_token(self._client, workspace)
         return issued.token, True
 
-    async def keep(self, workspace: str) -> None:
-        """Extend a token whenever half of its time is over, until it is given back; give it back when cancelled."""
+    async def keep(self, workspace: str, replace: Replace) -> None:
+        """Extend a token whenever half of its time is over, until it is given back; give it back when cancelled.
+
+        One that has expired, because the machine was suspended or the gateway away, makes room for a new one.
+        It ends without one where this person may not call any more.
+
+        Args:
+            workspace: Whose token, by the workspace's id.
+            replace: Is told of the expired token and the new one.
+        """
         kept = self._kept.get(workspace)
         if kept is None:
             return
         lasts = kept.expires_at - self._now()
         try:
-            while (left := kept.expires_at - self._now()) > 0:
-                await self._sleep(max(_SHORTEST, min(_LOOK, left / 4)))
+            while True:
+                left = kept.expires_at - self._now()
+                await self._sleep(max(_SHORTEST, min(_LOOK, left / 4)) if left > 0 else _LOOK)
                 held = self._kept.get(workspace)
                 if held is None or held.id != kept.id:
                     return
-                kept = held
-                # Whatever is wrong may be right again in a minute: what is over is refused at its use.
-                if kept.expires_at - self._now() < lasts / 2:
-                    await self._extend(workspace, kept)
-                    kept = self._kept.get(workspace, kept)
+                kept = await self._renew(workspace, held, lasts, replace)
+        except (PermissionDenied, WorkspaceNotFound):
+            self._kept.pop(workspace, None)
         except asyncio.CancelledError:
             if self._kept.pop(workspace, None) is not None:
-                await self._end(kept)
+                await self._say_goodbye(kept.token)
             raise
 
-    async def give_back(self) -> None:
-        """End all of them. One whose end the gateway cannot be told of expires by itself."""
-        kept, self._kept = self._kept, {}
-        for one in kept.values():
-            await self._end(one)
+    async def _renew(
+        self, workspace: str, kept: PassToken, lasts: float, replace: Replace
+    ) -> PassToken:
+        """Extend a token, or put a new one in its place, if it is time; whatever is wrong may be right in a minute.
+
+        Raises:
+            PermissionDenied: If an expired one gets no successor, ever.
+            WorkspaceNotFound: Likewise.
+        """
+        left = kept.expires_at - self._now()
+        if left > lasts / 2 or (left > 0 and await self._extend(workspace, kept)):
+            return self._kept.get(workspace, kept)
+        if left > 0:
+            return kept
+        try:
+            issued = await issue_token(self._client, workspace)
+        except (PermissionDenied, WorkspaceNotFound):
+            raise
+        except AssayError:
+            return kept
+        if self._kept.get(workspace) is not kept:  # given back or replaced meanwhile
+            await self._say_goodbye(issued.token)
+            return kept
+        self._kept[workspace] = issued
+        replace(kept.token, issued.token)
+        return issued
+
+    async def give_back(self) -> bool:
+        """End all of them, and say whether one was good until now.
+
+        Raises:
+            AssayError: If one could not be ended. It is extended no more, and ended by the next of these.
+        """
+        self._ending |= {one.token for one in self._kept.values()}
+        self._kept.clear()
+        were_good = [await self._end(token) for token in sorted(self._ending)]
+        return any(were_good)
 
     async def _extend(self, workspace: str, one: PassToken) -> bool:
         try:
@@ -148,7 +193,13 @@ class KeptTokens:
             self._kept[workspace] = later
         return True
 
-    async def _end(self, one: PassToken) -> None:
-        # A process that is about to end tells the gateway, and is not held up by it for long.
+    async def _end(self, token: str) -> bool:
+        was_good = await end_token(self._client, token)
+        self._ending.discard(token)
+        return was_good
+
+    async def _say_goodbye(self, token: str) -> None:
+        # A process that is about to end tells the gateway, and is not held up by it for long: what it is not
+        # told of expires by itself.
         with CancelScope(shield=True), move_on_after(_GOODBYE), suppress(AssayError):
-            await revoke_token(self._client, one)
+            await end_token(self._client, token)

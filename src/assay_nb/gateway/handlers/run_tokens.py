@@ -62,14 +62,32 @@ async def revoke_run_token(context: RequestContext) -> web.Response:
     return json_answer({"done": True})
 
 
+async def end_run_token(context: RequestContext) -> web.Response:
+    """End one of the caller's tokens for the pass-through, known by itself, and say whether it was good until now."""
+    token = (await context.json(token=str))["token"]
+    services, caller = context.services, context.caller
+    try:
+        found = await run_sync(services.run_tokens.find, token)
+    except NotSignedIn:
+        return json_answer({"ended": False})
+    _check_own(found, caller.user)
+    await run_sync(services.run_tokens.revoke, caller.user, found.workspace_id, found.digest)
+    services.log(Changed("run token revoked", caller.user, found.workspace_id.hex()))
+    return json_answer({"ended": True})
+
+
 def _find_own(services: Services, user: str, token: str) -> RunToken:
     try:
         found = services.run_tokens.find(token)
     except NotSignedIn as error:
         raise NotFound(error.message, hint=error.hint) from None
+    _check_own(found, user)
+    return found
+
+
+def _check_own(found: RunToken, user: str) -> None:
     if found.user != user or found.purpose != "pass-through":
         raise NotFound("No token of yours for the pass-through is like this one.")
-    return found
 
 
 def _read_purpose(fields: dict[str, Any]) -> Purpose:
@@ -130,6 +148,16 @@ ROUTES = (
         body=exactly(token=TEXT),
         reply=exactly(id=TEXT, workspace=TEXT, expires_at={"type": "integer"}),
         errors=(404, 429),
+    ),
+    Route(
+        method="POST",
+        path="api/v1/run-tokens/end",
+        who="member",
+        handler=end_run_token,
+        summary="End one of the caller's tokens for the pass-through, and say whether it was valid until now",
+        body=exactly(token=TEXT),
+        reply=exactly(ended={"type": "boolean"}),
+        errors=(404,),
     ),
     Route(
         method="DELETE",
