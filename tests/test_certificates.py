@@ -62,10 +62,10 @@ def test_file_that_cannot_be_used_is_named_with_its_setting(
 
 
 def test_file_without_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, most: int) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)  # root may read any file
+    monkeypatch.setattr(certificates, "read_plain", refuse)  # root may read any file
 
     with pytest.raises(WrongUsage, match=r"cannot be read \(Permission denied\)"):
         certificates.trust_file(tmp_path / "ca.pem", "SSL_CERT_FILE")
