@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
@@ -24,6 +23,7 @@ from assay_nb.render.document import (
     sentence,
 )
 from assay_nb.render.figures import share
+from assay_nb.text.csv_rows import write_rows
 from assay_nb.text.english import count
 
 PARTS: dict[str, UsagePart] = {
@@ -36,7 +36,6 @@ PARTS: dict[str, UsagePart] = {
 
 _FILLED = 62
 """Days of which each gets a bar, also those without a call; of more, only those with calls."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 _COUNTS = tuple(
     one.name for one in fields(UsageLine) if one.name not in {"workspace", *PARTS.values()}
@@ -138,11 +137,8 @@ def _plain(cell: Inline) -> str:
 def write_csv(facts: UsageFacts) -> str:
     """Return usage as CSV, with a line of names first."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     columns = (*facts.by, *_COUNTS)
-    writer.writerow(columns)
-    for line in facts.lines:
-        writer.writerow([_as_cell(getattr(line, name)) for name in columns])
+    write_rows(out, columns, ([getattr(line, name) for name in columns] for line in facts.lines))
     return out.getvalue()
 
 
@@ -208,10 +204,3 @@ def say_left(limit: LimitFacts) -> str:
 def say_dollars(amount: float) -> str:
     """Return dollars, with as many digits as say something of a small amount."""
     return f"${amount:,.2f}" if amount >= 1 or not amount else f"${amount:.4f}"
-
-
-def _as_cell(value: Any) -> Any:
-    """Return a value as CSV has it. A spreadsheet would run a name that begins like a formula."""
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value

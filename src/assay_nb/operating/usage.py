@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from argparse import Namespace
 from collections.abc import Generator, Iterable, Sequence
@@ -19,6 +18,7 @@ from assay_nb.engine.usage import UsageLine, UsagePart
 from assay_nb.errors import WrongUsage
 from assay_nb.operating.session import OperatorSession
 from assay_nb.render.document import Block, Callout, Document, Inline, Paragraph, Table
+from assay_nb.text.csv_rows import write_rows
 from assay_nb.text.english import count
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ _CALL_COLUMNS = (
     "counted",
     "milliseconds",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def add_usage(add: Adder) -> None:
@@ -176,13 +175,8 @@ def _in_dollars(micros: int | None) -> float | None:
 
 
 def _export(name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], what: str) -> Outcome:
-    written = 0
     with _open_new(name) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        for row in rows:
-            writer.writerow([_as_text(value) for value in row])
-            written += 1
+        written = write_rows(file, columns, rows)
     if name == "-":
         return Outcome(Document([]), None)
     said = f"{count(written, what)} written to {name}."
@@ -201,10 +195,3 @@ def _open_new(name: str) -> Generator[TextIO]:
         raise WrongUsage(
             f"{name} cannot be written: {error.strerror}.", hint="Name a file that is not there."
         ) from None
-
-
-def _as_text(value: Any) -> Any:
-    """Return a value as CSV has it. A spreadsheet would run a name that begins like a formula."""
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
