@@ -421,11 +421,13 @@ def hostile_answers(real: dict[str, Any], group: list[str]) -> dict[str, Any]:
     setups = [{**setup, **dict.fromkeys(told, text)} for setup in real["setups"]]
     status = {"workspace": workspace, "keys": keys, "setups": setups, "model": text, "user": text}
     call = ("at", "user", "instrument", "model", "funding", "status")
+    bars = [{"label": one, "share": 0.5, "words": one} for one in group]
     return {
         "status": {**real, **status},
         "workspaces": [workspace, *({**workspace, "id": one, "name": one} for one in group)],
         "members": [{"user": f"member {group_id(group)} {one}", "role": one} for one in group],
         "calls": [dict.fromkeys(call, one) for one in group],
+        "usage": {"text": text, "bars": bars, "limits": [{**one, "warning": text} for one in bars]},
         "models": group,
         "lint": {"findings": [], "variables": []},
         "scan": [],

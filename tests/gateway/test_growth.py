@@ -80,7 +80,11 @@ class World:
     async def ask(self, act: Act) -> list[str]:
         """Do something once the database was changed, and return its statements but for the calls log's."""
         resources = self.stage.services.resources
+        await (
+            resources.calls.flush()
+        )  # a line that waits is made when it is written, with a look at the prices
         await run_sync(resources.workspaces.create, f"other-{time.time_ns()}", "zoe")
+        resources.changes.look()  # what looks once in some milliseconds has looked
         self.asked.clear()
         with self.listening():
             await act(self)

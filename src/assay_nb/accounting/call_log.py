@@ -89,6 +89,7 @@ class CallLog:
         self._keeping = threading.Lock()
         self._added: _Batch | None = None
         self._seen = -_BEAT
+        self._begun: set[bytes] = set()  # whose beginning may stand in the database
 
     # --- now, from any thread
 
@@ -126,9 +127,11 @@ class CallLog:
     def record_all(self, records: Sequence[CallRecord]) -> None:
         """Write calls that have begun or ended, made with `make_record`, in one transaction."""
         alive = self._is_sign_due(records)
+        # Before it is written: also a commit whose answer was lost may have been made.
+        self._begun |= {one.call_id for one in records if one.status == rows.RUNNING}
 
         def write(connection: Connection) -> None:
-            rows.write_calls(connection, records)
+            rows.write_calls(connection, records, self._begun)
             if alive:
                 rows.note_writer(connection, _PROCESS, int(time.time()))
 
@@ -139,6 +142,7 @@ class CallLog:
                 write(connection)
         if alive:
             self._seen = time.monotonic()
+        self._begun -= {one.call_id for one in records if one.status != rows.RUNNING}
 
     def recent(self, workspace_id: bytes, limit: int = 20) -> tuple[CallRecord, ...]:
         """Return a workspace's latest calls, newest first."""

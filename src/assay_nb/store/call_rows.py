@@ -6,7 +6,7 @@ of that line. What a process leaves behind that was killed reads as `CUT_OFF`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
@@ -67,26 +67,34 @@ class CallRecord:
 _NAMES = tuple(one.name for one in fields(CallRecord))
 
 
-def write_calls(connection: Connection, records: Sequence[CallRecord]) -> None:
+def write_calls(
+    connection: Connection, records: Sequence[CallRecord], begun: Collection[bytes]
+) -> None:
     """Write the lines of calls that have begun or ended, and add those that have ended to the sums.
 
     The two lines of a call may come in either order: an end takes the place of a beginning, and a beginning
     that comes late changes nothing.
+
+    Args:
+        connection: The transaction.
+        records: The lines.
+        begun: The ids of calls whose beginning may have been written before.
     """
-    begun = [_values(one) for one in records if one.status == RUNNING]
+    beginnings = [_values(one) for one in records if one.status == RUNNING]
     ended = [one for one in records if one.status != RUNNING]
     # A process that was stopped for a while was taken to have ended, and its calls were counted then.
-    add_sums(connection, _find_counted(connection, ended), sign=-1)
+    known = [one.call_id for one in ended if one.call_id in begun]
+    add_sums(connection, _find_counted(connection, known), sign=-1)
     insert_or_update_all(connection, calls, [_values(one) for one in ended])
-    insert_new(connection, calls, begun)
+    insert_new(connection, calls, beginnings)
     add_sums(connection, ended)
 
 
-def _find_counted(connection: Connection, ended: Sequence[CallRecord]) -> list[CallRecord]:
+def _find_counted(connection: Connection, call_ids: Sequence[bytes]) -> list[CallRecord]:
     """Return the lines of calls which were taken to be cut off, and now turn out to have ended."""
     found: list[CallRecord] = []
-    for start in range(0, len(ended), _PAGE):
-        ids = [one.call_id for one in ended[start : start + _PAGE]]
+    for start in range(0, len(call_ids), _PAGE):
+        ids = call_ids[start : start + _PAGE]
         query = select(calls).where(calls.c.call_id.in_(ids), calls.c.status == CUT_OFF)
         found += _read(connection, query.with_for_update())
     return found
