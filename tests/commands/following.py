@@ -20,7 +20,7 @@ from tests.canaries import make_canary
 from tests.commands.walking import Person
 
 _COMMAND = re.compile(r"`((?:assay-nb|%assay)(?=[ `])[^`]*)`")
-_SENT = re.compile(r"([^.`]*\b[Oo]pen )\S*/services/assay/(workspaces/[^\s`]+)")
+_SENT = re.compile(r"\b[Oo]pen (?=\S*/services/assay/(workspaces/[^\s`]+))")
 _numbers = count(1)
 _STOREKEEPERS = ("keys set", "connect ")
 
@@ -60,7 +60,9 @@ def commands_in(text: str) -> Iterator[str]:
 
 def pages_in(text: str) -> Iterator[Step]:
     """Yield the pages that a text sends somebody to, each with who that is."""
-    for before, page in _SENT.findall(text):
+    for found in _SENT.finditer(text):
+        page, start = found[1], max(text.rfind(end, 0, found.start()) for end in ".`") + 1
+        before = text[start : found.end()]
         asked = re.search(r"\b[Aa]sk (.+?)(?: or |, | to open| to name)", before)
         name = None if asked is None else asked.group(1)
         yield Step(page.rstrip("."), "" if name == "the hub's operator" else name)

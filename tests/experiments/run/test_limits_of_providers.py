@@ -411,7 +411,7 @@ def test_server_that_breaks_off_for_the_next_request_is_soon_asked_one_at_a_time
     batch = play(60, concurrency=8)
 
     assert (batch.done, batch.failed) == (60, ())
-    assert len(session.engine.calls) < 60 + 25
+    assert len(session.engine.calls) < 60 + 45  # each of the 60 would break off without it
 
 
 # --- the same over a socket
