@@ -97,7 +97,13 @@ def _destination(event: str, arguments: tuple[Any, ...]) -> object:
     return None
 
 
+_started: list[str] = []
+"""The programs that this process has started."""
+
+
 def _guard(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in {"subprocess.Popen", "os.fork", "os.posix_spawn"}:
+        _started.append(event)
     if event.startswith("socket."):
         host = _destination(event, arguments)
         if not _is_local(host):
@@ -296,12 +302,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test that keeps the processors busy for long and is not marked: every Python runs those.
 
-    It is processor time, its own and its ended children's, so a busy machine fails nothing. The nightly
-    run has twenty times the examples.
+    It is processor time, so a busy machine fails nothing: its own, and that of children which have ended if it
+    has started any. Another test's may end at any time. The nightly run has twenty times the examples.
     """
-    began = sum(os.times()[:4])
+    began, before = os.times(), len(_started)
     outcome = yield
-    took = sum(os.times()[:4]) - began
+    spent = [now - then for now, then in zip(os.times()[:4], began[:4], strict=True)]
+    took = sum(spent if len(_started) > before else spent[:2])
     if took >= _QUICK and not NIGHTLY and item.get_closest_marker("slow") is None:
         pytest.fail(f"It took {took:.1f} s of processor time: mark it `slow`.", pytrace=False)
     return outcome

@@ -26,6 +26,7 @@ from assay_nb.gateway.handlers.table import ROUTES
 from assay_nb.gateway.http.route import Route
 from assay_nb.gateway.teams import Team
 from assay_nb.labserver.keys import tell_keyway
+from assay_nb.messages import PROVIDERS
 from assay_nb.panels.settings import SettingsPanel
 from tests.commands.following import Follower, commands_in
 from tests.commands.walking import (
@@ -110,6 +111,10 @@ class Place:
         name = f"own-{next(_numbers)}"
 
         async def furnish() -> None:
+            # One that somebody was told to store leads to the provider's own address.
+            for provider in PROVIDERS:
+                with suppress(AssayError):
+                    await self.control.remove_platform_key(provider)
             made = await self.control.create_workspace(name)
             if self.role.has_key:
                 key, there = (

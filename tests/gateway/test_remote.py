@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,28 @@ async def test_gateways_certificate_that_is_not_trusted_is_said_to_be_the_reason
 
     assert "is not trusted: an authority that is not known here signed it" in caught.value.message
     assert str(caught.value.hint).startswith("Tell the hub's operator: set SSL_CERT_FILE to")
+
+
+async def test_what_only_reads_is_asked_again_when_its_connection_was_cut() -> None:
+    """As when the gateway was restarted. What may change something is not: nobody knows whether it was done."""
+    asked: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        asked.append(head.split()[0])
+        if asked == ["GET", "GET"]:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        client = GatewayClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "token")
+        assert await client.ask("GET", "api/v1/me") == {}
+        with pytest.raises(ProviderUnavailable, match="was cut"):
+            await client.ask("DELETE", "api/v1/x")
+        await client.aclose()
+
+    assert asked == ["GET", "GET", "DELETE"]
 
 
 async def test_certificate_file_that_a_kernel_does_not_have_is_named() -> None:

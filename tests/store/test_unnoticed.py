@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from assay_nb.errors import StoreUnavailable
+from assay_nb.store import changes as changes_module
 from assay_nb.store.changes import Changes, Remembered
 from assay_nb.store.database import Connection, Database
 
@@ -46,6 +47,23 @@ def test_line_of_ones_own_is_written_and_no_change(database: Database, changes: 
 
     assert changes.look() == changes.look_lately() == before
     assert count_lines(database) == 3
+
+
+def test_own_write_is_seen_at_once_by_who_looks_now_and_then(
+    database: Database, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit elsewhere is seen some milliseconds later; the control: it is seen by `look` at once."""
+    monkeypatch.setattr(changes_module, "_LATELY", 3_600.0)
+    before = changes.look()
+    assert database.path is not None
+    commit_elsewhere(database.path)
+    late = changes.look_lately()
+    with database.write() as connection:
+        insert(connection)
+
+    assert late == before
+    assert changes.look_lately() != before
+    assert changes.look_lately() == changes.look()
 
 
 def test_ordinary_write_is_a_change(database: Database, changes: Changes) -> None:

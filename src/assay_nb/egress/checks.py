@@ -41,8 +41,10 @@ class ResponseHead:
     @property
     def encoding(self) -> str:
         """How the body is compressed, on the way too, in lower case; empty if it is not."""
-        named = f"{self.headers.get('content-encoding', '')},{self.headers.get('transfer-encoding', '')}"
-        codings = (one.strip().lower() for one in named.split(","))
+        named = [self.headers.get(name, "") for name in ("content-encoding", "transfer-encoding")]
+        if named == ["", ""]:
+            return ""
+        codings = (one.strip().lower() for one in ",".join(named).split(","))
         return ", ".join(one for one in codings if one not in {"", "identity", "chunked"})
 
     @property

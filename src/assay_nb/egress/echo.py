@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from binascii import b2a_base64, hexlify
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 _SHORTEST_KEY = 20
@@ -96,12 +95,17 @@ class EchoScanner:
             return
         fragments = _fragments(key)
         self._window = _SPREAD * max(map(len, fragments))
-        self._needles = tuple({form for piece in fragments for form in _forms(piece)})
-        hexadecimal = tuple(form for piece in fragments for form in _hexadecimal(piece))
-        decimal = tuple("".join(map(str, piece)).encode() for piece in fragments)
+        needles: set[bytes] = set()
+        hexadecimal: list[bytes] = []
+        decimal: list[bytes] = []
+        for piece in fragments:
+            needles.update(_forms(piece))
+            hexadecimal += _hexadecimal(piece)
+            decimal.append("".join(map(str, piece)).encode())
+        self._needles = tuple(needles)
         self._views = (
-            _View(_NO_HEX, _LOWER, hexadecimal, 2 * _SUSPECT),
-            _View(_NO_DIGIT, None, decimal, 2 * _SUSPECT),
+            _View(_NO_HEX, _LOWER, tuple(hexadecimal), 2 * _SUSPECT),
+            _View(_NO_DIGIT, None, tuple(decimal), 2 * _SUSPECT),
             _View(b"\0", None, self._needles, _SUSPECT),
         )
 
@@ -118,12 +122,19 @@ class EchoScanner:
         """Return what may be passed on by now, or None when the key is in it."""
         if not self._needles:
             return piece
-        data = self._passed + self._held + piece
+        if self._held:
+            piece = self._held + piece
+            self._held = b""
+        data = self._passed + piece
         if self.has_echo(data):
             self.disarm()
             return None
+        cut = self._suspect_from(data)
+        if cut == len(data):  # as for nearly every event of a stream
+            self._passed = data[-self._window :]
+            return piece
         start = len(self._passed)
-        cut = max(start, self._suspect_from(data))
+        cut = max(start, cut)
         self._passed, self._held = data[max(0, cut - self._window) : cut], data[cut:]
         return data[start:cut]
 
@@ -197,24 +208,25 @@ def _is_random(piece: bytes) -> bool:
     return lower + upper + (piece != piece.translate(None, _DIGITS)) >= 2
 
 
-def _forms(piece: bytes) -> Iterator[bytes]:
-    """Yield a fragment as it is, and in base64 at any alignment."""
-    yield piece
-    for offset in range(3):
-        digits = _base64_within(piece, offset)
-        yield digits
-        yield digits.translate(_URL_SAFE)
+def _forms(piece: bytes) -> list[bytes]:
+    """Return a fragment as it is, and in base64 as it reads 0, 1 or 2 bytes into a longer text, in both alphabets.
+
+    Digits that are shared with that text are left out.
+    """
+    size = len(piece)
+    plain = [
+        b2a_base64(piece, newline=False)[: size * 8 // 6],
+        b2a_base64(b"\0" + piece, newline=False)[2 : (size + 1) * 8 // 6],
+        b2a_base64(b"\0\0" + piece, newline=False)[3 : (size + 2) * 8 // 6],
+    ]
+    return [piece, *plain, *b" ".join(plain).translate(_URL_SAFE).split(b" ")]
 
 
-def _hexadecimal(piece: bytes) -> Iterator[bytes]:
+def _hexadecimal(piece: bytes) -> tuple[bytes, ...]:
     """Return the digits as in `73`, as in `0x73`, of which the zero counts, and with two zeros as in JSON."""
-    digits = hexlify(piece)
-    yield digits
-    yield b"0" + hexlify(piece, "0")
-    yield b"00" + hexlify(piece, " ").replace(b" ", b"00")
-
-
-def _base64_within(piece: bytes, offset: int) -> bytes:
-    """Encode as it reads `offset` bytes into a longer text, without the digits shared with it."""
-    digits = b2a_base64(bytes(offset) + piece, newline=False)
-    return digits[(offset * 8 + 5) // 6 : (offset + len(piece)) * 8 // 6]
+    apart = hexlify(piece, " ")
+    return (
+        apart.replace(b" ", b""),
+        b"0" + apart.replace(b" ", b"0"),
+        b"00" + apart.replace(b" ", b"00"),
+    )

@@ -42,6 +42,7 @@ class Changes:
         self._last: int | None = None
         self._same: tuple[int, int] | None = None
         self._looked = 0.0
+        self._committed = 0
         self._database = database
         watch_forks(self)
 
@@ -58,6 +59,7 @@ class Changes:
         if self._file is None:
             return None
         with self._lock:
+            committed = self._database.commits
             try:
                 connection = self._connection or self._connect()
                 version: int = connection.execute(_VERSION).fetchone()[0]
@@ -68,12 +70,16 @@ class Changes:
             except sqlite3.Error:
                 with our_errors(self._name):
                     raise
-            self._looked = time.monotonic()
+            self._looked, self._committed = time.monotonic(), committed
             return self._last
 
     def look_lately(self) -> int | None:
-        """Return what `look` does, or did within the last few milliseconds."""
-        if self._last is not None and time.monotonic() - self._looked < _LATELY:
+        """Return what `look` does, or did within the last few milliseconds if this process has written nothing since.
+
+        A commit of another process is seen so much later, one of this process at once.
+        """
+        is_late = time.monotonic() - self._looked >= _LATELY
+        if self._last is not None and not is_late and self._committed == self._database.commits:
             return self._last
         return self.look()
 
@@ -171,11 +177,18 @@ class Remembered(Generic[K, V]):
             if len(self._kept) > self._most:
                 self._kept.popitem(last=False)
 
-    def get(self, key: K, read: Callable[[], V]) -> V:
-        """Return what is remembered, or else what `read` returns now."""
-        number = self._changes.look()
+    def get(self, key: K, read: Callable[[], V], *, lately: bool = False) -> V:
+        """Return what is remembered, or else what `read` returns now.
+
+        Args:
+            key: What is asked.
+            read: Returns the answer.
+            lately: Whether what was true some milliseconds ago is good enough: see `Changes.look_lately`.
+        """
+        number = self._changes.look_lately() if lately else self._changes.look()
         found = self.find(key, number)
         if found is None:
+            number = self._changes.look() if lately else number
             found = read()
             self.keep(key, number, found)
         return found

@@ -52,12 +52,16 @@ class Database:
 
     It may be used from any thread. Transactions do not nest: a function that needs one takes a
     connection instead of opening its own.
+
+    Attributes:
+        commits: How many writes of this process were kept.
     """
 
     def __init__(self, engine: Engine, name: str, *, busy_timeout: float) -> None:
         self._engine = engine
         self._name = name
         self._busy_timeout = busy_timeout
+        self.commits = 0
         self._is_sqlite = engine.dialect.name == "sqlite"
         self._reading = engine if self._is_sqlite else engine.execution_options(**_POSTGRES_READ)
         self._writing = engine.execution_options(**{_WRITE: True})
@@ -146,6 +150,7 @@ class Database:
                 if serial and not self._is_sqlite:
                     connection.execute(_TAKE_SERIAL_LOCK)
                 yield connection
+            self.commits += 1
             if after is not None:
                 after(connection)
 

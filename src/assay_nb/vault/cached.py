@@ -96,9 +96,8 @@ class CachedTransactions(Transactions):
         return rows, agreed
 
     def load_unchecked(self, workspace_id: bytes) -> WorkspaceRows:
-        return self._rows.get(
-            workspace_id, lambda: super(CachedTransactions, self).load_unchecked(workspace_id)
-        )
+        load = super().load_unchecked
+        return self._rows.get(workspace_id, lambda: load(workspace_id), lately=True)
 
     def find_agreed(self, workspace_id: bytes) -> WorkspaceRows | None:
         """Return the rows that were last found to agree with their manifest."""

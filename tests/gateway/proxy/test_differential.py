@@ -62,7 +62,7 @@ def read(data: bytes) -> tuple[Any, ...] | None:
     if found.begun != 1 or not found.is_whole or len(found.target) > protocol.MOST_LINE:
         return None
     method = parser.get_method()
-    head = read_head(method, found.target, found.headers, PREFIX, ("Host",))
+    head = read_head(method, found.target, found.headers, PREFIX, frozenset({b"host"}))
     if head is None:
         return None
     pairs = [

@@ -61,8 +61,19 @@ class GatewayClient:
             AssayError: What the gateway answered, or that it did not.
         """
         with _explained(self.url):
-            response = await self._open().request(method, self.url + path, json=body)
+            response = await self._send(method, self.url + path, body)
         return self._read(response)
+
+    async def _send(self, method: str, url: str, body: Any) -> httpx2.Response:
+        """Send a request; what only reads is sent again where the connection was cut, as a restart does."""
+        import httpx2
+
+        try:
+            return await self._open().request(method, url, json=body)
+        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
+            if method != "GET":
+                raise
+            return await self._open().request(method, url, json=body)
 
     def ask_now(self, path: str) -> Any:
         """Get a path from synchronous code, for what a tab key or a help text waits for."""

@@ -73,8 +73,8 @@ class Answer:
             self._kept.append((b"X-Accel-Buffering", b"no"))
         return self._write_head(length, keep=keep)
 
-    def move(self, call: ProxiedCall, data: bytes, *, is_over: bool, keep: bool) -> bytes:
-        """Return what is written of the body by now; nothing before the end if it is sent whole.
+    def gather(self, call: ProxiedCall, data: bytes, *, is_over: bool, keep: bool) -> bytes:
+        """Return the whole answer, if its head is not written yet and this was the last of its body.
 
         Args:
             call: Judges the body, and keeps count of it.
@@ -83,20 +83,32 @@ class Answer:
             keep: Whether the client may send another request.
 
         Raises:
+            ProviderError: If the body holds the key.
+        """
+        self._pieces.append(data)
+        if not is_over:
+            return b""
+        body = call.pass_whole(b"".join(self._pieces))
+        return self._write_head(len(body), keep=keep) + body
+
+    def move(self, call: ProxiedCall, data: bytes, *, is_over: bool) -> bytes:
+        """Return what is written of the body by now, after the head.
+
+        Args:
+            call: Judges the body, and keeps count of it.
+            data: What has come of it.
+            is_over: Whether that was all.
+
+        Raises:
             ProviderError: If the body holds the key, or is too long.
         """
-        if not self.status:
-            self._pieces.append(data)
-            if not is_over:
-                return b""
-            body = call.pass_whole(b"".join(self._pieces))
-            return self._write_head(len(body), keep=keep) + body
         passed = call.pass_piece(data)
         if is_over:
             passed += call.pass_rest()
         if self._framed:
             return passed
-        return (write_chunk(passed) if passed else b"") + (LAST_CHUNK if is_over else b"")
+        chunk = write_chunk(passed) if passed else b""
+        return chunk + LAST_CHUNK if is_over else chunk
 
     def fail(self, error: AssayError, *, keep: bool) -> bytes | None:
         """Return what tells the client of an error; None if an answer has begun that has no way to say so."""

@@ -195,9 +195,9 @@ class ProxiedCall:
         Returns:
             Those of them that lead on, to be passed on with the rest.
         """
-        there, here = self.grant.destination, self.target.here
         if not self.carries_addresses:
             return {}
+        there, here = self.grant.destination, self.target.find_here()
         if is_json(headers.get("Content-Type", "")):
             self._writer = AddressWriter(there, here)
         return write_headers(headers.items(), there, here)

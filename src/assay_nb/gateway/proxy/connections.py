@@ -71,6 +71,7 @@ class Connections:
         self._tell = tell
         self._open: set[Waiting] = set()
         self._waiting: dict[Wait, dict[Waiting, float]] = {what: {} for what in _SECONDS}
+        self._waits_for: dict[Waiting, Wait] = {}
         self._peers: dict[str, dict[Waiting, None]] = {}
         self.is_closing = False
         self._turned_away = 0
@@ -82,7 +83,7 @@ class Connections:
     @property
     def waiting(self) -> int:
         """How many connections wait."""
-        return sum(map(len, self._waiting.values()))
+        return len(self._waits_for)
 
     def admit(self, connection: Waiting) -> bool:
         """Take a new connection in, and wait for its first head; False if there is no room for it."""
@@ -96,6 +97,7 @@ class Connections:
     def wait(self, connection: Waiting, what: Wait) -> None:
         """Note that a connection waits from now on, and for what."""
         self.stop_waiting(connection)
+        self._waits_for[connection] = what
         self._waiting[what][connection] = time.monotonic() + _SECONDS[what]
         mine = self._peers.setdefault(connection.peer, {})
         mine[connection] = None
@@ -104,13 +106,13 @@ class Connections:
 
     def stop_waiting(self, connection: Waiting) -> None:
         """Note that a connection's request is being served."""
-        for waiting in self._waiting.values():
-            if waiting.pop(connection, None) is not None:
-                mine = self._peers[connection.peer]
-                del mine[connection]
-                if not mine:
-                    del self._peers[connection.peer]
-                return
+        what = self._waits_for.pop(connection, None)
+        if what is not None:
+            del self._waiting[what][connection]
+            mine = self._peers[connection.peer]
+            del mine[connection]
+            if not mine:
+                del self._peers[connection.peer]
 
     def forget(self, connection: Waiting) -> None:
         """Forget a connection that is closed."""

@@ -18,7 +18,7 @@ _METHODS = frozenset({b"DELETE", b"GET", b"PATCH", b"POST", b"PUT"})
 """Not HEAD: its response states the length of a body that does not come."""
 
 _ODD_PATH = frozenset(b"#%{}\\")
-_UNSERVED = frozenset({"upgrade", "trailer", "te"})
+_UNSERVED = frozenset({b"upgrade", b"trailer", b"te"})
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class RequestHead:
 
 
 def read_head(
-    method: bytes, target: bytes, raw: Pairs, prefix: bytes, carriers: Sequence[str]
+    method: bytes, target: bytes, raw: Pairs, prefix: bytes, carriers: frozenset[bytes]
 ) -> RequestHead | None:
     """Return the head of a request that is passed through, if it is a plain one; else None.
 
@@ -87,7 +87,7 @@ def read_head(
         target: What was asked for, as it was sent.
         raw: The headers.
         prefix: The path that everything which is passed through begins with.
-        carriers: The headers that may carry a token. Without one, aiohttp looks for a cookie.
+        carriers: The headers that may carry a token, in lower case. Without one, aiohttp looks for a cookie.
     """
     if method not in _METHODS or not target.startswith(prefix):
         return None
@@ -97,21 +97,22 @@ def read_head(
         return None
     if not (parts[0] and parts[1]) or b"#" in parts[2]:
         return None
-    if len({name.lower() for name, _ in raw}) != len(raw):
+    names = {name.lower() for name, _ in raw}
+    if len(names) != len(raw):
         return None  # aiohttp knows which header may be said twice
+    if b"host" not in names or carriers.isdisjoint(names) or not _UNSERVED.isdisjoint(names):
+        return None
     headers = CIMultiDict([
         (name.decode("ascii"), value.strip(b" \t").decode("utf-8", "surrogateescape"))
         for name, value in raw
     ])  # fmt: skip
-    framing = _read_framing(headers)
-    if framing is None or "Host" not in headers or any(name in headers for name in _UNSERVED):
+    expects = b"expect" in names
+    if expects and headers["Expect"].lower() != "100-continue":
         return None
-    if not any(name in headers for name in carriers):
+    framing = _read_framing(headers)
+    if framing is None:
         return None
     length, chunked = framing
-    expectation = headers.get("Expect")
-    if expectation is not None and expectation.lower() != "100-continue":
-        return None
     return RequestHead(
         method.decode("ascii"),
         path.decode("ascii"),
@@ -120,7 +121,7 @@ def read_head(
         {"workspace": parts[0].decode("ascii"), "provider": parts[1].decode("ascii")},
         length,
         chunked,
-        expectation is not None,
+        expects,
     )
 
 

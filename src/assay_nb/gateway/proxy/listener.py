@@ -70,7 +70,7 @@ class Listener:
         connections: The open connections.
         route: The entry of the table for what is passed through.
         prefix: The path that everything which is passed through begins with.
-        carriers: The headers that may carry a token.
+        carriers: The headers that may carry a token, in lower case.
     """
 
     def __init__(self, app: web.Application, server: web.Server) -> None:
@@ -79,7 +79,8 @@ class Listener:
         self.connections: Connections = self.proxy.connections
         (self.route,) = ROUTES
         self.prefix = f"{self.services.settings.prefix}providers/".encode("ascii", "replace")
-        self.carriers = ("Authorization", *self.route.token_headers)
+        carriers = ("Authorization", *self.route.token_headers)
+        self.carriers = frozenset(name.lower().encode("ascii") for name in carriers)
         self._server = server
 
     def __call__(self) -> Connection:

@@ -265,7 +265,9 @@ class CallMeter:
 
         def price(usage: Usage) -> float | None:
             dollars = self._price(answered, usage)
-            return self._price(asked.model, usage) if dollars is None else dollars
+            if dollars is None and asked.model != answered:
+                dollars = self._price(asked.model, usage)
+            return dollars
 
         seconds = self._milliseconds / 1000
         return charge(asked, reading, price, streamed=self._streamed, seconds=seconds)

@@ -239,18 +239,25 @@ class Relay:
 
     def answer_moves(self, data: bytes, *, is_over: bool) -> None:
         """Pass a piece of the response on."""
-        if not self._is_over:
-            if self._heartbeat is not None:
-                self._heartbeat.beat()
-            self._guard(partial(self._pass_on, data, is_over))
-
-    def _pass_on(self, data: bytes, is_over: bool) -> None:
-        keep = self._client.keeps_alive
-        passed = self._answer.move(self._the_call, data, is_over=is_over, keep=keep)
-        if is_over:
-            self._end(passed)
-        elif passed:
-            self._client.write(passed)
+        answer, call = self._answer, self._call
+        if self._is_over or call is None:
+            return
+        if self._heartbeat is not None:
+            self._heartbeat.beat()
+        try:  # as in `_guard`, and once for each event of a stream
+            if not answer.status:
+                keep = self._client.keeps_alive
+                passed = answer.gather(call, data, is_over=is_over, keep=keep)
+            else:
+                passed = answer.move(call, data, is_over=is_over)
+            if is_over:
+                self._end(passed)
+            elif passed:
+                self._client.write(passed)
+        except AssayError as error:
+            self.fail(error)
+        except Exception as error:
+            self.fail(self._services.went_wrong(error))
 
     def answer_breaks(self, error: Exception | None) -> None:
         """Tell the client that the provider's connection broke, or ask again where that is harmless."""
@@ -353,6 +360,9 @@ class Relay:
             self._active = None  # it knows how to stop this, which knows it
         if self._heartbeat is not None:
             self._proxy.watchdog.end(self._heartbeat)
+            self._heartbeat = (
+                None  # it knows the call: what is in no ring needs no garbage collector
+            )
         self._upload.clear()
         if call is not None:
             call.forget_key()

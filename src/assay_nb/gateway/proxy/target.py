@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import dropwhile
 from urllib.parse import unquote, unquote_plus, urlsplit
 
@@ -50,7 +50,7 @@ class Target:
         path: Below the connection's endpoint, as it was written, without a leading slash.
         query: As it was written.
         models: The models that the path names; none where the method has no body, since it asks no model.
-        here: The gateway's address of the connection, as the client wrote it.
+        find_here: Returns the gateway's address of the connection, as the client wrote it. Few replies need it.
     """
 
     connection: str
@@ -58,7 +58,7 @@ class Target:
     path: str
     query: str
     models: tuple[str, ...]
-    here: str = ""
+    find_here: Callable[[], str] = str
 
     @property
     def bodiless(self) -> bool:
@@ -109,7 +109,7 @@ def read_target(context: RequestContext) -> Target:
     if query:
         _check_query(query)
     named = () if request.method in _BODILESS else _find_models(path)
-    here = find_here(request.headers, raw, settings.prefix, settings.public_origin)
+    here = partial(find_here, request.headers, raw, settings.prefix, settings.public_origin)
     return Target(connection, request.method, path, query, named, here)
 
 
