@@ -86,8 +86,8 @@ class EchoScanner:
         self._needles: tuple[bytes, ...] = ()
         self._views: tuple[_View, ...] = ()
         self._window = 0
-        self._passed = b""
-        self._held = b""
+        self._passed: bytes = b""
+        self._held: bytes = b""
 
     def arm(self, key: bytes | bytearray | memoryview) -> None:
         """Take the fragments of the key that is about to be sent."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.compiler import SQLCompiler
 
 
 def insert_if_absent(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
@@ -80,5 +79,5 @@ def _write_insert_or_update(dialect: Dialect, table: Table) -> tuple[str, Sequen
     key = [column.name for column in table.primary_key]
     changed = {one.name: statement.excluded[one.name] for one in table.c if one.name not in key}
     whole = statement.on_conflict_do_update(index_elements=key, set_=changed)
-    compiled = cast("SQLCompiler", whole.compile(dialect=dialect))
+    compiled = whole.compile(dialect=dialect)
     return str(compiled), compiled.positiontup
