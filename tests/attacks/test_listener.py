@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import resource
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,10 +65,34 @@ async def test_a114_half_open_connections_are_capped_logged_and_others_are_serve
 
     for writer in held:
         writer.transport.abort()
-    told = [json.loads(line) for line in stage.lines if "ConnectionsClosed" in line]
+    told = _told(stage, "ConnectionsClosed")
     assert answered == [200] * 20
     assert told
     assert told[0]["count"] >= 1
+
+
+async def test_a114_full_table_of_files_is_logged_once_a_minute(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No file can be opened → the log says so, once; the control: nothing is said while there is room."""
+    told = partial(_told, stage, "FilesUsedUp")
+    await asyncio.sleep(3 * connections.SWEEP)
+    before = told()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        await asyncio.sleep(4 * connections.SWEEP)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert before == []
+    assert [one["limit"] for one in told()] == [free]
+
+
+def _told(stage: Stage, event: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stage.lines if f'"{event}"' in line]
 
 
 async def test_a114_half_open_connections_end_in_time(

@@ -110,6 +110,16 @@ class ConnectionsClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class FilesUsedUp:
+    """No further file could be opened of so many that the process may have: new connections are closed unseen.
+
+    Told once a minute while it lasts. Raise the limit (`LimitNOFILE`), or lower `limits.connections`.
+    """
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallsUnwritten:
     """The call log could not be written: the number of waiting records. No call starts meanwhile."""
 
@@ -143,6 +153,7 @@ LogEvent: TypeAlias = (
     | CallsEnded
     | TokensRefused
     | ConnectionsClosed
+    | FilesUsedUp
     | CallsUnwritten
     | LinesDropped
     | WentWrong

@@ -8,6 +8,8 @@ that has waited longest. A connection whose request is being served is never clo
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import resource
 import time
 from collections.abc import Callable
@@ -165,6 +167,30 @@ class Connections:
             count, self._turned_away = self._turned_away, 0
             self._told_at = now
             self._tell(count)
+
+
+class FileTable:
+    """Notices that no further file can be opened.
+
+    The event loop closes what connects then, and tells nobody.
+
+    Args:
+        tell: Receives how many files the process may have, once a minute while it can open none.
+    """
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell = tell
+        self._told_at = -_TELL
+
+    def sweep(self) -> None:
+        """Look whether a file can be opened."""
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError as error:
+            now = time.monotonic()
+            if error.errno in (errno.EMFILE, errno.ENFILE) and now - self._told_at >= _TELL:
+                self._told_at = now
+                self._tell(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def raise_file_limit() -> int:

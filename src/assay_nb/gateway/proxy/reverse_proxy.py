@@ -12,9 +12,10 @@ from anyio.to_thread import run_sync
 
 from assay_nb.egress.resolver import make_vet
 from assay_nb.engine.local.credentials import make_credential
-from assay_nb.gateway.process.logs import ConnectionsClosed
+from assay_nb.gateway.process.logs import ConnectionsClosed, FilesUsedUp
 from assay_nb.gateway.proxy.connections import (
     Connections,
+    FileTable,
     raise_file_limit,
     share_files,
     sweep_again_and_again,
@@ -46,6 +47,7 @@ class ReverseProxy:
             share_files(raise_file_limit(), settings.limits.connections, settings.limits.streams),
             tell=lambda count: services.log(ConnectionsClosed(count)),
         )
+        self._files = FileTable(lambda limit: services.log(FilesUsedUp(limit)))
         self.pool = UpstreamPool(make_vet(resources.policy), settings.limits.streams)
         self._tasks: set[asyncio.Task[None]] = set()
         self._resources = resources
@@ -74,7 +76,9 @@ class ReverseProxy:
         """
         self.pool.use(await self.upstream.open())
         self.spawn(self.watchdog.run())
-        self.spawn(sweep_again_and_again(self.pool.sweep, self.connections.sweep))
+        self.spawn(
+            sweep_again_and_again(self.pool.sweep, self.connections.sweep, self._files.sweep)
+        )
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something that nobody waits for, but `close`."""
