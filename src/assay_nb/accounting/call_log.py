@@ -13,12 +13,12 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias, cast
 
 from anyio.to_thread import run_sync
 
+from assay_nb.accounting.line_batch import Line, LineBatch
 from assay_nb.errors import StoreUnavailable
 from assay_nb.store import call_rows as rows
 from assay_nb.store.call_rows import CallRecord, Funding
@@ -30,14 +30,8 @@ OnFailure: TypeAlias = Literal["warn", "refuse"]
 Tell: TypeAlias = Callable[[int, StoreUnavailable], None]
 """Receives how many lines could not be written, or with `refuse` how many wait, and why."""
 
-Line: TypeAlias = CallRecord | Callable[[], CallRecord]
-"""A line, or what makes it when it is written: what a call cost is found out in the thread that writes."""
-
 EVERY = 1.0
 MOST = 20_000
-_GATHERED = 0.25
-"""Seconds until a line is written of a call that has begun: most calls of a fast server have ended by then, and
-have one line written in the place of two."""
 _BEAT = 20.0
 """Seconds from one sign of life to the next of a process whose calls run, far below `call_rows.STALE`."""
 
@@ -87,7 +81,7 @@ class CallLog:
         self._writing = threading.Lock()
         self._unwritten: list[CallRecord] = []
         self._keeping = threading.Lock()
-        self._added: _Batch | None = None
+        self._added: LineBatch | None = None
         self._seen = -_BEAT
         self._begun: set[bytes] = set()  # whose beginning may stand in the database
 
@@ -240,13 +234,13 @@ class CallLog:
         if batch.is_failing or len(batch.waiting) >= self._most:
             raise _no_further_call()
 
-    def _batch(self) -> _Batch:
+    def _batch(self) -> LineBatch:
         loop = asyncio.get_running_loop()
         if self._added is None or self._added.loop is not loop:
-            self._added = _Batch(loop, self._write_batch, self._every)
+            self._added = LineBatch(loop, self._write_batch, self._every)
         return self._added
 
-    async def _write_batch(self, batch: _Batch, lines: dict[bytes, Line]) -> None:
+    async def _write_batch(self, batch: LineBatch, lines: dict[bytes, Line]) -> None:
         if not lines and not self._is_sign_due(()):
             return
         try:
@@ -266,86 +260,6 @@ class CallLog:
             if not isinstance(line, CallRecord):
                 lines[call_id] = line()  # once, also where it has to be written again
         self.record_all(cast("list[CallRecord]", list(lines.values())))
-
-
-class _Batch:
-    """The lines of one event loop that wait. A portal that was closed, or a forked child, has another.
-
-    Attributes:
-        waiting: The lines that wait, by the call's id: an end takes the place of its beginning.
-        running: The calls that run.
-
-    Args:
-        loop: The loop that it belongs to.
-        write: Writes lines.
-        every: Seconds from one write to the next.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, write: _Write, every: float) -> None:
-        self.loop = loop
-        self.waiting: dict[bytes, Line] = {}
-        self.running: set[bytes] = set()
-        self.is_failing = False
-        self._write = write
-        self._every = every
-        self._turn = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
-        self._closing = asyncio.Event()
-        self._ended = asyncio.Event()
-
-    def begin(self, call_id: bytes, line: Line) -> None:
-        self.waiting[call_id] = line
-        self.running.add(call_id)
-        self._start()
-
-    def add(self, call_id: bytes, line: Line) -> None:
-        self.waiting[call_id] = line
-        self.running.discard(call_id)
-        self._ended.set()
-        self._start()
-
-    def forget(self, call_id: bytes) -> bool:
-        self.running.discard(call_id)
-        return self.waiting.pop(call_id, None) is not None
-
-    def put_back(self, lines: dict[bytes, Line]) -> None:
-        """Take lines back that could not be written, before those that came meanwhile."""
-        self.waiting = {**lines, **self.waiting}
-        self._start()  # whoever wrote them may have been alone, and nobody else would try again
-
-    async def flush(self) -> None:
-        async with self._turn:
-            lines, self.waiting = self.waiting, {}
-            if lines or self.running:
-                await self._write(self, lines)
-
-    async def close(self) -> None:
-        self._closing.set()
-        self._ended.set()
-        if self._task is not None:
-            # Not cancelled: a thread that writes carries on, and nobody would know for how long.
-            await asyncio.wait({self._task})
-        await self.flush()
-
-    def _start(self) -> None:
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
-
-    async def _run(self) -> None:
-        # A call that has ended alone is written at once; one that has begun may soon have ended.
-        await self._wait(self._ended, _GATHERED)
-        while (self.waiting or self.running) and not self._closing.is_set():
-            await self.flush()
-            await self._wait(self._closing, self._every)
-        self._ended.clear()
-        self._task = None
-
-    async def _wait(self, event: asyncio.Event, seconds: float) -> None:
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(event.wait(), seconds)
-
-
-_Write: TypeAlias = "Callable[[_Batch, dict[bytes, Line]], Awaitable[None]]"
 
 
 def make_id() -> bytes:
