@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio.to_thread import run_sync
 
 from assay_nb.accounting.call_log import make_record
 from tests.canaries import find_canary, make_canary
@@ -154,6 +155,11 @@ async def test_axe_finds_nothing_and_no_page_is_wider_than_a_telephone(
     where = team.removeprefix("workspaces/")
     await stage.store_key(where, "openai", connection="house")
     await stage.store_key(where, "anthropic", "", connection="local")
+    resources, member = stage.services.resources, "a.member.with.a.long.name@example.org"
+    await run_sync(resources.workspaces.add_member, "ada", where, member)
+    line = {"provider": "anthropic", "model": "claude-haiku-4-5-20251001", "instrument": "critique"}
+    line |= {"user": member, "funding": "workspace", "status": "provider_unavailable"}
+    resources.calls.record(make_record(workspace_id=bytes.fromhex(where), **line))  # type: ignore[arg-type]
     pages = ("", team, f"{team}/add", f"{team}/add/azure", f"{team}/add/vllm", "workspaces/none",
              f"{team}/connections/house", f"{team}/connections/local", f"{team}/keys/openai")  # fmt: skip
     found: list[tuple[str, Any]] = []
