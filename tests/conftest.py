@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import itertools
 import os
@@ -296,6 +297,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.xdist_group(place))
         # xdist makes one group of two names, which is then neither.
         assert len(list(item.iter_markers("xdist_group"))) <= 1, f"{item.nodeid} is in two groups"
+
+
+# --- the garbage collector --------------------------------------------------------------------------
+
+_FREEZE_EVERY = 300
+"""Tests after which what is alive is left out of further collections: a million objects stay alive until the end, and
+looking through them took seconds for whichever test a whole collection fell on."""
+
+_finished = itertools.count(1)
+
+
+def pytest_collection_finish() -> None:
+    _freeze()
+
+
+def pytest_runtest_logfinish() -> None:
+    if next(_finished) % _FREEZE_EVERY == 0:
+        _freeze()
+
+
+def _freeze() -> None:
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
