@@ -25,9 +25,11 @@ from assay_nb.gateway.settings import Settings
 from assay_nb.models.prices import Price
 from assay_nb.providers.exchange import Exchange, Limits
 from assay_nb.providers.transport import Egress
+from assay_nb.vault.cached import CachedVault
 from assay_nb.vault.hierarchy import MasterKey
 from assay_nb.vault.keystores.base import KeyStore
 from assay_nb.vault.keystores.key_file import KeyFile
+from assay_nb.vault.vault import Vault
 from assay_nb.workspaces.teams import Teams
 
 
@@ -97,6 +99,10 @@ class GatewayResources(Resources):
     def tell_unwritten(self, count: int, error: StoreUnavailable) -> None:
         """Let the operator know that the calls log cannot be written."""
         self._log(CallsUnwritten(count))
+
+    @once
+    def vault(self) -> Vault:
+        return CachedVault(self.database, self.keystore, self.changes, lately=True)
 
     @once
     def calls(self) -> CallLog:

@@ -17,7 +17,7 @@ from assay_nb.store.failures import our_errors
 from assay_nb.store.forks import keep_open, watch_forks
 
 _VERSION = "PRAGMA data_version"
-_LATELY = 0.005
+_LATELY = 0.002
 _FIRST = 2**40
 
 K = TypeVar("K")

@@ -32,11 +32,16 @@ class CachedVault(Vault):
         database: The database.
         keystore: Where the master key is.
         changes: Tells whether the database was changed.
+        lately: Whether another process's change may be noticed some milliseconds late: see `Changes.look_lately`.
     """
 
-    def __init__(self, database: Database, keystore: KeyStore, changes: Changes) -> None:
+    def __init__(
+        self, database: Database, keystore: KeyStore, changes: Changes, *, lately: bool = False
+    ) -> None:
         super().__init__(database, keystore)
-        self._transactions = self._cached = CachedTransactions(database, keystore, changes)
+        self._transactions = self._cached = CachedTransactions(
+            database, keystore, changes, lately=lately
+        )
         self._ready: dict[_Key, _Ready] = {}
 
     def open_key(self, workspace_id: bytes, connection: str, *, mode: Mode = "byok") -> OpenedKey:
@@ -79,8 +84,11 @@ class _Ready(NamedTuple):
 class CachedTransactions(Transactions):
     """Transactions that remember rows, and which of the remembered rows agree with their manifest."""
 
-    def __init__(self, database: Database, keystore: KeyStore, changes: Changes) -> None:
+    def __init__(
+        self, database: Database, keystore: KeyStore, changes: Changes, *, lately: bool
+    ) -> None:
         super().__init__(database, keystore)
+        self._lately = lately
         self._rows: Remembered[bytes, WorkspaceRows] = Remembered(changes, _MOST)
         self._agreed: dict[bytes, WorkspaceRows] = {}
 
@@ -97,7 +105,7 @@ class CachedTransactions(Transactions):
 
     def load_unchecked(self, workspace_id: bytes) -> WorkspaceRows:
         load = super().load_unchecked
-        return self._rows.get(workspace_id, lambda: load(workspace_id), lately=True)
+        return self._rows.get(workspace_id, lambda: load(workspace_id), lately=self._lately)
 
     def find_agreed(self, workspace_id: bytes) -> WorkspaceRows | None:
         """Return the rows that were last found to agree with their manifest."""
