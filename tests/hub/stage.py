@@ -70,6 +70,8 @@ c.JupyterHub.load_roles = [
     {"name": "tests", "services": ["tests"], "scopes": ["admin:users", "admin:servers", "admin:groups", "access:servers", "tokens"]},
 ]
 managed = bool(e.get("STAGE_MANAGED"))
+if e.get("STAGE_DOMAIN"):
+    c.JupyterHub.subdomain_host = e["STAGE_DOMAIN"]
 configure_hub(
     c,
     url=f"http://127.0.0.1:{e['STAGE_GATEWAY']}",
@@ -78,7 +80,7 @@ configure_hub(
     user=e["STAGE_MANAGED"] if managed else None,
     config=e["STAGE_DIR"] + "/gateway/gateway.toml" if managed else None,
     api_token=None if managed else e["STAGE_SERVICE_TOKEN"],
-    one_origin="accepted",
+    one_origin=None if e.get("STAGE_DOMAIN") else "accepted",
 )
 """
 
@@ -96,8 +98,15 @@ class Hub:
     password: str
     gateway_port: int
     gateway_uid: int
+    domain: str = ""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _browsers: list[Browser] = field(default_factory=list)
+
+    @property
+    def page_of_gateway(self) -> str:
+        """The address of the gateway's page, for a browser."""
+        host = self.domain.replace("//", "//assay--service.") if self.domain else self.public
+        return host + PREFIX
 
     @property
     def gateway_pid(self) -> int:
@@ -288,7 +297,11 @@ class Ran:
 
 @contextmanager
 def running_hub(
-    fake: FakeProviders, *, managed: bool = False, spoil: Callable[[Hub], None] | None = None
+    fake: FakeProviders,
+    *,
+    managed: bool = False,
+    spoil: Callable[[Hub], None] | None = None,
+    subdomains: bool = False,
 ) -> Iterator[Hub]:
     """Run all of it; the gateway by itself, or started by the hub.
 
@@ -296,6 +309,8 @@ def running_hub(
         fake: The providers.
         managed: Whether the hub starts the gateway.
         spoil: Called before the hub starts, for a managed gateway that refuses to start.
+        subdomains: Whether people's servers and the gateway have hosts of their own, which a browser finds on
+            this machine.
     """
     directory = Path(tempfile.mkdtemp(prefix="hub"))
     directory.chmod(0o711)
@@ -331,6 +346,9 @@ def running_hub(
             **{f"STAGE_UID_{name}": str(uid) for name, uid in UIDS.items()},
         }
     )
+    domain = f"http://hub.localhost:{public}" if subdomains else ""
+    if domain:
+        environment["STAGE_DOMAIN"] = domain
     (directory / "jupyterhub_config.py").write_text(_CONFIG)
     hub = Hub(
         f"http://127.0.0.1:{public}",
@@ -346,6 +364,7 @@ def running_hub(
         password,
         gateway,
         _NOBODY if managed else GATEWAY_UID,  # the hub starts it by a user's name
+        domain,
     )
     try:
         if managed:
@@ -359,12 +378,18 @@ def running_hub(
         _start(hub, "hub", command, environment)
         if not managed:
             start_gateway(hub)
+        if domain:
+            hub.admin.headers["Host"] = domain.removeprefix("http://")
         wait_until(lambda: _answers(hub.admin, "/hub/api/"), 60, lambda: hub.log("hub"))
+        if domain:
+            hub.admin.headers["Host"] = hub.page_of_gateway.removeprefix("http://").split("/")[0]
         wait_until(
             lambda: _answers(hub.admin, f"{PREFIX}health", 200 if spoil is None else 503),
             60,
             lambda: hub.log("gateway") + hub.log("hub"),
         )
+        if domain:
+            hub.admin.headers["Host"] = domain.removeprefix("http://")
         yield hub
     finally:
         hub.close()
@@ -387,7 +412,8 @@ history = "history-lab"
 [hub]
 api_url = "http://127.0.0.1:{hub_port}/hub/api"
 api_token_file = "{home}/hub.token"
-public_url = "{hub.public}"
+public_url = "{hub.domain or hub.public}"
+subdomains = {str(bool(hub.domain)).lower()}
 cache_seconds = 2.0
 """
     (home / "gateway.toml").write_text(
