@@ -134,6 +134,7 @@ def test_a_module_out_of_reach_is_out_of_reach(tmp_path: Path) -> None:
         assert f"No module named '{name}" in _run(f"import {name}", *extras, home=tmp_path).stderr
 
 
+@pytest.mark.slow
 def test_the_hub_s_own_environment_needs_nothing_more(tmp_path: Path) -> None:
     """`configure_hub` runs in JupyterHub's own process, whose packages are not ours to choose."""
     code = """
@@ -157,6 +158,7 @@ def test_lint_needs_nothing_more(tmp_path: Path) -> None:
     assert '"schema"' in ran.stdout
 
 
+@pytest.mark.slow
 def test_a_kernel_on_a_hub_needs_neither_lab_nor_sdks_nor_a_vault(tmp_path: Path) -> None:
     """Status, lint, critique, improve, a playground over rows and the panel work with the part for kernels."""
     code = """
