@@ -59,7 +59,8 @@ WITHOUT_KEY = {
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hub, dict[str, str]]]:
     """A gateway on which Ada has a workspace with a key of each provider."""
-    with open_hub(tmp_path_factory.mktemp("passthrough")) as hub:
+    limits = {"calls_per_minute": 10_000}
+    with open_hub(tmp_path_factory.mktemp("passthrough"), limits=limits) as hub:
         made = hub.ask("POST", "api/v1/workspaces", {"name": WORKSPACE})["id"]
         keys = {
             provider: hub.wait(hub.stage.store_key(made, provider))

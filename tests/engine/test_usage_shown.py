@@ -70,14 +70,14 @@ def test_sum_says_what_is_known(case: str) -> None:
     assert sum_up(total) == words
 
 
-def test_each_day_has_a_bar_also_without_a_call() -> None:
+def test_each_day_from_the_first_call_on_has_a_bar_also_without_a_call() -> None:
     facts = usage("day", line(day="2026-11-02", cost=0.5, counted=0.5))
 
     bars = draw_bars(facts)
 
-    assert [bar.label for bar in bars] == ["2026-11-01", "2026-11-02", "2026-11-03"]
-    assert [bar.value for bar in bars] == [0.0, 0.5, 0.0]
-    assert [bar.words for bar in bars] == ["$0.00", "$0.5000", "$0.00"]
+    assert [bar.label for bar in bars] == ["2026-11-02", "2026-11-03"]
+    assert [bar.value for bar in bars] == [0.5, 0.0]
+    assert [bar.words for bar in bars] == ["$0.5000", "$0.00"]
 
 
 def test_of_many_days_only_those_with_calls_have_one() -> None:

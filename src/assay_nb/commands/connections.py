@@ -115,7 +115,7 @@ def connect(session: Session, args: Namespace, desk: Console) -> Outcome:
         return list_presets(session, args)
     preset = _find_preset(args.preset)
     is_first = preset.name in PROVIDERS and args.name in {None, preset.name}
-    refuse_on_hub(session, args, KEY_IN_KERNEL, "replace" if is_first else "connect", preset.name)
+    refuse_on_hub(session, args, KEY_IN_KERNEL, "add" if is_first else "connect", preset.name)
     if is_first and not _is_changed(args):
         args.provider = preset.name
         return set_key(session, args, desk)

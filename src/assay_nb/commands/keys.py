@@ -19,7 +19,7 @@ from assay_nb.commands.keyways import KEY_IN_KERNEL, find_way, how_to_add, refus
 from assay_nb.commands.outcome import Console, Outcome
 from assay_nb.commands.parser import CONNECTION, Parser
 from assay_nb.commands.registry import Adder, add_json, add_workspace, program
-from assay_nb.connections.keyway import Keyway
+from assay_nb.connections.keyway import Keyway, act_of_entering
 from assay_nb.connections.missing import explain_missing
 from assay_nb.engine.control import KeyCheck, KeyFacts, Removal, Setup
 from assay_nb.engine.endpoints import find_service, would_lose_key
@@ -113,7 +113,7 @@ def set_key(session: Session, args: Namespace, desk: Console) -> Outcome:
     """Take a key from standard input, a hidden prompt, or once from an environment variable; or none."""
     if session.mode == "hub":
         check_known(session, args, args.provider)
-    refuse_on_hub(session, args, KEY_IN_KERNEL, "replace", args.provider)
+    refuse_on_hub(session, args, KEY_IN_KERNEL, act_of_entering(args.provider), args.provider)
     entry = _entry(session, args, session.portal.call(session.control.keys, args.workspace))
     entered = enter_key(session, args, desk, entry)
     check = entered.check

@@ -179,6 +179,14 @@ def say_unasked(connection: str, *, hub: bool, program: str) -> str:
     return f"Add the new one with `{program} keys set {connection}`."
 
 
+def act_of_entering(connection: str) -> KeyAct:
+    """Return what entering a key is called where nobody has looked whether there is one.
+
+    The three connections that are there from the start may have none; any other one has a key, or needs none.
+    """
+    return "add" if connection in PROVIDERS else "replace"
+
+
 def page_of(connection: str) -> str:
     """Return the path of a connection's page on a hub, below its workspace's."""
     folder = "keys" if connection in PROVIDERS else "connections"

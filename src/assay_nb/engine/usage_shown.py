@@ -35,8 +35,7 @@ PARTS: dict[str, UsagePart] = {
 """What usage is broken down by, as people say it, and as it is asked for."""
 
 _FILLED = 62
-"""Days of which each gets a bar, also those without a call; of more, only those with calls."""
-"""What a spreadsheet takes for the beginning of a formula."""
+"""Days of which each gets a bar from the first call on; of more, only those with calls."""
 _COUNTS = tuple(
     one.name for one in fields(UsageLine) if one.name not in {"workspace", *PARTS.values()}
 )
@@ -143,12 +142,13 @@ def write_csv(facts: UsageFacts) -> str:
 
 
 def _fill_days(facts: UsageFacts) -> Iterator[UsageLine]:
-    """Yield a line for each day in order, so that a day without calls is seen as one."""
+    """Yield a line for each day in order from the first with a call, so that a day without calls is seen as one."""
     first, last = date.fromisoformat(facts.begin), date.fromisoformat(facts.end)
     known = {line.day: line for line in facts.lines}
     if (last - first).days >= _FILLED:
         yield from facts.lines
         return
+    first = min(map(date.fromisoformat, known), default=first)
     for number in range((last - first).days + 1):
         day = (first + timedelta(days=number)).isoformat()
         yield known.get(day) or UsageLine(day=day)

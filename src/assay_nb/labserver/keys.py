@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from assay_nb.commands.keys import KEY_STATES
 from assay_nb.commands.keyways import name_page
-from assay_nb.connections.keyway import Keyway
+from assay_nb.connections.keyway import Keyway, act_of_entering
 from assay_nb.connections.presets import PRESETS
 from assay_nb.engine.connect_form import connect, describe_service, replace_key, save_key
 from assay_nb.engine.control import KeyFacts
@@ -104,7 +104,7 @@ class KeyHandler(_Removable):
 
     @guarded
     async def put(self, workspace: str, connection: str) -> None:
-        await self._check_solo(workspace, "replace", connection)
+        await self._check_solo(workspace, act_of_entering(connection), connection)
         fields = self.read(key=str, endpoint=str, check=bool)
         if connection not in PROVIDERS:
             raise WrongUsage(

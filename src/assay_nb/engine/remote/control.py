@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from assay_nb._version import read_version
-from assay_nb.connections.keyway import Keyway
+from assay_nb.connections.keyway import Keyway, act_of_entering
 from assay_nb.engine.control import (
     BudgetFacts,
     CallFacts,
@@ -138,7 +138,7 @@ class RemoteControl:
         way = await self.keyway(workspace)
         raise PermissionDenied(
             "Nothing was stored: on a hub, a key never goes through a kernel.",
-            hint=way.say("replace", connection),
+            hint=way.say(act_of_entering(connection), connection),
         )
 
     async def test_key(self, workspace: str | None, connection: str) -> KeyCheck:
