@@ -134,7 +134,11 @@ class Changes:
     def _connect(self) -> sqlite3.Connection:
         assert self._file is not None
         connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA query_only = ON")
+        try:
+            connection.execute("PRAGMA query_only = ON")
+        except BaseException:
+            connection.close()
+            raise
         self._connection = connection
         # A thread may look once more after the close, and nobody closes again.
         self._end = weakref.finalize(self, connection.close)
