@@ -4,8 +4,9 @@
 
 Both run on one core, load and upstream on another where there is one, all on loopback. The bare proxy
 swaps a header and relays; the gateway does that with identity, membership, vault, limits, calls log,
-metrics and its structured log. A third one copies bytes and does nothing else: no proxy on this stack costs less. Both take turns, so that what else the machine does falls on both, and
-what is compared is processor time. Ratios hold from machine to machine; milliseconds do not.
+metrics and its structured log. A third one copies bytes and does nothing else: no proxy on this stack costs
+less. They take turns, so that what else the machine does falls on all, and what is compared is processor time.
+Ratios hold from machine to machine; milliseconds do not.
 
 Instruments are measured by rows of a playground, which a kernel sends through the gateway, beside a loop on
 the bare SDK that sends the same rows to the same provider: each row's processor time at the gateway, and in

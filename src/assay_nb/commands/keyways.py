@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from functools import partial
 
 from assay_nb.commands.registry import program
 from assay_nb.connections.keyway import Keyway
@@ -36,9 +37,27 @@ def how_to_start(session: Session, args: Namespace, workspace: str | None) -> li
     return sentence(find_way(session, workspace).say_start(program=program(args)))
 
 
-def name_page(session: Session, error: AssayError) -> str:
-    """Return where keys are changed on this hub, while the gateway cannot say by whom."""
-    return f"Owners and admins change keys on the hub's page: {session.config.gateway_url} ({error.message})"
+async def tell_step(
+    session: Session,
+    workspace: str | None,
+    act: KeyAct,
+    connection: str,
+    *,
+    program: str = "assay-nb",
+) -> str:
+    """Return the next step on a hub, or where keys are changed there while the gateway cannot say by whom.
+
+    Raises:
+        WorkspaceNotFound: If there is no such workspace.
+    """
+    try:
+        way = await session.control.keyway(workspace)
+    except WorkspaceNotFound:
+        raise
+    except AssayError as error:  # the gateway is not there, and knows its pages alone
+        page = session.config.gateway_url
+        return f"Owners and admins change keys on the hub's page: {page} ({error.message})"
+    return way.say(act, connection, program=program)
 
 
 def refuse_on_hub(
@@ -58,10 +77,5 @@ def refuse_on_hub(
     """
     if session.mode != "hub":
         return
-    try:
-        hint = find_way(session, args.workspace).say(act, connection, program=program(args))
-    except WorkspaceNotFound:
-        raise
-    except AssayError as error:  # the gateway is not there, and knows its pages alone
-        hint = name_page(session, error)
-    raise PermissionDenied(message, hint=hint)
+    tell = partial(tell_step, session, args.workspace, act, connection, program=program(args))
+    raise PermissionDenied(message, hint=session.portal.call(tell))

@@ -14,12 +14,12 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from assay_nb.commands.keys import KEY_STATES
-from assay_nb.commands.keyways import name_page
+from assay_nb.commands.keyways import tell_step
 from assay_nb.connections.keyway import Keyway, act_of_entering
 from assay_nb.connections.presets import PRESETS
 from assay_nb.engine.connect_form import connect, describe_service, replace_key, save_key
 from assay_nb.engine.control import KeyFacts
-from assay_nb.errors import AssayError, KeyAct, PermissionDenied, WorkspaceNotFound, WrongUsage
+from assay_nb.errors import KeyAct, PermissionDenied, WrongUsage
 from assay_nb.labserver.base import Handler, guarded
 from assay_nb.messages import PROVIDERS
 
@@ -69,12 +69,7 @@ class _SoloHandler(Handler):
 
     async def _check_solo(self, workspace: str, act: KeyAct, connection: str) -> None:
         if self.session.mode == "hub":
-            try:
-                hint = (await self.ask(self.control.keyway, workspace)).say(act, connection)
-            except WorkspaceNotFound:
-                raise
-            except AssayError as error:
-                hint = name_page(self.session, error)
+            hint = await self.ask(tell_step, self.session, workspace, act, connection)
             raise PermissionDenied("On a hub, keys are not changed here.", hint=hint)
 
 

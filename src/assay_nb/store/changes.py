@@ -192,7 +192,8 @@ class Remembered(Generic[K, V]):
         number = self._changes.look_lately() if lately else self._changes.look()
         found = self.find(key, number)
         if found is None:
-            number = self._changes.look() if lately else number
+            if lately:
+                number = self._changes.look()
             found = read()
             self.keep(key, number, found)
         return found

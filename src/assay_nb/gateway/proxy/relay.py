@@ -360,9 +360,7 @@ class Relay:
             self._active = None  # it knows how to stop this, which knows it
         if self._heartbeat is not None:
             self._proxy.watchdog.end(self._heartbeat)
-            self._heartbeat = (
-                None  # it knows the call: what is in no ring needs no garbage collector
-            )
+            self._heartbeat = None  # it knows the call: a ring would be left
         self._upload.clear()
         if call is not None:
             call.forget_key()
